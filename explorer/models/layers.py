@@ -1,0 +1,167 @@
+"""Building blocks that torch has no module for, and what each module does to a grid.
+
+Crop, Add, Concat, Scale and Input are leaf modules on purpose: torch.fx keeps each as one named step, and a size
+check inside one does not break symbolic tracing.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from explorer import geometry
+from explorer.geometry import LegalSizes
+
+
+class SizeError(ValueError):
+    """The network cannot take an input of this size; `nearest` holds the nearest legal (height, width) choices."""
+
+    def __init__(self, size: tuple[int, int], nearest: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+        self.size, self.nearest = size, nearest
+        heights, widths = (" or ".join(map(str, choices)) for choices in nearest)
+        super().__init__(
+            f"an input of {size[0]} x {size[1]} pixels does not fit this network; nearest legal sizes: "
+            f"height {heights}, width {widths}"
+        )
+
+
+class Input(nn.Module):
+    """The network's input, N x C x H x W, handed on unchanged. Raises SizeError unless H and W are legal."""
+
+    def __init__(self, channels: int, sizes: LegalSizes) -> None:
+        super().__init__()
+        self.channels, self.sizes = channels, sizes
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim != 4 or x.shape[1] != self.channels:
+            raise ValueError(f"the network takes N x {self.channels} x H x W, not {' x '.join(map(str, x.shape))}")
+        size = (int(x.shape[2]), int(x.shape[3]))
+        if any(n not in self.sizes for n in size):
+            raise SizeError(size, (self.sizes.nearest(size[0]), self.sizes.nearest(size[1])))
+        return x
+
+
+class Crop(nn.Module):
+    """x[offset : offset + size of reference] on H and W. The offset aligns the two grids; it is not "half the rest"."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__()
+        self.offset = offset
+
+    def forward(self, x: Tensor, reference: Tensor) -> Tensor:
+        o, h, w = self.offset, reference.shape[2], reference.shape[3]
+        if o + h > x.shape[2] or o + w > x.shape[3]:
+            raise geometry.GeometryError(
+                f"a crop of {h} x {w} from offset {o} does not fit a map of {x.shape[2]} x {x.shape[3]}"
+            )
+        return x[:, :, o : o + h, o : o + w]
+
+    def extra_repr(self) -> str:
+        return f"offset={self.offset}"
+
+
+class Add(nn.Module):
+    """Sum of two maps: FCN fuses class scores (Long et al. 2015, section 4.2)."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return a + b
+
+
+class Concat(nn.Module):
+    """[a, b] along the channels: U-Net puts the up-sampled map first, the cropped skip second."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.cat((a, b), 1)
+
+
+class Scale(nn.Module):
+    """Multiplies by a fixed number (the "at once" FCN-8s tames pool4 and pool3 with it)."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor
+
+    def extra_repr(self) -> str:
+        return f"factor={self.factor}"
+
+
+class BilinearUp(nn.ConvTranspose2d):
+    """Fixed bilinear up-sampling by `stride`, as a transposed convolution (Long et al. 2015, section 3.3).
+
+    Kernel 2 x stride, no padding, no bias. The weight is stored dense (classes x classes x k x k) as in the released
+    nets, is bilinear on the class diagonal and zero elsewhere, and is never trained.
+    """
+
+    def __init__(self, classes: int, stride: int) -> None:
+        super().__init__(classes, classes, 2 * stride, stride, bias=False)
+        self.weight.requires_grad_(False)
+
+    def reset_parameters(self) -> None:
+        kernel = self.kernel_size[0]
+        factor = (kernel + 1) // 2
+        centre = factor - 1 if kernel % 2 else factor - 0.5
+        line = 1 - (torch.arange(kernel, dtype=torch.float64) - centre).abs() / factor
+        with torch.no_grad():
+            self.weight.zero_()
+            for c in range(self.in_channels):
+                self.weight[c, c] = torch.outer(line, line).to(self.weight)
+
+
+def he_normal_(module: nn.Module) -> None:
+    """Weights from N(0, sqrt(2 / fan_in)), biases zero (Ronneberger et al. 2015, section 3; He et al. 2015)."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and not isinstance(module, BilinearUp):
+        up = isinstance(module, nn.ConvTranspose2d)
+        # an up-convolution of kernel = stride reads one unit per output: its fan-in is the input channels
+        fan_in = module.in_channels * (1 if up else module.kernel_size[0] * module.kernel_size[1])
+        nn.init.normal_(module.weight, std=(2 / fan_in) ** 0.5)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def scaled(channels: int, width: float) -> int:
+    """Channels of a trunk layer at a given width: at least one."""
+    return max(1, round(channels * width))
+
+
+def _pair(value: int | tuple[int, ...], axis: int) -> int:
+    return value if isinstance(value, int) else value[axis]
+
+
+def operation(module: nn.Module, axis: int) -> geometry.Op:
+    """What a one-input module does along one axis (0 rows, 1 columns). Raises TypeError for unknown modules."""
+    match module:
+        case nn.ConvTranspose2d():
+            return geometry.Transposed(
+                module.kernel_size[axis],
+                module.stride[axis],
+                int(module.padding[axis]),
+                module.output_padding[axis],
+                module.dilation[axis],
+            )
+        case nn.Conv2d():
+            return geometry.Window(
+                module.kernel_size[axis], module.stride[axis], int(module.padding[axis]), module.dilation[axis]
+            )
+        case nn.MaxPool2d():
+            return geometry.Window(
+                _pair(module.kernel_size, axis),
+                _pair(module.stride, axis),
+                _pair(module.padding, axis),
+                _pair(module.dilation, axis),
+                ceil=module.ceil_mode,
+            )
+        case nn.AvgPool2d():
+            return geometry.Window(
+                _pair(module.kernel_size, axis),
+                _pair(module.stride, axis),
+                _pair(module.padding, axis),
+                ceil=module.ceil_mode,
+            )
+        case nn.ReLU() | nn.Dropout() | nn.Identity() | Scale() | Input() | nn.BatchNorm2d():
+            return geometry.POINTWISE
+        case Crop():
+            return geometry.Crop(module.offset)
+    raise TypeError(f"no geometry is known for {type(module).__name__}")
