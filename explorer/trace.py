@@ -108,7 +108,7 @@ def graph_of(module: nn.Module) -> fx.GraphModule:
     return fx.GraphModule(module, _Tracer().trace(module))
 
 
-class Cancelled(Exception):
+class CancelledError(Exception):
     """Raised out of `trace` when its `progress` callback asks to stop."""
 
 
@@ -126,7 +126,7 @@ class _Recorder(fx.Interpreter):
             return super().run_node(n)
         name, module = str(n.target), self.module.get_submodule(str(n.target))
         if self.progress and self.progress(len(self.steps), self.total, name) is False:
-            raise Cancelled(name)
+            raise CancelledError(name)
         parents = [self.steps[str(a.target)] for a in n.all_input_nodes if a.op == "call_module"]
         source = self.env[n.all_input_nodes[0]]
         synchronise(source.device)
@@ -225,7 +225,7 @@ def trace(
     """Run `module` (in eval mode) on `image` (N x C x H x W, its device) and record every step.
 
     keep      hold every step's value (that is all activations); without it only the last one is held.
-    progress  called before each step with (steps done, steps in all, name); returning False stops with Cancelled.
+    progress  called before each step with (steps done, steps in all, name); returning False stops with CancelledError.
     Raises SizeError for an illegal input size.
     """
     if module.training:

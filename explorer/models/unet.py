@@ -6,6 +6,8 @@ differs in details (ReLU behind each up-convolution, dropout at the bottom); tho
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from explorer.geometry import Grid, covered, crop_offset, legal_sizes
@@ -71,7 +73,7 @@ class UNet(nn.Module):
 
     def _convolutions(self, level: str, blobs: str, channels: int, out: int, pad: int) -> list[str]:
         names = []
-        for a, b in zip(blobs, blobs[1:], strict=False):
+        for a, b in pairwise(blobs):
             for name, module in (
                 (f"conv_{level}{a}_{b}", nn.Conv2d(channels, out, 3, padding=pad)),
                 (f"relu_{level}{b}", nn.ReLU()),
