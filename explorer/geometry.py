@@ -45,9 +45,9 @@ class Grid:
 
 
 class Taps(NamedTuple):
-    """One tap of an operation: output unit i reads input unit index[i] where valid[i]."""
+    """One tap of an operation: output unit i reads input unit `units[i]` where `valid[i]`."""
 
-    index: np.ndarray
+    units: np.ndarray
     valid: np.ndarray
 
 

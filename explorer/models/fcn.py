@@ -124,9 +124,9 @@ class FCN(nn.Module):
                 return None
         for fusion in self.fusions:
             size = operation(self.get_submodule(fusion["up"]), 0).size(size)
-            skip, offset = sizes[fusion["pool"]], self.get_submodule(f"crop_{fusion['cropped']}").offset
+            skip, crop = sizes[fusion["pool"]], self.get_submodule(f"crop_{fusion['cropped']}")
             whole, size = (skip, size) if fusion["cropped"] == fusion["pool"] else (size, skip)
-            if offset + size > whole:
+            if not isinstance(crop, Crop) or crop.offset + size > whole:
                 return None
         size = operation(self.get_submodule(self.last_up), 0).size(size)
         return n if self.score.offset + n <= size else None
