@@ -1,0 +1,367 @@
+"""Bundled weights: find them, load them strictly, save them. `NAME.safetensors` holds tensors, `NAME.json` the card.
+
+A card says what the tensors alone cannot: the network they were trained as, the geometries, the classes and their
+colours, the preprocessing, data and terms, recipe, figures, and the sha256 of the weights file. Loading compares all
+of it and refuses with a `WeightsError` rather than guess. Fixed bilinear up-sampling is not stored: it follows from
+the constructor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from explorer.models import MODELS, ModelSpec, build
+from explorer.models.fcn import AT_ONCE_SCALE
+from explorer.models.layers import BilinearUp
+
+CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
+LANGUAGES = ("en", "ko")
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+# Codes of `Loaded.notes`: what a person should know about weights that run in another way than they were trained.
+COARSER_THAN_TRAINED = "coarser_than_trained"  # FCN-32s or -16s on the trunk of an 8s: the finer skips are left out
+OTHER_GEOMETRY = "other_geometry"  # a padding the weights were not trained in
+RESCALED_SKIPS = "rescaled_skips"  # the "at once" network scales its pools; the score layers are scaled back exactly
+
+
+class WeightsError(ValueError):
+    """Weights that cannot be used. The message says what, why and what to do; `code` and `details` let a page say it
+    in another language."""
+
+    def __init__(self, code: str, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.code, self.details = code, details
+
+
+@dataclass(frozen=True)
+class ClassInfo:
+    """One class of the prediction, by index: its name per language and its colour (red, green, blue; 0..255)."""
+
+    name: dict[str, str] = field(hash=False)
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Network input = (rgb / 255 - mean) / std, per channel in the order red, green, blue."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What travels with a weights file. Texts are {"en": ..., "ko": ...}."""
+
+    name: str  # the file's stem
+    title: dict[str, str] = field(hash=False)
+    spec: ModelSpec  # as trained; its padding is the main geometry
+    geometries: tuple[str, ...]  # paddings trained in
+    classes: tuple[ClassInfo, ...]
+    preprocessing: Preprocessing
+    data: dict[str, str] = field(hash=False)
+    licence: dict[str, str] = field(hash=False)  # terms of the weights
+    recipe: dict[str, Any] = field(hash=False)
+    seed: int
+    metrics: dict[str, Any] = field(hash=False)  # with the split rule in words, figures per geometry
+    note: dict[str, str] = field(hash=False)
+    sha256: str = ""  # of the weights file
+    folder: Path = CHECKPOINTS  # where the card was read; not written
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"{self.name}.safetensors"
+
+    @property
+    def family(self) -> str:
+        return MODELS[self.spec.model].family
+
+    def json(self) -> dict[str, Any]:
+        fields = asdict(self)
+        del fields["folder"], fields["name"]
+        return fields
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network ready to run (eval mode, float32, CPU). `spec` is what was built, `notes` are codes (see above)."""
+
+    module: nn.Module
+    card: Card
+    spec: ModelSpec
+    notes: tuple[str, ...] = ()
+
+
+def read_card(path: Path) -> Card:
+    """The card of `NAME.json`. Raises WeightsError("bad_card") with what is wrong with it."""
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+        texts = {key: {lang: str(raw[key][lang]) for lang in LANGUAGES} for key in ("title", "data", "licence", "note")}
+        card = Card(
+            name=path.stem,
+            spec=ModelSpec(**raw["spec"]),
+            geometries=tuple(raw["geometries"]),
+            classes=tuple(
+                ClassInfo({lang: str(c["name"][lang]) for lang in LANGUAGES}, _colour(c["colour"]))
+                for c in raw["classes"]
+            ),
+            preprocessing=Preprocessing(*(tuple(map(float, raw["preprocessing"][k])) for k in ("mean", "std"))),
+            recipe=dict(raw["recipe"]),
+            seed=int(raw["seed"]),
+            metrics=dict(raw["metrics"]),
+            sha256=str(raw["sha256"]),
+            folder=path.parent,
+            **texts,
+        )
+    except KeyError as error:
+        raise _bad_card(path, f"{error.args[0]!r} is missing") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise _bad_card(path, str(error) or type(error).__name__) from error
+    _check_card(path, card)
+    return card
+
+
+def _colour(values: Iterable[int]) -> tuple[int, int, int]:
+    red, green, blue = values
+    if not all(isinstance(v, int) and 0 <= v <= 255 for v in (red, green, blue)):
+        raise ValueError(f"{[red, green, blue]} is no colour of three numbers 0..255")
+    return red, green, blue
+
+
+def _check_card(path: Path, card: Card) -> None:
+    spec, channels = card.spec, card.spec.in_channels
+    if spec.model not in MODELS:
+        raise _bad_card(path, f"the network {spec.model!r} is unknown")
+    paddings = MODELS[spec.model].paddings
+    if unknown := {spec.padding, *card.geometries} - set(paddings):
+        raise _bad_card(path, f"the geometry {sorted(unknown)[0]!r} is unknown; known: {', '.join(paddings)}")
+    if spec.padding not in card.geometries:
+        raise _bad_card(path, f"its main geometry {spec.padding!r} is not among those trained in")
+    if len(card.classes) != spec.classes:
+        raise _bad_card(path, f"it names {len(card.classes)} classes for a network of {spec.classes}")
+    mean, std = card.preprocessing.mean, card.preprocessing.std
+    if len(mean) != channels or len(std) != channels or min(std) <= 0:
+        raise _bad_card(path, f"its preprocessing is not {channels} means and {channels} positive deviations")
+
+
+def _bad_card(path: Path, why: str) -> WeightsError:
+    return WeightsError(
+        "bad_card", f"The card {path.name} cannot be used: {why}. Restore the file.", file=path.name, why=why
+    )
+
+
+def available(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
+    """All cards of a folder whose weights file exists, by name. A broken or lonely card is left out with a warning."""
+    cards = []
+    for path in sorted(Path(folder).glob("*.json")):
+        try:
+            card = read_card(path)
+            if not card.file.is_file():
+                raise _no_weights(card)
+        except WeightsError as error:
+            warnings.warn(str(error), stacklevel=2)
+        else:
+            cards.append(card)
+    return tuple(cards)
+
+
+def cards_for(model: str, cards: Iterable[Card]) -> tuple[Card, ...]:
+    """The cards whose weights fit a network's family. One may still be refused: a 32s has no weights for an 8s."""
+    return tuple(card for card in cards if card.family == MODELS[model].family)
+
+
+def load(card: Card, model: str | None = None, padding: str | None = None) -> Loaded:
+    """The network of a card, or another network of its family, in a geometry, with the card's weights.
+
+    model    key of MODELS; FCN-32s and -16s run on an 8s, which loses the skips they do not have.
+    padding  one of MODELS[model].paddings; the card's main one by default.
+    Raises WeightsError unless the file is the card's, has exactly its network's tensors, and they suffice.
+    """
+    spec = replace(card.spec, model=model or card.spec.model, padding=padding or card.spec.padding)
+    if spec.model not in MODELS or spec.padding not in MODELS[spec.model].paddings:
+        raise WeightsError(
+            "unknown_network",
+            f"There is no network {spec.model!r} with padding {spec.padding!r}. Choose one of {', '.join(MODELS)}.",
+            model=spec.model,
+            padding=spec.padding,
+        )
+    if MODELS[spec.model].family != card.family:
+        raise WeightsError(
+            "other_family",
+            f"The weights {card.name} belong to {MODELS[card.spec.model].title} and do not fit "
+            f"{MODELS[spec.model].title}. Choose weights of the same family.",
+            card=card.name,
+            trained=card.spec.model,
+            model=spec.model,
+        )
+    state = _read(card)
+    _compare(card, state)
+    notes = _adapt(card, spec, state)
+    module = build(spec)
+    fixed = {name: tensor for name, tensor in module.state_dict().items() if name in _fixed(module)}
+    module.load_state_dict(state | fixed, strict=True)
+    if spec.padding not in card.geometries:
+        notes.append(OTHER_GEOMETRY)
+    return Loaded(module, card, spec, tuple(notes))
+
+
+def _no_weights(card: Card) -> WeightsError:
+    return WeightsError(
+        "no_weights",
+        f"The card {card.name}.json has no weights file {card.file.name} beside it. Restore it or remove the card.",
+        file=card.file.name,
+    )
+
+
+def _read(card: Card) -> dict[str, Tensor]:
+    """The file's tensors as float32, after its sha256 was compared."""
+    if not card.file.is_file():
+        raise _no_weights(card)
+    data = card.file.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != card.sha256:
+        raise WeightsError(
+            "changed",
+            f"The weights file {card.file.name} is not the one its card describes (sha256 {found[:12]}..., expected "
+            f"{card.sha256[:12]}...). Restore both files.",
+            file=card.file.name,
+            found=found,
+            expected=card.sha256,
+        )
+    try:
+        state = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise WeightsError(
+            "unreadable",
+            f"{card.file.name} is not a readable safetensors file ({error}). Restore it.",
+            file=card.file.name,
+            why=str(error),
+        ) from error
+    for name, tensor in state.items():
+        if tensor.dtype not in FLOATS or not torch.isfinite(tensor).all():
+            raise WeightsError(
+                "bad_values",
+                f"The tensor {name} of {card.file.name} does not hold finite numbers. Restore the file.",
+                file=card.file.name,
+                tensor=name,
+            )
+    return {name: tensor.float() for name, tensor in state.items()}
+
+
+def _compare(card: Card, state: Mapping[str, Tensor]) -> None:
+    """Refuse unless the file has exactly the tensors, with exactly the shapes, of the network on the card."""
+    wanted = stored_shapes(card.spec)
+    missing, extra = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
+    if missing or extra:
+        parts = [f"lacks {', '.join(missing[:3])}"] * bool(missing) + [f"has also {', '.join(extra[:3])}"] * bool(extra)
+        raise WeightsError(
+            "other_tensors",
+            f"{card.file.name} does not hold a {MODELS[card.spec.model].title}: it {' and '.join(parts)}. "
+            "Correct the network on the card, or restore the file.",
+            file=card.file.name,
+            missing=missing,
+            extra=extra,
+        )
+    for name, shape in wanted.items():
+        if tuple(state[name].shape) != shape:
+            sizes = [" x ".join(map(str, s)) for s in (state[name].shape, shape)]
+            raise WeightsError(
+                "other_shape",
+                f"The tensor {name} of {card.file.name} is {sizes[0]}, but the network on the card needs {sizes[1]}. "
+                "Correct width, channels or classes on the card, or restore the file.",
+                file=card.file.name,
+                tensor=name,
+                found=tuple(state[name].shape),
+                expected=shape,
+            )
+
+
+def _adapt(card: Card, spec: ModelSpec, state: dict[str, Tensor]) -> list[str]:
+    """Fit the tensors of the card's network to another one of its family, in place; says what was done."""
+    wanted, notes = stored_shapes(spec), []
+    if lacking := sorted(wanted.keys() - state.keys()):
+        raise WeightsError(
+            "too_coarse",
+            f"{card.name} was trained as {MODELS[card.spec.model].title} and has no weights for {lacking[0]}, which "
+            f"{MODELS[spec.model].title} needs. Choose a coarser network or other weights.",
+            card=card.name,
+            trained=card.spec.model,
+            model=spec.model,
+            missing=lacking,
+        )
+    for name in state.keys() - wanted.keys():
+        del state[name]  # score_pool3, score_pool4
+        notes = [COARSER_THAN_TRAINED]
+    for pool, factor in AT_ONCE_SCALE.items():
+        name = f"score_{pool}.weight"
+        power = spec.model.endswith("-atonce") - card.spec.model.endswith("-atonce")
+        if name in state and power:
+            state[name] = state[name] * factor**-power
+            notes = [*notes, RESCALED_SKIPS] if RESCALED_SKIPS not in notes else notes
+    return notes
+
+
+def _fixed(module: nn.Module) -> set[str]:
+    """Names of the tensors that follow from the constructor."""
+    return {f"{name}.weight" for name, part in module.named_modules() if isinstance(part, BilinearUp)}
+
+
+@lru_cache(maxsize=64)
+def stored_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
+    """Name and shape of each tensor that a weights file of this network holds."""
+    with torch.device("meta"):
+        module = build(spec)
+    fixed = _fixed(module)
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items() if name not in fixed}
+
+
+def save(path: Path, module: nn.Module, card: Card, dtype: torch.dtype | None = None) -> Card:
+    """Write `path` (NAME.safetensors) and its card, each at once or not at all; returns the card with its sha256.
+
+    dtype  stored precision (torch.float16 halves the file); the module's own by default.
+    Raises WeightsError if the module is not the network on the card (fold batch norm first) or the card is not whole.
+    """
+    path = Path(path)
+    card = replace(card, name=path.stem, folder=path.parent)
+    fixed = _fixed(module)
+    state = {k: v.detach().cpu().to(dtype or v.dtype) for k, v in module.state_dict().items() if k not in fixed}
+    _check_card(path.with_suffix(".json"), card)
+    _compare(card, state)
+    metadata = {
+        "format": "pt",
+        "spec": json.dumps(card.spec.dict()),
+        "preprocessing": json.dumps(asdict(card)["preprocessing"]),
+    }
+    data = safetensors.torch.save({k: v.contiguous() for k, v in state.items()}, metadata)
+    card = replace(card, sha256=hashlib.sha256(data).hexdigest())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, data)
+    text = json.dumps(card.json(), ensure_ascii=False, indent=2)
+    replace_file(path.with_suffix(".json"), (text + "\n").encode("utf-8"))
+    return card
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file so that a reader, or a crash, never sees half of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
