@@ -52,10 +52,14 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """All steps of one run in order; the last one is the network's output (class scores)."""
+    """All steps of one run in order; the last one is the network's output.
+
+    `final` is that output: class scores, N x classes x H x W.
+    """
 
     steps: tuple[Step, ...]
     device: str
+    final: Tensor = field(repr=False)
 
     def __getitem__(self, name: str) -> Step:
         return self._index[name]
@@ -114,10 +118,14 @@ class CancelledError(Exception):
 
 class _Recorder(fx.Interpreter):
     def __init__(
-        self, graph: fx.GraphModule, keep: bool, progress: Callable[[int, int, str], bool | None] | None
+        self,
+        graph: fx.GraphModule,
+        keep: bool,
+        progress: Callable[[int, int, str], bool | None] | None,
+        visit: Callable[[Step, Tensor], None] | None,
     ) -> None:
         super().__init__(graph)
-        self.keep, self.progress = keep, progress
+        self.keep, self.progress, self.visit = keep, progress, visit
         self.steps: dict[str, Step] = {}
         self.total = sum(node.op == "call_module" for node in graph.graph.nodes)
 
@@ -152,6 +160,8 @@ class _Recorder(fx.Interpreter):
             cols=cols,
             value=value if self.keep and not meta else None,
         )
+        if self.visit:
+            self.visit(self.steps[name], value)
         return value
 
 
@@ -221,16 +231,18 @@ def trace(
     image: Tensor,
     keep: bool = True,
     progress: Callable[[int, int, str], bool | None] | None = None,
+    visit: Callable[[Step, Tensor], None] | None = None,
 ) -> Trace:
     """Run `module` (in eval mode) on `image` (N x C x H x W, its device) and record every step.
 
-    keep      hold every step's value (that is all activations); without it only the last one is held.
+    keep      hold every step's value (that is all activations); without it a value lives until its last reader ran.
     progress  called before each step with (steps done, steps in all, name); returning False stops with CancelledError.
+    visit     called after each step with (step, value): what to take of a value that is not kept.
     Raises SizeError for an illegal input size.
     """
     if module.training:
         raise ValueError("trace a network in eval mode: module.eval()")
-    recorder = _Recorder(graph_of(module), keep, progress)
+    recorder = _Recorder(graph_of(module), keep, progress, visit)
     with torch.inference_mode():
-        recorder.run(image)
-    return Trace(tuple(recorder.steps.values()), str(image.device))
+        final = recorder.run(image)
+    return Trace(tuple(recorder.steps.values()), str(image.device), final)

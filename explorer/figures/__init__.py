@@ -1,0 +1,1 @@
+"""Arrays and figures made of traces and geometry."""

@@ -1,0 +1,48 @@
+"""All channels of a feature map as one 8-bit picture: each channel quantised over its own [min, max]."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+MOST_PIXELS = 1_000_000  # of one mosaic; what a browser holds of a trace is bounded by this times the steps
+
+
+@dataclass(frozen=True, eq=False)
+class Mosaic:
+    """`pixels` is (rows * tile height) x (columns * tile width) uint8, channel c at row c // columns.
+
+    A pixel's value is min[c] + pixel / 255 * (max[c] - min[c]). `reduction` k > 1 says that every tile pixel is the
+    mean of k x k units (fewer at the right and bottom edges); min and max are of the reduced map then.
+    """
+
+    pixels: np.ndarray
+    tile: tuple[int, int]
+    columns: int
+    reduction: int
+    minimum: np.ndarray
+    maximum: np.ndarray
+
+
+def mosaic(value: Tensor, most_pixels: int = MOST_PIXELS) -> Mosaic:
+    """The mosaic of one map, 1 x C x H x W of any device and float type."""
+    maps = value[0].detach().float()
+    channels, height, width = maps.shape
+    reduction = max(1, math.ceil(math.sqrt(channels * height * width / most_pixels)))
+    if reduction > 1:
+        maps = functional.avg_pool2d(maps[None], reduction, ceil_mode=True, count_include_pad=False)[0]
+    low, high = maps.amin((1, 2)), maps.amax((1, 2))
+    span = torch.where(high > low, high - low, torch.ones_like(high))
+    coded = ((maps - low[:, None, None]) / span[:, None, None] * 255).round().to(torch.uint8).cpu().numpy()
+    tile = coded.shape[1], coded.shape[2]
+    columns = max(1, min(channels, round(math.sqrt(channels * tile[0] / tile[1]))))
+    rows = -(-channels // columns)
+    sheet = np.zeros((rows * columns, *tile), np.uint8)
+    sheet[:channels] = coded
+    sheet = sheet.reshape(rows, columns, *tile).transpose(0, 2, 1, 3).reshape(rows * tile[0], columns * tile[1])
+    return Mosaic(sheet, tile, columns, reduction, low.cpu().numpy(), high.cpu().numpy())

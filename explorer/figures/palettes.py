@@ -1,0 +1,45 @@
+"""Colours with fixed roles, and colour maps that colour-blind people can read, from plotly's tables."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from plotly import colors
+
+# Okabe and Ito (2008): eight colours that people with any colour vision can tell apart
+OKABE_ITO = {
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "green": "#009E73",
+    "yellow": "#F0E442",
+    "blue": "#0072B2",
+    "vermilion": "#D55E00",
+    "purple": "#CC79A7",
+    "black": "#000000",
+}
+
+ROLES = {
+    "kept": OKABE_ITO["green"],
+    "dropped": OKABE_ITO["vermilion"],
+    "field": OKABE_ITO["yellow"],
+    "contracting": OKABE_ITO["blue"],
+    "expansive": OKABE_ITO["orange"],
+    "skip": OKABE_ITO["purple"],
+}
+
+SEQUENTIAL = "Viridis"
+DIVERGING = "PuOr"
+
+
+@lru_cache
+def lookup_table(name: str) -> np.ndarray:
+    """256 x 3 uint8 colours of a plotly colour scale, interpolated linearly."""
+    scale = colors.get_colorscale(name)
+    at, stops = np.array([s[0] for s in scale]), np.array([_rgb(s[1]) for s in scale])
+    wanted = np.linspace(0, 1, 256)
+    return np.stack([np.interp(wanted, at, stops[:, c]) for c in range(3)], 1).round().astype(np.uint8)
+
+
+def _rgb(colour: str) -> tuple[float, ...]:
+    return tuple(colors.hex_to_rgb(colour) if colour.startswith("#") else colors.unlabel_rgb(colour))
