@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -99,17 +98,49 @@ OPERATIONS: dict[type[nn.Module], str] = {
 }
 
 
-class _Tracer(fx.Tracer):
-    """Every module without children is one step."""
+class _Leaf(nn.Module):
+    """Stands for a module without children while the graph is recorded: a call becomes a node."""
 
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return next(m.children(), None) is None
+    def __init__(self, tracer: fx.proxy.TracerBase, name: str) -> None:
+        super().__init__()
+        self.tracer, self.name = tracer, name
+
+    def __call__(self, *args: Any) -> Any:
+        return self.tracer.create_proxy("call_module", self.name, args, {})
 
 
-@lru_cache(maxsize=16)
-def graph_of(module: nn.Module) -> fx.GraphModule:
-    """The module's graph; the parameters are shared with it, not copied."""
-    return fx.GraphModule(module, _Tracer().trace(module))
+def _shadow(module: nn.Module, name: str, tracer: fx.proxy.TracerBase) -> nn.Module:
+    """A copy of the module's skeleton, with a `_Leaf` in the place of every module without children."""
+    children = {key: child for key, child in module._modules.items() if child is not None}
+    if name and not children:
+        return _Leaf(tracer, name)
+    shadow = module.__new__(type(module))
+    modules = {key: _shadow(child, f"{name}.{key}".lstrip("."), tracer) for key, child in children.items()}
+    shadow.__dict__ = {**module.__dict__, "_modules": modules}
+    return shadow
+
+
+def graph_of(module: nn.Module) -> fx.Graph:
+    """The module's graph: which of its leaves (modules without children) reads what.
+
+    The module's own `forward` is run on a shadow whose leaves only note that they were called. fx.Tracer would patch
+    nn.Module for the whole process meanwhile, so that forward passes in other threads fail.
+    Raises TypeError if `forward` computes anything outside a module, or calls one module twice.
+    """
+    graph = fx.Graph()
+    tracer = fx.proxy.GraphAppendingTracer(graph)
+    image = fx.Proxy(graph.placeholder("image"), tracer)
+    graph.output(_shadow(module, "", tracer).forward(image).node)
+    called = set()
+    for node in graph.nodes:
+        if node.op in ("placeholder", "output"):
+            continue
+        if node.op != "call_module":
+            raise TypeError(f"every step has to be a module, but forward itself calls {node.target}")
+        if node.target in called:
+            raise TypeError(f"{node.target} is called twice; every step needs a module of its own")
+        called.add(node.target)
+    return graph
 
 
 class CancelledError(Exception):
@@ -119,15 +150,16 @@ class CancelledError(Exception):
 class _Recorder(fx.Interpreter):
     def __init__(
         self,
-        graph: fx.GraphModule,
+        module: nn.Module,
         keep: bool,
         progress: Callable[[int, int, str], bool | None] | None,
         visit: Callable[[Step, Tensor], None] | None,
     ) -> None:
-        super().__init__(graph)
+        super().__init__(module, graph=graph_of(module))
+        self.extra_traceback = False  # an error keeps its own words: people read them
         self.keep, self.progress, self.visit = keep, progress, visit
         self.steps: dict[str, Step] = {}
-        self.total = sum(node.op == "call_module" for node in graph.graph.nodes)
+        self.total = sum(node.op == "call_module" for node in self.graph.nodes)
 
     def run_node(self, n: fx.Node) -> Any:
         if n.op != "call_module":
@@ -242,7 +274,20 @@ def trace(
     """
     if module.training:
         raise ValueError("trace a network in eval mode: module.eval()")
-    recorder = _Recorder(graph_of(module), keep, progress, visit)
+    recorder = _Recorder(module, keep, progress, visit)
     with torch.inference_mode():
         final = recorder.run(image)
     return Trace(tuple(recorder.steps.values()), str(image.device), final)
+
+
+def field_sizes(module: nn.Module, channels: int, n: int) -> dict[str, tuple[int, ...]]:
+    """Receptive field sizes along an axis per step, unclipped: those of all units that see no edge of n pixels.
+
+    `module` lies on the meta device, `n` is a legal size far above the largest field. More than one size means that
+    the field depends on the unit's phase, as it does behind a transposed convolution.
+    """
+    sizes = {}
+    for step in trace(module, torch.empty(1, channels, n, n, device="meta")).steps:
+        inside = (step.rows.lo > 0) & (step.rows.hi < n - 1)
+        sizes[step.name] = tuple(sorted({int(s) for s in step.rows.extents[inside & ~step.rows.empty]}))
+    return sizes
