@@ -47,7 +47,7 @@ class FCN(nn.Module):
         self.stride, self.at_once, self.padding, self.classes = stride, at_once, padding, classes
         first_pad, fc6_pad = PADDING[padding]
 
-        self.trunk: list[str] = []  # names in order; "tapped" maps are kept while running through them
+        self.trunk: list[str] = []  # names in order
         channels, pool_channels = in_channels, {}
         for block, (out, convs) in enumerate(BLOCKS, 1):
             for i in range(1, convs + 1):
@@ -100,9 +100,11 @@ class FCN(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         data = x = self.input(image)
-        pools = {}
+        pools, tapped = {}, {fusion["pool"] for fusion in self.fusions}
         for name in self.trunk:
-            x = pools[name] = self.get_submodule(name)(x)
+            x = self.get_submodule(name)(x)
+            if name in tapped:
+                pools[name] = x
         for fusion in self.fusions:
             pool, up, cropped = fusion["pool"], fusion["up"], fusion["cropped"]
             x = self.get_submodule(up)(x)
