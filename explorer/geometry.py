@@ -236,13 +236,18 @@ def source(n: int) -> Axis:
 def join(axes: Sequence[Axis]) -> Axis:
     """Sum or concatenation: unit i sees what unit i of any branch sees (reported as the hull).
 
+    In two dimensions the hulls of both axes make the exact box only if no branch is empty on the other axis, or the
+    fields are nested, as they are in these networks: a skip's field lies inside that of the up-sampled map.
+
     Raises MisalignedError unless all branches stand on one grid, GeometryError unless they have one length.
     """
     first = axes[0]
     for other in axes[1:]:
         offset = crop_offset(first.grid, other.grid)
         if offset:
-            raise MisalignedError(f"the maps are {offset * first.grid.jump} input pixels ({offset} units) apart")
+            raise MisalignedError(
+                f"the maps are {abs(offset) * first.grid.jump} input pixels ({abs(offset)} units) apart"
+            )
         if len(other) != len(first):
             raise GeometryError(f"maps of {len(first)} and {len(other)} units cannot be joined")
     lo = np.minimum.reduce([axis.lo for axis in axes])
@@ -261,7 +266,7 @@ def crop_offset(of: Grid, reference: Grid) -> int:
     if units.denominator != 1:
         shift = min(units % 1, units % 1 - 1, key=abs) * of.jump
         raise MisalignedError(
-            f"the maps are {reference.start - of.start} input pixels = {units} units apart; "
+            f"the maps are {abs(reference.start - of.start)} input pixels = {abs(units)} units apart; "
             f"the nearest crop leaves {abs(shift)} input pixels between them"
         )
     return int(units)
