@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 import pytest
 import torch
@@ -31,7 +31,7 @@ def thin_spec(model: str, padding: str) -> ModelSpec:
     return ModelSpec(model, padding, width=width, fc_channels=8, in_channels=3, classes=4)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _thin(model: str, padding: str) -> nn.Module:
     torch.manual_seed(0)
     return randomise(build(thin_spec(model, padding)))
@@ -47,4 +47,3 @@ def thin() -> Callable[[str, str], nn.Module]:
 def network(request: pytest.FixtureRequest) -> nn.Module:
     """Each network in both paddings in turn, thin; shared, so do not change its weights."""
     return _thin(*request.param)
-

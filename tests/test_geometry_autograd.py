@@ -67,7 +67,7 @@ def run_recording(network: nn.Module, image: Tensor, take) -> dict[str, Tensor]:
     return taken
 
 
-def reads(network: nn.Module, size: tuple[int, int], axis: int, batch: int = 64) -> dict[str, Tensor]:
+def reads(network: nn.Module, size: tuple[int, int], axis: int, batch: int = 8) -> dict[str, Tensor]:
     """Of every step a matrix units x pixels along the axis: True where the derivative is not zero."""
     parts: dict[str, list[Tensor]] = {}
     for first in range(0, size[axis], batch):
