@@ -15,6 +15,7 @@ import logging
 import os
 import stat
 import struct
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -45,9 +46,12 @@ _MAX_PROFILE = 4 * 2**20  # bytes of a colour profile, inflated
 _MAX_PARTS = 100_000  # segments, chunks or directories of one file
 _MAX_BLOCKS = 2_000_000  # GIF sub-blocks of at most 255 bytes
 _MAX_VALUES = 2**18  # values of one TIFF tag: 16 x 16 tiles over MAX_PIXELS
-_MAX_SCANS = 200  # of a progressive JPEG: each costs a pass over the whole image
+_MAX_SCANS = 50  # of a progressive JPEG: each costs a pass over the whole image
 _MAX_RLE = 8 * 2**20  # bytes of a run-length BMP, which Pillow decodes in Python
+_SAMPLE = 2**24  # values at most that percentiles are taken from, evenly spread
 _BAND = 2**20  # pixels converted at a time, so that the peak is the decoded image and the result
+
+_turn = threading.Semaphore(2)  # images decoded at the same time, so that many readers cannot add up their memory
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +69,7 @@ SENTENCES = {
     "too_small": "The image has only {width} x {height} pixels: use one with at least {minimum} pixels on each side.",
     "too_thin": "The image of {width} x {height} pixels is too thin: cut it so that the longer side is at most "
     "{maximum} times the shorter.",
-    "too_large_pixels": "The image has {width} x {height} pixels, more than the {limit} that are allowed: "
+    "too_large_pixels": "The image has {width} x {height} pixels, more than the {limit:,} that are allowed: "
     "make it smaller or cut a part out of it.",
     "too_large_bytes": "The file is larger than the {limit_mib} MiB that are allowed: "
     "make the image smaller or save it as JPEG or PNG.",
@@ -130,8 +134,9 @@ def read(source: str | Path | bytes | BinaryIO | None, name: str = "") -> Photog
     header: _Header | None = None
     try:
         header = _PARSERS[kind](data)
-        _check(header.width, header.height)
-        pixels, notes = _decode(header)
+        _check(header)
+        with _turn:
+            pixels, notes = _decode(header)
     except ImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # a stricter limit set elsewhere
@@ -180,25 +185,34 @@ def _bytes(source: Any) -> bytes:
         raise ImageError("no_image")
     try:
         if isinstance(source, (bytes, bytearray, memoryview)):
-            data = bytes(source) if len(source) <= MAX_BYTES else b"\0" * (MAX_BYTES + 1)
-        elif isinstance(source, (str, Path)):
+            return _limited(io.BytesIO(source).read)
+        if isinstance(source, (str, Path)):
             with open(source, "rb", opener=_open_ordinary) as file:
-                data = file.read(MAX_BYTES + 1)
-        else:
-            data = source.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path, a closed stream
-        raise ImageError("cannot_open") from error
+                return _limited(file.read)
+        return _limited(source.read)
+    except ImageError:
+        raise
     except MemoryError as error:
         raise ImageError("out_of_memory") from error
-    if not isinstance(data, bytes):
-        raise ImageError("not_an_image")  # a stream of text
-    if len(data) > MAX_BYTES:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path, a closed stream
+        raise ImageError("cannot_open") from error
+
+
+def _limited(read: Callable[[int], Any]) -> bytes:
+    """All that a stream gives, which may be in pieces, and no more of it than MAX_BYTES and one."""
+    pieces, left = [], MAX_BYTES + 1
+    while left and (piece := read(left)):
+        if not isinstance(piece, bytes):
+            raise ImageError("not_an_image")  # a stream of text
+        pieces.append(piece)
+        left -= len(piece)
+    if not left:
         raise ImageError("too_large_bytes", limit_mib=MAX_BYTES // 2**20)
-    return data
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _open_ordinary(path: str, flags: int) -> int:
-    """Open without waiting, and refuse what is no ordinary file: a pipe or a terminal would block the reader."""
+    """Open without waiting and refuse what is no ordinary file: a pipe or a terminal would block the reader."""
     handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
@@ -272,8 +286,11 @@ class _Header:
     short: bool = False  # the header points behind the end of the file
 
 
-def _check(width: int, height: int) -> None:
-    if width < 1 or height < 1 or min(width, height) < MIN_SIDE:
+def _check(header: _Header) -> None:
+    width, height = header.width, header.height
+    if width < 1 or height < 1:
+        raise _damaged(header.kind)
+    if min(width, height) < MIN_SIDE:
         raise ImageError("too_small", width=width, height=height, minimum=MIN_SIDE)
     if width * height > MAX_PIXELS:
         raise ImageError("too_large_pixels", width=width, height=height, limit=MAX_PIXELS)
@@ -345,7 +362,6 @@ def _png(data: bytes) -> _Header:
             kept.append(data[pos:end])
         if tag == b"IHDR":
             header.width, header.height, header.bits = struct.unpack_from(">IIB", data, pos + 8)
-            _check(header.width, header.height)
         elif tag == b"iCCP":
             header.profile = _inflate(data[pos + 8 : end - 4].partition(b"\0")[2][1:])
         elif tag == b"eXIf":
@@ -450,6 +466,7 @@ def _bmp(data: bytes) -> _Header:
 
 
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_TIFF_COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34925, 50000}  # the rare and the obsolete are left out
 _TIFF_INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _TIFF_KEPT = {*range(256, 260), 262, 266, 273, *range(277, 280), 284, 292, 293, 317, 320, *range(322, 326)}
 _TIFF_KEPT |= {338, 339, 347, 530, 531, 532}
@@ -525,7 +542,8 @@ def _tiff(data: bytes) -> _Header:
         return (directory.integers(kept[tag]) if tag in kept else ()) or (default,)
 
     width, height = values(256)[0], values(257)[0]
-    _check(width, height)
+    if values(259, 1)[0] not in _TIFF_COMPRESSIONS:
+        raise ImageError("unsupported_layout", format="TIFF")
     if values(322)[0] * values(323)[0] > MAX_PIXELS:
         raise _damaged("TIFF")
     offsets, lengths = values(324 if 324 in kept else 273), values(325 if 325 in kept else 279)
@@ -624,7 +642,8 @@ def _scaled(image: Image.Image, header: _Header, notes: list[Note]) -> np.ndarra
         if missing:
             notes.append(Note("not_finite", {"count": missing}))
             known = known[finite]
-    low, high = (float(v) for v in np.percentile(known, (0.1, 99.9), method="nearest")) if known.size else (0.0, 0.0)
+    sample = known[:: 1 + known.size // _SAMPLE]
+    low, high = (float(v) for v in np.percentile(sample, (0.1, 99.9), method="nearest")) if known.size else (0.0, 0.0)
     if known.size and not high > low:  # nearly all one value: what stands out from it is what there is to see
         low, high = float(known.min()), float(known.max())
     notes.append(Note("scaled", {"low": _short(low), "high": _short(high), "bits": header.bits}))
@@ -670,7 +689,7 @@ def _coloured(image: Image.Image, header: _Header, notes: list[Note]) -> np.ndar
 
 def _profile(image: Image.Image, header: _Header, notes: list[Note]) -> Callable[[Image.Image], Image.Image] | None:
     """What turns a band of the image into sRGB, when there is a profile that fits and is not sRGB already."""
-    if header.profile is None:
+    if header.profile is None or image.mode in ("LAB", "YCbCr"):  # these say themselves what their colours are
         return None
     try:
         if len(header.profile) > _MAX_PROFILE:
@@ -679,7 +698,7 @@ def _profile(image: Image.Image, header: _Header, notes: list[Note]) -> Callable
         name = "".join(c for c in ImageCms.getProfileDescription(profile) if c.isprintable()).strip()[:60]
         mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}[profile.profile.xcolor_space.strip()]
         grey = image.mode in ("1", "L", "LA", "La")
-        if (mode == "CMYK") != (image.mode == "CMYK") or (mode == "L" and not grey) or image.mode in ("LAB", "YCbCr"):
+        if (mode == "CMYK") != (image.mode == "CMYK") or (mode == "L" and not grey):
             raise ValueError(f"a profile for {mode} in an image of mode {image.mode}")
         if name.startswith("sRGB"):
             return None
