@@ -1,0 +1,28 @@
+"""Start the explorer: python app.py [--host ADDRESS] [--port N] [--share] [--open]."""
+
+from __future__ import annotations
+
+import argparse
+
+from explorer.ui.app import build_app, launch_settings
+from explorer.ui.session import Workbench
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Look inside FCN-32s, FCN-16s, FCN-8s and U-Net.")
+    parser.add_argument("--host", help="address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=int, help="port (default: the first free one from 7860)")
+    parser.add_argument("--share", action="store_true", help="make a temporary public link")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    arguments = parser.parse_args()
+    build_app(Workbench()).queue(max_size=32).launch(
+        server_name=arguments.host,
+        server_port=arguments.port,
+        share=arguments.share,
+        inbrowser=arguments.open,
+        **launch_settings(),
+    )
+
+
+if __name__ == "__main__":
+    main()

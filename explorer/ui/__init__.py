@@ -1,0 +1,1 @@
+"""The Gradio page: the only part of the project that imports gradio."""

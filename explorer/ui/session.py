@@ -1,0 +1,240 @@
+"""What happens when a person runs a network: image, weights, run, pictures. Knows no Gradio, so tests can call it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from explorer import images, inference, weights
+from explorer.figures import palettes
+from explorer.models import MODELS, ModelSpec, build
+from explorer.trace import CancelledError, field_sizes
+from explorer.ui.i18n import TEXTS
+from explorer.ui.stage.payload import Recorder, png
+from explorer.ui.state import Bounded, Files, Selection
+
+log = logging.getLogger(__name__)
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
+SIZES = (192, 256, 320, 388, 500, 640, 800, 1000)  # working sizes: the resized image's longer side
+FIRST_SIZE = {"fcn": 320, "unet": 388}  # the photographs trained on; 388 makes the paper's 572 of a square image
+SHOWN = ("fcn32s", "fcn16s", "fcn8s", "unet")
+IMAGE_BYTES = 400 * 2**20
+FILE_BYTES = 512 * 2**20
+
+
+class StageError(Exception):
+    """Something to tell the person: `code` is a key "error.<code>" of the texts, `details` fills it."""
+
+    def __init__(self, code: str, details: dict[str, Any] | None = None) -> None:
+        super().__init__(code)
+        self.code, self.details = code, details or {}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: the JSON file the page loads, and all files that go with it."""
+
+    file: str
+    names: tuple[str, ...]
+
+
+Progress = Callable[[float, str, dict[str, Any]], None]
+
+
+class Workbench:
+    """Images, networks and runs of one server process."""
+
+    def __init__(self, checkpoints: Path = weights.CHECKPOINTS, examples: Path = EXAMPLES) -> None:
+        self.files = Files()
+        self.cards = weights.available(checkpoints)
+        self.examples = examples
+        self.listed: list[dict[str, Any]] = json.loads((examples / "examples.json").read_text("utf-8"))
+        self.images: Bounded[images.Photograph] = Bounded(IMAGE_BYTES)
+        self.runs: Bounded[Run] = Bounded(FILE_BYTES, lambda run: self.files.release(list(run.names)))
+        self._working = threading.Lock()  # one run at a time: it takes the whole machine
+
+    # ---- what the page starts with
+
+    def catalog(self) -> dict[str, Any]:
+        """Networks, weights, examples, sizes, devices, colours and texts, as plain data."""
+        return {
+            "models": [
+                {
+                    "key": key,
+                    "title": MODELS[key].title,
+                    "family": MODELS[key].family,
+                    "paddings": MODELS[key].paddings,
+                    "size": FIRST_SIZE[MODELS[key].family],
+                }
+                for key in SHOWN
+            ],
+            "cards": [
+                {
+                    "name": card.name,
+                    "title": card.title,
+                    "family": card.family,
+                    "examples": card.recipe.get("examples", ""),
+                    "licence": card.licence,
+                }
+                for card in self.cards
+            ],
+            "examples": [{**example, "thumbnail": self._thumbnail(example["file"])} for example in self.listed],
+            "sizes": SIZES,
+            "devices": ("auto", *inference.devices()),
+            "mostBytes": images.MAX_BYTES,
+            "colours": {
+                "sequential": palettes.lookup_table(palettes.SEQUENTIAL).tolist(),
+                "diverging": palettes.lookup_table(palettes.DIVERGING).tolist(),
+                "roles": palettes.ROLES,
+            },
+            "texts": TEXTS,
+        }
+
+    def _thumbnail(self, file: str) -> str:
+        return self.files.add(png(images.resize(images.read(self.examples / file).pixels, 192)), ".png")
+
+    def first(self) -> Selection:
+        """What the page opens on: FCN-8s on the first everyday photograph, or whatever there is."""
+        model = "fcn8s" if weights.cards_for("fcn8s", self.cards) else "unet"
+        card = weights.cards_for(model, self.cards)[0]
+        example = next((e for e in self.listed if e["family"] == card.recipe.get("examples")), self.listed[0])
+        family = MODELS[model].family
+        return Selection(model, card.name, card.spec.padding, example["file"], FIRST_SIZE[family], "auto")
+
+    # ---- images
+
+    def add_image(self, path: Path, name: str) -> str:
+        """Read an uploaded file and return the image's id. Raises StageError with the reason."""
+        try:
+            photograph = images.read(path, name)
+        except images.ImageError as error:
+            raise StageError(error.code, error.details) from error
+        key = self.files.name(photograph.digest.encode())
+        self.images.put(key, photograph, photograph.pixels.nbytes)
+        return key
+
+    def image(self, key: str) -> images.Photograph:
+        """An example by its file name or an upload by its id."""
+        if any(example["file"] == key for example in self.listed):
+            photograph = self.images.get(key)
+            if photograph is None:
+                photograph = images.read(self.examples / key)
+                self.images.put(key, photograph, photograph.pixels.nbytes)
+            return photograph
+        photograph = self.images.get(key)
+        if photograph is None:
+            raise StageError("image_gone" if key else "no_image")
+        return photograph
+
+    # ---- running
+
+    def check(self, raw: Any) -> Selection:
+        """A selection out of what a page sent. Raises StageError for anything that is not on offer."""
+        try:
+            wish = Selection(**{name: raw[name] for name in Selection.__annotations__})
+            known = (
+                wish.model in SHOWN
+                and wish.padding in MODELS[wish.model].paddings
+                and any(card.name == wish.checkpoint for card in weights.cards_for(wish.model, self.cards))
+                and wish.size in SIZES
+                and wish.device in ("auto", *inference.devices())
+                and isinstance(wish.image, str)
+            )
+        except (KeyError, TypeError) as error:
+            raise StageError("bad_selection") from error
+        if not known:
+            raise StageError("bad_selection")
+        return wish
+
+    def run(self, wish: Selection, progress: Progress, cancelled: Callable[[], bool]) -> Run:
+        """Run a selection, or find it among the last ones. Raises StageError, or CancelledError when cancelled."""
+        photograph = self.image(wish.image)
+        key = replace(wish, image=photograph.digest, device=inference.pick_device(wish.device))
+        found = self.runs.get(key)
+        if found:
+            return found
+        with self._working:
+            recorder = Recorder(self.files)
+            try:
+                run = self._run(wish, photograph, recorder, progress, cancelled)
+            except BaseException:
+                self.files.release(recorder.names)
+                raise
+        self.runs.put(key, run, self.files.bytes(list(run.names)))
+        return run
+
+    def _run(
+        self,
+        wish: Selection,
+        photograph: images.Photograph,
+        recorder: Recorder,
+        progress: Progress,
+        cancelled: Callable[[], bool],
+    ) -> Run:
+        progress(0.05, "progress.weights", {})
+        card = next(card for card in self.cards if card.name == wish.checkpoint)
+        loaded = _load(card, wish.model, wish.padding)
+        device = inference.pick_device(wish.device)
+        prepared = inference.prepare(photograph.pixels, loaded.spec, wish.size)
+        fields = _fields(loaded.spec)
+
+        def step(done: int, total: int, name: str) -> bool:
+            progress(0.1 + 0.88 * done / total, "progress.step", {"done": done + 1, "total": total, "name": name})
+            return not cancelled()
+
+        pre = card.preprocessing
+        try:
+            done = inference.segment(
+                loaded.module, prepared, pre.mean, pre.std, device, progress=step, visit=recorder.visit
+            )
+        except inference.InferenceError as error:
+            raise StageError(error.code, error.details) from error
+        notes = [{"code": n, "details": self._note_details(n, card, wish)} for n in loaded.notes]
+        notes += [{"code": f"image.{n.code}", "details": n.details} for n in photograph.notes]
+        about = {
+            "selection": asdict(wish),
+            "title": MODELS[wish.model].title,
+            "deviceName": inference.device_name(device),
+            "classes": [{"name": c.name, "colour": c.colour} for c in card.classes],
+            "notes": notes,
+        }
+        return Run(recorder.finish(done, prepared, fields, about), tuple(recorder.names))
+
+    @staticmethod
+    def _note_details(code: str, card: weights.Card, wish: Selection) -> dict[str, Any]:
+        return {
+            "trained": MODELS[card.spec.model].title,
+            "model": MODELS[wish.model].title,
+            "geometries": ", ".join(card.geometries),
+            "padding": wish.padding,
+        }
+
+
+@lru_cache(maxsize=8)
+def _load(card: weights.Card, model: str, padding: str) -> weights.Loaded:
+    try:
+        return weights.load(card, model, padding)
+    except weights.WeightsError as error:
+        log.warning("%s", error)
+        raise StageError("weights", {"why": str(error)}) from error
+
+
+@lru_cache(maxsize=32)
+def _fields(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
+    """Unclipped receptive field sizes per step: measured on an input that holds the largest field several times."""
+    with torch.device("meta"):
+        module = build(spec)
+    sizes = inference.reach(spec).sizes
+    return field_sizes(module, spec.in_channels, sizes.at_least(1500))
+
+
+__all__ = ["CancelledError", "Run", "StageError", "Workbench"]

@@ -1,0 +1,93 @@
+/** The controls: network, weights, geometry, working size, device, run. They show and change a selection. */
+
+/** A group of role=radio buttons: click and arrow keys choose, one stop for the tab key. */
+export function radios(group, onPick) {
+  const buttons = () => [...group.querySelectorAll('[role=radio]')];
+  const mark = (chosen) => {
+    for (const button of buttons()) {
+      const on = button === chosen;
+      button.setAttribute('aria-checked', String(on));
+      button.tabIndex = on ? 0 : -1;
+    }
+  };
+  group.addEventListener('click', (event) => {
+    const button = event.target.closest('[role=radio]');
+    if (!button) return;
+    mark(button);
+    onPick(button.dataset);
+  });
+  group.addEventListener('keydown', (event) => {
+    const move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!move) return;
+    const all = buttons();
+    const next = all[(all.indexOf(document.activeElement) + move + all.length) % all.length];
+    next.focus();
+    next.click();
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  return { choose: (test) => mark(buttons().find((button) => test(button.dataset))) };
+}
+
+export class Bar {
+  constructor(root, catalog, { onChange, onRun }) {
+    this.root = root;
+    this.catalog = catalog;
+    this.onChange = onChange;
+    this.networks = root.querySelector('.fx-networks');
+    this.networks.replaceChildren(
+      ...catalog.models.map((model) => {
+        const button = document.createElement('button');
+        button.type = 'button';
+        button.setAttribute('role', 'radio');
+        button.dataset.model = model.key;
+        button.textContent = model.title;
+        return button;
+      })
+    );
+    this.networkGroup = radios(this.networks, ({ model }) => onChange({ model }));
+    this.selects = {};
+    for (const [name, key] of Object.entries({ weights: 'checkpoint', padding: 'padding', size: 'size', device: 'device' })) {
+      const select = (this.selects[key] = root.querySelector(`.fx-${name} select`));
+      select.addEventListener('change', () => onChange({ [key]: key === 'size' ? Number(select.value) : select.value }));
+    }
+    this.runButton = root.querySelector('.fx-run');
+    this.runButton.addEventListener('click', onRun);
+    const more = root.querySelector('.fx-more');
+    more.addEventListener('click', () => {
+      const open = root.querySelector('.fx-settings').classList.toggle('fx-open');
+      more.setAttribute('aria-expanded', String(open));
+    });
+    this.progress = root.querySelector('.fx-progress');
+  }
+
+  show(selection, words) {
+    const { catalog } = this;
+    const model = catalog.models.find((m) => m.key === selection.model);
+    this.networkGroup.choose((data) => data.model === selection.model);
+    const cards = catalog.cards.filter((card) => card.family === model.family);
+    this.#fill('checkpoint', cards.map((card) => [card.name, card.title[words.language]]), selection.checkpoint);
+    this.#fill('padding', model.paddings.map((name) => [name, words.t(`padding.${name}`)]), selection.padding);
+    this.#fill('size', catalog.sizes.map((size) => [size, words.t('bar.pixels', { size })]), selection.size);
+    this.#fill('device', catalog.devices.map((name) => [name, words.t(`device.${name}`)]), selection.device);
+  }
+
+  #fill(key, choices, chosen) {
+    const select = this.selects[key];
+    select.replaceChildren(...choices.map(([value, text]) => new Option(text, value, false, value === chosen)));
+    select.disabled = choices.length < 2;
+  }
+
+  /** fraction 0..1 with a text while running; null when idle. */
+  running(fraction, text, idle) {
+    const busy = fraction !== null;
+    this.progress.hidden = !busy;
+    this.runButton.classList.toggle('fx-busy', busy);
+    this.runButton.firstElementChild.textContent = busy ? text : idle;
+    if (!busy) return;
+    const percent = Math.round(fraction * 100);
+    this.progress.setAttribute('aria-valuenow', String(percent));
+    this.progress.setAttribute('aria-valuetext', text);
+    this.progress.firstElementChild.style.width = `${percent}%`;
+  }
+}

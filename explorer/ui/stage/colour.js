@@ -1,0 +1,90 @@
+/** From 8-bit codes to colours: a table per channel, built from its range, the scale chosen and a colour map. */
+
+export class Colours {
+  constructor({ sequential, diverging, roles }) {
+    this.sequential = pack(sequential);
+    this.diverging = pack(diverging);
+    this.roles = roles;
+  }
+
+  /**
+   * How a step's values become colours. Signed maps take the diverging map with zero in its middle; others the
+   * sequential one. `scale` "channel" stretches every channel over its own range, "layer" over that of all.
+   */
+  scheme(maps, scale) {
+    const low = Math.min(...maps.min);
+    const high = Math.max(...maps.max);
+    const signed = low < 0;
+    const range = (c) => (scale === 'layer' ? [low, high] : [maps.min[c], maps.max[c]]);
+    const ends = (c) => {
+      const [a, b] = range(c);
+      const most = Math.max(Math.abs(a), Math.abs(b));
+      return signed ? [-most, most] : [a, b];
+    };
+    const table = signed ? this.diverging : this.sequential;
+    return {
+      signed,
+      ends,
+      all: signed ? [-Math.max(-low, high), Math.max(-low, high)] : [low, high],
+      table,
+      /** 256 packed colours for the codes of channel c. */
+      codes(c) {
+        const out = new Uint32Array(256);
+        const [a, b] = ends(c);
+        for (let p = 0; p < 256; p++) {
+          const value = maps.min[c] + (p / 255) * (maps.max[c] - maps.min[c]);
+          const at = b > a ? (value - a) / (b - a) : signed ? 0.5 : 0;
+          out[p] = table[Math.max(0, Math.min(255, Math.round(at * 255)))];
+        }
+        return out;
+      },
+    };
+  }
+}
+
+function pack(rows) {
+  return Uint32Array.from(rows, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
+}
+
+/** A hatch for what is dropped: readable without its colour. */
+export function hatch(context, colour, ratio, gap = 8) {
+  const size = Math.round(gap * ratio);
+  const tile = document.createElement('canvas');
+  tile.width = tile.height = size;
+  const c = tile.getContext('2d');
+  c.fillStyle = 'rgba(0,0,0,.3)';
+  c.fillRect(0, 0, size, size);
+  c.strokeStyle = colour;
+  c.lineWidth = 1.2 * ratio;
+  c.beginPath();
+  for (const d of [-size, 0, size]) {
+    c.moveTo(d, size);
+    c.lineTo(d + size, 0);
+  }
+  c.stroke();
+  return context.createPattern(tile, 'repeat');
+}
+
+/** A rectangle outline that is seen on any picture: dark below, colour above. */
+export function outline(context, box, colour, ratio, dash = []) {
+  const [x, y, w, h] = box;
+  context.save();
+  for (const [style, width] of [['rgba(0,0,0,.75)', 4], [colour, 2]]) {
+    context.strokeStyle = style;
+    context.lineWidth = width * ratio;
+    context.setLineDash(style === colour ? dash.map((d) => d * ratio) : []);
+    context.strokeRect(x, y, w, h);
+  }
+  context.restore();
+}
+
+/** Hatch what lies in `outer` and not in `inner`, both [x, y, w, h]. */
+export function hatchAround(context, outer, inner, pattern) {
+  context.save();
+  context.beginPath();
+  context.rect(...outer);
+  context.rect(...inner);
+  context.fillStyle = pattern;
+  context.fill('evenodd');
+  context.restore();
+}

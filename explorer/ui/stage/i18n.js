@@ -1,0 +1,74 @@
+/** Words in the chosen language: lookup with {placeholders}, numbers, and every [data-t*] element of the page. */
+
+const STORED = 'fcn-unet-explorer.language';
+
+export function pickLanguage(address) {
+  const wish = address.get('lang') || localStorage.getItem(STORED) || navigator.language || 'en';
+  return wish.toLowerCase().startsWith('ko') ? 'ko' : 'en';
+}
+
+export class Words {
+  constructor(tables, language) {
+    this.tables = tables;
+    this.language = language;
+  }
+
+  /** The text of a key; {name} takes params.name, numbers are grouped as the language does. */
+  t(key, params = {}) {
+    const text = this.tables[this.language][key];
+    if (text === undefined) {
+      console.error(`no text for ${key}`);
+      return key;
+    }
+    return text.replace(/\{(\w+)\}/g, (whole, name) => (name in params ? this.show(params[name]) : whole));
+  }
+
+  has(key) {
+    return key in this.tables[this.language];
+  }
+
+  show(value) {
+    return typeof value === 'number' ? this.number(value) : String(value);
+  }
+
+  number(value, digits = 4) {
+    const options = Number.isInteger(value) ? {} : { maximumSignificantDigits: digits };
+    return value.toLocaleString(this.language, options);
+  }
+
+  /** 752 M, 1.2 G: large counts as people say them. */
+  count(value) {
+    for (const [unit, size] of [['T', 1e12], ['G', 1e9], ['M', 1e6], ['k', 1e3]]) {
+      if (value >= size) return `${(value / size).toLocaleString(this.language, { maximumSignificantDigits: 3 })} ${unit}`;
+    }
+    return this.number(value);
+  }
+
+  /** Fill every element below root that names a key: text, title and aria-label. */
+  apply(root) {
+    for (const el of root.querySelectorAll('[data-t]')) el.textContent = this.t(el.dataset.t);
+    for (const el of root.querySelectorAll('[data-t-title]')) el.title = this.t(el.dataset.tTitle);
+    for (const el of [root, ...root.querySelectorAll('[data-t-label]')]) {
+      if (el.dataset.tLabel) el.setAttribute('aria-label', this.t(el.dataset.tLabel));
+    }
+  }
+
+  async use(language) {
+    this.language = language;
+    localStorage.setItem(STORED, language);
+    document.documentElement.lang = language;
+    document.title = this.t('app.title');
+    await switchGradio(language);
+  }
+}
+
+/** Gradio's own words (notices, error toasts) follow too: its core module exports the setter its settings page uses. */
+async function switchGradio(language) {
+  const core = performance.getEntriesByType('resource').find((r) => /\/assets\/core-[\w-]+\.js$/.test(r.name));
+  if (!core) return;
+  try {
+    (await import(core.name)).changeLocale?.(language);
+  } catch (error) {
+    console.warn('Gradio kept its language', error);
+  }
+}

@@ -1,0 +1,461 @@
+/** The stage: wires controls, run, steps, maps and picture. Python is called to run a network, for nothing else. */
+
+import { Bar, radios } from './bar.js';
+import { Colours } from './colour.js';
+import { Words, pickLanguage } from './i18n.js';
+import { Maps } from './maps.js';
+import { Picture } from './picture.js';
+import { Sources } from './sources.js';
+import { Steps } from './steps.js';
+import { Trace } from './trace.js';
+import { chips, sentence } from './words.js';
+
+const AHEAD = 3; // steps fetched before they are looked at
+const SETTLED = 350; // ms until a position goes into the address
+
+export function mount({ element, props, trigger, upload, watch, base }) {
+  new Stage(element.querySelector('.fx'), JSON.parse(props.value), { props, trigger, upload, watch, base });
+}
+
+class Stage {
+  constructor(root, start, gradio) {
+    this.root = root;
+    this.gradio = gradio;
+    this.catalog = start.catalog;
+    this.resolve = (name) => new URL(`${this.catalog.files}/${name}`, gradio.base).href;
+    this.address = new URLSearchParams(location.search);
+    this.words = new Words(start.catalog.texts, pickLanguage(this.address));
+    this.colours = new Colours(start.catalog.colours);
+    for (const [role, colour] of Object.entries(this.colours.roles)) root.style.setProperty(`--fx-${role}`, colour);
+    this.scale = 'channel';
+    this.step = 0;
+    this.request = null; // token of the run in progress
+    this.selection = start.selection;
+    this.imageName = '';
+
+    this.bar = new Bar(root, this.catalog, { onChange: (change) => this.change(change), onRun: () => this.runOrCancel() });
+    this.sources = new Sources(root, {
+      onFile: (file) => this.takeFile(file),
+      onExample: (file) => this.change({ image: file }),
+      t: (key, values) => this.words.t(key, values),
+    });
+    this.maps = new Maps(root, this.colours, { onUnit: (unit) => this.point(unit), onChannel: (c) => this.pickChannel(c) });
+    this.picture = new Picture(root, this.colours, { onPixel: (pixel) => this.name(pixel) });
+    this.steps = new Steps(root, this.colours, { onStep: (i) => this.go(i), onPlay: () => {} });
+    this.#controls();
+    this.translate().then(() => this.begin(start));
+    gradio.watch('value', () => this.heard(JSON.parse(gradio.props.value)));
+  }
+
+  #controls() {
+    const { root } = this;
+    this.languages = radios(root.querySelector('.fx-languages'), ({ lang }) => {
+      this.words.use(lang);
+      this.translate();
+      this.settle();
+    });
+    this.scales = radios(root.querySelector('.fx-scale'), ({ scale }) => {
+      this.scale = scale;
+      this.go(this.step);
+    });
+    this.scales.choose(({ scale }) => scale === this.scale);
+    this.frames = radios(root.querySelector('.fx-frame'), ({ frame }) => {
+      this.picture.frame = frame;
+      this.picture.draw();
+      this.#sizeOfFrame();
+    });
+    this.frames.choose(({ frame }) => frame === this.picture.frame);
+    const opacity = root.querySelector('.fx-opacity input');
+    opacity.addEventListener('input', () => {
+      this.picture.opacity = opacity.value / 100;
+      root.querySelector('.fx-opacity output').textContent = `${opacity.value} %`;
+      this.picture.draw();
+    });
+    root.querySelector('.fx-message button').addEventListener('click', () => this.say(null));
+    root.querySelector('.fx-legend').addEventListener('click', (event) => {
+      const item = event.target.closest('button');
+      if (!item) return;
+      const index = Number(item.dataset.index);
+      this.picture.showOnly(this.picture.only === index ? null : index);
+      this.#legend();
+    });
+    root.querySelector('.fx-theme').addEventListener('click', () => {
+      const dark = document.body.classList.toggle('dark');
+      localStorage.setItem('fcn-unet-explorer.theme', dark ? 'dark' : 'light');
+    });
+    const theme = localStorage.getItem('fcn-unet-explorer.theme');
+    if (theme && !this.address.has('__theme')) document.body.classList.toggle('dark', theme === 'dark');
+    document.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape' && this.maps.channel !== null) this.pickChannel(null);
+    });
+  }
+
+  /** Show everything in the chosen language; what the person was doing stays. */
+  async translate() {
+    await this.words.use(this.words.language);
+    this.words.apply(this.root);
+    this.languages.choose(({ lang }) => lang === this.words.language);
+    this.bar.show(this.selection, this.words);
+    this.bar.running(this.fraction ?? null, this.#progressText(), this.words.t('bar.run'));
+    this.sources.list(this.catalog.examples, this.resolve, this.words.language);
+    this.#imageButton();
+    if (this.problem) this.say(this.problem);
+    if (!this.trace) return;
+    this.steps.load(this.trace, this.words);
+    this.#legend();
+    this.#facts();
+    this.#sizeOfFrame();
+    this.go(this.step);
+  }
+
+  /** Start with the run that came with the page, or the one that the address asks for. */
+  async begin(start) {
+    const wish = { ...start.selection };
+    for (const key of Object.keys(wish)) if (this.address.has(key)) wish[key] = this.address.get(key);
+    wish.size = Number(wish.size) || start.selection.size;
+    this.wantedStep = this.address.get('step');
+    if (this.#known(wish) && JSON.stringify(wish) !== JSON.stringify(start.selection)) {
+      this.selection = wish;
+      this.bar.show(wish, this.words);
+      this.#imageButton();
+      this.run();
+    } else if (start.trace) await this.open(start.trace);
+  }
+
+  #known(wish) {
+    const { models, cards, examples, sizes, devices } = this.catalog;
+    const model = models.find((m) => m.key === wish.model);
+    return (
+      model?.paddings.includes(wish.padding) && cards.some((c) => c.name === wish.checkpoint && c.family === model.family) &&
+      examples.some((e) => e.file === wish.image) && sizes.includes(wish.size) && devices.includes(wish.device)
+    );
+  }
+
+  /** A control was used: complete the selection so that it fits together, and run it. */
+  change(change) {
+    const { models, cards, examples } = this.catalog;
+    const old = this.selection;
+    const next = { ...old, ...change };
+    const model = models.find((m) => m.key === next.model);
+    if (cards.find((c) => c.name === next.checkpoint)?.family !== model.family) {
+      next.checkpoint = cards.find((c) => c.family === model.family)?.name ?? next.checkpoint;
+    }
+    if (!model.paddings.includes(next.padding)) next.padding = model.paddings[0];
+    if (models.find((m) => m.key === old.model).family !== model.family) next.size = model.size;
+    const example = examples.find((e) => e.file === next.image);
+    const card = cards.find((c) => c.name === next.checkpoint);
+    if (example && !('image' in change) && card?.examples && example.family !== card.examples) {
+      next.image = examples.find((e) => e.family === card.examples)?.file ?? next.image;
+    }
+    this.selection = next;
+    this.bar.show(next, this.words);
+    this.#imageButton();
+    this.run();
+  }
+
+  async takeFile(file) {
+    this.say(null);
+    if (file.size > this.catalog.mostBytes) {
+      return this.say({ code: 'too_large_bytes', details: { limit_mib: this.catalog.mostBytes / 2 ** 20 } });
+    }
+    try {
+      this.#progress(0.01, 'progress.upload');
+      const { path } = await this.gradio.upload(file);
+      this.run({ path, name: file.name });
+    } catch (error) {
+      console.warn(error);
+      this.#progress(null);
+      this.say({ code: 'upload', details: {} });
+    }
+  }
+
+  runOrCancel() {
+    if (this.request) this.cancel();
+    else this.run();
+  }
+
+  cancel() {
+    this.gradio.trigger('cancel', { request: this.request });
+    this.request = null;
+    this.#progress(null);
+  }
+
+  run(file = null) {
+    if (this.request) this.cancel();
+    this.say(null);
+    this.request = [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join('');
+    this.#progress(0.02, 'progress.waiting');
+    this.gradio.trigger('run', { request: this.request, selection: this.selection, upload: file });
+  }
+
+  /** The server spoke: progress, a finished run, or an error. What is not for the present run is old. */
+  async heard(message) {
+    if (message.request !== this.request) return;
+    if (message.kind === 'progress') return this.#progress(message.fraction, message.text, message.details);
+    this.request = null;
+    this.#progress(null);
+    if (message.kind === 'error') return this.say(message);
+    this.selection = message.selection;
+    if (message.imageName) this.imageName = message.imageName;
+    this.bar.show(this.selection, this.words);
+    await this.open(message.trace);
+  }
+
+  #progress(fraction, text = '', details = {}) {
+    this.fraction = fraction;
+    this.progress = { text, details };
+    this.bar.running(fraction, this.#progressText(), this.words.t('bar.run'));
+    if (fraction !== null) this.root.dataset.state = 'running';
+    else if (this.trace) this.root.dataset.state = 'ready';
+  }
+
+  #progressText() {
+    return this.fraction == null ? '' : this.words.t(this.progress.text, this.progress.details);
+  }
+
+  /** Say an error {code, details} in words, or nothing. */
+  say(problem) {
+    this.problem = problem;
+    const box = this.root.querySelector('.fx-message');
+    box.hidden = !problem;
+    if (!problem) return;
+    const key = this.words.has(`error.${problem.code}`) ? `error.${problem.code}` : 'error.internal';
+    box.firstElementChild.textContent = this.words.t(key, problem.details);
+  }
+
+  async open(file) {
+    const name = this.trace?.steps[this.step]?.name;
+    try {
+      const trace = await Trace.load(file, this.resolve);
+      await this.picture.load(trace);
+      this.trace = trace;
+    } catch (error) {
+      console.warn(error);
+      return this.say({ code: error.status ? 'gone' : 'connection', details: {} });
+    }
+    this.maps.channel = null;
+    this.steps.load(this.trace, this.words);
+    this.#imageButton();
+    this.#legend();
+    this.#facts();
+    this.#sizeOfFrame();
+    const wanted = this.wantedStep ?? name ?? this.#firstLook();
+    this.wantedStep = null;
+    await this.go(this.trace.index.get(wanted) ?? 0);
+    this.root.dataset.state = 'ready';
+    this.root.dataset.run = file;
+  }
+
+  /** The page opens on a step that already says something: the first pooled map. */
+  #firstLook() {
+    return this.trace.steps.find((step) => step.op === 'maxpool')?.name;
+  }
+
+  /** Show step i: at once if its picture is at hand, else as soon as it has come. */
+  async go(i) {
+    const { trace } = this;
+    if (!trace) return;
+    const token = (this.going = {});
+    if (i !== this.step) this.maps.hover = null;
+    this.step = i;
+    this.steps.mark(i);
+    const step = trace.steps[i];
+    const crop = trace.cropAt(step);
+    // at the crop itself the whole map is drawn, with what is kept; else the cut would show nothing of what was cut
+    const drawn = crop?.step === step.name ? trace.step(crop.source) : step;
+    let picture = trace.ready(drawn);
+    if (!picture) {
+      this.root.classList.add('fx-fetching');
+      try {
+        picture = await trace.map(drawn);
+      } catch (error) {
+        console.warn(error);
+        if (this.going === token) this.say({ code: error.status ? 'gone' : 'connection', details: {} });
+        return;
+      } finally {
+        if (this.going === token) this.root.classList.remove('fx-fetching');
+      }
+      if (this.going !== token) return;
+    }
+    this.drawn = { step: drawn, picture };
+    this.#show(step, drawn, crop, picture);
+    for (let d = 1; d <= AHEAD; d++) {
+      trace.prefetch(trace.steps[i + d]);
+      trace.prefetch(trace.steps[i - d]);
+    }
+    this.settle();
+  }
+
+  #show(step, drawn, crop, picture) {
+    const { root, trace, words } = this;
+    if (this.maps.channel !== null && this.maps.channel >= drawn.shape[0]) this.maps.channel = null;
+    const cut = crop && drawn.name === crop.source;
+    this.maps.show(drawn, picture, this.scale, cut ? { top: crop.offset, left: crop.offset, height: crop.kept[0], width: crop.kept[1] } : null);
+    this.picture.crop = crop;
+    this.picture.field = null;
+    this.picture.draw();
+    root.querySelector('.fx-step-name').textContent = step.name;
+    root.querySelector('.fx-words').textContent = sentence(trace, step, words);
+    root.querySelector('.fx-chips').replaceChildren(...chips(trace, step, words).map((chip) => this.#chip(chip)));
+    root.querySelector('.fx-reduced').textContent = this.#drawnHow(step, drawn);
+    root.querySelector('.fx-unit').textContent = '';
+    this.#colourBar();
+    this.#explainCrop(crop);
+    root.dataset.step = step.name;
+  }
+
+  #chip([label, value, help]) {
+    const chip = document.createElement('span');
+    chip.title = this.words.t(help);
+    const name = document.createElement('small');
+    name.textContent = this.words.t(label);
+    const number = document.createElement('b');
+    number.textContent = value;
+    chip.append(name, number);
+    return chip;
+  }
+
+  #drawnHow(step, drawn) {
+    const parts = [];
+    if (drawn !== step) parts.push(this.words.t('maps.whole', { source: drawn.name, step: step.name }));
+    const { reduction } = drawn.maps;
+    if (reduction > 1) parts.push(this.words.t('maps.reduced', { reduction }));
+    return parts.join(' ');
+  }
+
+  #colourBar() {
+    const { scheme, channel } = this.maps;
+    const own = this.scale === 'channel' && channel === null;
+    const [low, high] = channel === null ? scheme.all : scheme.ends(channel);
+    const { words, root } = this;
+    root.querySelector('.fx-low').textContent = own ? words.t(scheme.signed ? 'maps.low.signed' : 'maps.low') : words.number(low, 3);
+    root.querySelector('.fx-high').textContent = own ? words.t(scheme.signed ? 'maps.high.signed' : 'maps.high') : words.number(high, 3);
+    const canvas = root.querySelector('.fx-colourbar canvas');
+    const image = new ImageData(128, 1);
+    const out = new Uint32Array(image.data.buffer);
+    for (let i = 0; i < 128; i++) out[i] = scheme.table[2 * i];
+    canvas.getContext('2d').putImageData(image, 0, 0);
+  }
+
+  #explainCrop(crop) {
+    const box = this.root.querySelector('.fx-explain');
+    box.replaceChildren();
+    if (!crop) return;
+    const { words, trace } = this;
+    const source = trace.step(crop.source);
+    const lines = [
+      ['kept', words.t('crop.kept', { rows: crop.kept[0], columns: crop.kept[1], of: source.shape[1], ofColumns: source.shape[2], share: words.number(Math.round((1000 * crop.kept[0] * crop.kept[1]) / (source.shape[1] * source.shape[2])) / 10) })],
+      ['sees', crop.sees ? words.t('crop.sees', { top: crop.sees[0], bottom: crop.sees[2] - 1, left: crop.sees[1], right: crop.sees[3] - 1 }) : words.t('crop.sees.none')],
+      ['dropped', words.t(crop.dropsNothing ? 'crop.dropped.none' : 'crop.dropped', { source: crop.source })],
+    ];
+    for (const [role, text] of lines) {
+      const line = document.createElement('p');
+      line.className = `fx-key fx-key-${role}`;
+      line.textContent = text;
+      box.append(line);
+    }
+  }
+
+  pickChannel(channel) {
+    this.maps.channel = channel;
+    this.maps.redraw();
+    this.#colourBar();
+  }
+
+  /** The unit under the pointer: its field on the input, its value in the read-out. */
+  point(unit) {
+    const { step, picture } = this.drawn ?? {};
+    if (!step) return;
+    this.maps.mark(unit);
+    this.picture.field = unit && this.trace.field(step, unit.row, unit.column);
+    this.picture.draw();
+    const out = this.root.querySelector('.fx-unit');
+    if (!unit) return void (out.textContent = '');
+    const field = this.picture.field;
+    const where = { channel: unit.channel, row: unit.row, column: unit.column, value: this.words.number(this.maps.valueAt(unit, picture), 3) };
+    out.textContent =
+      this.words.t(step.maps.reduction > 1 ? 'unit.mean' : 'unit.value', where) +
+      (field
+        ? this.words.t('unit.field', { top: field[0], bottom: field[2] - 1, left: field[1], right: field[3] - 1 })
+        : this.words.t('unit.padding'));
+  }
+
+  /** The class under the pointer in the picture. */
+  name(pixel) {
+    const line = this.root.querySelector('.fx-under');
+    if (!pixel) return void (line.textContent = '');
+    const info = this.trace.classes[pixel.label];
+    line.textContent = this.words.t('picture.pixel', { row: pixel.row, column: pixel.column, name: info.name[this.words.language] });
+  }
+
+  #legend() {
+    const { trace, words, picture } = this;
+    if (!trace) return;
+    const order = trace.classes.map((info, i) => ({ info, i, share: trace.shares[i] })).filter(({ share }) => share > 0);
+    order.sort((a, b) => b.share - a.share);
+    this.root.querySelector('.fx-legend').replaceChildren(
+      ...order.map(({ info, i, share }) => {
+        const item = document.createElement('li');
+        const button = document.createElement('button');
+        button.type = 'button';
+        button.dataset.index = String(i);
+        button.setAttribute('aria-pressed', String(picture.only === i));
+        const swatch = document.createElement('i');
+        swatch.style.background = `rgb(${info.colour})`;
+        const name = document.createElement('span');
+        name.textContent = info.name[words.language];
+        const part = document.createElement('small');
+        part.textContent = `${words.number(Math.round(share * 1000) / 10)} %`;
+        button.append(swatch, name, part);
+        item.append(button);
+        return item;
+      })
+    );
+  }
+
+  #facts() {
+    const { trace, words } = this;
+    if (!trace) return;
+    const card = this.catalog.cards.find((c) => c.name === trace.selection.checkpoint);
+    const lines = [
+      words.t('facts.run', { device: trace.deviceName, seconds: words.number(trace.seconds, 2), macs: words.count(trace.macs), parameters: words.count(trace.parameters) }),
+      ...trace.notes.map((note) => words.t(`note.${note.code}`, note.details)),
+      words.t('facts.weights', { title: card.title[words.language], licence: card.licence[words.language] }),
+    ];
+    this.root.querySelector('.fx-facts').replaceChildren(
+      ...lines.map((text) => {
+        const line = document.createElement('span');
+        line.textContent = text;
+        return line;
+      })
+    );
+  }
+
+  #sizeOfFrame() {
+    if (!this.trace) return;
+    const [height, width] = this.trace.frames[this.picture.frame];
+    this.root.querySelector('.fx-frame-size').textContent = `${height} × ${width}`;
+  }
+
+  #imageButton() {
+    const example = this.catalog.examples.find((e) => e.file === this.selection.image);
+    const image = this.root.querySelector('.fx-image img');
+    if (example) image.src = this.resolve(example.thumbnail);
+    else if (this.trace) image.src = this.resolve(this.trace.pictures.resized);
+    this.root.querySelector('.fx-image-name').textContent = example ? example.title[this.words.language] : this.imageName;
+  }
+
+  /** Put the settled position into the address; an upload's id stays out of it: the image is the person's own. */
+  settle() {
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => {
+      const { selection, trace } = this;
+      const at = new URLSearchParams(location.search);
+      const own = !this.catalog.examples.some((e) => e.file === selection.image);
+      for (const [key, value] of Object.entries(selection)) own ? at.delete(key) : at.set(key, value);
+      if (trace) at.set('step', trace.steps[this.step].name);
+      at.set('lang', this.words.language);
+      history.replaceState(null, '', `${location.pathname}?${at}`);
+    }, SETTLED);
+  }
+}

@@ -1,0 +1,167 @@
+/** The middle pane: all channels of a step as tiles, with the crop drawn on every tile, and the unit at the pointer. */
+
+import { hatch, hatchAround, outline } from './colour.js';
+
+const GAP = 3;
+const SMALLEST = 34; // CSS pixels; below that the pane scrolls
+
+export class Maps {
+  constructor(root, colours, { onUnit, onChannel }) {
+    this.pane = root.querySelector('.fx-mosaic');
+    this.canvas = this.pane.querySelector('canvas');
+    this.context = this.canvas.getContext('2d');
+    this.sheet = new OffscreenCanvas(1, 1); // the coloured mosaic, in the picture's own pixels
+    this.colours = colours;
+    this.channel = null; // one channel shown large, or null for all
+    this.hover = null;
+    this.shown = null;
+    this.canvas.addEventListener('pointermove', (event) => onUnit(this.unitAt(event)));
+    this.canvas.addEventListener('pointerleave', () => onUnit(null));
+    this.canvas.addEventListener('click', (event) => {
+      const unit = this.unitAt(event);
+      if (unit) onChannel(this.channel === null ? unit.channel : null);
+    });
+    new ResizeObserver(() => this.shown && this.redraw()).observe(this.pane);
+  }
+
+  /** Show a step's maps. `crop` {top, left, height, width, whole} in units of the map drawn, or null. */
+  show(step, picture, scale, crop) {
+    this.scheme = this.colours.scheme(step.maps, scale);
+    this.shown = { step, crop };
+    this.#colour(step.maps, picture);
+    this.redraw();
+  }
+
+  #colour(maps, { pixels, width, height }) {
+    const [th, tw] = maps.tile;
+    const image = new ImageData(width, height);
+    const out = new Uint32Array(image.data.buffer);
+    for (let c = 0; c < maps.min.length; c++) {
+      const table = this.scheme.codes(c);
+      const top = Math.floor(c / maps.columns) * th;
+      const left = (c % maps.columns) * tw;
+      for (let y = 0; y < th; y++) {
+        const from = (top + y) * width + left;
+        for (let i = from; i < from + tw; i++) out[i] = table[pixels[i]];
+      }
+    }
+    this.sheet.width = width;
+    this.sheet.height = height;
+    this.sheet.getContext('2d').putImageData(image, 0, 0);
+  }
+
+  #layout() {
+    const { step } = this.shown;
+    const channels = this.channel === null ? step.shape[0] : 1;
+    const ratio = step.shape[1] / step.shape[2];
+    const width = this.pane.clientWidth;
+    const height = this.pane.clientHeight;
+    let best = { tile: 0, columns: 1 };
+    for (let columns = 1; columns <= channels; columns++) {
+      const rows = Math.ceil(channels / columns);
+      const tile = Math.min((width + GAP) / columns - GAP, ((height + GAP) / rows - GAP) / ratio);
+      if (tile > best.tile) best = { tile, columns };
+    }
+    if (best.tile < SMALLEST) {
+      const columns = Math.max(1, Math.floor((width - 14 + GAP) / (SMALLEST + GAP)));
+      best = { tile: SMALLEST, columns };
+    }
+    const tile = Math.floor(best.tile);
+    const tall = Math.max(1, Math.round(tile * ratio));
+    return { channels, columns: best.columns, width: tile, height: tall, rows: Math.ceil(channels / best.columns) };
+  }
+
+  redraw() {
+    const { step, crop } = this.shown;
+    const grid = (this.grid = this.#layout());
+    const ratio = window.devicePixelRatio || 1;
+    const across = grid.columns * (grid.width + GAP) - GAP;
+    const down = grid.rows * (grid.height + GAP) - GAP;
+    this.canvas.width = Math.round(across * ratio);
+    this.canvas.height = Math.round(down * ratio);
+    this.canvas.style.width = `${across}px`;
+    this.canvas.style.height = `${down}px`;
+    const c = this.context;
+    const [th, tw] = step.maps.tile;
+    c.imageSmoothingEnabled = grid.width * ratio < tw; // enlarged units stay squares
+    c.imageSmoothingQuality = 'medium';
+    const pattern = crop && hatch(c, this.colours.roles.dropped, ratio, grid.width < 90 ? 5 : 8);
+    for (let k = 0; k < grid.channels; k++) {
+      const channel = this.channel ?? k;
+      const [x, y, w, h] = this.#tile(k, ratio);
+      const sx = (channel % step.maps.columns) * tw;
+      const sy = Math.floor(channel / step.maps.columns) * th;
+      c.drawImage(this.sheet, sx, sy, tw, th, x, y, w, h);
+      if (crop) this.#drawCrop(crop, [x, y, w, h], step, pattern, ratio);
+    }
+    if (this.hover) this.#drawHover(ratio);
+  }
+
+  #tile(k, ratio) {
+    const { columns, width, height } = this.grid;
+    return [(k % columns) * (width + GAP), Math.floor(k / columns) * (height + GAP), width, height].map((v) => v * ratio);
+  }
+
+  #drawCrop(crop, tile, step, pattern, ratio) {
+    const box = scaleBox(tile, step.shape, crop);
+    hatchAround(this.context, tile, box, pattern);
+    if (tile[2] > 60 * ratio) outline(this.context, box, this.colours.roles.kept, ratio);
+    else {
+      this.context.strokeStyle = this.colours.roles.kept;
+      this.context.lineWidth = 1.5 * ratio;
+      this.context.strokeRect(...box);
+    }
+  }
+
+  /** Mark one unit on every tile ({row, column} in units), or nothing. */
+  mark(unit) {
+    this.hover = unit;
+    if (this.shown) this.redraw();
+  }
+
+  #drawHover(ratio) {
+    const { step } = this.shown;
+    const { row, column } = this.hover;
+    for (let k = 0; k < this.grid.channels; k++) {
+      const tile = this.#tile(k, ratio);
+      const [x, y, w, h] = scaleBox(tile, step.shape, { top: row, left: column, height: 1, width: 1 });
+      const grow = Math.max(0, (5 * ratio - w) / 2);
+      this.context.strokeStyle = '#000';
+      this.context.lineWidth = 3 * ratio;
+      this.context.strokeRect(x - grow, y - grow, w + 2 * grow, h + 2 * grow);
+      this.context.strokeStyle = this.colours.roles.field;
+      this.context.lineWidth = 1.5 * ratio;
+      this.context.strokeRect(x - grow, y - grow, w + 2 * grow, h + 2 * grow);
+    }
+  }
+
+  /** {channel, row, column} under a pointer event, or null between tiles. */
+  unitAt(event) {
+    if (!this.shown || !this.grid) return null;
+    const box = this.canvas.getBoundingClientRect();
+    const x = event.clientX - box.left;
+    const y = event.clientY - box.top;
+    const { columns, width, height, channels } = this.grid;
+    const across = Math.floor(x / (width + GAP));
+    const down = Math.floor(y / (height + GAP));
+    const inX = x - across * (width + GAP);
+    const inY = y - down * (height + GAP);
+    const k = down * columns + across;
+    if (x < 0 || y < 0 || across >= columns || k >= channels || inX >= width || inY >= height) return null;
+    const [, rows, cols] = this.shown.step.shape;
+    return { channel: this.channel ?? k, row: Math.floor((inY / height) * rows), column: Math.floor((inX / width) * cols) };
+  }
+
+  /** The value a tile pixel stands for; with a reduced mosaic the mean of the units around. */
+  valueAt({ channel, row, column }, picture) {
+    const { maps } = this.shown.step;
+    const y = Math.floor(channel / maps.columns) * maps.tile[0] + Math.floor(row / maps.reduction);
+    const x = (channel % maps.columns) * maps.tile[1] + Math.floor(column / maps.reduction);
+    const code = picture.pixels[y * picture.width + x];
+    return maps.min[channel] + (code / 255) * (maps.max[channel] - maps.min[channel]);
+  }
+}
+
+function scaleBox([x, y, w, h], [, rows, cols], { top, left, height, width }) {
+  return [x + (left / cols) * w, y + (top / rows) * h, (width / cols) * w, (height / rows) * h];
+}

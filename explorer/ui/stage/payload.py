@@ -1,0 +1,155 @@
+"""Turn a run into what the page needs: one JSON file and one 8-bit picture per step, fetched when looked at.
+
+Names and units: sizes are [height, width]; `lo` and `hi` are inclusive input pixels per unit, an empty field is
+lo 0, hi -1; `jump` and `start` are input pixels. Steps share their axes and pictures where these are the same.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from explorer.figures.mosaic import mosaic
+from explorer.geometry import Axis, hull
+from explorer.inference import Prepared, Segmentation
+from explorer.trace import Step
+from explorer.ui.state import Files
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A PNG of H x W or H x W x 3 uint8 pixels, quick to write."""
+    memory = io.BytesIO()
+    Image.fromarray(pixels).save(memory, "PNG", compress_level=1)
+    return memory.getvalue()
+
+
+class Recorder:
+    """Collects a run's pictures while it goes on: pass `visit` to `segment`, then call `finish`."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.names: list[str] = []
+        self._maps: dict[str, dict[str, Any]] = {}
+        self._axes: list[Axis] = []
+
+    def _add(self, content: bytes, suffix: str) -> str:
+        name = self.files.add(content, suffix)
+        self.names.append(name)
+        return name
+
+    def visit(self, step: Step, value: Tensor) -> None:
+        """Write a step's mosaic."""
+        drawn = mosaic(value)
+        self._maps[step.name] = {
+            "file": self._add(png(drawn.pixels), ".png"),
+            "tile": drawn.tile,
+            "columns": drawn.columns,
+            "reduction": drawn.reduction,
+            "min": [_short(v) for v in drawn.minimum],
+            "max": [_short(v) for v in drawn.maximum],
+        }
+
+    def _axis(self, axis: Axis) -> int:
+        """Index of an axis in the table; steps often share one."""
+        for index, known in enumerate(self._axes):
+            if known is axis or known == axis:
+                return index
+        self._axes.append(axis)
+        return len(self._axes) - 1
+
+    def finish(
+        self, done: Segmentation, prepared: Prepared, fields: dict[str, tuple[int, ...]], about: dict[str, Any]
+    ) -> str:
+        """Write the run's JSON (with `about` merged in) and return its file name."""
+        frames = done.frames
+        trace = done.trace
+        steps = [self._step(step, fields.get(step.name, ())) for step in trace.steps]
+        content = {
+            **about,
+            "device": done.device,
+            "seconds": done.seconds,
+            "parameters": trace.parameters,
+            "macs": trace.macs,
+            "frames": {f.name: [f.height, f.width] for f in (frames.original, frames.resized, frames.network)},
+            "offset": [frames.top, frames.left],
+            "pictures": {
+                "resized": self._add(png(prepared.resized), ".png"),
+                "network": self._add(png(prepared.network), ".png"),
+                "labels": self._add(png(done.labels), ".png"),
+                "confidence": self._add(png((done.confidence * 255).round().astype(np.uint8)), ".png"),
+            },
+            "shares": (np.bincount(done.labels.ravel(), minlength=len(about["classes"])) / done.labels.size).tolist(),
+            "steps": steps,
+            "crops": [_crop(step, trace[step.inputs[0]]) for step in trace.steps if step.operation == "crop"],
+            "axes": [_axis_json(axis) for axis in self._axes],
+        }
+        return self._add(json.dumps(content, separators=(",", ":")).encode(), ".json")
+
+    def _step(self, step: Step, field: tuple[int, ...]) -> dict[str, Any]:
+        return {
+            "name": step.name,
+            "op": step.operation,
+            "inputs": step.inputs,
+            "shape": step.shape[1:],
+            "settings": step.settings,
+            "parameters": step.parameters,
+            "macs": step.macs,
+            "ms": step.milliseconds,
+            "stats": step.stats and vars(step.stats),
+            "rows": self._axis(step.rows),
+            "cols": self._axis(step.cols),
+            "field": field,
+            "maps": self._maps[step.name],
+        }
+
+
+def _crop(step: Step, source: Step) -> dict[str, Any]:
+    """Which map a crop cuts, to which map's size, and where that lies on the network's input.
+
+    It keeps units offset .. offset + kept - 1. `stands` is the area whose places the kept units stand for, each unit
+    a cell of jump x jump around its centre, `standsWhole` that of all units before the cut; `sees` is the hull of the
+    kept units' receptive fields, or None. All three are edges [top, left, bottom, right] in input pixels.
+    """
+    offset, kept = step.settings["offset"], step.shape[2:]
+    field = hull(step.rows, step.cols)
+    return {
+        "step": step.name,
+        "source": step.inputs[0],
+        "reference": step.inputs[1],
+        "offset": offset,
+        "kept": kept,
+        "stands": _cells(source, (offset, offset), kept),
+        "standsWhole": _cells(source, (0, 0), source.shape[2:]),
+        "sees": field and [field.top, field.left, field.bottom, field.right],
+        "dropsNothing": kept == source.shape[2:],
+    }
+
+
+def _cells(step: Step, first: tuple[int, int], size: tuple[int, ...]) -> list[float]:
+    """Edges of the area that `size` units from `first` on stand for; the pixel p covers p .. p + 1."""
+    half = Fraction(1, 2)
+    grids = step.rows.grid, step.cols.grid
+    before = [g.start + g.jump * (f - half) + half for g, f in zip(grids, first, strict=True)]
+    after = [b + g.jump * n for b, g, n in zip(before, grids, size, strict=True)]
+    return [float(edge) for edge in (*before, *after)]
+
+
+def _axis_json(axis: Axis) -> dict[str, Any]:
+    empty = axis.empty
+    return {
+        "jump": float(axis.grid.jump),
+        "start": float(axis.grid.start),
+        "lo": np.where(empty, 0, axis.lo).tolist(),
+        "hi": np.where(empty, -1, axis.hi).tolist(),
+    }
+
+
+def _short(value: float) -> float:
+    """Six significant digits: enough to print, short to send."""
+    return float(f"{value:.6g}")

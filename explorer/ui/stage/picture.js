@@ -1,0 +1,130 @@
+/** The right pane: the image in one of its frames, the prediction over it, and boxes given in input pixels. */
+
+import { hatch, hatchAround, outline } from './colour.js';
+import { decode } from './trace.js';
+
+export class Picture {
+  constructor(root, colours, { onPixel }) {
+    this.pane = root.querySelector('.fx-view');
+    this.canvas = this.pane.querySelector('canvas');
+    this.context = this.canvas.getContext('2d');
+    this.colours = colours;
+    this.frame = 'network';
+    this.opacity = 0.55;
+    this.only = null; // one class alone
+    this.field = null;
+    this.crop = null;
+    this.canvas.addEventListener('pointermove', (event) => onPixel(this.#pixelAt(event)));
+    this.canvas.addEventListener('pointerleave', () => onPixel(null));
+    new ResizeObserver(() => this.trace && this.draw()).observe(this.pane);
+  }
+
+  /** Take a run: fetch its pictures and show them. */
+  async load(trace) {
+    const [network, resized, labels] = await Promise.all(
+      ['network', 'resized', 'labels'].map(async (name) => trace.blob(trace.pictures[name]))
+    );
+    const bitmaps = await Promise.all([createImageBitmap(network), createImageBitmap(resized), decode(labels)]);
+    this.trace = trace;
+    [this.network, this.resized] = bitmaps;
+    const data = bitmaps[2];
+    this.labels = { width: data.width, height: data.height, codes: new Uint8Array(data.width * data.height) };
+    for (let i = 0; i < this.labels.codes.length; i++) this.labels.codes[i] = data.data[4 * i];
+    this.field = this.crop = null;
+    this.#paint();
+    this.draw();
+  }
+
+  #paint() {
+    const { width, height, codes } = this.labels;
+    const image = new ImageData(width, height);
+    const out = new Uint32Array(image.data.buffer);
+    const table = this.trace.classes.map(({ colour: [r, g, b] }) => (255 << 24) | (b << 16) | (g << 8) | r);
+    for (let i = 0; i < codes.length; i++) {
+      if (this.only === null || codes[i] === this.only) out[i] = table[codes[i]];
+    }
+    this.overlay ??= new OffscreenCanvas(1, 1);
+    this.overlay.width = width;
+    this.overlay.height = height;
+    this.overlay.getContext('2d').putImageData(image, 0, 0);
+  }
+
+  showOnly(index) {
+    this.only = index;
+    this.#paint();
+    this.draw();
+  }
+
+  /** What of the input the canvas shows, in input pixels: the frame, and room for what a crop reaches outside it. */
+  #viewBox() {
+    const { trace } = this;
+    const [height, width] = trace.frames.network;
+    const [top, left] = trace.offset;
+    const [h, w] = trace.frames.resized;
+    let box = this.frame === 'network' ? [0, 0, height, width] : [top, left, top + h, left + w];
+    const reach = this.frame === 'network' && this.crop?.standsWhole;
+    if (reach) box = [Math.min(box[0], reach[0]), Math.min(box[1], reach[1]), Math.max(box[2], reach[2]), Math.max(box[3], reach[3])];
+    return box;
+  }
+
+  draw() {
+    const { trace, context: c } = this;
+    if (!trace) return;
+    const [top, left, bottom, right] = this.#viewBox();
+    const ratio = window.devicePixelRatio || 1;
+    const most = parseFloat(getComputedStyle(this.pane).maxHeight) || this.pane.clientHeight;
+    const fit = Math.min(this.pane.clientWidth / (right - left), most / (bottom - top));
+    const width = Math.max(1, Math.floor((right - left) * fit));
+    const height = Math.max(1, Math.floor((bottom - top) * fit));
+    this.canvas.style.width = `${width}px`;
+    this.canvas.style.height = `${height}px`;
+    this.canvas.width = Math.round(width * ratio);
+    this.canvas.height = Math.round(height * ratio);
+    const zoom = this.canvas.width / (right - left);
+    const place = ([t, l, b, r]) => [(l - left) * zoom, (t - top) * zoom, (r - l) * zoom, (b - t) * zoom];
+    const [h, w] = trace.frames.resized;
+    const [y, x] = trace.offset;
+    const inner = place([y, x, y + h, x + w]);
+    c.imageSmoothingEnabled = zoom < 3;
+    if (this.frame === 'network') c.drawImage(this.network, ...place([0, 0, ...trace.frames.network]));
+    else c.drawImage(this.resized, ...inner);
+    if (this.frame === 'network' && (y || x || h < trace.frames.network[0] || w < trace.frames.network[1])) {
+      this.#dim(place([0, 0, ...trace.frames.network]), inner);
+    }
+    c.save();
+    c.globalAlpha = this.opacity;
+    c.imageSmoothingEnabled = false;
+    c.drawImage(this.overlay, ...inner);
+    c.restore();
+    if (this.crop) {
+      const kept = place(this.crop.stands);
+      hatchAround(c, place(this.crop.standsWhole), kept, hatch(c, this.colours.roles.dropped, ratio));
+      outline(c, kept, this.colours.roles.kept, ratio);
+      if (this.crop.sees) outline(c, place(this.crop.sees), this.colours.roles.kept, ratio, [3, 5]);
+    }
+    if (this.field) outline(c, place(this.field), this.colours.roles.field, ratio);
+    this.placed = { top, left, zoom: zoom / ratio };
+  }
+
+  /** Darken the mirrored border a little: it is no part of the person's image. */
+  #dim(outer, inner) {
+    const c = this.context;
+    c.save();
+    c.beginPath();
+    c.rect(...outer);
+    c.rect(...inner);
+    c.fillStyle = 'rgba(0,0,0,.42)';
+    c.fill('evenodd');
+    c.restore();
+  }
+
+  #pixelAt(event) {
+    if (!this.placed) return null;
+    const box = this.canvas.getBoundingClientRect();
+    const row = Math.floor((event.clientY - box.top) / this.placed.zoom + this.placed.top) - this.trace.offset[0];
+    const column = Math.floor((event.clientX - box.left) / this.placed.zoom + this.placed.left) - this.trace.offset[1];
+    const { width, height, codes } = this.labels;
+    if (row < 0 || column < 0 || row >= height || column >= width) return null;
+    return { row, column, label: codes[row * width + column] };
+  }
+}

@@ -1,0 +1,129 @@
+/** Where images come from: examples, a file, drop, paste, the camera. Hands on a File or an example's name. */
+
+export class Sources {
+  constructor(root, { onFile, onExample, t }) {
+    this.root = root;
+    this.dialog = root.querySelector('.fx-sources');
+    this.video = root.querySelector('video');
+    this.camera = root.querySelector('.fx-webcam');
+    this.problem = root.querySelector('.fx-source-error');
+    this.t = t;
+    this.onFile = onFile;
+    this.onExample = onExample;
+    const button = (this.button = root.querySelector('.fx-image'));
+    button.addEventListener('click', () => this.open());
+    this.dialog.addEventListener('close', () => {
+      this.stop();
+      button.setAttribute('aria-expanded', 'false');
+    });
+    this.dialog.addEventListener('click', (event) => event.target === this.dialog && this.dialog.close());
+    const input = root.querySelector('.fx-file input');
+    input.addEventListener('change', () => {
+      if (input.files.length) this.#take(input.files[0]);
+      input.value = ''; // the same file may be chosen again
+    });
+    root.querySelector('.fx-paste').addEventListener('click', () => this.#paste());
+    root.querySelector('.fx-camera').addEventListener('click', () => this.#startCamera());
+    root.querySelector('.fx-shoot').addEventListener('click', () => this.#shoot());
+    root.querySelector('.fx-webcam-stop').addEventListener('click', () => this.stop());
+    root.querySelector('.fx-examples').addEventListener('click', (event) => {
+      const card = event.target.closest('button');
+      if (!card) return;
+      this.dialog.close();
+      onExample(card.dataset.file);
+    });
+    document.addEventListener('paste', (event) => {
+      const file = [...(event.clipboardData?.files ?? [])][0];
+      if (file) this.#take(file);
+    });
+    root.addEventListener('dragover', (event) => {
+      event.preventDefault();
+      root.classList.add('fx-dragging');
+    });
+    for (const name of ['dragleave', 'drop', 'dragend']) {
+      root.addEventListener(name, (event) => {
+        if (name !== 'dragleave' || !root.contains(event.relatedTarget)) root.classList.remove('fx-dragging');
+      });
+    }
+    root.addEventListener('drop', (event) => {
+      event.preventDefault();
+      const file = event.dataTransfer?.files[0];
+      if (file) this.#take(file);
+    });
+  }
+
+  open() {
+    this.#say('');
+    this.dialog.showModal();
+    this.button.setAttribute('aria-expanded', 'true');
+  }
+
+  /** Thumbnails of the examples with title and credit. */
+  list(examples, resolve, language) {
+    const cards = examples.map((example) => {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.dataset.file = example.file;
+      button.title = example.credit;
+      const image = document.createElement('img');
+      image.src = resolve(example.thumbnail);
+      image.alt = '';
+      image.loading = 'lazy';
+      const title = document.createElement('span');
+      title.textContent = example.title[language];
+      const credit = document.createElement('small');
+      credit.textContent = `${example.credit} · ${example.licence}`;
+      button.append(image, title, credit);
+      return button;
+    });
+    this.root.querySelector('.fx-examples').replaceChildren(...cards);
+  }
+
+  #take(file) {
+    if (this.dialog.open) this.dialog.close();
+    this.onFile(file);
+  }
+
+  #say(text) {
+    this.problem.textContent = text;
+    this.problem.hidden = !text;
+  }
+
+  async #paste() {
+    try {
+      for (const item of await navigator.clipboard.read()) {
+        const type = item.types.find((name) => name.startsWith('image/'));
+        if (type) return this.#take(new File([await item.getType(type)], 'clipboard.png', { type }));
+      }
+      this.#say(this.t('error.no_image_in_clipboard'));
+    } catch {
+      this.#say(this.t('error.clipboard')); // no permission, or no secure page: Ctrl+V works everywhere
+    }
+  }
+
+  async #startCamera() {
+    try {
+      const wish = { video: { facingMode: 'environment', width: { ideal: 1280 } } };
+      this.video.srcObject = await navigator.mediaDevices.getUserMedia(wish);
+      this.camera.hidden = false;
+      this.#say('');
+    } catch {
+      this.#say(this.t('error.camera'));
+    }
+  }
+
+  stop() {
+    this.video.srcObject?.getTracks().forEach((track) => track.stop());
+    this.video.srcObject = null;
+    this.camera.hidden = true;
+  }
+
+  async #shoot() {
+    const { videoWidth, videoHeight } = this.video;
+    if (!videoWidth) return this.#say(this.t('error.camera'));
+    const canvas = new OffscreenCanvas(videoWidth, videoHeight);
+    canvas.getContext('2d').drawImage(this.video, 0, 0);
+    const blob = await canvas.convertToBlob({ type: 'image/png' });
+    this.#take(new File([blob], 'camera.png', { type: 'image/png' }));
+  }
+}

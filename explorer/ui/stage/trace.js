@@ -1,0 +1,99 @@
+/** A run as the page holds it: steps, exact fields, and the pictures, fetched when looked at and kept. */
+
+const DECODED_BYTES = 48 * 2 ** 20; // of one-byte maps; the compressed pictures stay besides
+
+export class Trace {
+  constructor(data, resolve) {
+    Object.assign(this, data);
+    this.resolve = resolve; // file name -> address
+    this.index = new Map(this.steps.map((step, i) => [step.name, i]));
+    this.blobs = new Map(); // file -> Promise<Blob>
+    this.decoded = new Map(); // file -> {pixels, width, height}, least recently used first
+    this.bytes = 0;
+  }
+
+  static async load(file, resolve) {
+    return new Trace(await (await fetchFile(resolve(file))).json(), resolve);
+  }
+
+  step(name) {
+    return this.steps[this.index.get(name)];
+  }
+
+  /** The map's codes if they are at hand, without waiting. */
+  ready(step) {
+    const found = this.decoded.get(step.maps.file);
+    if (found) {
+      this.decoded.delete(step.maps.file);
+      this.decoded.set(step.maps.file, found);
+    }
+    return found;
+  }
+
+  async map(step) {
+    return this.ready(step) ?? this.#decode(step.maps.file);
+  }
+
+  prefetch(step) {
+    if (step && !this.decoded.has(step.maps.file)) this.#decode(step.maps.file).catch(() => {});
+  }
+
+  blob(file) {
+    if (!this.blobs.has(file)) {
+      const coming = fetchFile(this.resolve(file)).then((answer) => answer.blob());
+      coming.catch(() => this.blobs.delete(file)); // a failed fetch may be tried again
+      this.blobs.set(file, coming);
+    }
+    return this.blobs.get(file);
+  }
+
+  async #decode(file) {
+    const { data, width, height } = await decode(await this.blob(file));
+    const pixels = new Uint8Array(width * height);
+    for (let i = 0, j = 0; i < pixels.length; i++, j += 4) pixels[i] = data[j];
+    const found = { pixels, width, height };
+    if (!this.decoded.has(file)) {
+      this.decoded.set(file, found);
+      this.bytes += pixels.length;
+      for (const [name, old] of this.decoded) {
+        if (this.bytes <= DECODED_BYTES || name === file) break;
+        this.decoded.delete(name);
+        this.bytes -= old.pixels.length;
+      }
+    }
+    return found;
+  }
+
+  /** The input pixels that unit (row, column) of a step depends on: half-open [top, left, bottom, right], or null. */
+  field(step, row, column) {
+    const rows = this.axes[step.rows];
+    const cols = this.axes[step.cols];
+    if (rows.lo[row] > rows.hi[row] || cols.lo[column] > cols.hi[column]) return null;
+    return [rows.lo[row], cols.lo[column], rows.hi[row] + 1, cols.hi[column] + 1];
+  }
+
+  grid(step) {
+    return this.axes[step.rows];
+  }
+
+  /** The crop that concerns a step: its own, or the one that cuts this map, or the one whose result is merged here. */
+  cropAt(step) {
+    const own = this.crops.find((c) => c.step === step.name);
+    return own ?? this.crops.find((c) => c.source === step.name || step.inputs.includes(c.step)) ?? null;
+  }
+}
+
+export async function fetchFile(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw Object.assign(new Error(`${answer.status} for ${address}`), { status: answer.status });
+  return answer;
+}
+
+export async function decode(blob) {
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return context.getImageData(0, 0, canvas.width, canvas.height);
+}

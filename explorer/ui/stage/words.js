@@ -1,0 +1,82 @@
+/** A step's arithmetic in words: the numbers of this step put into the sentence for its operation. */
+
+export function sentence(trace, step, words) {
+  const [channels, height, width] = step.shape;
+  const before = step.inputs.map((name) => trace.step(name));
+  const first = before[0];
+  const s = step.settings;
+  const common = {
+    height, width, channels,
+    from: first ? first.shape[1] : height,
+    fromWidth: first ? first.shape[2] : width,
+    in: first ? first.shape[0] : channels,
+    source: first?.name ?? '',
+    kernel: s.kernel?.[0], stride: s.stride?.[0], padding: s.padding?.[0],
+    parameters: words.number(step.parameters),
+    macs: words.count(step.macs),
+  };
+  const make = kinds[step.op];
+  return words.t(`words.${step.op}`, { ...common, ...(make ? make({ trace, step, before, words, common }) : {}) });
+}
+
+const kinds = {
+  input: ({ trace }) => ({
+    originalHeight: trace.frames.original[0], originalWidth: trace.frames.original[1],
+    resizedHeight: trace.frames.resized[0], resizedWidth: trace.frames.resized[1],
+  }),
+  conv: ({ step, common }) => ({
+    weights: `${common.kernel}·${common.kernel}·${common.in}`,
+    sum: `(${common.from} + 2·${common.padding} − ${common.kernel})/${common.stride} + 1`,
+    result: step.shape[1],
+  }),
+  maxpool: ({ step, common, words }) => {
+    const exact = common.from / common.stride;
+    return {
+      quotient: `${common.from}/${common.stride}`,
+      rounding: Number.isInteger(exact) && Number.isInteger(common.fromWidth / common.stride)
+        ? words.t('words.maxpool.even')
+        : words.t(step.settings.ceil ? 'words.maxpool.ceil' : 'words.maxpool.floor'),
+    };
+  },
+  upconv: ({ common }) => ({ sum: `(${common.from} − 1)·${common.stride} + ${common.kernel}` }),
+  bilinear: ({ common }) => ({ sum: `(${common.from} − 1)·${common.stride} + ${common.kernel}` }),
+  crop: ({ trace, step, before, words }) => {
+    const [cropped, reference] = before;
+    const [a, b] = [trace.grid(cropped), trace.grid(reference)];
+    const gap = b.start - a.start;
+    return {
+      reference: reference.name, offset: step.settings.offset,
+      end: step.settings.offset + step.shape[1] - 1,
+      drop: cropped.shape[1] - step.shape[1] - step.settings.offset,
+      sum: `(${signed(b.start, words)} − ${bracket(a.start, words)})/${words.number(a.jump)} = ${words.number(gap / a.jump)}`,
+      left: words.number(trace.grid(step).start - b.start),
+    };
+  },
+  add: ({ before }) => ({ other: before[1].name }),
+  concat: ({ before }) => ({ other: before[1].name, a: before[0].shape[0], b: before[1].shape[0] }),
+  scale: ({ step }) => ({ factor: step.settings.factor }),
+};
+
+function signed(value, words) {
+  return words.number(value, 6).replace('-', '−');
+}
+
+function bracket(value, words) {
+  return value < 0 ? `(${signed(value, words)})` : signed(value, words);
+}
+
+/** Short facts under the step's name: [label key, value, explanation key]. */
+export function chips(trace, step, words) {
+  const grid = trace.grid(step);
+  const field = step.field.length ? step.field.map((f) => words.number(f)).join(words.t('chip.or')) : '–';
+  const out = [
+    ['chip.shape', `${step.shape[1]} × ${step.shape[2]} × ${step.shape[0]}`, 'chip.shape.help'],
+    ['chip.jump', words.number(grid.jump, 6), 'chip.jump.help'],
+    ['chip.field', field, 'chip.field.help'],
+    ['chip.start', signed(grid.start, words), 'chip.start.help'],
+  ];
+  if (step.parameters) out.push(['chip.parameters', words.number(step.parameters), 'chip.parameters.help']);
+  if (step.macs) out.push(['chip.macs', words.count(step.macs), 'chip.macs.help']);
+  if (step.ms !== null) out.push(['chip.ms', `${words.number(step.ms, 3)} ms`, 'chip.ms.help']);
+  return out;
+}

@@ -1,0 +1,110 @@
+"""What the server keeps between events: images, networks and finished runs, each bounded in bytes or number.
+
+A session itself holds nothing but ids and a `Selection`. Files that the page fetches are written once under names
+that are keyed hashes of their content (a plain hash of a private image could be guessed from the image), and are
+counted: a file shared by two runs goes when the last of them does.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import hmac
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is being looked at; small and hashable. `image` is an example's file name or the id of an upload."""
+
+    model: str
+    checkpoint: str
+    padding: str
+    image: str
+    size: int
+    device: str
+
+
+class Bounded(Generic[T]):
+    """Least-recently-used store bounded by the sum of its items' sizes in bytes. Safe to share between threads."""
+
+    def __init__(self, most_bytes: int, dropped: Callable[[T], None] | None = None) -> None:
+        self.most_bytes, self.dropped, self.bytes = most_bytes, dropped, 0
+        self._items: OrderedDict[Hashable, tuple[T, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> T | None:
+        with self._lock:
+            if key not in self._items:
+                return None
+            self._items.move_to_end(key)
+            return self._items[key][0]
+
+    def put(self, key: Hashable, item: T, size: int) -> None:
+        gone = []
+        with self._lock:
+            if key in self._items:
+                old, old_size = self._items.pop(key)
+                self.bytes -= old_size
+                gone.append(old)
+            self._items[key] = (item, size)
+            self.bytes += size
+            while self.bytes > self.most_bytes and len(self._items) > 1:
+                _, (old, old_size) = self._items.popitem(last=False)
+                self.bytes -= old_size
+                gone.append(old)
+        for old in gone:
+            if self.dropped:
+                self.dropped(old)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+class Files:
+    """A folder of public files, each written once and counted."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="fcn-unet-explorer-"))
+        self._key = secrets.token_bytes(32)
+        self._uses: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def name(self, content: bytes) -> str:
+        """An unguessable name for a content, the same within this process."""
+        return hmac.new(self._key, content, hashlib.sha256).hexdigest()[:32]
+
+    def add(self, content: bytes, suffix: str) -> str:
+        """Write `content` (readers never see half a file) and count one use; returns the file's name."""
+        name = self.name(content) + suffix
+        with self._lock:
+            self._uses[name] += 1
+            if self._uses[name] == 1:
+                temporary = self.folder / f".{secrets.token_hex(8)}"
+                temporary.write_bytes(content)
+                os.replace(temporary, self.folder / name)
+        return name
+
+    def release(self, names: list[str]) -> None:
+        """Take back one use of each name and delete the files that nobody uses any more."""
+        with self._lock:
+            for name in names:
+                self._uses[name] -= 1
+                if self._uses[name] <= 0:
+                    del self._uses[name]
+                    (self.folder / name).unlink(missing_ok=True)
+
+    def bytes(self, names: list[str]) -> int:
+        return sum((self.folder / name).stat().st_size for name in set(names))
