@@ -167,7 +167,6 @@ class _Recorder(fx.Interpreter):
         name, module = str(n.target), self.module.get_submodule(str(n.target))
         if self.progress and self.progress(len(self.steps), self.total, name) is False:
             raise CancelledError(name)
-        parents = [self.steps[str(a.target)] for a in n.all_input_nodes if a.op == "call_module"]
         source = self.env[n.all_input_nodes[0]]
         synchronise(source.device)
         began = time.perf_counter()
@@ -175,13 +174,13 @@ class _Recorder(fx.Interpreter):
         synchronise(source.device)
         spent = (time.perf_counter() - began) * 1000
         meta = value.device.type == "meta"
-        rows, cols = (_axis(module, parents, source.shape[2 + a], a) for a in (0, 1))
+        rows, cols = (_axis(module, [self._axis_of(i, a) for i in n.all_input_nodes], a) for a in (0, 1))
         if (len(rows), len(cols)) != tuple(value.shape[2:]):
             raise AssertionError(f"{name}: geometry says {len(rows)} x {len(cols)}, the tensor is {tuple(value.shape)}")
         self.steps[name] = Step(
             name=name,
             operation=OPERATIONS[type(module)],
-            inputs=tuple(step.name for step in parents),
+            inputs=tuple(str(i.target) for i in n.all_input_nodes if i.op == "call_module"),
             shape=tuple(value.shape),
             settings=settings_of(module),
             parameters=sum(p.numel() for p in module.parameters()),
@@ -196,14 +195,17 @@ class _Recorder(fx.Interpreter):
             self.visit(self.steps[name], value)
         return value
 
+    def _axis_of(self, node: fx.Node, axis: int) -> Axis:
+        if node.op == "placeholder":
+            return geometry.source(self.env[node].shape[2 + axis])
+        step = self.steps[str(node.target)]
+        return step.cols if axis else step.rows
 
-def _axis(module: nn.Module, parents: list[Step], size: int, axis: int) -> Axis:
-    if not parents:
-        return geometry.source(size)
-    inputs = [step.cols if axis else step.rows for step in parents]
+
+def _axis(module: nn.Module, inputs: list[Axis], axis: int) -> Axis:
     if isinstance(module, Crop):
         cropped = inputs[0].through(geometry.Crop(module.offset, len(inputs[1])))
-        geometry.join([Axis(cropped.grid, cropped.lo, cropped.hi), inputs[1]])  # raises if misaligned
+        geometry.join([cropped, inputs[1]])  # raises if misaligned
         return cropped
     if isinstance(module, Add | Concat):
         return geometry.join(inputs)
