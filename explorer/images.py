@@ -18,6 +18,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -44,14 +45,16 @@ MAX_ASPECT = 32  # longer side over shorter; a thinner image has no shorter side
 
 _MAX_PROFILE = 4 * 2**20  # bytes of a colour profile, inflated
 _MAX_PARTS = 100_000  # segments, chunks or directories of one file
-_MAX_BLOCKS = 2_000_000  # GIF sub-blocks of at most 255 bytes
+_MAX_BLOCKS = 500_000  # GIF sub-blocks of at most 255 bytes
 _MAX_VALUES = 2**18  # values of one TIFF tag: 16 x 16 tiles over MAX_PIXELS
 _MAX_SCANS = 50  # of a progressive JPEG: each costs a pass over the whole image
-_MAX_RLE = 8 * 2**20  # bytes of a run-length BMP, which Pillow decodes in Python
+_MAX_RLE = 4 * 2**20  # bytes of a run-length BMP, which Pillow decodes in Python
+_LARGE = 2**24  # pixels
 _SAMPLE = 2**24  # values at most that percentiles are taken from, evenly spread
 _BAND = 2**20  # pixels converted at a time, so that the peak is the decoded image and the result
 
 _turn = threading.Semaphore(2)  # images decoded at the same time, so that many readers cannot add up their memory
+_large_turn = threading.Lock()  # only one of them may be large: at MAX_PIXELS it takes up to 1 GiB
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +138,8 @@ def read(source: str | Path | bytes | BinaryIO | None, name: str = "") -> Photog
     try:
         header = _PARSERS[kind](data)
         _check(header)
-        with _turn:
+        large = header.width * header.height > _LARGE
+        with _large_turn if large else nullcontext(), _turn:
             pixels, notes = _decode(header)
     except ImageError:
         raise
@@ -391,7 +395,7 @@ def _gif(data: bytes) -> _Header:
     pos = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
     screen, control, clean, frames, blocks = data[:pos], b"", b"", 0, 0
     try:
-        while blocks < _MAX_BLOCKS:
+        while True:
             start, introducer = pos, data[pos]
             if introducer == 0x3B:
                 break
@@ -408,6 +412,8 @@ def _gif(data: bytes) -> _Header:
             while data[pos]:
                 pos += 1 + data[pos]
                 blocks += 1
+                if blocks > _MAX_BLOCKS:
+                    raise _damaged("GIF")
             pos += 1
             blocks += 1
             if introducer == 0x2C:
