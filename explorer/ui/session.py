@@ -27,6 +27,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 SIZES = (192, 256, 320, 388, 500, 640, 800, 1000)  # working sizes: the resized image's longer side
 FIRST_SIZE = {"fcn": 320, "unet": 388}  # the photographs trained on; 388 makes the paper's 572 of a square image
 SHOWN = ("fcn32s", "fcn16s", "fcn8s", "unet")
+MOST_SHOWN = 1600  # longer side of the original as the page shows it
 IMAGE_BYTES = 400 * 2**20
 FILE_BYTES = 512 * 2**20
 
@@ -203,11 +204,12 @@ class Workbench:
         about = {
             "selection": asdict(wish),
             "title": MODELS[wish.model].title,
-            "deviceName": inference.device_name(device),
+            "deviceName": torch.get_num_threads() if device == "cpu" else inference.device_name(device),
             "classes": [{"name": c.name, "colour": c.colour} for c in card.classes],
             "notes": notes,
         }
-        return Run(recorder.finish(done, prepared, fields, about), tuple(recorder.names))
+        original = images.resize(photograph.pixels, MOST_SHOWN)
+        return Run(recorder.finish(done, prepared, original, fields, about), tuple(recorder.names))
 
     @staticmethod
     def _note_details(code: str, card: weights.Card, wish: Selection) -> dict[str, Any]:

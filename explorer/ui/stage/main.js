@@ -2,13 +2,16 @@
 
 import { Bar, radios } from './bar.js';
 import { Colours } from './colour.js';
+import { toFrame } from './frames.js';
 import { Words, pickLanguage } from './i18n.js';
 import { Maps } from './maps.js';
+import { showChips, showColourBar, showCrop, showFacts, showHow, showLegend } from './panels.js';
 import { Picture } from './picture.js';
+import { Runner } from './runner.js';
 import { Sources } from './sources.js';
 import { Steps } from './steps.js';
 import { Trace } from './trace.js';
-import { chips, sentence } from './words.js';
+import { sentence } from './words.js';
 
 const AHEAD = 3; // steps fetched before they are looked at
 const SETTLED = 350; // ms until a position goes into the address
@@ -29,13 +32,20 @@ class Stage {
     for (const [role, colour] of Object.entries(this.colours.roles)) root.style.setProperty(`--fx-${role}`, colour);
     this.scale = 'channel';
     this.step = 0;
-    this.request = null; // token of the run in progress
     this.selection = start.selection;
     this.imageName = '';
 
-    this.bar = new Bar(root, this.catalog, { onChange: (change) => this.change(change), onRun: () => this.runOrCancel() });
+    this.runner = new Runner({ ...gradio, alive: () => this.#alive(), mostBytes: this.catalog.mostBytes }, {
+      onProgress: (...news) => this.#progress(...news),
+      onDone: (message) => this.#done(message),
+      onError: (problem) => this.say(problem),
+    });
+    this.bar = new Bar(root, this.catalog, {
+      onChange: (change) => this.change(change),
+      onRun: () => (this.runner.request ? this.runner.cancel() : this.run()),
+    });
     this.sources = new Sources(root, {
-      onFile: (file) => this.takeFile(file),
+      onFile: (file) => this.#with(() => this.runner.runFile(file, this.selection)),
       onExample: (file) => this.change({ image: file }),
       t: (key, values) => this.words.t(key, values),
     });
@@ -44,7 +54,7 @@ class Stage {
     this.steps = new Steps(root, this.colours, { onStep: (i) => this.go(i), onPlay: () => {} });
     this.#controls();
     this.translate().then(() => this.begin(start));
-    gradio.watch('value', () => this.heard(JSON.parse(gradio.props.value)));
+    gradio.watch('value', () => this.runner.hear(JSON.parse(gradio.props.value)));
   }
 
   #controls() {
@@ -60,8 +70,7 @@ class Stage {
     });
     this.scales.choose(({ scale }) => scale === this.scale);
     this.frames = radios(root.querySelector('.fx-frame'), ({ frame }) => {
-      this.picture.frame = frame;
-      this.picture.draw();
+      this.picture.use(frame).catch((error) => this.say({ code: error.status ? 'gone' : 'connection', details: {} }));
       this.#sizeOfFrame();
     });
     this.frames.choose(({ frame }) => frame === this.picture.frame);
@@ -77,7 +86,7 @@ class Stage {
       if (!item) return;
       const index = Number(item.dataset.index);
       this.picture.showOnly(this.picture.only === index ? null : index);
-      this.#legend();
+      this.#aroundPicture();
     });
     root.querySelector('.fx-theme').addEventListener('click', () => {
       const dark = document.body.classList.toggle('dark');
@@ -102,9 +111,7 @@ class Stage {
     if (this.problem) this.say(this.problem);
     if (!this.trace) return;
     this.steps.load(this.trace, this.words);
-    this.#legend();
-    this.#facts();
-    this.#sizeOfFrame();
+    this.#aroundPicture();
     this.go(this.step);
   }
 
@@ -153,52 +160,30 @@ class Stage {
     this.run();
   }
 
-  async takeFile(file) {
+  run() {
+    this.#with(() => this.runner.run(this.selection));
+  }
+
+  #with(begin) {
     this.say(null);
-    if (file.size > this.catalog.mostBytes) {
-      return this.say({ code: 'too_large_bytes', details: { limit_mib: this.catalog.mostBytes / 2 ** 20 } });
-    }
-    try {
-      this.#progress(0.01, 'progress.upload');
-      const { path } = await this.gradio.upload(file);
-      this.run({ path, name: file.name });
-    } catch (error) {
-      console.warn(error);
-      this.#progress(null);
-      this.say({ code: 'upload', details: {} });
-    }
+    begin();
   }
 
-  runOrCancel() {
-    if (this.request) this.cancel();
-    else this.run();
-  }
-
-  cancel() {
-    this.gradio.trigger('cancel', { request: this.request });
-    this.request = null;
-    this.#progress(null);
-  }
-
-  run(file = null) {
-    if (this.request) this.cancel();
-    this.say(null);
-    this.request = [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join('');
-    this.#progress(0.02, 'progress.waiting');
-    this.gradio.trigger('run', { request: this.request, selection: this.selection, upload: file });
-  }
-
-  /** The server spoke: progress, a finished run, or an error. What is not for the present run is old. */
-  async heard(message) {
-    if (message.request !== this.request) return;
-    if (message.kind === 'progress') return this.#progress(message.fraction, message.text, message.details);
-    this.request = null;
-    this.#progress(null);
-    if (message.kind === 'error') return this.say(message);
+  async #done(message) {
     this.selection = message.selection;
     if (message.imageName) this.imageName = message.imageName;
     this.bar.show(this.selection, this.words);
     await this.open(message.trace);
+  }
+
+  /** Whether the server still answers. */
+  async #alive() {
+    try {
+      await fetch(new URL('config', this.gradio.base), { method: 'HEAD', cache: 'no-store' });
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #progress(fraction, text = '', details = {}) {
@@ -236,9 +221,7 @@ class Stage {
     this.maps.channel = null;
     this.steps.load(this.trace, this.words);
     this.#imageButton();
-    this.#legend();
-    this.#facts();
-    this.#sizeOfFrame();
+    this.#aroundPicture();
     const wanted = this.wantedStep ?? name ?? this.#firstLook();
     this.wantedStep = null;
     await this.go(this.trace.index.get(wanted) ?? 0);
@@ -296,70 +279,18 @@ class Stage {
     this.picture.draw();
     root.querySelector('.fx-step-name').textContent = step.name;
     root.querySelector('.fx-words').textContent = sentence(trace, step, words);
-    root.querySelector('.fx-chips').replaceChildren(...chips(trace, step, words).map((chip) => this.#chip(chip)));
-    root.querySelector('.fx-reduced').textContent = this.#drawnHow(step, drawn);
+    showChips(root, trace, step, words);
+    showHow(root, step, drawn, words);
     root.querySelector('.fx-unit').textContent = '';
-    this.#colourBar();
-    this.#explainCrop(crop);
+    showColourBar(root, this.maps, this.scale, words);
+    showCrop(root, trace, crop, words);
     root.dataset.step = step.name;
-  }
-
-  #chip([label, value, help]) {
-    const chip = document.createElement('span');
-    chip.title = this.words.t(help);
-    const name = document.createElement('small');
-    name.textContent = this.words.t(label);
-    const number = document.createElement('b');
-    number.textContent = value;
-    chip.append(name, number);
-    return chip;
-  }
-
-  #drawnHow(step, drawn) {
-    const parts = [];
-    if (drawn !== step) parts.push(this.words.t('maps.whole', { source: drawn.name, step: step.name }));
-    const { reduction } = drawn.maps;
-    if (reduction > 1) parts.push(this.words.t('maps.reduced', { reduction }));
-    return parts.join(' ');
-  }
-
-  #colourBar() {
-    const { scheme, channel } = this.maps;
-    const own = this.scale === 'channel' && channel === null;
-    const [low, high] = channel === null ? scheme.all : scheme.ends(channel);
-    const { words, root } = this;
-    root.querySelector('.fx-low').textContent = own ? words.t(scheme.signed ? 'maps.low.signed' : 'maps.low') : words.number(low, 3);
-    root.querySelector('.fx-high').textContent = own ? words.t(scheme.signed ? 'maps.high.signed' : 'maps.high') : words.number(high, 3);
-    const canvas = root.querySelector('.fx-colourbar canvas');
-    const image = new ImageData(128, 1);
-    const out = new Uint32Array(image.data.buffer);
-    for (let i = 0; i < 128; i++) out[i] = scheme.table[2 * i];
-    canvas.getContext('2d').putImageData(image, 0, 0);
-  }
-
-  #explainCrop(crop) {
-    const box = this.root.querySelector('.fx-explain');
-    box.replaceChildren();
-    if (!crop) return;
-    const { words, trace } = this;
-    const source = trace.step(crop.source);
-    const lines = [
-      ['kept', words.t('crop.kept', { rows: crop.kept[0], columns: crop.kept[1], of: source.shape[1], ofColumns: source.shape[2], share: words.number(Math.round((1000 * crop.kept[0] * crop.kept[1]) / (source.shape[1] * source.shape[2])) / 10) })],
-      ['sees', crop.sees ? words.t('crop.sees', { top: crop.sees[0], bottom: crop.sees[2] - 1, left: crop.sees[1], right: crop.sees[3] - 1 }) : words.t('crop.sees.none')],
-      ['dropped', words.t(crop.dropsNothing ? 'crop.dropped.none' : 'crop.dropped', { source: crop.source })],
-    ];
-    for (const [role, text] of lines) {
-      const line = document.createElement('p');
-      line.className = `fx-key fx-key-${role}`;
-      line.textContent = text;
-      box.append(line);
-    }
   }
 
   pickChannel(channel) {
     this.maps.channel = channel;
     this.maps.redraw();
-    this.#colourBar();
+    showColourBar(this.root, this.maps, this.scale, this.words);
   }
 
   /** The unit under the pointer: its field on the input, its value in the read-out. */
@@ -371,13 +302,21 @@ class Stage {
     this.picture.draw();
     const out = this.root.querySelector('.fx-unit');
     if (!unit) return void (out.textContent = '');
-    const field = this.picture.field;
+    const { picture: { frame } } = this;
+    const field = toFrame(this.trace, this.picture.field, frame);
     const where = { channel: unit.channel, row: unit.row, column: unit.column, value: this.words.number(this.maps.valueAt(unit, picture), 3) };
     out.textContent =
       this.words.t(step.maps.reduction > 1 ? 'unit.mean' : 'unit.value', where) +
       (field
-        ? this.words.t('unit.field', { top: field[0], bottom: field[2] - 1, left: field[1], right: field[3] - 1 })
-        : this.words.t('unit.padding'));
+        ? this.words.t(`unit.field.${frame}`, this.#edges(field, frame))
+        : this.words.t(this.picture.field ? 'unit.border' : 'unit.padding'));
+  }
+
+  /** First and last pixel of a box; in the original, where edges fall between pixels, the edges themselves. */
+  #edges([top, left, bottom, right], frame) {
+    if (frame !== 'original') return { top, bottom: bottom - 1, left, right: right - 1 };
+    const [a, b, c, d] = [top, left, bottom, right].map((edge) => Math.round(edge * 10) / 10);
+    return { top: String(a), left: String(b), bottom: String(c), right: String(d) };
   }
 
   /** The class under the pointer in the picture. */
@@ -388,47 +327,13 @@ class Stage {
     line.textContent = this.words.t('picture.pixel', { row: pixel.row, column: pixel.column, name: info.name[this.words.language] });
   }
 
-  #legend() {
-    const { trace, words, picture } = this;
-    if (!trace) return;
-    const order = trace.classes.map((info, i) => ({ info, i, share: trace.shares[i] })).filter(({ share }) => share > 0);
-    order.sort((a, b) => b.share - a.share);
-    this.root.querySelector('.fx-legend').replaceChildren(
-      ...order.map(({ info, i, share }) => {
-        const item = document.createElement('li');
-        const button = document.createElement('button');
-        button.type = 'button';
-        button.dataset.index = String(i);
-        button.setAttribute('aria-pressed', String(picture.only === i));
-        const swatch = document.createElement('i');
-        swatch.style.background = `rgb(${info.colour})`;
-        const name = document.createElement('span');
-        name.textContent = info.name[words.language];
-        const part = document.createElement('small');
-        part.textContent = `${words.number(Math.round(share * 1000) / 10)} %`;
-        button.append(swatch, name, part);
-        item.append(button);
-        return item;
-      })
-    );
-  }
-
-  #facts() {
-    const { trace, words } = this;
+  #aroundPicture() {
+    const { root, trace, words } = this;
     if (!trace) return;
     const card = this.catalog.cards.find((c) => c.name === trace.selection.checkpoint);
-    const lines = [
-      words.t('facts.run', { device: trace.deviceName, seconds: words.number(trace.seconds, 2), macs: words.count(trace.macs), parameters: words.count(trace.parameters) }),
-      ...trace.notes.map((note) => words.t(`note.${note.code}`, note.details)),
-      words.t('facts.weights', { title: card.title[words.language], licence: card.licence[words.language] }),
-    ];
-    this.root.querySelector('.fx-facts').replaceChildren(
-      ...lines.map((text) => {
-        const line = document.createElement('span');
-        line.textContent = text;
-        return line;
-      })
-    );
+    showLegend(root, trace, this.picture.only, words);
+    showFacts(root, trace, card, words);
+    this.#sizeOfFrame();
   }
 
   #sizeOfFrame() {

@@ -64,9 +64,17 @@ class Recorder:
         return len(self._axes) - 1
 
     def finish(
-        self, done: Segmentation, prepared: Prepared, fields: dict[str, tuple[int, ...]], about: dict[str, Any]
+        self,
+        done: Segmentation,
+        prepared: Prepared,
+        original: np.ndarray,
+        fields: dict[str, tuple[int, ...]],
+        about: dict[str, Any],
     ) -> str:
-        """Write the run's JSON (with `about` merged in) and return its file name."""
+        """Write the run's JSON (with `about` merged in) and return its file name.
+
+        `original` shows the original image, made smaller if it is very large; the original frame keeps its size.
+        """
         frames = done.frames
         trace = done.trace
         steps = [self._step(step, fields.get(step.name, ())) for step in trace.steps]
@@ -79,6 +87,7 @@ class Recorder:
             "frames": {f.name: [f.height, f.width] for f in (frames.original, frames.resized, frames.network)},
             "offset": [frames.top, frames.left],
             "pictures": {
+                "original": self._add(png(original), ".png"),
                 "resized": self._add(png(prepared.resized), ".png"),
                 "network": self._add(png(prepared.network), ".png"),
                 "labels": self._add(png(done.labels), ".png"),

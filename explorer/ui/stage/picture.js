@@ -31,7 +31,20 @@ export class Picture {
     this.labels = { width: data.width, height: data.height, codes: new Uint8Array(data.width * data.height) };
     for (let i = 0; i < this.labels.codes.length; i++) this.labels.codes[i] = data.data[4 * i];
     this.field = this.crop = null;
+    this.original = null;
     this.#paint();
+    await this.use(this.frame);
+  }
+
+  /** Show another frame. The original's pixels are fetched when they are first wanted. */
+  async use(frame) {
+    const { trace } = this;
+    this.frame = frame;
+    if (frame === 'original' && trace && !this.original) {
+      const bitmap = await createImageBitmap(await trace.blob(trace.pictures.original));
+      if (this.trace !== trace) return;
+      this.original = bitmap;
+    }
     this.draw();
   }
 
@@ -87,7 +100,7 @@ export class Picture {
     const inner = place([y, x, y + h, x + w]);
     c.imageSmoothingEnabled = zoom < 3;
     if (this.frame === 'network') c.drawImage(this.network, ...place([0, 0, ...trace.frames.network]));
-    else c.drawImage(this.resized, ...inner);
+    else c.drawImage((this.frame === 'original' && this.original) || this.resized, ...inner);
     if (this.frame === 'network' && (y || x || h < trace.frames.network[0] || w < trace.frames.network[1])) {
       this.#dim(place([0, 0, ...trace.frames.network]), inner);
     }

@@ -1,6 +1,7 @@
 /** Going through the steps: the list on the left, slider with skip arcs, buttons, keys, play. */
 
 const NS = 'http://www.w3.org/2000/svg';
+const NEAR = 3; // an input from further back than this many steps is a skip
 
 export class Steps {
   constructor(root, colours, { onStep, onPlay }) {
@@ -91,9 +92,13 @@ export class Steps {
   #drawArcs(trace) {
     const last = this.count - 1;
     this.arcs.setAttribute('viewBox', '0 0 1000 100');
-    const arcs = trace.crops
-      .map((crop) => [trace.index.get(crop.source), trace.index.get(crop.step)])
-      .filter(([from, to]) => to - from > 1)
+    const skips = trace.steps.flatMap((step, to) =>
+      step.inputs
+        .filter((_, k) => !(step.op === 'crop' && k === 1)) // a crop's reference gives only its size
+        .map((name) => [trace.index.get(name), to])
+    );
+    const arcs = skips
+      .filter(([from, to]) => to - from > NEAR)
       .map(([from, to]) => {
         const [a, b] = [(from / last) * 1000, (to / last) * 1000];
         const path = document.createElementNS(NS, 'path');

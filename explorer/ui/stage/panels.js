@@ -1,0 +1,102 @@
+/** The words around the two canvases: chips, colour bar, crop, legend, facts. Each fills one element from a run. */
+
+import { chips } from './words.js';
+
+export function showChips(root, trace, step, words) {
+  root.querySelector('.fx-chips').replaceChildren(
+    ...chips(trace, step, words).map(([label, value, help]) => {
+      const chip = make('span', { title: words.t(help) });
+      chip.append(make('small', { textContent: words.t(label) }), make('b', { textContent: value }));
+      return chip;
+    })
+  );
+}
+
+/** How the maps are drawn where that is not obvious: the map before a crop, a reduced mosaic. */
+export function showHow(root, step, drawn, words) {
+  const parts = [];
+  if (drawn !== step) parts.push(words.t('maps.whole', { source: drawn.name, step: step.name }));
+  const { reduction } = drawn.maps;
+  if (reduction > 1) parts.push(words.t('maps.reduced', { reduction }));
+  root.querySelector('.fx-reduced').textContent = parts.join(' ');
+}
+
+/** The colour map with the values at its ends, where all tiles share them. */
+export function showColourBar(root, { scheme, channel }, scale, words) {
+  const own = scale === 'channel' && channel === null;
+  const [low, high] = channel === null ? scheme.all : scheme.ends(channel);
+  const sign = scheme.signed ? '.signed' : '';
+  root.querySelector('.fx-low').textContent = own ? words.t(`maps.low${sign}`) : words.number(low, 3);
+  root.querySelector('.fx-high').textContent = own ? words.t(`maps.high${sign}`) : words.number(high, 3);
+  const canvas = root.querySelector('.fx-colourbar canvas');
+  const image = new ImageData(canvas.width, 1);
+  const out = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < out.length; i++) out[i] = scheme.table[Math.round((i / (out.length - 1)) * 255)];
+  canvas.getContext('2d').putImageData(image, 0, 0);
+}
+
+/** What a crop keeps and drops, in words beside the marks it is drawn with. */
+export function showCrop(root, trace, crop, words) {
+  const box = root.querySelector('.fx-explain');
+  box.replaceChildren();
+  if (!crop) return;
+  const [, height, width] = trace.step(crop.source).shape;
+  const [rows, columns] = crop.kept;
+  const share = words.number(Math.round((1000 * rows * columns) / (height * width)) / 10);
+  const { sees } = crop;
+  const lines = [
+    ['kept', words.t('crop.kept', { rows, columns, of: height, ofColumns: width, share })],
+    [
+      'sees',
+      sees
+        ? words.t('crop.sees', { top: sees[0], bottom: sees[2] - 1, left: sees[1], right: sees[3] - 1 })
+        : words.t('crop.sees.none'),
+    ],
+    ['dropped', words.t(crop.dropsNothing ? 'crop.dropped.none' : 'crop.dropped', { source: crop.source })],
+  ];
+  if (crop.standsWhole[0] < 0 || crop.standsWhole[1] < 0) lines.push(['outside', words.t('crop.outside')]);
+  box.append(...lines.map(([role, textContent]) => make('p', { className: `fx-key fx-key-${role}`, textContent })));
+}
+
+/** The classes of the prediction with their colours and shares, the largest first; `only` is the one shown alone. */
+export function showLegend(root, trace, only, words) {
+  const found = trace.classes.map((info, index) => ({ info, index, share: trace.shares[index] }));
+  const order = found.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
+  root.querySelector('.fx-legend').replaceChildren(
+    ...order.map(({ info, index, share }) => {
+      const button = make('button', { type: 'button' });
+      button.dataset.index = String(index);
+      button.setAttribute('aria-pressed', String(only === index));
+      const swatch = make('i', {});
+      swatch.style.background = `rgb(${info.colour})`;
+      const percent = `${words.number(Math.round(share * 1000) / 10)} %`;
+      button.append(swatch, make('span', { textContent: info.name[words.language] }), make('small', { textContent: percent }));
+      const item = make('li', {});
+      item.append(button);
+      return item;
+    })
+  );
+}
+
+/** Device, time and cost of the run; what a person should know about weights and image. */
+export function showFacts(root, trace, card, words) {
+  const { deviceName, seconds, macs, parameters } = trace;
+  const run = {
+    device: words.t(`device.${trace.device}.name`, { name: deviceName }),
+    seconds: words.number(seconds, 2),
+    macs: words.count(macs),
+    parameters: words.count(parameters),
+  };
+  const lines = [
+    ...trace.notes.map((note) => ['note', words.t(`note.${note.code}`, note.details)]),
+    ['', words.t('facts.run', run)],
+    ['', words.t('facts.weights', { title: card.title[words.language], licence: card.licence[words.language] })],
+  ];
+  root.querySelector('.fx-facts').replaceChildren(
+    ...lines.map(([kind, textContent]) => make('span', { textContent, className: kind && `fx-${kind}` }))
+  );
+}
+
+function make(tag, properties) {
+  return Object.assign(document.createElement(tag), properties);
+}
