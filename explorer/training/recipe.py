@@ -1,0 +1,89 @@
+"""A recipe: everything that makes a training run, read from `recipes/NAME.json` or any JSON file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from explorer.models import MODELS, ModelSpec
+from explorer.training.augment import Augmentation
+from explorer.training.sets import SETS
+
+FOLDER = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Batches of one padding."""
+
+    share: float  # of the steps
+    batch: int  # images
+    crop: tuple[int, int]  # network input, rows x columns
+
+
+@dataclass(frozen=True)
+class Recipe:
+    name: str
+    title: dict[str, str]
+    note: dict[str, str]
+    data_set: str  # key of SETS
+    model: str  # key of MODELS
+    width: float
+    geometries: dict[str, Geometry]  # the first one is the main one
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    steps: int
+    augmentation: Augmentation
+    fc_channels: int = 4096
+    seed: int = 0
+    learning_rate: float = 1e-3  # AdamW, largest value; linear warm-up, then half a cosine to zero
+    weight_decay: float = 1e-2
+    warm_up: float = 0.03  # share of the steps
+    average: float = 0.998  # decay of the exponential moving average of the weights, which is what ships
+    norm: bool = True  # batch norm in training, folded afterwards
+    norm_frozen_from: float = 1.0  # share of the steps after which its running statistics are used as they are
+    dropout: float = 0.5
+    coarser: dict[str, float] = field(default_factory=dict)  # weight of the loss of FCN-32s and -16s on the trunk
+    class_weights: tuple[float, ...] = ()
+    class_balance: float = 0.0  # class weights = frequency ** -this, if none are given
+    dice: float = 0.0  # weight of the soft Dice loss of class 1
+    kinds_balance: float = 0.0  # a kind of image is drawn in proportion to its number ** (1 - this)
+
+    @property
+    def spec(self) -> ModelSpec:
+        channels, classes = len(self.mean), len(SETS[self.data_set].classes)
+        return ModelSpec(self.model, next(iter(self.geometries)), self.width, self.fc_channels, channels, classes)
+
+    def json(self) -> dict[str, Any]:
+        """The settings without the texts."""
+        settings = asdict(self)
+        return {key: value for key, value in settings.items() if key not in ("title", "note", "seed")}
+
+
+def read(name: str) -> Recipe:
+    """The recipe of a bundled name or a file. Raises ValueError that says what is wrong with it."""
+    path = FOLDER / f"{name}.json"
+    path = path if path.is_file() else Path(name)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.json")))
+        raise ValueError(f"there is no recipe {name!r}; bundled: {known}; or give a JSON file")
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+        raw["geometries"] = {
+            key: Geometry(float(g["share"]), int(g["batch"]), (int(g["crop"][0]), int(g["crop"][1])))
+            for key, g in raw["geometries"].items()
+        }
+        augmentation = raw.pop("augmentation")
+        augmentation["scale"] = tuple(augmentation.get("scale", (1.0, 1.0)))
+        for key in ("mean", "std", "class_weights"):
+            raw[key] = tuple(raw.get(key, ()))
+        recipe = Recipe(name=path.stem, augmentation=Augmentation(**augmentation), **raw)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"the recipe {path.name} cannot be read: {error}") from error
+    if recipe.data_set not in SETS or recipe.model not in MODELS:
+        raise ValueError(f"the recipe {path.name} names an unknown data set or network")
+    if unknown := set(recipe.geometries) - set(MODELS[recipe.model].paddings):
+        raise ValueError(f"the recipe {path.name} names an unknown geometry, {sorted(unknown)[0]!r}")
+    return recipe
