@@ -1,11 +1,13 @@
-"""Start the explorer: python app.py [--host ADDRESS] [--port N] [--share] [--open]."""
+"""Start the explorer: python app.py [--host ADDRESS] [--port N] [--share] [--open] [--checkpoints FOLDER]."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from explorer.ui.app import build_app, launch_settings
 from explorer.ui.session import Workbench
+from explorer.weights import CHECKPOINTS
 
 
 def main() -> None:
@@ -14,8 +16,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="port (default: the first free one from 7860)")
     parser.add_argument("--share", action="store_true", help="make a temporary public link")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS, help="folder of weights with their cards")
     arguments = parser.parse_args()
-    build_app(Workbench()).queue(max_size=32).launch(
+    build_app(Workbench(arguments.checkpoints)).queue(max_size=32).launch(
         server_name=arguments.host,
         server_port=arguments.port,
         share=arguments.share,

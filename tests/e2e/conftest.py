@@ -1,0 +1,167 @@
+"""A running server and a real browser. Skipped where there is no Chromium, except in CI."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if not CHROMIUM and not os.environ.get("CI"):
+                item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
+
+
+class Server:
+    """The app as a person starts it: a process of its own, on a free port."""
+
+    def __init__(self, log: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.log = log
+        command = [sys.executable, "app.py", "--port", str(self.port)]
+        if folder := os.environ.get("EXPLORER_TEST_CHECKPOINTS"):
+            command += ["--checkpoints", folder]
+        with log.open("w") as out:
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
+        for _ in range(600):
+            if self.process.poll() is not None:
+                break
+            try:
+                urllib.request.urlopen(self.url, timeout=5)
+                return
+            except OSError:
+                time.sleep(0.2)
+        self.stop()
+        raise RuntimeError(f"the app did not start:\n{log.read_text()}")
+
+    def memory(self, what: str = "VmRSS") -> int:
+        """Bytes: resident now (VmRSS) or at most so far (VmHWM)."""
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(rf"{what}:\s+(\d+) kB", text)[1]) * 1024
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("server") / "log.txt")
+    yield running
+    running.stop()
+    assert "Traceback" not in running.log.read_text()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """One visitor's page, with what the console complained about and what was requested."""
+
+    def __init__(self, page: Any, url: str) -> None:
+        self.page, self.url = page, url
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        page.set_default_timeout(60_000)
+        page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def open(self, query: str = "") -> Visit:
+        self.page.goto(self.url + query)
+        return self.ready()
+
+    def ready(self) -> Visit:
+        self.page.wait_for_selector(".fx[data-state=ready]")
+        return self
+
+    def choose(self, network: str) -> Visit:
+        """Choose a network by its title and wait for its run."""
+        before = self.run
+        self.page.get_by_role("radio", name=network, exact=True).click()
+        return self.after(before)
+
+    def after(self, before: str | None) -> Visit:
+        """Wait until another run is shown than `before`."""
+        self.page.wait_for_function(
+            "b => { const d = document.querySelector('.fx').dataset; return d.state === 'ready' && d.run !== b }",
+            arg=before,
+        )
+        return self
+
+    @property
+    def run(self) -> str | None:
+        return self.page.get_attribute(".fx", "data-run")
+
+    @property
+    def step(self) -> str:
+        return self.page.get_attribute(".fx", "data-step")
+
+    def text(self, selector: str) -> str:
+        return self.page.inner_text(selector)
+
+    def press(self, key: str) -> None:
+        self.page.keyboard.press(key)
+
+    def go(self, name: str) -> Visit:
+        """Click a step in the list and wait until it is drawn."""
+        self.page.locator(f".fx-list button:has(b:text-is('{name}'))").click()
+        self.page.wait_for_selector(f".fx[data-step='{name}']")
+        return self
+
+    def upload(self, path: Path) -> None:
+        self.page.locator(".fx-image").click()
+        self.page.set_input_files(".fx-file input", str(path))
+
+    def pixel(self, selector: str, x: float, y: float) -> list[int]:
+        """Colour of a canvas at (x, y) in its own pixels."""
+        return self.page.evaluate(
+            "([s, x, y]) => [...document.querySelector(s).getContext('2d').getImageData(Math.round(x), Math.round(y), 1, 1).data]",
+            [selector, x, y],
+        )
+
+
+@pytest.fixture
+def visit(server: Server, browser: Any, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """A fresh visitor at 1366 x 768 in English; parametrize indirectly with context options to change that."""
+    options = {"viewport": {"width": 1366, "height": 768}, "locale": "en-US", **getattr(request, "param", {})}
+    context = browser.new_context(**options)
+    yield (there := Visit(context.new_page(), server.url))
+    context.close()
+    assert there.complaints == []

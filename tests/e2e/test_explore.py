@@ -1,0 +1,165 @@
+"""The main line, as a person goes it: upload, run, step to the end, see the crops; for all four networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from explorer import geometry
+from explorer.figures.palettes import ROLES
+from explorer.geometry import Grid, Window
+from tests.e2e.conftest import Visit
+
+STEPS = {"FCN-32s": 41, "FCN-16s": 45, "FCN-8s": 49, "U-Net": 54}
+CROPS = {
+    "FCN-32s": {"score": 19},
+    "FCN-16s": {"crop_pool4": 5, "score": 27},
+    "FCN-8s": {"crop_pool4": 5, "crop_pool3": 9, "score": 31},
+    "U-Net": {"crop_d3c": 4, "crop_d2c": 16, "crop_d1c": 40, "crop_d0c": 88},
+}
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture nobody ran before: a square of coloured waves, 400 x 400, as a JPEG."""
+    y, x = np.mgrid[0:400, 0:400] / 400
+    waves = np.stack([np.sin(9 * x + 4 * y), np.cos(7 * y), np.sin(5 * x * y)], -1)
+    path = tmp_path_factory.mktemp("photograph") / "waves.jpg"
+    Image.fromarray(((waves + 1) * 127).astype(np.uint8)).save(path, quality=92)
+    return path
+
+
+def colour_of(role: str) -> tuple[int, ...]:
+    return tuple(int(ROLES[role][i : i + 2], 16) for i in (1, 3, 5))
+
+
+def is_near(pixel: list[int], colour: tuple[int, ...]) -> bool:
+    return all(abs(a - b) <= 40 for a, b in zip(pixel, colour, strict=False))
+
+
+@pytest.mark.parametrize("network", STEPS)
+def test_upload_run_step_to_the_end_and_see_the_crops(visit: Visit, photograph: Path, network: str) -> None:
+    visit.open()
+    if visit.page.get_by_role("radio", name=network, exact=True).get_attribute("aria-checked") != "true":
+        visit.choose(network)
+    before = visit.run
+    visit.upload(photograph)
+    visit.after(before)
+    assert visit.text(".fx-image-name") == photograph.name
+    visit.press("Home")
+    visit.page.wait_for_selector(".fx[data-step=input]")
+    seen = ["input"]
+    while visit.text(".fx-count") != f"{STEPS[network]} / {STEPS[network]}":
+        visit.press("ArrowRight")
+        visit.page.wait_for_function("n => document.querySelector('.fx').dataset.step !== n", arg=seen[-1])
+        seen.append(visit.step)
+        assert len(seen) <= STEPS[network]
+    assert len(set(seen)) == STEPS[network]
+    assert seen[-1] == "score"
+    for name, offset in CROPS[network].items():
+        visit.go(name)
+        assert f"= {offset}." in visit.text(".fx-words")  # the sum of the alignment ends in the offset
+        check_boxes(visit, offset)
+
+
+def check_boxes(visit: Visit, offset: int) -> None:
+    """The kept region's outline stands where the offset says, on the skip map's tiles and on the input image."""
+    drawn = visit.page.evaluate(
+        """() => { const c = document.querySelector('.fx-mosaic canvas'), p = document.querySelector('.fx-view canvas');
+        return {mosaic: [c.width, c.height], picture: [p.width, p.height]} }"""
+    )
+    kept, whole = kept_and_whole(visit.text(".fx-explain"))
+    tile = tile_size(visit, whole)
+    middle = tile[0] * (offset + kept[0] / 2) / whole[0]
+    edge = tile[1] * offset / whole[1]
+    assert any(is_near(visit.pixel(".fx-mosaic canvas", edge + d, middle), colour_of("kept")) for d in (-1, 0, 1))
+    assert drawn["picture"][0] > 0
+
+
+def kept_and_whole(text: str) -> tuple[list[int], list[int]]:
+    """From "Kept: 56 × 56 of 64 × 64 units (...)"."""
+    words = text.split("Kept: ")[1].split(" units")[0].replace(",", "")
+    return tuple([int(n) for n in part.split(" × ")] for part in words.split(" of "))
+
+
+def tile_size(visit: Visit, whole: list[int]) -> tuple[float, float]:
+    """Height and width of the first tile in canvas pixels: up to the gap, which is transparent."""
+    width = visit.page.evaluate(
+        """() => { const c = document.querySelector('.fx-mosaic canvas'), d = c.getContext('2d').getImageData(0, 1, c.width, 1).data;
+        for (let x = 0; x < c.width; x++) if (!d[4 * x + 3]) return x; return c.width }"""
+    )
+    return round(width * whole[0] / whole[1]), width
+
+
+def test_unets_crop_lies_on_the_input_where_geometry_says(visit: Visit) -> None:
+    """U-Net's deepest skip on the first micrograph: cells of the kept units around their centres."""
+    visit.open().choose("U-Net").go("crop_d3c")
+    visit.page.locator(".fx-opacity input").fill("0")
+    grid = Grid()
+    for _ in range(3):
+        for op in (Window(3), Window(3), Window(2, 2)):
+            grid = op.grid(grid)
+    for op in (Window(3), Window(3)):
+        grid = op.grid(grid)
+    rows, columns = (int(n) for n in visit.text(".fx-frame-size").split(" × "))
+    kept, _ = kept_and_whole(visit.text(".fx-explain"))
+    first = grid.start + grid.jump * 4 - grid.jump / 2 + geometry.Fraction(1, 2)  # offset 4: the paper's 64 -> 56
+    canvas = visit.page.locator(".fx-view canvas").evaluate("c => [c.width, c.height]")
+    zoom = canvas[0] / columns
+    middle = zoom * rows / 2
+    for edge in (first, first + grid.jump * kept[1]):
+        around = [visit.pixel(".fx-view canvas", float(edge) * zoom + d, middle) for d in (-1, 0, 1)]
+        assert any(is_near(p, colour_of("kept")) for p in around), (float(edge), around)
+
+
+def test_arrow_keys_cause_no_request_once_the_maps_are_fetched(visit: Visit) -> None:
+    visit.open()
+    total = int(visit.text(".fx-count").split(" / ")[1])
+    visit.press("Home")
+    for i in range(1, total):
+        visit.press("ArrowRight")
+        visit.page.wait_for_function(
+            "n => document.querySelector('.fx-count').textContent.startsWith(n + ' /')", arg=i + 1
+        )
+        visit.page.wait_for_function(
+            "() => document.querySelector('.fx-list [aria-current] b').textContent === document.querySelector('.fx').dataset.step"
+        )
+    visit.page.wait_for_load_state("networkidle")
+    visit.requests.clear()
+    for key in ["ArrowLeft"] * (total - 1) + ["ArrowRight"] * 10 + ["End", "Home"]:
+        visit.press(key)
+    visit.page.wait_for_selector(".fx[data-step=input]")
+    visit.page.wait_for_timeout(1000)
+    assert visit.requests == []
+
+
+def test_play_previous_next_and_slider(visit: Visit) -> None:
+    visit.open()
+    visit.page.locator(".fx-speed select").select_option("160")
+    visit.press("Home")
+    visit.page.locator(".fx-play").click()
+    visit.page.wait_for_function("() => Number(document.querySelector('.fx-count').textContent.split(' ')[0]) > 5")
+    visit.page.locator(".fx-play").click()
+    at = int(visit.text(".fx-count").split(" ")[0])
+    visit.page.wait_for_timeout(500)
+    assert int(visit.text(".fx-count").split(" ")[0]) == at
+    visit.page.locator(".fx-next").click()
+    visit.page.locator(".fx-next").click()
+    visit.page.locator(".fx-previous").click()
+    assert int(visit.text(".fx-count").split(" ")[0]) == at + 1
+    visit.page.locator(".fx-track input").fill("3")
+    visit.page.wait_for_selector(".fx[data-step='conv1_2']")
+
+
+def test_the_address_brings_back_network_image_and_step(visit: Visit) -> None:
+    visit.open().choose("U-Net").go("concat_u2b")
+    visit.page.wait_for_function("() => location.search.includes('step=concat_u2b')")
+    address = visit.page.url
+    visit.page.goto("about:blank")
+    visit.page.goto(address)
+    visit.ready()
+    visit.page.wait_for_selector(".fx[data-step=concat_u2b]")
+    assert visit.page.get_by_role("radio", name="U-Net").get_attribute("aria-checked") == "true"

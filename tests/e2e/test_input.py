@@ -1,0 +1,138 @@
+"""Ways in for an image, good and bad: every refusal is a sentence, and nothing the person set is lost."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from explorer.ui.i18n import TEXTS
+from tests.e2e.conftest import Server, Visit
+
+
+def picture(size: tuple[int, int] = (120, 90), kind: str = "PNG") -> bytes:
+    memory = io.BytesIO()
+    noise = np.random.default_rng(5).integers(0, 255, (size[1], size[0], 3), np.uint8)
+    Image.fromarray(noise).save(memory, kind)
+    return memory.getvalue()
+
+
+def bomb(side: int = 30_000) -> bytes:
+    """A PNG of side x side grey pixels, all zero, of about a megabyte, written row by row."""
+    squeeze = zlib.compressobj(9)
+    row = bytes(side + 1)
+    data = b"".join(squeeze.compress(row) for _ in range(side)) + squeeze.flush()
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+BAD = {
+    "empty_file": ("empty.png", lambda: b""),
+    "truncated": ("half.jpg", lambda: picture((400, 300), "JPEG")[:9000]),
+    "not_an_image": ("text.png", lambda: b"this is a text file, whatever its name says\n" * 20),
+    "too_small": ("one.png", lambda: picture((1, 1))),
+    "too_large_pixels": ("bomb.png", bomb),
+}
+
+
+def beginning(language: str, code: str) -> str:
+    """The sentence up to its first placeholder."""
+    return TEXTS[language][f"error.{code}"].split("{")[0].strip()
+
+
+@pytest.mark.parametrize(
+    ("visit", "language"), [({"locale": "en-US"}, "en"), ({"locale": "ko-KR"}, "ko")], indirect=["visit"]
+)
+def test_bad_files_get_a_sentence_and_settings_are_kept(
+    visit: Visit, server: Server, tmp_path: Path, language: str
+) -> None:
+    visit.open()
+    visit.page.locator(".fx-size select").select_option("256")
+    visit.page.wait_for_function("() => document.querySelector('.fx').dataset.state === 'running'")
+    visit.ready()
+    run, step, shown = visit.run, visit.step, visit.text(".fx-image-name")
+    before = server.memory()
+    for code, (name, make) in BAD.items():
+        path = tmp_path / name
+        path.write_bytes(make())
+        visit.upload(path)
+        visit.page.wait_for_selector(".fx-message:not([hidden])")
+        visit.page.wait_for_function(
+            "b => document.querySelector('.fx-message p').textContent.includes(b)", arg=beginning(language, code)
+        )
+        assert "{" not in visit.text(".fx-message p")
+        assert (visit.run, visit.step, visit.text(".fx-image-name")) == (run, step, shown)
+        assert visit.page.locator(".fx-size select").input_value() == "256"
+        visit.page.locator(".fx-message button").click()
+    assert server.memory("VmHWM") - before < 900 * 2**20 or server.memory() - before < 300 * 2**20
+    good = tmp_path / "good.png"
+    good.write_bytes(picture())
+    visit.upload(good)
+    visit.after(run)
+    assert visit.text(".fx-image-name") == "good.png"
+
+
+def test_no_image_at_all(visit: Visit) -> None:
+    """Cancelling the file dialog changes nothing; an upload that holds nothing is refused with a sentence."""
+    visit.open()
+    run = visit.run
+    visit.page.locator(".fx-image").click()
+    visit.page.set_input_files(".fx-file input", [])
+    visit.page.keyboard.press("Escape")
+    assert not visit.page.locator(".fx-sources").is_visible()
+    assert visit.run == run
+    assert visit.page.locator(".fx-message").is_hidden()
+
+
+GIVE = """([type, data]) => {
+    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], 'given.png', { type: 'image/png' }));
+    const options = { bubbles: true, cancelable: true };
+    const event = type === 'paste'
+        ? new ClipboardEvent('paste', { ...options, clipboardData: transfer })
+        : new DragEvent('drop', { ...options, dataTransfer: transfer });
+    document.querySelector('.fx').dispatchEvent(event);
+}"""
+
+
+@pytest.mark.parametrize("way", ["paste", "drop"])
+def test_an_image_is_pasted_or_dropped(visit: Visit, way: str) -> None:
+    visit.open()
+    before = visit.run
+    data = picture((90 + len(way), 80))
+    visit.page.evaluate(GIVE, [way, base64.b64encode(data).decode()])
+    visit.after(before)
+    assert visit.text(".fx-image-name") == "given.png"
+
+
+CAMERA = """() => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 240 });
+    const context = canvas.getContext('2d');
+    setInterval(() => { context.fillStyle = '#2a7'; context.fillRect(0, 0, 320, 240); }, 30);
+    navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(30);
+}"""
+
+
+def test_an_image_is_photographed(visit: Visit) -> None:
+    visit.open()
+    before = visit.run
+    visit.page.evaluate(CAMERA)  # headless Chromium has no camera: the stream of a canvas stands in for one
+    visit.page.locator(".fx-image").click()
+    visit.page.locator(".fx-camera").click()
+    visit.page.wait_for_function("() => document.querySelector('.fx-webcam video').videoWidth === 320")
+    visit.page.locator(".fx-shoot").click()
+    visit.after(before)
+    assert visit.text(".fx-image-name") == "camera.png"
+    visit.page.get_by_role("radio", name="original").click()
+    assert visit.text(".fx-frame-size") == "240 × 320"
