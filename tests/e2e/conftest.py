@@ -20,10 +20,16 @@ ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -152,7 +158,8 @@ class Visit:
     def pixel(self, selector: str, x: float, y: float) -> list[int]:
         """Colour of a canvas at (x, y) in its own pixels."""
         return self.page.evaluate(
-            "([s, x, y]) => [...document.querySelector(s).getContext('2d').getImageData(Math.round(x), Math.round(y), 1, 1).data]",
+            """([s, x, y]) => { const context = document.querySelector(s).getContext('2d');
+            return [...context.getImageData(Math.round(x), Math.round(y), 1, 1).data] }""",
             [selector, x, y],
         )
 

@@ -88,7 +88,8 @@ def kept_and_whole(text: str) -> tuple[list[int], list[int]]:
 def tile_size(visit: Visit, whole: list[int]) -> tuple[float, float]:
     """Height and width of the first tile in canvas pixels: up to the gap, which is transparent."""
     width = visit.page.evaluate(
-        """() => { const c = document.querySelector('.fx-mosaic canvas'), d = c.getContext('2d').getImageData(0, 1, c.width, 1).data;
+        """() => { const c = document.querySelector('.fx-mosaic canvas');
+        const d = c.getContext('2d').getImageData(0, 1, c.width, 1).data;
         for (let x = 0; x < c.width; x++) if (!d[4 * x + 3]) return x; return c.width }"""
     )
     return round(width * whole[0] / whole[1]), width
@@ -125,7 +126,8 @@ def test_arrow_keys_cause_no_request_once_the_maps_are_fetched(visit: Visit) -> 
             "n => document.querySelector('.fx-count').textContent.startsWith(n + ' /')", arg=i + 1
         )
         visit.page.wait_for_function(
-            "() => document.querySelector('.fx-list [aria-current] b').textContent === document.querySelector('.fx').dataset.step"
+            """() => document.querySelector('.fx-list [aria-current] b').textContent ===
+            document.querySelector('.fx').dataset.step"""
         )
     visit.page.wait_for_load_state("networkidle")
     visit.requests.clear()

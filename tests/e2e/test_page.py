@@ -1,0 +1,187 @@
+"""Languages, layout, keyboard, reading values: what makes the page an instrument."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from explorer import geometry
+from explorer.geometry import Window
+from explorer.ui.i18n import TEXTS
+from tests.e2e.conftest import Visit
+
+HANGUL = re.compile("[\uac00-\ud7a3]")
+VISIBLE = """() => {
+    const out = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) {
+        const el = walk.currentNode.parentElement, text = walk.currentNode.textContent.trim();
+        const name = el.closest('.fx-list b, .fx-step-name'); // layers keep their names
+        if (text && !name && !el.closest('script, style, .fx-languages')) out.push(text);
+    }
+    for (const el of document.querySelectorAll('[title], [aria-label], [placeholder]')) {
+        if (el.closest('.fx-languages')) continue;
+        out.push(...['title', 'aria-label', 'placeholder'].map((n) => el.getAttribute(n)).filter(Boolean));
+    }
+    return out;
+}"""
+# what stands on a Korean page in Latin letters: names of steps, networks, files, licences, units
+UNTRANSLATED = {TEXTS["en"][k] for k in TEXTS["en"] if TEXTS["en"][k] == TEXTS["ko"][k]}
+
+
+def words(language: str) -> list[str]:
+    return [text for key, text in TEXTS[language].items() if "{" not in text and text not in UNTRANSLATED]
+
+
+@pytest.mark.parametrize(
+    ("visit", "language"),
+    [({"locale": "ko-KR"}, "ko"), ({"locale": "en-GB"}, "en"), ({"locale": "fr-FR"}, "en")],
+    indirect=["visit"],
+)
+def test_the_browsers_language_is_spoken(visit: Visit, language: str) -> None:
+    visit.open()
+    assert visit.page.evaluate("() => document.documentElement.lang") == language
+    assert visit.page.title() == TEXTS[language]["app.title"]
+    assert visit.text(".fx-run").strip() == TEXTS[language]["bar.run"]
+
+
+def test_the_switch_changes_every_string_and_keeps_the_place(visit: Visit) -> None:
+    visit.open().choose("U-Net").go("crop_d1c")
+    visit.page.get_by_role("radio", name="resized").click()
+    visit.page.locator(".fx-image").click()  # the dialog too
+    english = visit.page.evaluate(VISIBLE)
+    assert not [text for text in english if HANGUL.search(text)]
+    visit.press("Escape")
+    held = visit.run, visit.step, visit.text(".fx-count"), visit.text(".fx-frame-size")
+    requests = len(visit.requests)
+    visit.page.get_by_role("radio", name="한국어").click()
+    visit.page.wait_for_function("() => document.documentElement.lang === 'ko'")
+    visit.page.wait_for_timeout(500)
+    korean = visit.page.evaluate(VISIBLE)
+    left = [text for text in korean if text in words("en")]
+    assert left == []
+    assert sum(bool(HANGUL.search(text)) for text in korean) > 60
+    assert (visit.run, visit.step, visit.text(".fx-count"), visit.text(".fx-frame-size")) == held
+    assert not [url for url in visit.requests[requests:] if "queue/join" in url]  # nothing was run again
+    visit.page.reload()
+    visit.ready()
+    assert visit.page.evaluate("() => document.documentElement.lang") == "ko"
+
+
+def test_gradios_own_words_follow_the_switch(visit: Visit) -> None:
+    """Gradio's locale store is the one that its settings page sets; its notices read from it."""
+    visit.open()
+    own = """async () => {
+        const core = performance.getEntriesByType('resource').find((r) => /assets\\/core-[\\w-]+\\.js$/.test(r.name));
+        const module = await import(core.name);
+        const stores = Object.values(module).filter((v) => v && typeof v.subscribe === 'function');
+        const seen = [];
+        for (const store of stores) store.subscribe((v) => typeof v === 'string' && seen.push(v))();
+        return seen;
+    }"""
+    visit.page.get_by_role("radio", name="한국어").click()
+    visit.page.wait_for_function("() => document.documentElement.lang === 'ko'")
+    visit.page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some((r) => /assets\\/ko-[\\w-]+\\.js$/.test(r.name))"
+    )
+    assert "en" not in visit.page.evaluate(own)
+
+
+@pytest.mark.parametrize("visit", [{"locale": "en-US"}, {"locale": "ko-KR"}], indirect=True)
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_desktop_page_fits_one_screen(visit: Visit, dark: bool) -> None:
+    visit.open(f"?__theme={'dark' if dark else 'light'}")
+    for network in ("FCN-8s", "U-Net"):
+        if network == "U-Net":
+            visit.choose(network)
+        size = visit.page.evaluate(
+            "() => [document.documentElement.scrollHeight, document.documentElement.scrollWidth]"
+        )
+        assert size == [768, 1366]
+        main = visit.page.locator(".fx-main").bounding_box()
+        steps = visit.page.locator(".fx-steps").bounding_box()
+        assert (main["height"] + steps["height"]) * main["width"] >= 0.7 * 768 * 1366
+        hidden = visit.page.evaluate(
+            """() => [...document.querySelectorAll('.fx-bar *, .fx-tools *, .fx-steps *')]
+            .filter((e) => e.checkVisibility() && !e.closest('svg, option'))
+            .map((e) => [e.className, e.getBoundingClientRect()])
+            .filter(([, r]) => r.right > innerWidth + 1 || r.bottom > innerHeight + 1).map(([c]) => c)"""
+        )
+        assert hidden == []
+
+
+@pytest.mark.parametrize(
+    "visit",
+    [{"viewport": {"width": 390, "height": 844}, "locale": lang, "has_touch": True} for lang in ("en-US", "ko-KR")],
+    indirect=True,
+)
+def test_the_phone_page_is_one_column(visit: Visit) -> None:
+    visit.open()
+    assert visit.page.evaluate("() => document.documentElement.scrollWidth") == 390
+    maps, picture = (visit.page.locator(s).bounding_box() for s in (".fx-maps", ".fx-picture"))
+    assert maps["y"] + maps["height"] <= picture["y"]
+    before = visit.step
+    visit.page.locator(".fx-next").tap()
+    visit.page.wait_for_function("b => document.querySelector('.fx').dataset.step !== b", arg=before)
+    visit.page.locator(".fx-more").tap()
+    assert visit.page.locator(".fx-device select").is_visible()
+
+
+def test_pointing_at_a_unit_draws_its_receptive_field_without_a_request(visit: Visit) -> None:
+    visit.open().choose("U-Net").go("relu_d1c")
+    visit.page.wait_for_load_state("networkidle")
+    requests = len(visit.requests)
+    box = visit.page.locator(".fx-mosaic canvas").bounding_box()
+    visit.page.mouse.move(box["x"] + 20, box["y"] + 20)
+    text = visit.text(".fx-unit")
+    found = re.search(r"unit \((\d+), (\d+)\).*rows (\d+)–(\d+), columns (\d+)–(\d+)", text)
+    assert found, text
+    row, column, top, bottom, left, right = map(int, found.groups())
+    shape = [int(n) for n in visit.text(".fx-frame-size").split(" × ")]
+    for unit, n, ends in ((row, shape[0], (top, bottom)), (column, shape[1], (left, right))):
+        axis = geometry.source(n)
+        for op in (Window(3), Window(3), Window(2, 2), Window(3), Window(3)):
+            axis = axis.through(op)
+        assert (axis.lo[unit], axis.hi[unit]) == ends
+    assert len(visit.requests) == requests
+
+
+def test_one_channel_large_and_one_class_alone(visit: Visit) -> None:
+    visit.open().choose("U-Net").go("relu_d1c")
+    canvas = visit.page.locator(".fx-mosaic canvas")
+    canvas.click(position={"x": 20, "y": 20})
+    large = visit.page.evaluate("() => document.querySelector('.fx-mosaic canvas').getBoundingClientRect().width")
+    assert large > 300
+    assert re.fullmatch(r"-?[\d.]+", visit.text(".fx-low"))
+    visit.press("Escape")
+    assert visit.text(".fx-low") == TEXTS["en"]["maps.low"]
+    first = visit.page.locator(".fx-legend button").first
+    first.click()
+    assert visit.page.locator(".fx-legend button").first.get_attribute("aria-pressed") == "true"
+
+
+def test_everything_can_be_reached_and_used_by_keyboard(visit: Visit) -> None:
+    visit.open()
+    reached = set()
+    for _ in range(90):
+        visit.press("Tab")
+        reached.add(visit.page.evaluate("() => document.activeElement.closest('[class^=fx]')?.className ?? ''"))
+    for control in ("fx-networks", "fx-image", "fx-run", "fx-languages", "fx-play", "fx-next"):
+        assert any(control in name for name in reached), (control, reached)
+    visit.page.get_by_role("radio", name="FCN-8s", exact=True).focus()
+    before = visit.run
+    visit.press("ArrowLeft")
+    visit.after(before)
+    assert visit.page.get_by_role("radio", name="FCN-16s", exact=True).get_attribute("aria-checked") == "true"
+
+
+def test_cancel_and_run_again(visit: Visit) -> None:
+    visit.open()
+    before = visit.run
+    visit.page.locator(".fx-size select").select_option("1000")
+    visit.page.locator(".fx-run").click()  # cancels what the choice started
+    visit.page.wait_for_function("() => document.querySelector('.fx').dataset.state === 'ready'")
+    assert visit.run == before
+    visit.page.locator(".fx-size select").select_option("192")
+    visit.after(before)
+    assert visit.text(".fx-frame-size").endswith("192")
