@@ -54,7 +54,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"{len(train)} training, {len(validation)} validation images", file=sys.stderr, flush=True)
-    run.finish(check=validation[:: max(1, len(validation) // 24)])
+    try:
+        run.finish(check=validation[:: max(1, len(validation) // 24)])
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last saved step", file=sys.stderr)
+        return 130
     card = ship(run, validation, given.out / f"{chosen.name}.safetensors", rule, (len(train), len(validation)))
     print(f"wrote {card.file}", file=sys.stderr)
     for geometry, figures in card.metrics["figures"].items():

@@ -107,7 +107,7 @@ class Run:
         plain = [p for p in self.live.first.parameters() if p.requires_grad and p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
-        self.step, self.seconds, self.losses = 0, 0.0, [0.0]
+        self.step, self.seconds, self.loss = 0, 0.0, 0.0  # the loss is a running mean
         self.file = folder / "state.pt"
 
     @property
@@ -116,7 +116,7 @@ class Run:
         timed = self.seconds / (60 * self.minutes) if self.minutes else 0.0
         return min(1.0, max(self.step / self.recipe.steps, timed))
 
-    def finish(self, check: list[Sample] | None = None, checks: int = 4) -> None:
+    def finish(self, check: list[Sample] | None = None, checks: int = 2) -> None:
         """Train to the end; measure the average on `check` that many times on the way."""
         self.resume()
         saved = began = time.monotonic()
@@ -125,8 +125,7 @@ class Run:
         batches = self.batches.ahead(self.step, self.recipe.steps)
         while self.progress < 1:
             loss = self._one(next(batches), precise)
-            self.losses.append(0.98 * self.losses[-1] + 0.02 * loss if self.step else loss)
-            self.losses = self.losses[-1:]
+            self.loss = 0.98 * self.loss + 0.02 * loss if self.step else loss
             self.step += 1
             self.seconds = spent + time.monotonic() - began
             if self.step % 10 == 0 or self.progress >= 1:
@@ -177,7 +176,7 @@ class Run:
         rate = self.step / max(self.seconds, 1e-9)
         left = self.seconds * (1 - self.progress) / max(self.progress, 1e-9)
         return (
-            f"step {self.step}/{self.recipe.steps} {self.progress:4.0%}  loss {self.losses[-1]:.3f}  "
+            f"step {self.step}/{self.recipe.steps} {self.progress:4.0%}  loss {self.loss:.3f}  "
             f"{rate * images:.1f} images/s  {left / 60:.1f} min left"
         )
 
@@ -198,7 +197,7 @@ class Run:
                 "recipe": repr(self.recipe),
                 "step": self.step,
                 "seconds": self.seconds,
-                "loss": self.losses[-1],
+                "loss": self.loss,
                 "live": self.live.first.state_dict(),
                 "average": self.average.first.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
@@ -216,5 +215,5 @@ class Run:
         self.live.first.load_state_dict(state["live"])
         self.average.first.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.seconds, self.losses = state["step"], state["seconds"], [state["loss"]]
+        self.step, self.seconds, self.loss = state["step"], state["seconds"], state["loss"]
         self.say(f"going on from step {self.step}")
