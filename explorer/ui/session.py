@@ -115,20 +115,24 @@ class Workbench:
 
     def add_image(self, path: Path, name: str) -> str:
         """Read an uploaded file and return the image's id. Raises StageError with the reason."""
-        try:
-            photograph = images.read(path, name)
-        except images.ImageError as error:
-            raise StageError(error.code, error.details) from error
+        photograph = self._read(path, name)
         key = self.files.name(photograph.digest.encode())
         self.images.put(key, photograph, photograph.pixels.nbytes)
         return key
+
+    @staticmethod
+    def _read(path: Path, name: str = "") -> images.Photograph:
+        try:
+            return images.read(path, name)
+        except images.ImageError as error:
+            raise StageError(error.code, error.details) from error
 
     def image(self, key: str) -> images.Photograph:
         """An example by its file name or an upload by its id."""
         if any(example["file"] == key for example in self.listed):
             photograph = self.images.get(key)
             if photograph is None:
-                photograph = images.read(self.examples / key)
+                photograph = self._read(self.examples / key)
                 self.images.put(key, photograph, photograph.pixels.nbytes)
             return photograph
         photograph = self.images.get(key)
@@ -143,7 +147,8 @@ class Workbench:
         try:
             wish = Selection(**{name: raw[name] for name in Selection.__annotations__})
             known = (
-                wish.model in SHOWN
+                all(type(value) in (str, int) for value in vars(wish).values())
+                and wish.model in SHOWN
                 and wish.padding in MODELS[wish.model].paddings
                 and any(card.name == wish.checkpoint for card in weights.cards_for(wish.model, self.cards))
                 and wish.size in SIZES
@@ -164,13 +169,16 @@ class Workbench:
         if found:
             return found
         with self._working:
+            found = self.runs.get(key)  # another thread may have run the same while this one waited
+            if found:
+                return found
             recorder = Recorder(self.files)
             try:
                 run = self._run(wish, photograph, recorder, progress, cancelled)
             except BaseException:
                 self.files.release(recorder.names)
                 raise
-        self.runs.put(key, run, self.files.bytes(list(run.names)))
+            self.runs.put(key, run, self.files.bytes(list(run.names)))
         return run
 
     def _run(

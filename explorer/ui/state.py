@@ -90,11 +90,14 @@ class Files:
         """Write `content` (readers never see half a file) and count one use; returns the file's name."""
         name = self.name(content) + suffix
         with self._lock:
-            self._uses[name] += 1
-            if self._uses[name] == 1:
+            if not self._uses[name]:
                 temporary = self.folder / f".{secrets.token_hex(8)}"
-                temporary.write_bytes(content)
-                os.replace(temporary, self.folder / name)
+                try:
+                    temporary.write_bytes(content)
+                    os.replace(temporary, self.folder / name)
+                finally:
+                    temporary.unlink(missing_ok=True)
+            self._uses[name] += 1  # not before the file is there: the disk may be full
         return name
 
     def release(self, names: list[str]) -> None:

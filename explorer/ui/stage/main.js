@@ -8,13 +8,13 @@ import { Maps } from './maps.js';
 import { showChips, showColourBar, showCrop, showFacts, showHow, showLegend } from './panels.js';
 import { Picture } from './picture.js';
 import { Runner } from './runner.js';
+import { Address, complete, fromAddress } from './selection.js';
 import { Sources } from './sources.js';
 import { Steps } from './steps.js';
 import { Trace } from './trace.js';
 import { sentence } from './words.js';
 
 const AHEAD = 3; // steps fetched before they are looked at
-const SETTLED = 350; // ms until a position goes into the address
 
 export function mount({ element, props, trigger, upload, watch, base }) {
   new Stage(element.querySelector('.fx'), JSON.parse(props.value), { props, trigger, upload, watch, base });
@@ -27,6 +27,7 @@ class Stage {
     this.catalog = start.catalog;
     this.resolve = (name) => new URL(`${this.catalog.files}/${name}`, gradio.base).href;
     this.address = new URLSearchParams(location.search);
+    this.position = new Address();
     this.words = new Words(start.catalog.texts, pickLanguage(this.address));
     this.colours = new Colours(start.catalog.colours);
     for (const [role, colour] of Object.entries(this.colours.roles)) root.style.setProperty(`--fx-${role}`, colour);
@@ -117,47 +118,24 @@ class Stage {
 
   /** Start with the run that came with the page, or the one that the address asks for. */
   async begin(start) {
-    const wish = { ...start.selection };
-    for (const key of Object.keys(wish)) if (this.address.has(key)) wish[key] = this.address.get(key);
-    wish.size = Number(wish.size) || start.selection.size;
+    const wish = fromAddress(this.catalog, this.address, start.selection);
     this.wantedStep = this.address.get('step');
-    if (this.#known(wish) && JSON.stringify(wish) !== JSON.stringify(start.selection)) {
-      this.selection = wish;
-      this.bar.show(wish, this.words);
-      this.#imageButton();
+    if (wish) {
+      this.#choose(wish);
       this.run();
     } else if (start.trace) await this.open(start.trace);
   }
 
-  #known(wish) {
-    const { models, cards, examples, sizes, devices } = this.catalog;
-    const model = models.find((m) => m.key === wish.model);
-    return (
-      model?.paddings.includes(wish.padding) && cards.some((c) => c.name === wish.checkpoint && c.family === model.family) &&
-      examples.some((e) => e.file === wish.image) && sizes.includes(wish.size) && devices.includes(wish.device)
-    );
-  }
-
   /** A control was used: complete the selection so that it fits together, and run it. */
   change(change) {
-    const { models, cards, examples } = this.catalog;
-    const old = this.selection;
-    const next = { ...old, ...change };
-    const model = models.find((m) => m.key === next.model);
-    if (cards.find((c) => c.name === next.checkpoint)?.family !== model.family) {
-      next.checkpoint = cards.find((c) => c.family === model.family)?.name ?? next.checkpoint;
-    }
-    if (!model.paddings.includes(next.padding)) next.padding = model.paddings[0];
-    if (models.find((m) => m.key === old.model).family !== model.family) next.size = model.size;
-    const example = examples.find((e) => e.file === next.image);
-    const card = cards.find((c) => c.name === next.checkpoint);
-    if (example && !('image' in change) && card?.examples && example.family !== card.examples) {
-      next.image = examples.find((e) => e.family === card.examples)?.file ?? next.image;
-    }
-    this.selection = next;
-    this.bar.show(next, this.words);
-    this.#imageButton();
+    this.#choose(complete(this.catalog, this.selection, change));
     this.run();
+  }
+
+  #choose(selection) {
+    this.selection = selection;
+    this.bar.show(selection, this.words);
+    this.#imageButton();
   }
 
   run() {
@@ -170,9 +148,8 @@ class Stage {
   }
 
   async #done(message) {
-    this.selection = message.selection;
     if (message.imageName) this.imageName = message.imageName;
-    this.bar.show(this.selection, this.words);
+    this.#choose(message.selection);
     await this.open(message.trace);
   }
 
@@ -350,17 +327,9 @@ class Stage {
     this.root.querySelector('.fx-image-name').textContent = example ? example.title[this.words.language] : this.imageName;
   }
 
-  /** Put the settled position into the address; an upload's id stays out of it: the image is the person's own. */
   settle() {
-    clearTimeout(this.settling);
-    this.settling = setTimeout(() => {
-      const { selection, trace } = this;
-      const at = new URLSearchParams(location.search);
-      const own = !this.catalog.examples.some((e) => e.file === selection.image);
-      for (const [key, value] of Object.entries(selection)) own ? at.delete(key) : at.set(key, value);
-      if (trace) at.set('step', trace.steps[this.step].name);
-      at.set('lang', this.words.language);
-      history.replaceState(null, '', `${location.pathname}?${at}`);
-    }, SETTLED);
+    const own = !this.catalog.examples.some((e) => e.file === this.selection.image);
+    const step = this.trace?.steps[this.step].name;
+    this.position.settle({ selection: this.selection, step, lang: this.words.language, own });
   }
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -91,14 +92,14 @@ class Recorder:
                 "resized": self._add(png(prepared.resized), ".png"),
                 "network": self._add(png(prepared.network), ".png"),
                 "labels": self._add(png(done.labels), ".png"),
-                "confidence": self._add(png((done.confidence * 255).round().astype(np.uint8)), ".png"),
+                "confidence": self._add(png(np.nan_to_num(done.confidence * 255).round().astype(np.uint8)), ".png"),
             },
             "shares": (np.bincount(done.labels.ravel(), minlength=len(about["classes"])) / done.labels.size).tolist(),
             "steps": steps,
             "crops": [_crop(step, trace[step.inputs[0]]) for step in trace.steps if step.operation == "crop"],
             "axes": [_axis_json(axis) for axis in self._axes],
         }
-        return self._add(json.dumps(content, separators=(",", ":")).encode(), ".json")
+        return self._add(json.dumps(content, separators=(",", ":"), allow_nan=False).encode(), ".json")
 
     def _step(self, step: Step, field: tuple[int, ...]) -> dict[str, Any]:
         return {
@@ -110,7 +111,7 @@ class Recorder:
             "parameters": step.parameters,
             "macs": step.macs,
             "ms": step.milliseconds,
-            "stats": step.stats and vars(step.stats),
+            "stats": step.stats and {k: v if math.isfinite(v) else None for k, v in vars(step.stats).items()},
             "rows": self._axis(step.rows),
             "cols": self._axis(step.cols),
             "field": field,

@@ -42,14 +42,14 @@ export class Runner {
   }
 
   /** A message of the server. What is not for the present run is old. */
-  hear(message) {
+  async hear(message) {
     if (message.request !== this.request || !this.request) return;
     this.spoke = Date.now();
     if (message.kind === 'progress') return this.heard.onProgress(message.fraction, message.text, message.details);
     this.request = null;
-    this.heard.onProgress(null);
     if (message.kind === 'error') this.heard.onError(message);
-    else this.heard.onDone(message);
+    else await this.heard.onDone(message);
+    if (!this.request) this.heard.onProgress(null); // meanwhile another run may have begun
   }
 
   #watch(token) {

@@ -20,10 +20,15 @@ export function sentence(trace, step, words) {
 }
 
 const kinds = {
-  input: ({ trace }) => ({
-    originalHeight: trace.frames.original[0], originalWidth: trace.frames.original[1],
-    resizedHeight: trace.frames.resized[0], resizedWidth: trace.frames.resized[1],
-  }),
+  input: ({ trace, words }) => {
+    const { original, resized, network } = trace.frames;
+    const differ = (a, b) => a[0] !== b[0] || a[1] !== b[1];
+    const sizes = { from: original[0], fromWidth: original[1], to: resized[0], toWidth: resized[1] };
+    return {
+      resized: differ(original, resized) ? words.t('words.input.resized', sizes) : '',
+      border: differ(resized, network) ? words.t('words.input.border', { to: resized[0], toWidth: resized[1] }) : '',
+    };
+  },
   conv: ({ step, common }) => ({
     weights: `${common.kernel}·${common.kernel}·${common.in}`,
     sum: `(${common.from} + 2·${common.padding} − ${common.kernel})/${common.stride} + 1`,

@@ -1,0 +1,51 @@
+/** What is looked at: completing a choice so that it fits together, and the page's address that carries it. */
+
+const SETTLED = 350; // ms until a position goes into the address
+
+/** The selection after one control was used: weights, geometry, size and example follow the network where they must. */
+export function complete({ models, cards, examples }, old, change) {
+  const next = { ...old, ...change };
+  const model = models.find((m) => m.key === next.model);
+  if (cards.find((c) => c.name === next.checkpoint)?.family !== model.family) {
+    next.checkpoint = cards.find((c) => c.family === model.family)?.name ?? next.checkpoint;
+  }
+  if (!model.paddings.includes(next.padding)) next.padding = model.paddings[0];
+  if (models.find((m) => m.key === old.model).family !== model.family) next.size = model.size;
+  const example = examples.find((e) => e.file === next.image);
+  const wanted = cards.find((c) => c.name === next.checkpoint)?.examples;
+  if (example && !('image' in change) && wanted && example.family !== wanted) {
+    next.image = examples.find((e) => e.family === wanted)?.file ?? next.image;
+  }
+  return next;
+}
+
+/** The selection an address asks for, filled up from `standard`; null if it is that one or not on offer. */
+export function fromAddress(catalog, address, standard) {
+  const wish = { ...standard };
+  for (const key of Object.keys(wish)) if (address.has(key)) wish[key] = address.get(key);
+  wish.size = Number(wish.size);
+  const { models, cards, examples, sizes, devices } = catalog;
+  const model = models.find((m) => m.key === wish.model);
+  const known =
+    model?.paddings.includes(wish.padding) &&
+    cards.some((c) => c.name === wish.checkpoint && c.family === model.family) &&
+    examples.some((e) => e.file === wish.image) &&
+    sizes.includes(wish.size) &&
+    devices.includes(wish.device);
+  const same = Object.keys(wish).every((key) => wish[key] === standard[key]);
+  return known && !same ? wish : null;
+}
+
+/** Puts the settled position into the address. An upload stays out of it: the image is the person's own. */
+export class Address {
+  settle({ selection, step, lang, own }) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      const at = new URLSearchParams(location.search);
+      for (const [key, value] of Object.entries(selection)) own ? at.delete(key) : at.set(key, value);
+      if (step) at.set('step', step);
+      at.set('lang', lang);
+      history.replaceState(null, '', `${location.pathname}?${at}`);
+    }, SETTLED);
+  }
+}
