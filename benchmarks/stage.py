@@ -1,0 +1,171 @@
+"""How fast the stage answers in a real browser: python benchmarks/stage.py [--json FILE].
+
+Starts the app, opens it in headless Chromium and measures, each over many actions: key press to maps drawn (maps at
+hand), pointer move to boxes drawn, first visit to a step, page opened to first maps. As a yardstick in the same run, a
+gr.Gallery and a gr.Image page step through the same mosaics the way one would build it without the stage: a button, a
+Python event, a new value. The ratio between them is the figure; milliseconds belong to the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.e2e.conftest import CHROMIUM, FLAGS, Server
+
+ACTIONS = 200
+# a key press is timed inside the page: dispatch, then the next frame that was painted
+TIMED = """async ([count, act]) => {
+    const stage = document.querySelector('.fx'), times = [];
+    const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    for (let i = 0; i < count; i++) {
+        await painted();
+        const began = performance.now();
+        (new Function('i', act))(i);
+        times.push(performance.now() - began);
+    }
+    return times;
+}"""
+KEY = "document.dispatchEvent(new KeyboardEvent('keydown', {key: i % 40 < 20 ? 'ArrowRight' : 'ArrowLeft'}))"
+MOVE = """const c = document.querySelector('.fx-mosaic canvas'), b = c.getBoundingClientRect();
+const clientX = b.x + 5 + (i * 37) % (b.width - 10), clientY = b.y + 5 + (i * 23) % (b.height - 10);
+c.dispatchEvent(new PointerEvent('pointermove', {clientX, clientY, bubbles: true}))"""
+
+
+def summary(times: list[float]) -> dict[str, float]:
+    return {
+        "median_ms": round(float(np.median(times)), 2),
+        "p95_ms": round(float(np.percentile(times, 95)), 2),
+        "n": len(times),
+    }
+
+
+def stage(page: Any, server: Server, query: str) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    opened = []
+    for _ in range(5):
+        began = time.perf_counter()
+        page.goto(server.url)
+        page.wait_for_selector(".fx[data-state=ready]")
+        opened.append((time.perf_counter() - began) * 1000)
+    out["page opened to first maps"] = summary(opened)
+    page.goto(server.url + query)
+    page.wait_for_selector(".fx[data-state=ready]", timeout=120_000)
+    total = int(page.inner_text(".fx-count").split(" / ")[1])
+    first = []
+    for i in np.random.default_rng(0).permutation(total):
+        name = page.locator(f".fx-list li:nth-child({i + 1}) b").inner_text()
+        first.append(
+            page.evaluate(
+                """async ([i, name]) => { const stage = document.querySelector('.fx'), began = performance.now();
+                document.querySelectorAll('.fx-list button')[i].click();
+                while (stage.dataset.step !== name) await new Promise((done) => setTimeout(done));
+                return performance.now() - began }""",
+                [int(i), name],
+            )
+        )
+        page.wait_for_timeout(150)  # the neighbours are fetched; what follows is another place
+    out["first visit to a step"] = summary(first)
+    page.locator(".fx-list li:nth-child(4) button").click()
+    page.wait_for_timeout(500)
+    page.evaluate(TIMED, [60, KEY])  # the range of steps is decoded now
+    out["key to maps drawn"] = summary(page.evaluate(TIMED, [ACTIONS, KEY]))
+    out["pointer to boxes drawn"] = summary(page.evaluate(TIMED, [ACTIONS, MOVE]))
+    return out
+
+
+def plain_gradio(port: int, kind: str) -> None:
+    """What one would write first: the maps as a gr.Gallery or one gr.Image, a new value for every step."""
+    import gradio as gr
+
+    rng = np.random.default_rng(0)
+    steps = [[rng.integers(0, 255, (120, 120), np.uint8) for _ in range(64)] for _ in range(8)]
+    sheets = [np.block([s[8 * r : 8 * r + 8] for r in range(8)]) for s in steps]
+    with gr.Blocks() as demo:
+        at = gr.State(0)
+        out: Any = gr.Gallery(columns=8) if kind == "gallery" else gr.Image()
+        button = gr.Button("next", elem_id="next")
+
+        def go(i: int) -> tuple[int, Any]:
+            i = (i + 1) % len(steps)
+            return i, [np.stack([m] * 3, -1) for m in steps[i]] if kind == "gallery" else sheets[i]
+
+        button.click(go, at, [at, out], show_progress="hidden")
+    demo.launch(server_port=port, quiet=True)
+
+
+def yardstick(browser: Any, kind: str, port: int) -> dict[str, float]:
+    process = multiprocessing.get_context("spawn").Process(target=plain_gradio, args=(port, kind), daemon=True)
+    process.start()
+    page = browser.new_page()
+    for _ in range(100):
+        try:
+            page.goto(f"http://127.0.0.1:{port}/")
+            break
+        except Exception:
+            time.sleep(0.3)
+    page.wait_for_selector("#next")
+    times = []
+    for _ in range(20):
+        times.append(
+            page.evaluate(
+                """async () => {
+                const key = () => [...document.querySelectorAll('img')].map((i) => i.src + i.complete).join();
+                const before = key(), began = performance.now();
+                document.querySelector('#next').click();
+                const loaded = () => { const all = [...document.querySelectorAll('img')];
+                    return all.length && key() !== before && all.every((i) => i.complete && i.naturalWidth) };
+                while (!loaded()) await new Promise((done) => setTimeout(done, 2));
+                return performance.now() - began }"""
+            )
+        )
+    page.close()
+    process.terminate()
+    return summary(times)
+
+
+def main() -> None:
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    server = Server(Path("/tmp/benchmark-stage.log"))
+    results: dict[str, Any] = {"machine": platform.processor() or platform.machine(), "date": time.strftime("%Y-%m-%d")}
+    try:
+        with sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            page = browser.new_page(viewport={"width": 1366, "height": 768})
+            results["FCN-8s, pad 100, 500 px"] = stage(page, server, "?size=500")
+            page.get_by_role("radio", name="U-Net", exact=True).click()
+            page.wait_for_function("() => document.querySelector('.fx-count').textContent.endsWith('/ 54')")
+            page.wait_for_function("() => location.search.includes('model=unet')")
+            results["U-Net, valid"] = stage(page, server, "?" + page.url.split("?")[1])
+            page.close()
+            for i, kind in enumerate(("gallery", "image")):
+                results[f"gr.{kind.capitalize()}, button to new maps"] = yardstick(browser, kind, server.port + 1 + i)
+            browser.close()
+    finally:
+        server.stop()
+    key = results["FCN-8s, pad 100, 500 px"]["key to maps drawn"]["median_ms"]
+    for kind in ("Gallery", "Image"):
+        slow = results[f"gr.{kind}, button to new maps"]["median_ms"]
+        results[f"gr.{kind} over the stage"] = round(slow / key, 1)
+    text = json.dumps(results, indent=2)
+    print(text)
+    if arguments.json:
+        arguments.json.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
