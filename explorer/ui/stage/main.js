@@ -201,7 +201,8 @@ class Stage {
     this.#aroundPicture();
     const wanted = this.wantedStep ?? name ?? this.#firstLook();
     this.wantedStep = null;
-    await this.go(this.trace.index.get(wanted) ?? 0);
+    const { index } = this.trace;
+    await this.go(index.get(wanted) ?? index.get(this.#firstLook()) ?? 0);
     this.root.dataset.state = 'ready';
     this.root.dataset.run = file;
   }
@@ -256,6 +257,8 @@ class Stage {
     this.picture.draw();
     root.querySelector('.fx-step-name').textContent = step.name;
     root.querySelector('.fx-words').textContent = sentence(trace, step, words);
+    const maps = { channels: drawn.shape[0], name: drawn.name };
+    root.querySelector('.fx-mosaic canvas').setAttribute('aria-label', words.t('maps.canvas', maps));
     showChips(root, trace, step, words);
     showHow(root, step, drawn, words);
     root.querySelector('.fx-unit').textContent = '';
@@ -300,6 +303,7 @@ class Stage {
   name(pixel) {
     const line = this.root.querySelector('.fx-under');
     if (!pixel) return void (line.textContent = '');
+    if (pixel.border) return void (line.textContent = this.words.t('picture.border'));
     const info = this.trace.classes[pixel.label];
     line.textContent = this.words.t('picture.pixel', { row: pixel.row, column: pixel.column, name: info.name[this.words.language] });
   }

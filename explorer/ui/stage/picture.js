@@ -31,7 +31,7 @@ export class Picture {
     this.labels = { width: data.width, height: data.height, codes: new Uint8Array(data.width * data.height) };
     for (let i = 0; i < this.labels.codes.length; i++) this.labels.codes[i] = data.data[4 * i];
     this.field = this.crop = null;
-    this.original = null;
+    this.original = this.only = null;
     this.#paint();
     await this.use(this.frame);
   }
@@ -137,7 +137,11 @@ export class Picture {
     const row = Math.floor((event.clientY - box.top) / this.placed.zoom + this.placed.top) - this.trace.offset[0];
     const column = Math.floor((event.clientX - box.left) / this.placed.zoom + this.placed.left) - this.trace.offset[1];
     const { width, height, codes } = this.labels;
-    if (row < 0 || column < 0 || row >= height || column >= width) return null;
-    return { row, column, label: codes[row * width + column] };
+    if (row >= 0 && column >= 0 && row < height && column < width) {
+      return { row, column, label: codes[row * width + column] };
+    }
+    const [tall, wide] = this.trace.frames.network;
+    const [y, x] = [row + this.trace.offset[0], column + this.trace.offset[1]];
+    return y >= 0 && x >= 0 && y < tall && x < wide ? { border: true } : null;
   }
 }
