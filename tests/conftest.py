@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import pytest
@@ -47,3 +47,12 @@ def thin() -> Callable[[str, str], nn.Module]:
 def network(request: pytest.FixtureRequest) -> nn.Module:
     """Each network in both paddings in turn, thin; shared, so do not change its weights."""
     return _thin(*request.param)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """For many small operations: threads would mostly wait for each other on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

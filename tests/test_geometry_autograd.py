@@ -6,7 +6,8 @@ nothing cancels and nothing underflows. Two ways, both autograd's:
 
 * forward mode, for every unit: sample b of a batch carries the tangent "row b of the image" (or column b), so that one
   pass gives, for every step, the derivative of every row of units by every row of pixels;
-* reverse mode, for a sample of units of every step: the gradient of one unit is a rectangle of pixels.
+* reverse mode, for a sample of units of every step: the gradient of one unit is a rectangle of pixels. The one size
+  beyond the receptive field, 500, is tested in this way only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from explorer.models.layers import BilinearUp
 from explorer.trace import trace
 
 FCN_SIZES = [(1, 1), (2, 3), (7, 5), (33, 64), (50, 1)]
-UNET_SIZES = {"valid": [(188, 188), (204, 188), (188, 220)], "same": [(16, 16), (32, 48), (80, 16)]}
+UNET_SIZES = {"valid": [(204, 188), (188, 220)], "same": [(16, 16), (32, 48), (80, 16)]}
 CASES = [
     pytest.param(model, padding, size, id=f"{model}-{padding}-{size[0]}x{size[1]}")
     for model, entry in MODELS.items()
@@ -30,7 +31,10 @@ CASES = [
     for size in (UNET_SIZES[padding] if model == "unet" else FCN_SIZES)
 ]
 LARGER = pytest.param("fcn8s", "paper", (500, 1), id="fcn8s-paper-500x1")  # taller than the receptive field
-pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")  # torch's own forward mode
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning"),  # torch's own forward mode
+]
 
 
 def one_channel(model: str, padding: str) -> nn.Module:
@@ -100,7 +104,7 @@ def assert_hull(where: str, axis: Axis, reads: Tensor) -> None:
     assert (axis.extents == support.sum(1)).all(), where
 
 
-@pytest.mark.parametrize(("model", "padding", "size"), [*CASES, LARGER])
+@pytest.mark.parametrize(("model", "padding", "size"), CASES)
 def test_every_unit_of_every_step_agrees_with_forward_mode(model, padding, size):
     steps = trace(one_channel(model, padding), torch.ones(1, 1, *size), keep=False).steps
     network = linear(one_channel(model, padding))
@@ -111,7 +115,7 @@ def test_every_unit_of_every_step_agrees_with_forward_mode(model, padding, size)
         assert_hull(f"columns of {step.name}", step.cols, along[1][step.name])
 
 
-@pytest.mark.parametrize(("model", "padding", "size"), CASES)
+@pytest.mark.parametrize(("model", "padding", "size"), [*CASES, LARGER])
 def test_sampled_units_of_every_step_agree_with_reverse_mode(model, padding, size):
     steps = trace(one_channel(model, padding), torch.ones(1, 1, *size), keep=False).steps
     image = torch.ones(1, 1, *size, dtype=torch.float64, requires_grad=True)

@@ -13,7 +13,7 @@ from torch import nn
 from explorer import geometry as g
 from explorer.models import ModelSpec, SizeError, UNet, build
 from explorer.models.layers import Crop, operation
-from explorer.trace import Trace, trace
+from explorer.trace import Trace, field_sizes, trace
 
 PAPER_FCN = """
 conv1_1 1 3 -100 -99 | conv1_2 1 5 -101 -99 | pool1 2 6 -101 -98.5 | conv2_1 2 10 -103 -98.5 | conv2_2 2 14 -105 -98.5
@@ -141,6 +141,17 @@ def test_fcn_output_fields_depend_on_the_phase(model, long):
     assert set(inside) == {field for field, times in expected.items() if times}
     at_500 = traced(model, "paper", 500).output.rows
     assert (at_500.lo[0], at_500.hi[0]) == (0, 214)
+
+
+@pytest.mark.parametrize("padding", ["paper", "same"])
+@pytest.mark.parametrize(("model", "fields"), [("fcn32s", (436,)), ("fcn16s", (436, 468)), ("fcn8s", (436, 468))])
+def test_field_sizes_are_those_of_unclipped_units(model, fields, padding):
+    with torch.device("meta"):
+        network = build(ModelSpec(model, padding, width=1e-6, fc_channels=1, in_channels=1))
+    sizes = field_sizes(network, 1, 1504)
+    assert sizes["score"] == fields
+    trunk = {name: (int(field),) for name, _, field, *_ in table(PAPER_FCN)}
+    assert {name: sizes[name] for name in trunk} == trunk
 
 
 @pytest.mark.parametrize("padding", ["paper", "same"])

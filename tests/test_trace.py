@@ -17,6 +17,8 @@ from explorer.models import MODELS, ModelSpec, SizeError, build
 from explorer.models.layers import Add, Concat, Crop, Input
 from explorer.trace import OPERATIONS, CancelledError, Trace, graph_of, trace
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def image_for(network: nn.Module, batch: int = 1, seed: int = 0) -> torch.Tensor:
     """A small legal, non-square input."""
