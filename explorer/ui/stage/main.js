@@ -278,8 +278,7 @@ class Stage {
     const { step, picture } = this.drawn ?? {};
     if (!step) return;
     this.maps.mark(unit);
-    this.picture.field = unit && this.trace.field(step, unit.row, unit.column);
-    this.picture.draw();
+    this.picture.outlineField(unit && this.trace.field(step, unit.row, unit.column));
     const out = this.root.querySelector('.fx-unit');
     if (!unit) return void (out.textContent = '');
     const { picture: { frame } } = this;

@@ -11,6 +11,7 @@ export class Maps {
     this.canvas = this.pane.querySelector('canvas');
     this.context = this.canvas.getContext('2d');
     this.sheet = new OffscreenCanvas(1, 1); // the coloured mosaic, in the picture's own pixels
+    this.still = new OffscreenCanvas(1, 1); // what is drawn, without the mark at the pointer
     this.colours = colours;
     this.channel = null; // one channel shown large, or null for all
     this.hover = null;
@@ -94,6 +95,9 @@ export class Maps {
       c.drawImage(this.sheet, sx, sy, tw, th, x, y, w, h);
       if (crop) this.#drawCrop(crop, [x, y, w, h], step, pattern, ratio);
     }
+    this.still.width = this.canvas.width;
+    this.still.height = this.canvas.height;
+    this.still.getContext('2d').drawImage(this.canvas, 0, 0);
     if (this.hover) this.#drawHover(ratio);
   }
 
@@ -115,8 +119,11 @@ export class Maps {
 
   /** Mark one unit on every tile ({row, column} in units), or nothing. */
   mark(unit) {
+    if (!this.shown || (!unit && !this.hover)) return;
     this.hover = unit;
-    if (this.shown) this.redraw();
+    this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    this.context.drawImage(this.still, 0, 0);
+    if (unit) this.#drawHover(window.devicePixelRatio || 1);
   }
 
   #drawHover(ratio) {

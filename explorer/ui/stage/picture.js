@@ -14,6 +14,7 @@ export class Picture {
     this.only = null; // one class alone
     this.field = null;
     this.crop = null;
+    this.still = new OffscreenCanvas(1, 1); // what is drawn, without the field at the pointer
     this.canvas.addEventListener('pointermove', (event) => onPixel(this.#pixelAt(event)));
     this.canvas.addEventListener('pointerleave', () => onPixel(null));
     new ResizeObserver(() => this.trace && this.draw()).observe(this.pane);
@@ -115,8 +116,21 @@ export class Picture {
       outline(c, kept, this.colours.roles.kept, ratio);
       if (this.crop.sees) outline(c, place(this.crop.sees), this.colours.roles.kept, ratio, [3, 5]);
     }
+    this.still.width = this.canvas.width;
+    this.still.height = this.canvas.height;
+    this.still.getContext('2d').drawImage(this.canvas, 0, 0);
+    this.placed = { top, left, zoom: zoom / ratio, ratio, place };
     if (this.field) outline(c, place(this.field), this.colours.roles.field, ratio);
-    this.placed = { top, left, zoom: zoom / ratio };
+  }
+
+  /** Outline a receptive field [top, left, bottom, right] in input pixels, or none. */
+  outlineField(field) {
+    if (!this.placed || (!field && !this.field)) return;
+    this.field = field;
+    const { context: c, canvas } = this;
+    c.clearRect(0, 0, canvas.width, canvas.height);
+    c.drawImage(this.still, 0, 0);
+    if (field) outline(c, this.placed.place(field), this.colours.roles.field, this.placed.ratio);
   }
 
   /** Darken the mirrored border a little: it is no part of the person's image. */
