@@ -167,6 +167,12 @@ class Segmentation:
     seconds: float
 
 
+def _out_of_memory(error: Exception) -> bool:
+    """Only CUDA raises a class of its own; the CPU and MPS allocators raise a plain RuntimeError."""
+    kinds = (torch.OutOfMemoryError, MemoryError)
+    return isinstance(error, kinds) or any(w in str(error) for w in ("can't allocate memory", "out of memory"))
+
+
 def segment(
     module: nn.Module,
     prepared: Prepared,
@@ -186,7 +192,9 @@ def segment(
         run = trace(module.to(device), image, keep=False, progress=progress, visit=visit)
         scores = run.final[0, :, : prepared.frames.resized.height, : prepared.frames.resized.width]
         confidence, labels = scores.float().softmax(0).max(0)
-    except torch.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:
+        if not _out_of_memory(error):
+            raise
         raise InferenceError(
             "out_of_memory",
             f"the memory of {device_name(device)} is too small for this run; choose a smaller working size or the CPU",

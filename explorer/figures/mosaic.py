@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -18,7 +17,8 @@ class Mosaic:
     """`pixels` is (rows * tile height) x (columns * tile width) uint8, channel c at row c // columns.
 
     A pixel's value is min[c] + pixel / 255 * (max[c] - min[c]). `reduction` k > 1 says that every tile pixel is the
-    mean of k x k units (fewer at the right and bottom edges); min and max are of the reduced map then.
+    mean of k x k units (fewer at the right and bottom edges); min and max are of the reduced map then. Both are of
+    the finite values: +inf is drawn as the largest, -inf and NaN as the smallest.
     """
 
     pixels: np.ndarray
@@ -34,15 +34,27 @@ def mosaic(value: Tensor, most_pixels: int = MOST_PIXELS) -> Mosaic:
     maps = value[0].detach().float()
     channels, height, width = maps.shape
     reduction = max(1, math.ceil(math.sqrt(channels * height * width / most_pixels)))
+    while True:
+        tile = -(-height // reduction), -(-width // reduction)
+        columns = max(1, min(channels, round(math.sqrt(channels * tile[0] / tile[1]))))
+        rows = -(-channels // columns)
+        if rows * columns * tile[0] * tile[1] <= most_pixels or tile == (1, 1):
+            break
+        reduction += 1  # ragged edges and empty tiles count too
     if reduction > 1:
         maps = functional.avg_pool2d(maps[None], reduction, ceil_mode=True, count_include_pad=False)[0]
-    low, high = maps.amin((1, 2)), maps.amax((1, 2))
-    span = torch.where(high > low, high - low, torch.ones_like(high))
-    coded = ((maps - low[:, None, None]) / span[:, None, None] * 255).round().to(torch.uint8).cpu().numpy()
-    tile = coded.shape[1], coded.shape[2]
-    columns = max(1, min(channels, round(math.sqrt(channels * tile[0] / tile[1]))))
-    rows = -(-channels // columns)
+    values = maps.cpu().numpy().astype(np.float64)  # the span of two floats may overflow a float
+    if finite := bool(np.isfinite(values).all()):
+        low, high = values.min((1, 2)), values.max((1, 2))
+    else:
+        known = np.isfinite(values)
+        low = values.min((1, 2), initial=np.inf, where=known)
+        high = values.max((1, 2), initial=-np.inf, where=known)
+        low, high = np.where(low <= high, low, 0), np.where(low <= high, high, 0)
+    values -= low[:, None, None]
+    values *= 255 / np.where(high > low, high - low, 1)[:, None, None]
+    coded = np.rint(values if finite else np.nan_to_num(values).clip(0, 255)).astype(np.uint8)
     sheet = np.zeros((rows * columns, *tile), np.uint8)
     sheet[:channels] = coded
     sheet = sheet.reshape(rows, columns, *tile).transpose(0, 2, 1, 3).reshape(rows * tile[0], columns * tile[1])
-    return Mosaic(sheet, tile, columns, reduction, low.cpu().numpy(), high.cpu().numpy())
+    return Mosaic(sheet, tile, columns, reduction, low, high)

@@ -111,6 +111,13 @@ class Workbench:
         family = MODELS[model].family
         return Selection(model, card.name, card.spec.padding, example["file"], FIRST_SIZE[family], "auto")
 
+    def opening(self) -> tuple[Selection, Run]:
+        """What the page opens on, run. Its files stay as long as this process: every new page asks for them."""
+        wish = self.first()
+        done = self.run(wish, lambda *_: None, lambda: False)
+        self.files.hold(list(done.names))
+        return wish, done
+
     # ---- images
 
     def add_image(self, path: Path, name: str) -> str:

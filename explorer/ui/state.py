@@ -100,6 +100,11 @@ class Files:
             self._uses[name] += 1  # not before the file is there: the disk may be full
         return name
 
+    def hold(self, names: list[str]) -> None:
+        """Count one more use of files that are there."""
+        with self._lock:
+            self._uses.update(names)
+
     def release(self, names: list[str]) -> None:
         """Take back one use of each name and delete the files that nobody uses any more."""
         with self._lock:

@@ -1,0 +1,141 @@
+"""Helpers of the page's tests: small checkpoints of random weights, images, and what a page would send."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from explorer import weights
+from explorer.models import ModelSpec, build
+from explorer.models.layers import BilinearUp
+from explorer.ui.session import SHOWN, Workbench
+from explorer.ui.state import Selection
+from explorer.weights import Card, ClassInfo, Preprocessing
+
+MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
+
+
+def random_network(spec: ModelSpec, seed: int = 0) -> nn.Module:
+    """A network whose every stored tensor is random: FCN's score layers would be zero, and all labels alike."""
+    torch.manual_seed(seed)
+    module = build(spec)
+    with torch.no_grad():
+        for part in module.modules():
+            if isinstance(part, nn.Conv2d | nn.ConvTranspose2d) and not isinstance(part, BilinearUp):
+                fan_in = part.weight[0].numel() if isinstance(part, nn.Conv2d) else part.in_channels
+                part.weight.normal_(std=(2 / fan_in) ** 0.5)
+                part.bias.normal_(std=0.1)
+    return module
+
+
+def card_of(spec: ModelSpec, geometries: tuple[str, ...] = (), recipe: dict[str, Any] | None = None) -> Card:
+    def text(words: str) -> dict[str, str]:
+        return {"en": words, "ko": f"한국어 {words}"}
+
+    return Card(
+        name="?",
+        title=text("random weights"),
+        spec=spec,
+        geometries=geometries or (spec.padding,),
+        classes=tuple(ClassInfo(text(f"class {i}"), (i, 255 - i, 7 * i)) for i in range(spec.classes)),
+        preprocessing=Preprocessing(MEAN[: spec.in_channels], STD[: spec.in_channels]),
+        data=text("none"),
+        licence=text("CC0"),
+        recipe=recipe or {},
+        seed=0,
+        metrics={},
+        note=text("note"),
+    )
+
+
+def save_random(folder: Path, name: str, spec: ModelSpec, **more: Any) -> Card:
+    return weights.save(Path(folder) / f"{name}.safetensors", random_network(spec), card_of(spec, **more))
+
+
+FCN = ModelSpec("fcn8s", "paper", width=1 / 64, fc_channels=8, in_channels=3, classes=5)
+UNET = ModelSpec("unet", "valid", width=1 / 32, in_channels=3, classes=3)
+
+
+def fill(folder: Path) -> Path:
+    """A thin FCN-8s for everyday photographs and a thin U-Net for nuclei."""
+    save_random(folder, "fcn", FCN, recipe={"examples": "everyday"})
+    save_random(folder, "unet", UNET, recipe={"examples": "nuclei"})
+    return folder
+
+
+def selection(model: str = "fcn8s", **changes: Any) -> Selection:
+    """The smallest run of a network on an example."""
+    family = "unet" if model == "unet" else "fcn"
+    base = {
+        "model": model,
+        "checkpoint": family,
+        "padding": "valid" if family == "unet" else "paper",
+        "image": "cat.jpg",
+        "size": 192,
+        "device": "cpu",
+    }
+    return Selection(**{**base, **changes})
+
+
+def run(bench: Workbench, wish: Selection, **callbacks: Callable[..., Any]) -> Any:
+    progress = callbacks.get("progress", lambda *_: None)
+    return bench.run(wish, progress, callbacks.get("cancelled", lambda: False))
+
+
+def raw(**changes: Any) -> dict[str, Any]:
+    """A selection as a page sends it."""
+    return {**asdict(selection()), **changes}
+
+
+@cache
+def photo(height: int = 64, width: int = 80, seed: int = 0) -> np.ndarray:
+    """Random smooth pixels: no two are mistaken for each other, and resizing keeps some contrast."""
+    random = np.random.default_rng(seed)
+    small = random.integers(0, 256, (max(2, height // 8), max(2, width // 8), 3), np.uint8)
+    pixels = np.array(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
+    pixels.setflags(write=False)
+    return pixels
+
+
+def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def encoded(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+    memory = io.BytesIO()
+    Image.fromarray(pixels).save(memory, kind)
+    return memory.getvalue()
+
+
+def listing(bench: Workbench) -> set[str]:
+    """Names of all files in the public folder."""
+    return {path.name for path in bench.files.folder.iterdir()}
+
+
+__all__ = [
+    "FCN",
+    "MEAN",
+    "SHOWN",
+    "STD",
+    "UNET",
+    "card_of",
+    "encoded",
+    "fill",
+    "listing",
+    "noise",
+    "photo",
+    "random_network",
+    "raw",
+    "run",
+    "save_random",
+    "selection",
+]
