@@ -1,10 +1,10 @@
 """Read any image file safely: 8-bit RGB pixels and a record of what was done to them, or a refusal with its reason.
 
-An image file is hostile until shown otherwise. So every container is first walked here, in plain Python and without
-decoding: the size stands in the header and is checked before a pixel is allocated, and what is handed to Pillow is a
-*clean* file that holds only what its decoder needs. Comments, thumbnails, EXIF, XMP, further pages and frames never
-reach it, and with them go the ways to exhaust memory or time that they offer. Orientation and colour profile are taken
-out on the way and applied afterwards. Nothing global in Pillow is changed, so reading is safe from several threads.
+Pillow reads the files. Its classes are called directly: they open lazily, so the size is checked here before a pixel is
+decoded, while the check of Image.open depends on the whole process and hides the size. Relied on are Pillow's refusal
+of files that end too early (ImageFile.LOAD_TRUNCATED_IMAGES stays off), its limits on texts and profiles in a PNG
+(PngImagePlugin.MAX_TEXT_CHUNK, MAX_TEXT_MEMORY) and its decoders' own checks. What it leaves open is closed here: how
+much and how long is read, EXIF, TIFF directories. Nothing global is changed, so several threads may read.
 """
 
 from __future__ import annotations
@@ -12,30 +12,23 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import os
-import stat
+import re
 import struct
 import threading
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-from PIL import (  # the plugins are imported by name so that reading never loads others
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageCms,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageCms, ImageOps
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
-PLUGINS = (BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
 FORMATS = ("JPEG", "PNG", "WebP", "TIFF", "BMP", "GIF")
 
 MAX_BYTES = 64 * 2**20  # of a file
@@ -43,18 +36,7 @@ MAX_PIXELS = 64_000_000  # 8000 x 8000; the 48 and 50 megapixels of phones pass
 MIN_SIDE = 16  # pixels; below it there is nothing to segment
 MAX_ASPECT = 32  # longer side over shorter; a thinner image has no shorter side left once it is resized
 
-_MAX_PROFILE = 4 * 2**20  # bytes of a colour profile, inflated
-_MAX_PARTS = 100_000  # segments, chunks or directories of one file
-_MAX_BLOCKS = 500_000  # GIF sub-blocks of at most 255 bytes
-_MAX_VALUES = 2**18  # values of one TIFF tag: 16 x 16 tiles over MAX_PIXELS
-_MAX_SCANS = 50  # of a progressive JPEG: each costs a pass over the whole image
-_MAX_RLE = 4 * 2**20  # bytes of a run-length BMP, which Pillow decodes in Python
-_LARGE = 2**24  # pixels
-_SAMPLE = 2**24  # values at most that percentiles are taken from, evenly spread
-_BAND = 2**20  # pixels converted at a time, so that the peak is the decoded image and the result
-
-_turn = threading.Semaphore(2)  # images decoded at the same time, so that many readers cannot add up their memory
-_large_turn = threading.Lock()  # only one of them may be large: at MAX_PIXELS it takes up to 1 GiB
+_turn = threading.Semaphore(2)  # files read at the same time; at MAX_PIXELS each takes about 1 GiB
 
 log = logging.getLogger(__name__)
 
@@ -130,39 +112,21 @@ def read(source: str | Path | bytes | BinaryIO | None, name: str = "") -> Photog
     """
     if not name and isinstance(source, (str, Path)):
         name = Path(source).name
-    data = _bytes(source)
-    if not data:
-        raise ImageError("empty_file")
-    kind = _recognise(data)
-    header: _Header | None = None
     try:
-        header = _PARSERS[kind](data)
-        _check(header)
-        large = header.width * header.height > _LARGE
-        with _large_turn if large else nullcontext(), _turn:
-            pixels, notes = _decode(header)
-    except ImageError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # a stricter limit set elsewhere
-        width, height = (header.width, header.height) if header else (0, 0)
-        limit = Image.MAX_IMAGE_PIXELS or MAX_PIXELS
-        raise ImageError("too_large_pixels", width=width, height=height, limit=limit) from error
+        data = _bytes(source)
+        kind = next((kind for kind, sign in _SIGNATURES.items() if re.match(sign, data[:1024], re.DOTALL)), None)
+        if kind is None:
+            raise ImageError("not_an_image")
+        if kind not in FORMATS:
+            raise ImageError("unsupported_format", format=kind)
+        with _turn:
+            pixels, notes = _decode(kind, data)
     except MemoryError as error:
         raise ImageError("out_of_memory") from error
-    except Exception as error:  # Pillow's decoders raise nearly anything on damaged data
-        log.debug("%s not read: %r", kind, error)
-        code = "unreadable"
-        if header is None:
-            code = "truncated" if isinstance(error, (struct.error, IndexError)) else "unreadable"
-        elif header.short or isinstance(error, EOFError) or "truncated" in str(error):
-            code = "truncated"
-        elif isinstance(error, Image.UnidentifiedImageError):
-            code = "unsupported_layout"
-        raise ImageError(code, format=kind) from error
     pixels.setflags(write=False)
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(pixels.data)
-    return Photograph(pixels, (pixels.shape[0], pixels.shape[1]), tuple(notes), digest.hexdigest(), name)
+    return Photograph(pixels, (pixels.shape[0], pixels.shape[1]), notes, digest.hexdigest(), name)
 
 
 def resize(pixels: np.ndarray, longest: int, enlarge: bool = False) -> np.ndarray:
@@ -181,546 +145,216 @@ def resize(pixels: np.ndarray, longest: int, enlarge: bool = False) -> np.ndarra
     return np.array(image.resize((new_width, new_height), Image.Resampling.LANCZOS, reducing_gap=3.0))
 
 
-# ---- from a source to bytes and a format ----------------------------------------------------------------------------
-
-
 def _bytes(source: Any) -> bytes:
-    if source is None or (isinstance(source, str) and not source):
+    """All that a source gives, which may be in pieces, and no more of it than MAX_BYTES."""
+    if source is None or source == "":
         raise ImageError("no_image")
     try:
-        if isinstance(source, (bytes, bytearray, memoryview)):
-            return _limited(io.BytesIO(source).read)
         if isinstance(source, (str, Path)):
-            with open(source, "rb", opener=_open_ordinary) as file:
-                return _limited(file.read)
-        return _limited(source.read)
+            if not Path(source).is_file():  # a pipe or a terminal would block the reader
+                raise OSError("not an ordinary file")
+            with open(source, "rb") as file:
+                return _bytes(file)
+        stream = io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else source
+        pieces, left = [], MAX_BYTES + 1
+        while left and (piece := stream.read(left)):
+            pieces.append(piece)
+            left -= len(piece)
+        data = b"".join(pieces)
     except ImageError:
         raise
-    except MemoryError as error:
-        raise ImageError("out_of_memory") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path, a closed stream
+    except (OSError, ValueError) as error:  # ValueError: a closed stream
         raise ImageError("cannot_open") from error
-
-
-def _limited(read: Callable[[int], Any]) -> bytes:
-    """All that a stream gives, which may be in pieces, and no more of it than MAX_BYTES and one."""
-    pieces, left = [], MAX_BYTES + 1
-    while left and (piece := read(left)):
-        if not isinstance(piece, bytes):
-            raise ImageError("not_an_image")  # a stream of text
-        pieces.append(piece)
-        left -= len(piece)
+    except TypeError as error:  # a stream of text
+        raise ImageError("not_an_image") from error
+    if not data:
+        raise ImageError("empty_file")
     if not left:
         raise ImageError("too_large_bytes", limit_mib=MAX_BYTES // 2**20)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return data
 
 
-def _open_ordinary(path: str, flags: int) -> int:
-    """Open without waiting and refuse what is no ordinary file: a pipe or a terminal would block the reader."""
-    handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-    status = os.fstat(handle)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(handle)
-        raise OSError("not an ordinary file")
-    return handle
-
-
-_OTHERS: tuple[tuple[int, bytes, str], ...] = (  # offset, magic, what it is
-    (4, b"ftyphei", "HEIC"),
-    (4, b"ftyphev", "HEIC"),
-    (4, b"ftypmif1", "HEIC"),
-    (4, b"ftypmsf1", "HEIC"),
-    (4, b"ftypavi", "AVIF"),
-    (4, b"ftyp", "Video (MP4)"),
-    (0, b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
-    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
-    (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
-    (0, b"\xff\x0a", "JPEG XL"),
-    (0, b"8BPS", "Photoshop (PSD)"),
-    (0, b"%PDF", "PDF"),
-    (0, b"%!PS", "PostScript"),
-    (0, b"PK\x03\x04", "ZIP"),
-    (0, b"\x1f\x8b", "gzip"),
-    (0, b"\x00\x00\x01\x00", "Icon (ICO)"),
-    (0, b"SIMPLE  =", "FITS"),
-    (0, b"\x89HDF", "HDF5"),
-    (0, b"\x93NUMPY", "NumPy"),
-    (0, b"\x1aE\xdf\xa3", "Video (WebM)"),
-    (128, b"DICM", "DICOM"),
-)
-
-
-def _recognise(data: bytes) -> str:
-    head = data[:16]
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WebP"
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "TIFF"
-    if head.startswith(b"BM") and data[14:18] in [bytes((n, 0, 0, 0)) for n in (12, 40, 52, 56, 64, 108, 124)]:
-        return "BMP"
-    for offset, magic, what in _OTHERS:
-        if data[offset : offset + len(magic)] == magic:
-            raise ImageError("unsupported_format", format=what)
-    if b"<svg" in data[:1024].lower():
-        raise ImageError("unsupported_format", format="SVG")
-    raise ImageError("not_an_image")
-
-
-# ---- containers: size, orientation and profile out of the header, and a clean file for the decoder ------------------
-
-
-@dataclass
-class _Header:
-    kind: str
-    width: int
-    height: int
-    clean: bytes  # the file with nothing in it but what the decoder needs
-    orientation: int = 1  # EXIF, 1 to 8
-    profile: bytes | None = None  # ICC; empty when there is one that cannot be used
-    frames: int = 1
-    bits: int = 8  # per channel, as stored
-    inverted: bool = False  # TIFF: 0 is white
-    unsigned: bool = False  # TIFF: 32-bit values that Pillow takes for signed
-    short: bool = False  # the header points behind the end of the file
-
-
-def _check(header: _Header) -> None:
-    width, height = header.width, header.height
-    if width < 1 or height < 1:
-        raise _damaged(header.kind)
-    if min(width, height) < MIN_SIDE:
-        raise ImageError("too_small", width=width, height=height, minimum=MIN_SIDE)
-    if width * height > MAX_PIXELS:
-        raise ImageError("too_large_pixels", width=width, height=height, limit=MAX_PIXELS)
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        raise ImageError("too_thin", width=width, height=height, maximum=MAX_ASPECT)
-
-
-def _damaged(kind: str) -> ImageError:
-    return ImageError("unreadable", format=kind)
-
-
-def _jpeg(data: bytes) -> _Header:
-    """Segments up to the first scan; of the application data only JFIF and Adobe's colour transform stay."""
-    kept, profile, orientation, size, pos = [data[:2]], {}, 0, (0, 0, 8), 2
-    for _ in range(_MAX_PARTS):
-        if data[pos] != 0xFF:
-            raise _damaged("JPEG")
-        while data[pos] == 0xFF:  # fill bytes
-            pos += 1
-        marker, start = data[pos], pos - 1
-        pos += 1
-        if marker == 0x01 or 0xD0 <= marker <= 0xD8:
-            continue
-        if marker == 0xD9:
-            raise _damaged("JPEG")
-        (length,) = struct.unpack_from(">H", data, pos)
-        body = data[pos + 2 : pos + length]
-        if length < 2:
-            raise _damaged("JPEG")
-        if len(body) != length - 2:
-            raise struct.error("segment behind the end")
-        pos += length
-        if marker == 0xDA:
-            if not size[0] or data.count(b"\xff\xda", start) > _MAX_SCANS:
-                raise _damaged("JPEG")
-            kept.append(data[start:])
-            break
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            bits, height, width = struct.unpack_from(">BHH", body)
-            if size[0] or not height:
-                raise _damaged("JPEG")
-            size = (width, height, bits)
-        elif marker == 0xE1 and body.startswith(b"Exif\0\0") and not orientation:
-            orientation = _orientation(body)
-        elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
-            profile[body[12]] = body[14:]
-        if marker == 0xFE or (0xE1 <= marker <= 0xEF and marker != 0xEE):
-            continue
-        kept.append(data[start:pos])
-    else:
-        raise _damaged("JPEG")
-    icc = b"".join(profile[number] for number in sorted(profile)) if profile else None
-    width, height, bits = size
-    return _Header("JPEG", width, height, b"".join(kept), orientation or 1, icc, bits=bits)
-
-
-def _png(data: bytes) -> _Header:
-    kept, header, pos = [data[:8]], _Header("PNG", 0, 0, b""), 8
-    for _ in range(_MAX_PARTS):
-        length, tag = struct.unpack_from(">I4s", data, pos)
-        end = pos + 12 + length
-        if end > len(data):
-            raise struct.error("chunk behind the end")
-        if not header.width and tag != b"IHDR":
-            raise _damaged("PNG")
-        if tag in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
-            if zlib.crc32(data[pos + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
-                raise _damaged("PNG")
-            kept.append(data[pos:end])
-        if tag == b"IHDR":
-            header.width, header.height, header.bits = struct.unpack_from(">IIB", data, pos + 8)
-        elif tag == b"iCCP":
-            header.profile = _inflate(data[pos + 8 : end - 4].partition(b"\0")[2][1:])
-        elif tag == b"eXIf":
-            header.orientation = _orientation(data[pos + 8 : end - 4])
-        elif tag == b"acTL" and length >= 4:
-            header.frames = max(1, struct.unpack_from(">I", data, pos + 8)[0])
-        elif tag == b"IEND":
-            header.clean = b"".join(kept)
-            return header
-        pos = end
-    raise _damaged("PNG")
-
-
-def _inflate(packed: bytes) -> bytes:
-    """An inflated profile, or nothing when it is damaged or grows too large."""
-    try:
-        inflater = zlib.decompressobj()
-        profile = inflater.decompress(packed, _MAX_PROFILE)
-    except zlib.error:
-        return b""
-    return profile if inflater.eof else b""
-
-
-def _gif(data: bytes) -> _Header:
-    """The first frame alone, with the extension that names its transparent colour."""
-    width, height, flags = struct.unpack_from("<HHB", data, 6)
-    pos = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
-    screen, control, clean, frames, blocks = data[:pos], b"", b"", 0, 0
-    try:
-        while True:
-            start, introducer = pos, data[pos]
-            if introducer == 0x3B:
-                break
-            if introducer == 0x21:
-                label, pos = data[pos + 1], pos + 2
-                if label == 0xF9 and data[pos] == 4:
-                    transparency = data[pos + 1] & 1
-                    control = bytes((0x21, 0xF9, 4, transparency, 0, 0, data[pos + 4], 0))
-            elif introducer == 0x2C:
-                left, top, wide, high, flags = struct.unpack_from("<HHHHB", data, pos + 1)
-                pos += 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
-            else:
-                raise _damaged("GIF")
-            while data[pos]:
-                pos += 1 + data[pos]
-                blocks += 1
-                if blocks > _MAX_BLOCKS:
-                    raise _damaged("GIF")
-            pos += 1
-            blocks += 1
-            if introducer == 0x2C:
-                frames += 1
-                if not clean:
-                    width, height = max(width, left + wide), max(height, top + high)
-                    clean = screen + control + data[start:pos] + b";"
-    except (IndexError, struct.error, ImageError):
-        if not clean:  # damage behind the first frame does not matter
-            raise
-    if not clean:
-        raise _damaged("GIF")
-    return _Header("GIF", width, height, clean, frames=frames)
-
-
-def _webp(data: bytes) -> _Header:
-    (size,) = struct.unpack_from("<I", data, 4)
-    if size + 8 > len(data):
-        raise struct.error("file shorter than it says")
-    first = data[12:16]
-    if first == b"VP8X":
-        width, height = (1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
-    elif first == b"VP8 ":
-        if data[23:26] != b"\x9d\x01\x2a":
-            raise _damaged("WebP")
-        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
-    elif first == b"VP8L":
-        (packed,) = struct.unpack_from("<I", data, 21)
-        width, height = 1 + (packed & 0x3FFF), 1 + (packed >> 14 & 0x3FFF)
-    else:
-        raise _damaged("WebP")
-    header, pos, frames = _Header("WebP", width, height, data), 12, 0
-    for _ in range(_MAX_PARTS):
-        if pos + 8 > size + 8:
-            break
-        tag, length = struct.unpack_from("<4sI", data, pos)
-        body = slice(pos + 8, pos + 8 + length)
-        if tag == b"ICCP" and header.profile is None:
-            header.profile = data[body]
-        elif tag == b"EXIF":
-            header.orientation = _orientation(data[body])
-        frames += tag == b"ANMF"
-        pos += 8 + length + length % 2
-    else:
-        raise _damaged("WebP")
-    header.frames = max(1, frames)
-    return header
-
-
-def _bmp(data: bytes) -> _Header:
-    (dib,) = struct.unpack_from("<I", data, 14)
-    width, height = struct.unpack_from("<HH" if dib == 12 else "<ii", data, 18)
-    if dib > 12 and struct.unpack_from("<I", data, 30)[0] in (1, 2) and len(data) > _MAX_RLE:
-        raise ImageError("too_large_bytes", limit_mib=_MAX_RLE // 2**20)
-    return _Header("BMP", width, abs(height), data)
-
-
-_TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-_TIFF_COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34925, 50000}  # the rare and the obsolete are left out
-_TIFF_INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
-_TIFF_KEPT = {*range(256, 260), 262, 266, 273, *range(277, 280), 284, 292, 293, 317, 320, *range(322, 326)}
-_TIFF_KEPT |= {338, 339, 347, 530, 531, 532}
-
-
-class _Directory:
-    """One directory of a TIFF file or an EXIF block, its values read only when asked for."""
-
-    def __init__(self, data: bytes, offset: int = 0) -> None:
-        self.data = data
-        self.order = {b"II": "<", b"MM": ">"}[data[:2]]
-        self.big = self._integer("H", 2) == 43
-        self.offset = offset or self._integer("Q" if self.big else "I", 8 if self.big else 4)
-        count = self._integer("Q" if self.big else "H", self.offset)
-        self.start, self.length = self.offset + (8 if self.big else 2), 20 if self.big else 12
-        if count > _MAX_PARTS:
-            raise _damaged("TIFF")
-        self.after = self.start + count * self.length
-        self.next = self._integer("Q" if self.big else "I", self.after)
-
-    def _integer(self, code: str, at: int) -> int:
-        return cast(int, struct.unpack_from(self.order + code, self.data, at)[0])
-
-    def entries(self) -> Iterator[tuple[int, int]]:
-        """Tag and position of each entry."""
-        for at in range(self.start, self.after, self.length):
-            yield self._integer("H", at), at
-
-    def block(self, at: int) -> tuple[int, int, int, int]:
-        """Type, number of values, position of the values and their size in bytes, of the entry at a position."""
-        kind, count = self._integer("H", at + 2), self._integer("Q" if self.big else "I", at + 4)
-        size, field_at = count * _TIFF_SIZES.get(kind, 1), at + self.length - (8 if self.big else 4)
-        inline = size <= (8 if self.big else 4)
-        return kind, count, field_at if inline else self._integer("Q" if self.big else "I", field_at), size
-
-    def integers(self, at: int) -> tuple[int, ...]:
-        kind, count, position, _ = self.block(at)
-        if count > _MAX_VALUES or kind not in _TIFF_INTEGERS:
-            raise _damaged("TIFF")
-        return struct.unpack_from(f"{self.order}{count}{_TIFF_INTEGERS[kind]}", self.data, position)
-
-
-def _orientation(exif: bytes) -> int:
-    """EXIF orientation, 1 to 8; 1 when it is not there or makes no sense."""
-    try:
-        directory = _Directory(exif.removeprefix(b"Exif\0\0"))
-        for tag, at in directory.entries():
-            if tag == 274:
-                value = directory.integers(at)[0]
-                return value if 1 <= value <= 8 else 1
-    except (ImageError, struct.error, LookupError):
-        pass
-    return 1
-
-
-def _tiff(data: bytes) -> _Header:
-    """The first page; the tags its decoder needs are copied into a new directory behind the end of the file."""
-    directory = _Directory(data)
-    kept: dict[int, int] = {}
-    profile, orientation = None, 1
-    for tag, at in directory.entries():
-        kind, count, position, size = directory.block(at)
-        if tag in _TIFF_KEPT:
-            if count > _MAX_VALUES:
-                raise _damaged("TIFF")
-            kept.setdefault(tag, at)
-        elif tag == 34675:
-            profile = data[position : position + size] if size <= _MAX_PROFILE else b""
-        elif tag == 274 and kind == 3 and count == 1:
-            orientation = directory.integers(at)[0]
-
-    def values(tag: int, default: int = 0) -> tuple[int, ...]:
-        return (directory.integers(kept[tag]) if tag in kept else ()) or (default,)
-
-    width, height = values(256)[0], values(257)[0]
-    if values(259, 1)[0] not in _TIFF_COMPRESSIONS:
-        raise ImageError("unsupported_layout", format="TIFF")
-    if values(322)[0] * values(323)[0] > MAX_PIXELS:
-        raise _damaged("TIFF")
-    offsets, lengths = values(324 if 324 in kept else 273), values(325 if 325 in kept else 279)
-    bits = max(values(258, 1))
-    code, count_code, offset_at = ("Q", "Q", 8) if directory.big else ("I", "H", 4)
-    padding = b"\0" * (-len(data) % 8)
-    table = struct.pack(directory.order + count_code, len(kept))
-    table += b"".join(data[at : at + directory.length] for _, at in sorted(kept.items()))
-    table += struct.pack(directory.order + code, 0)
-    pointer = struct.pack(directory.order + code, len(data) + len(padding))
-    clean = b"".join((data[:offset_at], pointer, data[offset_at + len(pointer) :], padding, table))
-    return _Header(
-        "TIFF",
-        width,
-        height,
-        clean,
-        orientation if 1 <= orientation <= 8 else 1,
-        profile,
-        frames=_pages(directory),
-        bits=bits,
-        inverted=values(262, 1)[0] == 0,
-        unsigned=bits == 32 and values(339, 1)[0] == 1,
-        short=any(start + length > len(data) for start, length in zip(offsets, lengths, strict=False)),
-    )
-
-
-def _pages(directory: _Directory) -> int:
-    seen = {directory.offset}
-    try:
-        while directory.next and directory.next not in seen and len(seen) < _MAX_PARTS:
-            directory = _Directory(directory.data, directory.next)
-            seen.add(directory.offset)
-    except (ImageError, struct.error):
-        pass  # a damaged later page does not matter
-    return len(seen)
-
-
-_PARSERS: dict[str, Callable[[bytes], _Header]] = {
-    "JPEG": _jpeg,
-    "PNG": _png,
-    "GIF": _gif,
-    "WebP": _webp,
-    "BMP": _bmp,
-    "TIFF": _tiff,
+_SIGNATURES = {  # what a file begins with; the first that fits counts
+    "JPEG": rb"\xff\xd8\xff",
+    "PNG": rb"\x89PNG\r\n\x1a\n",
+    "GIF": rb"GIF8[79]a",
+    "WebP": rb"RIFF.{4}WEBP",
+    "TIFF": rb"II[*+]\0|MM\0[*+]",
+    "BMP": rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00{3}",
+    "HEIC": rb".{4}ftyp(hei|hev|mif1|msf1)",
+    "AVIF": rb".{4}ftypavi",
+    "Video (MP4)": rb".{4}ftyp",
+    "JPEG 2000": rb".{4}jP  |\xff\x4f\xff\x51",
+    "JPEG XL": rb".{4}JXL |\xff\x0a",
+    "Photoshop (PSD)": rb"8BPS",
+    "PDF": rb"%PDF",
+    "Icon (ICO)": rb"\x00\x00\x01\x00",
+    "DICOM": rb".{128}DICM",
+    "SVG": rb".{0,1000}<svg",
 }
 
 
-# ---- from a clean file to pixels ------------------------------------------------------------------------------------
+class _Stream(io.BytesIO):
+    """Of a hostile file the parts overlap or are tiny; so it is read a few times over and for a few seconds at most."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.left, self.until = 4 * len(data) + 2**20, time.thread_time() + 2
+
+    def read(self, size: int | None = -1) -> bytes:
+        piece = super().read(size)
+        self.left -= len(piece)
+        if self.left < 0 or time.thread_time() > self.until:
+            raise RuntimeError("read too much or for too long")
+        return piece
 
 
-def _decode(header: _Header) -> tuple[np.ndarray, list[Note]]:
-    notes: list[Note] = []
-    if header.frames > 1:
-        paged = header.kind == "TIFF"
-        notes.append(
-            Note("first_page", {"pages": header.frames}) if paged else Note("first_frame", {"frames": header.frames})
-        )
-    with Image.open(io.BytesIO(header.clean), formats=[header.kind.upper()]) as image:
-        if image.size != (header.width, header.height):
-            raise _damaged(header.kind)
-        image.load()
-        deep = image.mode in ("I", "F") or image.mode.startswith("I;16")
-        pixels = _scaled(image, header, notes) if deep else _coloured(image, header, notes)
-    if header.orientation > 1:
-        pixels = np.ascontiguousarray(_upright(pixels, header.orientation))
-        notes.append(Note("rotated", {"orientation": header.orientation}))
-    return pixels, notes
+class _Jpeg(JpegImageFile):
+    def getexif(self) -> Image.Exif:  # on opening, Pillow asks it for the resolution, without a limit on its size
+        return Image.Exif()
 
 
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Undo an EXIF orientation (EXIF 2.3, table 6)."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return pixels
+class _Tiff(TiffImageFile):
+    def _setup(self) -> None:
+        """Refuse a directory for which Pillow or libtiff would take far more memory than for the pixels."""
+        assert self.fp is not None
+        tags, order = self.tag_v2, ">" if self.tag_v2.prefix == b"MM" else "<"
+        self.fp.seek(0)
+        size, code = (8, "Q") if 43 in self.fp.read(4) else (2, "H")
+        self.fp.seek(tags.offset)
+        (entries,) = struct.unpack(order + code, self.fp.read(size))
+        strips = max(len(tags.get(tag, ())) for tag in (273, 324))
+        many = entries > min(500, len(tags) + 8) or strips > 2**18  # libtiff reads entries that Pillow skips
+        if many or tags.get(322, 1) * tags.get(323, 1) > MAX_PIXELS:
+            raise ValueError("too many tags, strips or tiles, or too large tiles")
+        super()._setup()
 
 
-def _bands(height: int, width: int) -> Iterator[tuple[int, int]]:
-    step = max(1, _BAND // width)
-    for top in range(0, height, step):
-        yield top, min(height, top + step)
+_READERS: dict[str, Any] = {"JPEG": _Jpeg, "PNG": PngImageFile, "WebP": WebPImageFile}
+_READERS |= {"TIFF": _Tiff, "BMP": BmpImageFile, "GIF": GifImageFile}
 
 
-def _scaled(image: Image.Image, header: _Header, notes: list[Note]) -> np.ndarray:
-    """Grey values of more than 8 bits, spread over 0..255 between two percentiles."""
-    values = np.asarray(image)
-    if header.unsigned and values.dtype == np.int32:
-        values = values.view(np.uint32)
-    known = values.ravel()
-    if values.dtype.kind == "f":
-        finite = np.isfinite(known)
-        missing = int(known.size - np.count_nonzero(finite))
-        if missing:
-            notes.append(Note("not_finite", {"count": missing}))
-            known = known[finite]
-    sample = known[:: 1 + known.size // _SAMPLE]
-    low, high = (float(v) for v in np.percentile(sample, (0.1, 99.9), method="nearest")) if known.size else (0.0, 0.0)
-    if known.size and not high > low:  # nearly all one value: what stands out from it is what there is to see
-        low, high = float(known.min()), float(known.max())
-    notes.append(Note("scaled", {"low": _short(low), "high": _short(high), "bits": header.bits}))
-    factor = 255.0 / (high - low) if high > low else 0.0
-    grey = np.empty(values.shape, np.uint8)
-    for top, bottom in _bands(*values.shape):
-        band = np.nan_to_num((np.clip(values[top:bottom].astype(np.float64), low, high) - low) * factor, nan=0.0)
-        grey[top:bottom] = np.rint(255.0 - band if header.inverted else band)
-    return np.repeat(grey[:, :, None], 3, axis=2)
-
-
-def _short(value: float) -> int | float:
-    return int(value) if value.is_integer() and abs(value) < 2**53 else float(f"{value:.4g}")
-
-
-def _coloured(image: Image.Image, header: _Header, notes: list[Note]) -> np.ndarray:
-    """Any mode of 8 bits or fewer: palette looked up, profile applied, transparency laid on white."""
-    if header.bits > 8:
-        notes.append(Note("bits_dropped", {"bits": header.bits}))
-    convert = _profile(image, header, notes)
-    if image.mode == "CMYK" and convert is None:
-        notes.append(Note("cmyk"))
-    width, height = image.size
-    pixels = np.empty((height, width, 3), np.uint8)
-    has_alpha, seen_through = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info, 0
-    for top, bottom in _bands(height, width):
-        band = image.crop((0, top, width, bottom))
-        if band.mode == "La":
-            band = band.convert("LA")
-        if has_alpha:
-            band = band.convert("RGBA")
-            alpha = np.asarray(band.getchannel("A"))[:, :, None].astype(np.uint16)
-        colours = np.asarray(convert(band) if convert else band.convert("RGB"))
-        if has_alpha and (count := int(np.count_nonzero(alpha < 255))):
-            seen_through += count
-            colours = ((colours * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-        pixels[top:bottom] = colours
-    if seen_through:
-        percent = min(100.0, max(0.1, round(100 * seen_through / (width * height), 1)))
-        notes.append(Note("alpha_on_white", {"percent": percent}))
-    return pixels
-
-
-def _profile(image: Image.Image, header: _Header, notes: list[Note]) -> Callable[[Image.Image], Image.Image] | None:
-    """What turns a band of the image into sRGB, when there is a profile that fits and is not sRGB already."""
-    if header.profile is None or image.mode in ("LAB", "YCbCr"):  # these say themselves what their colours are
-        return None
+def _decode(kind: str, data: bytes) -> tuple[np.ndarray, tuple[Note, ...]]:
+    image = None
     try:
-        if len(header.profile) > _MAX_PROFILE:
-            raise ValueError("profile too large")
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(header.profile))
-        name = "".join(c for c in ImageCms.getProfileDescription(profile) if c.isprintable()).strip()[:60]
-        mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}[profile.profile.xcolor_space.strip()]
-        grey = image.mode in ("1", "L", "LA", "La")
-        if (mode == "CMYK") != (image.mode == "CMYK") or (mode == "L" and not grey):
-            raise ValueError(f"a profile for {mode} in an image of mode {image.mode}")
-        if name.startswith("sRGB"):
-            return None
-        flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
-        intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
-        transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB", intent, flags)
-    except Exception as error:  # LittleCMS refuses a bad profile in several ways; the image is readable without it
-        log.debug("profile ignored: %r", error)
-        notes.append(Note("profile_ignored"))
-        return None
-    notes.append(Note("profile_converted", {"profile": name}))
+        stream = _Stream(data)
+        image = _READERS[kind](stream, "")
+        width, height = image.size
+        if min(width, height) < MIN_SIDE:
+            raise ImageError("too_small", width=width, height=height, minimum=MIN_SIDE)
+        if width * height > MAX_PIXELS:
+            raise ImageError("too_large_pixels", width=width, height=height, limit=MAX_PIXELS)
+        if max(width, height) > MAX_ASPECT * min(width, height):
+            raise ImageError("too_thin", width=width, height=height, maximum=MAX_ASPECT)
+        if kind == "JPEG" and data.count(b"\xff\xda") > 100:
+            raise ValueError("too many scans")  # each costs a pass over the whole image
+        stream.until += 30
+        pixels, notes = _pixels(image, kind)
+        stream.until += 5
+        try:  # GIF and TIFF are walked for it, so it comes last; damage behind the first frame does not matter
+            frames = getattr(image, "n_frames", 1)
+        except Exception:
+            frames = image.tell() + 1
+        if frames > 1:
+            paged = kind == "TIFF"
+            notes.insert(0, Note("first_page", {"pages": frames}) if paged else Note("first_frame", {"frames": frames}))
+        return pixels, tuple(notes)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # Pillow raises nearly anything on damaged data
+        log.debug("%s not read: %r", kind, error)
+        ended = (EOFError, IndexError, struct.error)
+        short = isinstance(error, ended) or isinstance(error.__cause__, ended) or "truncated" in str(error).lower()
+        code = "truncated" if short else "unreadable" if image else "unsupported_layout"
+        raise ImageError(code, format=kind) from error
 
-    def convert(band: Image.Image) -> Image.Image:
-        if mode == "RGB" and band.mode == "RGBA":
-            band = band.convert("RGB")
-        converted = ImageCms.applyTransform(band if band.mode == mode else band.convert(mode), transform)
-        return cast(Image.Image, converted)
 
-    return convert
+def _pixels(image: Any, kind: str) -> tuple[np.ndarray, list[Note]]:
+    notes: list[Note] = []
+    tags = image.tag_v2 if kind == "TIFF" else {}
+    orientation = tags.get(274)  # a TIFF is turned by loading it
+    sixteen = kind in ("PNG", "TIFF") and ";16" in str(image.tile[0][3])
+    image.load()
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        values = np.asarray(image)
+        if tags.get(339, (1,)) == (1,) and values.dtype == np.int32:
+            values = values.view(np.uint32)  # which Pillow takes for signed
+        picture = _spread(values, 16 if sixteen else 32, tags.get(262) == 0, notes)
+    else:
+        notes += [Note("bits_dropped", {"bits": 16})] if sixteen else []
+        picture = _on_white(image, notes)
+    if kind != "TIFF":
+        orientation = _orientation(image.info.get("exif"))
+        picture.info = {}
+        picture.getexif()[274] = orientation
+        ImageOps.exif_transpose(picture, in_place=True)
+    if orientation in range(2, 9):
+        notes.append(Note("rotated", {"orientation": orientation}))
+    return np.asarray(picture), notes
+
+
+def _orientation(block: Any) -> int:
+    try:
+        exif = Image.Exif()
+        exif.load_from_fp(_Stream(block.removeprefix(b"Exif\0\0")))
+        return int(exif[274])
+    except Exception:  # there is none, or it makes no sense
+        return 1
+
+
+def _spread(values: np.ndarray, bits: int, inverted: bool, notes: list[Note]) -> Image.Image:
+    """Grey values of more than 8 bits, spread over 0..255 between two percentiles; inverted: 0 is white."""
+    known = values[np.isfinite(values)]
+    if known.size < values.size:
+        notes.append(Note("not_finite", {"count": values.size - known.size}))
+    known = known if known.size else np.zeros(1)
+    low, high = map(float, np.percentile(known[:: 1 + known.size // 2**22], (0.1, 99.9), method="nearest"))
+    if not high > low:  # nearly all one value: what stands out from it is what there is to see
+        low, high = float(known.min()), float(known.max())
+    short = [int(v) if v.is_integer() and abs(v) < 2**53 else float(f"{v:.4g}") for v in (low, high)]
+    notes.append(Note("scaled", {"low": short[0], "high": short[1], "bits": bits}))
+    grey = np.empty(values.shape, np.uint8)
+    for row, spread in zip(values, grey, strict=True):
+        level = np.interp(row, (low, high if high > low else low + 1), (255, 0) if inverted else (0, 255))
+        spread[:] = np.rint(np.nan_to_num(level))
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _on_white(image: Image.Image, notes: list[Note]) -> Image.Image:
+    """RGB out of any mode of 8 bits or fewer, transparency laid on white."""
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    picture = _srgb(image, notes)
+    if alpha and (seen_through := image.width * image.height - alpha.histogram()[255]):
+        percent = round(100 * seen_through / (image.width * image.height), 1)
+        notes.append(Note("alpha_on_white", {"percent": min(100.0, max(0.1, percent))}))
+        white = Image.new("RGB", image.size, "white")
+        white.paste(picture, mask=alpha)
+        return white
+    return picture
+
+
+def _srgb(image: Image.Image, notes: list[Note]) -> Image.Image:
+    """RGB out of any mode, by the profile of the image when it has one that fits."""
+    data = image.info.get("icc_profile")
+    if data is not None and image.mode not in ("LAB", "YCbCr"):  # these say themselves what their colours are
+        try:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+            name = "".join(c for c in ImageCms.getProfileDescription(profile) if c.isprintable()).strip()[:60]
+            mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}[profile.profile.xcolor_space.strip()]
+            if (mode == "CMYK") != (image.mode == "CMYK") or (mode == "L" and image.mode not in ("1", "L", "LA")):
+                raise ValueError(f"a profile for {mode} in an image of mode {image.mode}")
+            if name.startswith("sRGB"):
+                return image.convert("RGB")
+            flags, intent = ImageCms.Flags.BLACKPOINTCOMPENSATION, ImageCms.Intent.RELATIVE_COLORIMETRIC
+            transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB", intent, flags)
+            picture = ImageCms.applyTransform(image.convert(mode), transform)
+            notes.append(Note("profile_converted", {"profile": name}))
+            return cast(Image.Image, picture)
+        except MemoryError:
+            raise
+        except Exception as error:  # LittleCMS refuses a bad profile in several ways; the image is readable without it
+            log.debug("profile ignored: %r", error)
+            notes.append(Note("profile_ignored"))
+    if image.mode == "CMYK":
+        notes.append(Note("cmyk"))
+    return image.convert("RGB")
