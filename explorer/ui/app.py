@@ -52,8 +52,7 @@ def build_app(bench: Workbench) -> gr.Blocks:
     gr.set_static_paths([bench.files.folder, STAGE])
     cancelled = Cancelled()
     catalog = {**bench.catalog(), "files": f"gradio_api/file={bench.files.folder}"}
-    selection = bench.first()
-    first = bench.run(selection, lambda *_: None, lambda: False)
+    selection, first = bench.opening()
     start = json.dumps({"catalog": catalog, "selection": asdict(selection), "trace": first.file})
 
     def on_run(event: gr.EventData) -> Iterator[str]:

@@ -68,7 +68,8 @@ def test_bad_files_get_a_sentence_and_settings_are_kept(
         visit.upload(path)
         visit.page.wait_for_selector(".fx-message:not([hidden])")
         visit.page.wait_for_function(
-            "b => document.querySelector('.fx-message p').textContent.includes(b)", arg=beginning(language, code)
+            "b => document.querySelector('.fx-message:not([hidden]) p')?.textContent.includes(b)",
+            arg=beginning(language, code),
         )
         assert "{" not in visit.text(".fx-message p")
         assert (visit.run, visit.step, visit.text(".fx-image-name")) == (run, step, shown)

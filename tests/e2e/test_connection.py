@@ -1,0 +1,35 @@
+"""The server goes away while a person explores: what was fetched stays usable, and the page says what happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from explorer.ui.i18n import TEXTS
+from tests.e2e.conftest import Server, Visit
+
+
+def test_a_lost_server_is_said_and_fetched_maps_stay(browser: Any, tmp_path: Path) -> None:
+    server = Server(tmp_path / "log.txt")
+    try:
+        context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
+        visit = Visit(context.new_page(), server.url).open()
+        for step in ("conv1_1", "relu1_1", "conv1_2"):
+            visit.go(step)
+        visit.page.wait_for_load_state("networkidle")
+    finally:
+        server.stop()
+    visit.press("ArrowLeft")
+    visit.page.wait_for_selector(".fx[data-step=relu1_1]")
+    visit.press("ArrowLeft")
+    visit.page.wait_for_selector(".fx[data-step=conv1_1]")
+    said = "t => document.querySelector('.fx-message:not([hidden]) p')?.textContent === t"
+    visit.press("End")  # never fetched
+    visit.page.wait_for_function(said, arg=TEXTS["en"]["error.connection"])
+    visit.press("Home")
+    visit.page.wait_for_selector(".fx[data-step=input]")
+    visit.page.locator(".fx-message button").click()
+    visit.page.locator(".fx-run").click()
+    visit.page.wait_for_function(said, arg=TEXTS["en"]["error.connection"])
+    assert visit.text(".fx-run").strip() == TEXTS["en"]["bar.run"]  # ready for another try
+    context.close()
