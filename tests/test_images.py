@@ -405,7 +405,7 @@ def text_bomb(tag: bytes) -> tuple[bytes, bytes]:
 
 
 def crowded_exif_jpeg() -> bytes:
-    """A JPEG whose EXIF, spread over many segments, does the same."""
+    """A JPEG whose EXIF is spread over many segments and holds 5,000 tags that claim 60,000 bytes each."""
     tags = [(1000 + number, 7, 60000, long(8)) for number in range(5000)]
     block = b"Exif\0\0" + tiff(tags, bytes(200))
     segments = b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
