@@ -286,9 +286,6 @@ def test_the_page_is_blocks_with_one_stage_and_two_events(demo):
     assert start["catalog"]["texts"] == TEXTS
 
 
-@pytest.mark.xfail(
-    raises=AssertionError, reason="build_app has to take bench.opening(); a plain run is evicted like any other"
-)
 def test_the_run_that_the_page_opens_on_outlives_the_others(tmp_path, monkeypatch):
     """Its name stands in the page of everyone who comes; evicted, the page would open on an error."""
     monkeypatch.setattr(session, "FILE_BYTES", 1)

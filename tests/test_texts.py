@@ -37,7 +37,7 @@ WITHOUT_HANGUL = {  # names that are written alike in Korean
 }
 
 
-NOT_YET_USED = {"picture.border", "progress.image"}  # to be shown or taken out; nothing may be added here
+NOT_YET_USED = {"progress.image"}  # to be shown or taken out; nothing may be added here
 
 
 def placeholders(text: str) -> set[str]:
@@ -212,7 +212,7 @@ def test_the_searches_find_something():
     """If a search stopped matching, the tests above would hold for nothing."""
     plain, _ = keys_in_scripts()
     assert {"bar.run", "chip.jump", "crop.kept", "words.maxpool.ceil", "error.clipboard", "progress.upload"} <= plain
-    assert {"bar.weights", "steps.next", "app.title", "sources.drop"} <= PARSED.keys
+    assert {"bar.weights", "steps.next", "app.short", "sources.drop"} <= PARSED.keys
     assert {"bad_selection", "image_gone", "no_image", "upload", "internal", "no_device", "weights"} <= error_codes()
     assert {"gone", "connection", "upload", "too_large_bytes"} <= codes_of_scripts()
     assert {"progress.weights", "progress.step"} <= keys_in_python()
