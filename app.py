@@ -7,7 +7,7 @@ from pathlib import Path
 
 from explorer.ui.app import build_app, launch_settings
 from explorer.ui.session import Workbench
-from explorer.weights import CHECKPOINTS
+from explorer.weights import CHECKPOINTS, WeightsError
 
 
 def main() -> None:
@@ -18,7 +18,11 @@ def main() -> None:
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS, help="folder of weights with their cards")
     arguments = parser.parse_args()
-    build_app(Workbench(arguments.checkpoints)).queue(max_size=32).launch(
+    try:
+        bench = Workbench(arguments.checkpoints)
+    except WeightsError as error:
+        parser.exit(1, f"{error}\n")
+    build_app(bench).queue(max_size=32).launch(
         server_name=arguments.host,
         server_port=arguments.port,
         share=arguments.share,

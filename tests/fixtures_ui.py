@@ -67,8 +67,8 @@ UNET = ModelSpec("unet", "valid", width=1 / 32, in_channels=3, classes=3)
 
 def fill(folder: Path) -> Path:
     """A thin FCN-8s for everyday photographs and a thin U-Net for nuclei."""
-    save_random(folder, "fcn", FCN, recipe={"examples": "everyday"})
-    save_random(folder, "unet", UNET, recipe={"examples": "nuclei"})
+    save_random(folder, "fcn", FCN, recipe={"data_set": "msrc_v2"})
+    save_random(folder, "unet", UNET, recipe={"data_set": "nuclei"})
     return folder
 
 

@@ -17,6 +17,7 @@ from explorer.models import MODELS
 from explorer.ui import session
 from explorer.ui.session import SHOWN, SIZES, CancelledError, StageError, Workbench
 from explorer.ui.state import Selection
+from explorer.weights import WeightsError
 from tests.fixtures_ui import FCN, UNET, encoded, fill, listing, noise, raw, run, save_random, selection
 
 VARIANTS = [(model, padding) for model in SHOWN for padding in MODELS[model].paddings]
@@ -77,7 +78,7 @@ def test_the_page_opens_on_something_that_can_be_run(bench):
 
 
 def test_without_fcn_weights_the_page_opens_on_the_unet(tmp_path):
-    save_random(tmp_path, "only", UNET, recipe={"examples": "nuclei"})
+    save_random(tmp_path, "only", UNET, recipe={"data_set": "nuclei"})
     bench = Workbench(tmp_path)
     first = bench.first()
     assert bench.check(vars(first)) == first
@@ -387,8 +388,8 @@ def test_weights_that_do_not_load_are_said(tmp_path):
     with pytest.raises(StageError) as caught:
         run(bench, selection())
     assert caught.value.code == "weights"
-    assert "fcn.safetensors" in caught.value.details["why"]
-    assert str(tmp_path) not in caught.value.details["why"]  # a person at the page has no use for the server's paths
+    assert caught.value.details["name"] == "fcn"
+    assert str(tmp_path) not in str(caught.value.details)  # a person at the page has no use for the server's paths
 
 
 def test_weights_of_a_coarser_network_are_refused_for_a_finer_one(tmp_path):
@@ -399,7 +400,24 @@ def test_weights_of_a_coarser_network_are_refused_for_a_finer_one(tmp_path):
     assert run(bench, selection("fcn32s", padding="same")).file in listing(bench)
     with pytest.raises(StageError) as caught:
         run(bench, selection("fcn8s"))
-    assert caught.value.code == "weights"
+    assert caught.value.code == "too_coarse"
+    assert caught.value.details == {"name": "fcn", "trained": "FCN-32s", "model": "FCN-8s"}
+
+
+def test_the_same_file_of_two_people_is_read_once_and_known_by_its_path(tmp_path, bench):
+    path = tmp_path / "shared.png"
+    path.write_bytes(encoded(noise(40, 50)))
+    first = bench.add_image(path, "a.png")
+    path.unlink()
+    assert bench.add_image(path, "b.png") == first
+    with pytest.raises(StageError) as caught:
+        bench.add_image(tmp_path / "never.png", "c.png")
+    assert caught.value.code == "upload"
+
+
+def test_no_weights_at_all_are_said(tmp_path):
+    with pytest.raises(WeightsError, match="no weights"):
+        Workbench(tmp_path)
 
 
 def test_a_device_that_went_away_is_said(fresh):

@@ -7,7 +7,8 @@ import logging
 import queue
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -80,13 +81,14 @@ def build_app(bench: Workbench) -> gr.Blocks:
     return demo
 
 
-def run_messages(bench: Workbench, data: dict[str, Any], cancelled: Any) -> Iterator[dict[str, Any]]:
+def run_messages(bench: Workbench, data: dict[str, Any], cancelled: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """What the page hears of one run: progress again and again, then the finished run or an error."""
     said: queue.Queue[dict[str, Any] | None] = queue.Queue()
+    left = threading.Event()  # the page is gone: nobody waits for this run
 
     def work() -> None:
         try:
-            said.put(_work(bench, data, said, cancelled))
+            said.put(_work(bench, data, said, lambda: cancelled() or left.is_set()))
         except CancelledError:
             pass
         except StageError as error:
@@ -98,41 +100,49 @@ def run_messages(bench: Workbench, data: dict[str, Any], cancelled: Any) -> Iter
             said.put(None)
 
     threading.Thread(target=work, daemon=True).start()
-    while (message := said.get()) is not None:
-        while message["kind"] == "progress" and not said.empty():  # a slow line gets the latest, not all
-            newer = said.get()
-            if newer is None:
-                return
-            message = newer
-        yield message
+    try:
+        while (message := said.get()) is not None:
+            while message["kind"] == "progress" and not said.empty():  # a slow line gets the latest, not all
+                newer = said.get()
+                if newer is None:
+                    return
+                message = newer
+            yield message
+    finally:
+        left.set()
 
 
 def _work(
-    bench: Workbench, data: dict[str, Any], said: queue.Queue[dict[str, Any] | None], cancelled: Any
+    bench: Workbench,
+    data: dict[str, Any],
+    said: queue.Queue[dict[str, Any] | None],
+    cancelled: Callable[[], bool],
 ) -> dict[str, Any]:
-    selection = data.get("selection")
-    upload = data.get("upload")
-    name = ""
-    if isinstance(upload, dict) and isinstance(selection, dict):
-        name = str(upload.get("name", ""))[:200]
-        path = uploaded(str(upload.get("path", "")))
-        try:
-            selection = {**selection, "image": bench.add_image(path, name)}
-        finally:
-            path.unlink(missing_ok=True)  # the pixels are held in memory; the file is the person's own
-    wish = bench.check(selection)
-
     def progress(fraction: float, text: str, details: dict[str, Any]) -> None:
         said.put({"kind": "progress", "fraction": fraction, "text": text, "details": details})
 
+    selection, upload, name = data.get("selection"), data.get("upload"), ""
+    if isinstance(upload, dict):
+        name, path = str(upload.get("name", ""))[:200], uploaded(upload.get("path"))
+        progress(0.03, "progress.image", {})
+        try:
+            image = bench.add_image(path, name)
+        finally:
+            with suppress(OSError):  # gone already, or no file
+                path.unlink()  # the pixels are held in memory; the file is the person's own
+        selection = {**selection, "image": image} if isinstance(selection, dict) else None
+    wish = bench.check(selection)
     run = bench.run(wish, progress, cancelled)
     return {"kind": "done", "trace": run.file, "selection": asdict(wish), "imageName": name}
 
 
-def uploaded(path: str) -> Path:
-    """A path that the page says it uploaded; refuses every file outside Gradio's upload folder."""
-    found = Path(path).resolve()
-    if not found.is_file() or not found.is_relative_to(Path(get_upload_folder()).resolve()):
+def uploaded(path: Any) -> Path:
+    """A path that the page says it uploaded; refuses everything outside Gradio's upload folder."""
+    try:
+        found = Path(path).resolve()
+    except (TypeError, ValueError, OSError) as error:  # no path at all, a NUL, a surrogate, too long
+        raise StageError("upload") from error
+    if not found.is_relative_to(Path(get_upload_folder()).resolve()):
         raise StageError("upload")
     return found
 

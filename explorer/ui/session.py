@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 SIZES = (192, 256, 320, 388, 500, 640, 800, 1000)  # working sizes: the resized image's longer side
 FIRST_SIZE = {"fcn": 320, "unet": 388}  # the photographs trained on; 388 makes the paper's 572 of a square image
+EXAMPLES_OF = {"msrc_v2": "everyday", "camvid": "everyday", "nuclei": "nuclei"}  # data set -> family of examples
 SHOWN = ("fcn32s", "fcn16s", "fcn8s", "unet")
 MOST_SHOWN = 1600  # longer side of the original as the page shows it
 IMAGE_BYTES = 400 * 2**20
@@ -59,7 +60,12 @@ class Workbench:
         self.cards = weights.available(checkpoints)
         self.examples = examples
         self.listed: list[dict[str, Any]] = json.loads((examples / "examples.json").read_text("utf-8"))
+        if not self.cards:
+            raise weights.WeightsError(
+                "no_weights", f"There are no weights in {checkpoints}. Restore the folder.", file=str(checkpoints)
+            )
         self.images: Bounded[images.Photograph] = Bounded(IMAGE_BYTES)
+        self._uploads: Bounded[str] = Bounded(1000)  # path -> image id, the last thousand
         self.runs: Bounded[Run] = Bounded(FILE_BYTES, lambda run: self.files.release(list(run.names)))
         self._working = threading.Lock()  # one run at a time: it takes the whole machine
 
@@ -83,7 +89,7 @@ class Workbench:
                     "name": card.name,
                     "title": card.title,
                     "family": card.family,
-                    "examples": card.recipe.get("examples", ""),
+                    "examples": EXAMPLES_OF.get(card.recipe.get("data_set", ""), ""),
                     "licence": card.licence,
                 }
                 for card in self.cards
@@ -107,7 +113,8 @@ class Workbench:
         """What the page opens on: FCN-8s on the first everyday photograph, or whatever there is."""
         model = "fcn8s" if weights.cards_for("fcn8s", self.cards) else "unet"
         card = weights.cards_for(model, self.cards)[0]
-        example = next((e for e in self.listed if e["family"] == card.recipe.get("examples")), self.listed[0])
+        wanted = EXAMPLES_OF.get(card.recipe.get("data_set", ""))
+        example = next((e for e in self.listed if e["family"] == wanted), self.listed[0])
         family = MODELS[model].family
         return Selection(model, card.name, card.spec.padding, example["file"], FIRST_SIZE[family], "auto")
 
@@ -121,10 +128,24 @@ class Workbench:
     # ---- images
 
     def add_image(self, path: Path, name: str) -> str:
-        """Read an uploaded file and return the image's id. Raises StageError with the reason."""
+        """Read an uploaded file and return the image's id. Raises StageError with the reason.
+
+        Uploads lie under a name made of their content, so that two people who send the same file at once share it;
+        what the first one's run has read and deleted is known by its path for the second.
+        """
+        try:
+            there = path.is_file()
+        except (OSError, ValueError) as error:
+            raise StageError("upload") from error
+        if not there:
+            known = self._uploads.get(path)
+            if known is None:
+                raise StageError("upload")
+            return known
         photograph = self._read(path, name)
-        key = self.files.name(photograph.digest.encode())
+        key = self.files.name(_identity(photograph).encode())
         self.images.put(key, photograph, photograph.pixels.nbytes)
+        self._uploads.put(path, key, 1)
         return key
 
     @staticmethod
@@ -171,7 +192,11 @@ class Workbench:
     def run(self, wish: Selection, progress: Progress, cancelled: Callable[[], bool]) -> Run:
         """Run a selection, or find it among the last ones. Raises StageError, or CancelledError when cancelled."""
         photograph = self.image(wish.image)
-        key = replace(wish, image=photograph.digest, device=inference.pick_device(wish.device))
+        try:
+            device = inference.pick_device(wish.device)
+        except inference.InferenceError as error:
+            raise StageError(error.code, error.details) from error
+        key = replace(wish, image=_identity(photograph), device=device)
         found = self.runs.get(key)
         if found:
             return found
@@ -231,7 +256,7 @@ class Workbench:
         return {
             "trained": MODELS[card.spec.model].title,
             "model": MODELS[wish.model].title,
-            "geometries": ", ".join(card.geometries),
+            "geometries": card.geometries,
             "padding": wish.padding,
         }
 
@@ -242,7 +267,13 @@ def _load(card: weights.Card, model: str, padding: str) -> weights.Loaded:
         return weights.load(card, model, padding)
     except weights.WeightsError as error:
         log.warning("%s", error)
-        raise StageError("weights", {"why": str(error)}) from error
+        titles = {"model": MODELS[model].title, "trained": MODELS[card.spec.model].title, "name": card.name}
+        raise StageError("too_coarse" if error.code == "too_coarse" else "weights", titles) from error
+
+
+def _identity(photograph: images.Photograph) -> str:
+    """Pixels and what was done to get them: equal pixels of another origin have other notes to show."""
+    return photograph.digest + repr(photograph.notes)
 
 
 @lru_cache(maxsize=32)

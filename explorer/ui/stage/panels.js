@@ -88,13 +88,20 @@ export function showFacts(root, trace, card, words) {
     parameters: words.count(parameters),
   };
   const lines = [
-    ...trace.notes.map((note) => ['note', words.t(`note.${note.code}`, note.details)]),
+    ...trace.notes.map(({ code, details }) => ['note', words.t(`note.${code}`, spoken(details, words))]),
     ['', words.t('facts.run', run)],
     ['', words.t('facts.weights', { title: card.title[words.language], licence: card.licence[words.language] })],
   ];
   root.querySelector('.fx-facts').replaceChildren(
     ...lines.map(([kind, textContent]) => make('span', { textContent, className: kind && `fx-${kind}` }))
   );
+}
+
+/** A note's details with the names of geometries in words. */
+function spoken(details, words) {
+  if (!details.geometries) return details;
+  const name = (padding) => words.t(`padding.${padding}`);
+  return { ...details, geometries: details.geometries.map(name).join(', '), padding: name(details.padding) };
 }
 
 function make(tag, properties) {
