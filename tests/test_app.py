@@ -133,7 +133,7 @@ def test_a_bad_upload_gets_its_sentence_and_is_deleted(bench, folder, code):
     said = heard[-1]["code"]
     assert said in ("truncated", "unreadable") if code == "unreadable" else said == code
     for language in TEXTS:
-        text = TEXTS[language][f"error.{heard[0]['code']}"].format(**heard[0]["details"])
+        text = TEXTS[language][f"error.{heard[-1]['code']}"].format(**heard[-1]["details"])
         assert "{" not in text
     assert not path.exists()
 
