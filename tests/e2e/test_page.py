@@ -134,6 +134,7 @@ def test_pointing_at_a_unit_draws_its_receptive_field_without_a_request(visit: V
     box = visit.page.locator(".fx-mosaic canvas").bounding_box()
     visit.page.mouse.move(box["x"] + 20, box["y"] + 20)
     text = visit.text(".fx-unit")
+    assert visit.page.locator(".fx-mosaic canvas").bounding_box() == box  # nothing moves under the pointer
     found = re.search(r"unit \((\d+), (\d+)\).*rows (\d+)–(\d+), columns (\d+)–(\d+)", text)
     assert found, text
     row, column, top, bottom, left, right = map(int, found.groups())
