@@ -116,7 +116,9 @@ class Workbench:
         wanted = EXAMPLES_OF.get(card.recipe.get("data_set", ""))
         example = next((e for e in self.listed if e["family"] == wanted), self.listed[0])
         family = MODELS[model].family
-        return Selection(model, card.name, card.spec.padding, example["file"], FIRST_SIZE[family], "auto")
+        paper = MODELS[model].paddings[0]  # what is read about, where the weights were trained in it
+        padding = paper if paper in card.geometries else card.spec.padding
+        return Selection(model, card.name, padding, example["file"], FIRST_SIZE[family], "auto")
 
     def opening(self) -> tuple[Selection, Run]:
         """What the page opens on, run. Its files stay as long as this process: every new page asks for them."""

@@ -88,7 +88,10 @@ export function showFacts(root, trace, card, words) {
     parameters: words.count(parameters),
   };
   const lines = [
-    ...trace.notes.map(({ code, details }) => ['note', words.t(`note.${code}`, spoken(details, words))]),
+    ...trace.notes.map(({ code, details }) => [
+      code.startsWith('image.') ? '' : 'note', // what was done to the image is no warning
+      words.t(`note.${code}`, spoken(details, words)),
+    ]),
     ['', words.t('facts.run', run)],
     ['', words.t('facts.weights', { title: card.title[words.language], licence: card.licence[words.language] })],
   ];
