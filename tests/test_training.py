@@ -20,7 +20,7 @@ from explorer import weights
 from explorer.metrics import IGNORE
 from explorer.models import MODELS, ModelSpec, build
 from explorer.training import augment, border, data, evaluate, norm, recipe
-from explorer.training.__main__ import main
+from explorer.training.__main__ import main, unbalance
 from explorer.training.augment import Augmentation
 from explorer.training.data import DataError, Sample
 from explorer.training.loop import Batches, Run
@@ -363,6 +363,19 @@ def test_loss_by_hand() -> None:
     weight = torch.tensor([[[0.0, 2.0, 9.0]]])
     found = loss_of(scores, target, weight, torch.tensor([1.0, 3.0]), dice=0)
     assert found.item() == pytest.approx((1 * -np.log(0.5) + (3 + 2) * -np.log(0.1)) / 2)
+
+
+def test_class_weights_are_taken_out_of_the_prediction() -> None:
+    """A score trained on weighted classes has probabilities w_c p_c / sum; afterwards they are p_c."""
+    share, weight = torch.tensor([0.7, 0.2, 0.1]), torch.tensor([0.5, 1.5, 4.0])
+    for spec, layer in ((replace(FCN, classes=3), "score_fr"), (UNET, "score")):
+        net = build(spec)
+        score = net.get_submodule(layer)
+        with torch.no_grad():
+            score.weight.zero_()
+            score.bias.copy_(torch.log(share * weight))
+        unbalance(net, weight)
+        assert score.bias.softmax(0).tolist() == pytest.approx(share.tolist())
 
 
 @pytest.mark.parametrize("size", [(5, 9), (64, 60), (70, 131)])

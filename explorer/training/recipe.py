@@ -46,7 +46,7 @@ class Recipe:
     norm_frozen_from: float = 1.0  # share of the steps after which its running statistics are used as they are
     dropout: float = 0.5
     coarser: dict[str, float] = field(default_factory=dict)  # weight of the loss of FCN-32s and -16s on the trunk
-    class_weights: tuple[float, ...] = ()
+    class_weights: tuple[float, ...] = ()  # in the loss; taken out of the score's bias at the end
     class_balance: float = 0.0  # class weights = frequency ** -this, if none are given
     dice: float = 0.0  # weight of the soft Dice loss of class 1
     kinds_balance: float = 0.0  # a kind of image is drawn in proportion to its number ** (1 - this)

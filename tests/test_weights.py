@@ -1,0 +1,303 @@
+"""Strict loading: what is refused and why, what may run on what, and the bundled files themselves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from explorer import weights
+from explorer.models import MODELS, ModelSpec, build
+from explorer.models.layers import BilinearUp
+from explorer.trace import trace
+from explorer.weights import Card, ClassInfo, Preprocessing, WeightsError
+
+BUNDLED = weights.available()
+
+
+def card_of(spec: ModelSpec) -> Card:
+    def text(words: str) -> dict[str, str]:
+        return {"en": words, "ko": words}
+
+    return Card(
+        name="?",
+        title=text("a title"),
+        spec=spec,
+        geometries=(spec.padding,),
+        classes=tuple(ClassInfo(text(f"class {i}"), (i, 2 * i, 255 - i)) for i in range(spec.classes)),
+        preprocessing=Preprocessing((0.5, 0.4, 0.3), (0.2, 0.2, 0.1)),
+        data=text("random numbers"),
+        licence=text("CC0"),
+        recipe={"steps": 3},
+        seed=7,
+        metrics={"figures": {"same": 0.5}},
+        note=text(""),
+    )
+
+
+def network(spec: ModelSpec, seed: int = 0) -> nn.Module:
+    """The network with random weights everywhere (score layers start from zero otherwise)."""
+    torch.manual_seed(seed)
+    module = build(spec)
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.normal_(part.weight, std=0.2)
+            nn.init.normal_(part.bias, std=0.2)
+    return module
+
+
+FCN8S = ModelSpec("fcn8s", "same", 0.05, 8, 3, 4)
+UNET = ModelSpec("unet", "valid", 0.05, 4096, 3, 3)
+
+
+@pytest.fixture(params=[FCN8S, UNET], ids=["fcn8s", "unet"])
+def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Card:
+    return weights.save(tmp_path / "mine.safetensors", network(request.param), card_of(request.param))
+
+
+@pytest.fixture
+def fcn8s(tmp_path: Path) -> Card:
+    return weights.save(tmp_path / "mine.safetensors", network(FCN8S), card_of(FCN8S))
+
+
+def rewritten(card: Card, change: dict[str, torch.Tensor | None]) -> Card:
+    """The file with tensors replaced (or, None, left out), and a card whose sha256 fits it again."""
+    state = safetensors.torch.load_file(card.file)
+    for name, tensor in change.items():
+        state.pop(name, None)
+        if tensor is not None:
+            state[name] = tensor
+    safetensors.torch.save_file(state, card.file)
+    import hashlib
+
+    return replace(card, sha256=hashlib.sha256(card.file.read_bytes()).hexdigest())
+
+
+def test_a_saved_network_comes_back(saved: Card) -> None:
+    (found,) = weights.available(saved.folder)
+    assert found == saved
+    assert found.name == "mine"
+    loaded = weights.load(found)
+    assert not loaded.module.training
+    assert loaded.notes == ()
+    original = network(saved.spec)
+    for name, tensor in original.state_dict().items():
+        assert torch.equal(tensor, loaded.module.state_dict()[name]), name
+    x = torch.rand(1, 3, 188, 204)
+    with torch.inference_mode():
+        assert torch.equal(original(x), loaded.module(x))
+
+
+def test_bilinear_weights_are_not_stored_but_restored(fcn8s: Card) -> None:
+    stored = safetensors.torch.load_file(fcn8s.file)
+    module = weights.load(fcn8s).module
+    fixed = [f"{n}.weight" for n, part in module.named_modules() if isinstance(part, BilinearUp)]
+    assert len(fixed) == 3
+    assert not set(fixed) & set(stored)
+    assert set(stored) | set(fixed) == set(module.state_dict())
+    assert module.state_dict()[fixed[0]][0, 0].sum() == pytest.approx(4)  # a filter of stride 2
+
+
+def test_half_precision_is_loaded_as_single(tmp_path: Path) -> None:
+    card = weights.save(tmp_path / "half.safetensors", network(FCN8S), card_of(FCN8S), torch.float16)
+    assert all(t.dtype == torch.float16 for t in safetensors.torch.load_file(card.file).values())
+    state = weights.load(card).module.state_dict()
+    assert all(t.dtype == torch.float32 for t in state.values())
+    expected = network(FCN8S).state_dict()["conv3_2.weight"]
+    assert torch.equal(state["conv3_2.weight"], expected.half().float())
+
+
+def test_a_changed_byte_is_refused(saved: Card) -> None:
+    data = bytearray(saved.file.read_bytes())
+    data[-5] ^= 1
+    saved.file.write_bytes(data)
+    with pytest.raises(WeightsError, match=r"mine\.safetensors is not the one") as caught:
+        weights.load(saved)
+    assert caught.value.code == "changed"
+
+
+def test_a_missing_tensor_is_refused(fcn8s: Card) -> None:
+    with pytest.raises(WeightsError, match=r"lacks conv2_1\.bias") as caught:
+        weights.load(rewritten(fcn8s, {"conv2_1.bias": None}))
+    assert (caught.value.code, caught.value.details["missing"]) == ("other_tensors", ["conv2_1.bias"])
+
+
+@pytest.mark.parametrize("name", ["conv9_9.weight", "upscore8.weight"])
+def test_an_extra_tensor_is_refused(fcn8s: Card, name: str) -> None:
+    with pytest.raises(WeightsError, match=name) as caught:
+        weights.load(rewritten(fcn8s, {name: torch.zeros(4, 4, 16, 16)}))
+    assert (caught.value.code, caught.value.details["extra"]) == ("other_tensors", [name])
+
+
+def test_a_misshaped_tensor_is_refused_even_where_it_could_be_broadcast(fcn8s: Card) -> None:
+    bias = safetensors.torch.load_file(fcn8s.file)["fc6.bias"]
+    with pytest.raises(WeightsError, match=r"fc6\.bias .* is 1, .* needs 8") as caught:
+        weights.load(rewritten(fcn8s, {"fc6.bias": bias[:1]}))
+    assert caught.value.code == "other_shape"
+
+
+@pytest.mark.parametrize("value", [torch.full((8,), float("nan")), torch.ones(8, dtype=torch.int64)])
+def test_values_that_are_no_finite_numbers_are_refused(fcn8s: Card, value: torch.Tensor) -> None:
+    with pytest.raises(WeightsError, match=r"fc6\.bias") as caught:
+        weights.load(rewritten(fcn8s, {"fc6.bias": value}))
+    assert caught.value.code == "bad_values"
+
+
+def test_a_file_that_is_no_safetensors_is_refused(fcn8s: Card) -> None:
+    import hashlib
+
+    fcn8s.file.write_bytes(b"not weights at all")
+    with pytest.raises(WeightsError) as caught:
+        weights.load(replace(fcn8s, sha256=hashlib.sha256(b"not weights at all").hexdigest()))
+    assert caught.value.code == "unreadable"
+
+
+def test_a_card_without_weights_is_left_out_and_refused(saved: Card) -> None:
+    saved.file.unlink()
+    with pytest.warns(UserWarning, match=r"mine\.json has no weights file"):
+        assert weights.available(saved.folder) == ()
+    with pytest.raises(WeightsError) as caught:
+        weights.load(saved)
+    assert caught.value.code == "no_weights"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"classes": []}, "0 classes for a network of 4"),
+        ({"title": {"en": "only English"}}, "'ko' is missing"),
+        ({"geometries": ["same", "wide"]}, "'wide' is unknown"),
+        ({"geometries": ["paper"]}, "not among those trained in"),
+        ({"preprocessing": {"mean": [0, 0, 0], "std": [1, 0, 1]}}, "preprocessing"),
+        ({"spec": {"model": "fcn8s", "depth": 5}}, "depth"),
+        ({"spec": {"model": "vgg"}}, "'vgg' is unknown"),
+        ({"sha256": None, "licence": None}, "card"),
+    ],
+)
+def test_a_broken_card_is_refused(fcn8s: Card, change: dict, why: str) -> None:
+    path = fcn8s.file.with_suffix(".json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(WeightsError, match=why) as caught:
+        weights.read_card(path)
+    assert caught.value.code == "bad_card"
+
+
+def test_a_card_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{")
+    with pytest.raises(WeightsError, match=r"x\.json"):
+        weights.read_card(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("model", ["fcn32s", "fcn16s", "fcn8s"])
+@pytest.mark.parametrize("padding", ["paper", "same"])
+def test_a_coarser_network_runs_on_an_8s_and_says_so(fcn8s: Card, model: str, padding: str) -> None:
+    loaded = weights.load(fcn8s, model, padding)
+    expected = () if model == "fcn8s" else (weights.COARSER_THAN_TRAINED,)
+    assert loaded.notes == (expected if padding == "same" else (*expected, weights.OTHER_GEOMETRY))
+    assert (loaded.spec.model, loaded.spec.padding) == (model, padding)
+    other = build(loaded.spec)
+    source = network(FCN8S).state_dict()
+    own = {k: v for k, v in other.state_dict().items() if k.startswith(("upscore",))}
+    other.load_state_dict({k: own.get(k, source.get(k)) for k in other.state_dict()})
+    x = torch.rand(1, 3, 33, 47)
+    with torch.inference_mode():
+        assert torch.equal(other(x), loaded.module(x))
+
+
+def test_at_once_weights_are_rescaled_exactly(fcn8s: Card) -> None:
+    plain, at_once = weights.load(fcn8s), weights.load(fcn8s, "fcn8s-atonce")
+    assert at_once.notes == (weights.RESCALED_SKIPS,)
+    x = torch.rand(1, 3, 40, 52)
+    with torch.inference_mode():
+        torch.testing.assert_close(plain.module(x), at_once.module(x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("trained", "wanted"), [("fcn32s", "fcn16s"), ("fcn32s", "fcn8s"), ("fcn16s", "fcn8s")])
+def test_a_finer_network_than_trained_is_refused(tmp_path: Path, trained: str, wanted: str) -> None:
+    spec = replace(FCN8S, model=trained)
+    card = weights.save(tmp_path / "c.safetensors", network(spec), card_of(spec))
+    with pytest.raises(WeightsError, match="has no weights for score_pool") as caught:
+        weights.load(card, wanted)
+    assert caught.value.code == "too_coarse"
+
+
+def test_another_family_or_unknown_network_is_refused(fcn8s: Card) -> None:
+    for model, padding, code in (
+        ("unet", "same", "other_family"),
+        ("resnet", None, "unknown_network"),
+        (None, "valid", "unknown_network"),
+    ):
+        with pytest.raises(WeightsError) as caught:
+            weights.load(fcn8s, model, padding)
+        assert caught.value.code == code
+
+
+def test_cards_for_a_family(tmp_path: Path) -> None:
+    for name, spec in (("b", FCN8S), ("a", UNET), ("c", replace(FCN8S, model="fcn32s"))):
+        weights.save(tmp_path / f"{name}.safetensors", network(spec), card_of(spec))
+    cards = weights.available(tmp_path)
+    assert [card.name for card in cards] == ["a", "b", "c"]
+    assert [card.name for card in weights.cards_for("fcn16s", cards)] == ["b", "c"]
+    assert [card.name for card in weights.cards_for("unet", cards)] == ["a"]
+
+
+def test_saving_refuses_another_network_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError):
+        weights.save(tmp_path / "x.safetensors", network(FCN8S), card_of(replace(FCN8S, width=0.1)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    weights.replace_file(path, b"old")
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        weights.replace_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_bundled_weights_are_there() -> None:
+    assert {"fcn8s-everyday", "unet-nuclei"} <= {card.name for card in BUNDLED}
+    size = sum(path.stat().st_size for path in weights.CHECKPOINTS.iterdir())
+    assert size < 45 * 2**20
+    listed = {path.stem for path in weights.CHECKPOINTS.glob("*.safetensors")}
+    assert listed == {card.name for card in BUNDLED}
+
+
+OFFERED = [
+    (card, model, padding)
+    for model in MODELS
+    for card in weights.cards_for(model, BUNDLED)
+    for padding in MODELS[model].paddings
+]
+
+
+@pytest.mark.parametrize(("card", "model", "padding"), OFFERED, ids=lambda v: v.name if isinstance(v, Card) else v)
+def test_every_bundled_checkpoint_runs_wherever_it_is_offered(card: Card, model: str, padding: str) -> None:
+    loaded = weights.load(card, model, padding)
+    size = (188, 204) if padding == "valid" else (64, 48)
+    run = trace(loaded.module, torch.rand(1, card.spec.in_channels, *size), keep=False)
+    assert run.output.shape[1] == len(card.classes)
+    assert run.output.stats is not None
+    assert run.output.stats.std > 0.01
+    assert (weights.OTHER_GEOMETRY in loaded.notes) == (padding not in card.geometries)
+
+
+@pytest.mark.parametrize("card", BUNDLED, ids=lambda card: card.name)
+def test_bundled_cards_are_whole(card: Card) -> None:
+    assert len({c.colour for c in card.classes}) == len(card.classes)
+    for text in (card.title, card.data, card.licence, *(c.name for c in card.classes)):
+        assert text["en"]
+        assert any("가" <= letter <= "힣" for letter in text["ko"]), text
+    assert card.metrics["split"]
+    assert set(card.metrics["figures"]) == set(card.geometries)
