@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 from pathlib import Path
 
 from explorer.ui.app import build_app, launch_settings
@@ -22,13 +24,17 @@ def main() -> None:
         bench = Workbench(arguments.checkpoints)
     except WeightsError as error:
         parser.exit(1, f"{error}\n")
-    build_app(bench).queue(max_size=32).launch(
-        server_name=arguments.host,
-        server_port=arguments.port,
-        share=arguments.share,
-        inbrowser=arguments.open,
-        **launch_settings(),
-    )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the temporary files go, as after Ctrl-C
+    try:
+        build_app(bench).queue(max_size=200).launch(
+            server_name=arguments.host,
+            server_port=arguments.port,
+            share=arguments.share,
+            inbrowser=arguments.open,
+            **launch_settings(),
+        )
+    except OSError as error:  # the port is taken
+        parser.exit(1, f"{error}\n")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ PAGE = (STAGE / "stage.html").read_text("utf-8")
 
 WITHOUT_HANGUL = {  # names that are written alike in Korean
     "bar.pixels",
+    "chip.macs",
     "device.cpu",
     "device.cuda",
     "device.cuda.name",
@@ -157,12 +158,12 @@ def codes_of_scripts() -> set[str]:
 
 
 def keys_in_python() -> set[str]:
-    """Keys written out in Python: progress("...", ...) of the runs."""
+    """Keys written out in Python: the progress of runs, and the error of a page that cannot be built."""
     found = set()
     for path in UI.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found |= {node.value} if re.fullmatch(r"progress\.\w+", node.value) else set()
+                found |= {node.value} if re.fullmatch(r"(progress|error)\.\w+", node.value) else set()
     return found
 
 

@@ -17,11 +17,13 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from explorer.images import MAX_BYTES
+from explorer.ui.i18n import LANGUAGES, TEXTS
 from explorer.ui.session import CancelledError, StageError, Workbench
 
 log = logging.getLogger(__name__)
 
 STAGE = Path(__file__).parent / "stage"
+MOST_AT_ONCE = 40  # runs that are told where they stand; Gradio has as many threads
 TITLE = "FCN · U-Net Explorer"
 
 # 'run' and 'cancel' stand here in quotes because Gradio looks for the names of events in this text
@@ -29,8 +31,21 @@ JS = """
 const events = ['run', 'cancel'];
 const root = new URL(window.gradio_config?.root ?? '.', location.href).pathname;
 const base = new URL(root.endsWith('/') ? root : `${root}/`, location.origin); // below a proxy's path, by its scheme
-import(new URL('__MAIN__', base).href).then(({ mount }) => mount({ element, props, trigger, upload, watch, base }));
+import(new URL('__MAIN__', base).href)
+  .then(({ mount }) => mount({ element, props, trigger, upload, watch, base }))
+  .catch((error) => {
+    console.error(error);
+    element.textContent = navigator.language.startsWith('ko') ? '__FAILED_KO__' : '__FAILED_EN__';
+  });
 """
+
+
+def script() -> str:
+    """What the component runs when it is there: the stage's main module, or a sentence if that fails."""
+    js = JS.replace("__MAIN__", f"gradio_api/file={STAGE}/main.js")
+    for language in LANGUAGES:
+        js = js.replace(f"__FAILED_{language.upper()}__", TEXTS[language]["error.page"])
+    return js
 
 
 class Cancelled:
@@ -70,13 +85,13 @@ def build_app(bench: Workbench) -> gr.Blocks:
         stage = gr.HTML(
             start,
             html_template=(STAGE / "stage.html").read_text("utf-8"),
-            js_on_load=JS.replace("__MAIN__", f"gradio_api/file={STAGE}/main.js"),
+            js_on_load=script(),
             apply_default_css=False,
             container=False,
             padding=False,
         )
         settings: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
-        stage.run(on_run, None, stage, concurrency_limit=1, **settings)
+        stage.run(on_run, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)  # they take turns in the workbench
         stage.cancel(on_cancel, None, None, queue=False, **settings)
     return demo
 

@@ -68,6 +68,7 @@ class Workbench:
         self._uploads: Bounded[str] = Bounded(1000)  # path -> image id, the last thousand
         self.runs: Bounded[Run] = Bounded(FILE_BYTES, lambda run: self.files.release(list(run.names)))
         self._working = threading.Lock()  # one run at a time: it takes the whole machine
+        self._waiting = 0
 
     # ---- what the page starts with
 
@@ -91,6 +92,9 @@ class Workbench:
                     "family": card.family,
                     "examples": EXAMPLES_OF.get(card.recipe.get("data_set", ""), ""),
                     "licence": card.licence,
+                    "note": card.note,
+                    "figures": card.metrics.get("figures", {}),
+                    "images": card.metrics.get("validation_images", 0),
                 }
                 for card in self.cards
             ],
@@ -202,7 +206,8 @@ class Workbench:
         found = self.runs.get(key)
         if found:
             return found
-        with self._working:
+        self._take_turn(progress, cancelled)
+        try:
             found = self.runs.get(key)  # another thread may have run the same while this one waited
             if found:
                 return found
@@ -213,7 +218,24 @@ class Workbench:
                 self.files.release(recorder.names)
                 raise
             self.runs.put(key, run, self.files.bytes(list(run.names)))
+        finally:
+            self._working.release()
         return run
+
+    def _take_turn(self, progress: Progress, cancelled: Callable[[], bool]) -> None:
+        """Wait until no other run is going, and say how many wait before this one. Raises CancelledError."""
+        if self._working.acquire(blocking=False):
+            return
+        self._waiting += 1
+        try:
+            ahead = self._waiting
+            while not self._working.acquire(timeout=0.25):
+                if cancelled():
+                    raise CancelledError("while waiting")
+                ahead = min(ahead, self._waiting)
+                progress(0.02, "progress.queue", {"ahead": ahead})
+        finally:
+            self._waiting -= 1
 
     def _run(
         self,

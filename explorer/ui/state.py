@@ -72,11 +72,31 @@ class Bounded(Generic[T]):
         return len(self._items)
 
 
+PREFIX = "fcn-unet-explorer-"
+
+
+def sweep() -> None:
+    """Delete the folders of processes that are gone: a killed one cannot clean up behind itself."""
+    if os.name == "nt":
+        return  # asking whether a process lives would end it there
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        pid = folder.name.removeprefix(PREFIX).split("-")[0]
+        if not pid.isdigit() or int(pid) == os.getpid():
+            continue
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue  # another person's process
+
+
 class Files:
     """A folder of public files, each written once and counted."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="fcn-unet-explorer-"))
+        sweep()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self._key = secrets.token_bytes(32)
         self._uses: Counter[str] = Counter()
         self._lock = threading.Lock()

@@ -134,6 +134,30 @@ def test_an_image_is_photographed(visit: Visit) -> None:
     visit.page.wait_for_function("() => document.querySelector('.fx-webcam video').videoWidth === 320")
     visit.page.locator(".fx-shoot").click()
     visit.after(before)
-    assert visit.text(".fx-image-name") == "camera.png"
+    assert visit.text(".fx-image-name") == TEXTS["en"]["sources.photograph"]
     visit.page.get_by_role("radio", name="original").click()
     assert visit.text(".fx-frame-size") == "240 × 320"
+
+
+def test_a_change_during_an_upload_keeps_the_upload(visit: Visit, tmp_path: Path) -> None:
+    visit.open()
+    path = tmp_path / "mine.png"
+    path.write_bytes(picture((130, 100)))
+    visit.upload(path)
+    visit.page.locator(".fx-size select").select_option("192")  # before the run has ended
+    visit.page.wait_for_function("() => document.querySelector('.fx-image-name').textContent === 'mine.png'")
+    visit.ready()
+    assert visit.page.locator(".fx-size select").input_value() == "192"
+    assert visit.text(".fx-image-name") == "mine.png"
+
+
+def test_dropping_an_address_is_answered(visit: Visit) -> None:
+    visit.open()
+    visit.page.evaluate(
+        """() => { const transfer = new DataTransfer();
+        transfer.setData('text/uri-list', 'http://127.0.0.1/a.png');
+        const options = { bubbles: true, cancelable: true, dataTransfer: transfer };
+        document.querySelector('.fx').dispatchEvent(new DragEvent('drop', options)); }"""
+    )
+    visit.page.wait_for_selector(".fx-message:not([hidden])")
+    assert visit.text(".fx-message p") == TEXTS["en"]["error.nothing_dropped"]

@@ -180,9 +180,50 @@ def test_cancel_and_run_again(visit: Visit) -> None:
     visit.open()
     before = visit.run
     visit.page.locator(".fx-size select").select_option("1000")
+    visit.page.wait_for_timeout(500)  # a click right after the start counts as a double click and is let pass
     visit.page.locator(".fx-run").click()  # cancels what the choice started
     visit.page.wait_for_function("() => document.querySelector('.fx').dataset.state === 'ready'")
     assert visit.run == before
+    assert visit.page.locator(".fx-size select").input_value() == "320"  # the controls say what is shown
     visit.page.locator(".fx-size select").select_option("192")
     visit.after(before)
     assert visit.text(".fx-frame-size").endswith("192")
+
+
+def test_after_a_click_on_a_network_the_arrow_keys_step(visit: Visit) -> None:
+    visit.open().choose("FCN-16s")
+    before, run = visit.step, visit.run
+    visit.press("ArrowRight")
+    visit.page.wait_for_function("b => document.querySelector('.fx').dataset.step !== b", arg=before)
+    assert visit.run == run
+    assert visit.page.get_by_role("radio", name="FCN-16s").get_attribute("aria-checked") == "true"
+
+
+def test_a_browser_that_stores_nothing_still_shows_the_page(visit: Visit) -> None:
+    visit.page.add_init_script(
+        "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('', 'SecurityError'); } });"
+    )
+    visit.open()
+    assert visit.step
+
+
+def test_the_map_at_a_crop_is_shown_before_and_after(visit: Visit) -> None:
+    visit.open().choose("U-Net").go("crop_d2c")
+    before = visit.text(".fx-reduced")
+    assert "relu_d2c" in before
+    visit.page.get_by_role("radio", name=TEXTS["en"]["maps.crop.after"], exact=True).click()
+    visit.page.wait_for_function("t => document.querySelector('.fx-reduced').textContent !== t", arg=before)
+    assert visit.step == "crop_d2c"
+    visit.go("concat_u2b")
+    assert visit.page.locator(".fx-cropview").is_hidden()
+
+
+def test_the_pixel_under_the_pointer_is_named_in_the_frame_shown(visit: Visit) -> None:
+    visit.open().choose("U-Net")
+    box = visit.page.locator(".fx-view canvas").bounding_box()
+    network = [int(n) for n in visit.text(".fx-frame-size").split(" × ")]
+    y, x = box["height"] * 0.6, box["width"] * 0.4
+    visit.page.mouse.move(box["x"] + x, box["y"] + y)
+    row, column = map(int, re.search(r"row (\d+), column (\d+):", visit.text(".fx-under")).groups())
+    assert abs(row - network[0] * 0.6) <= 2
+    assert abs(column - network[1] * 0.4) <= 2

@@ -1,5 +1,7 @@
 /** The controls: network, weights, geometry, working size, device, run. They show and change a selection. */
 
+const DOUBLE_CLICK = 400; // ms
+
 /** A group of role=radio buttons: click and arrow keys choose, one stop for the tab key. */
 export function radios(group, onPick) {
   const buttons = () => [...group.querySelectorAll('[role=radio]')];
@@ -14,6 +16,7 @@ export function radios(group, onPick) {
     const button = event.target.closest('[role=radio]');
     if (!button) return;
     mark(button);
+    if (event.detail) button.blur(); // chosen with the pointer: the arrow keys go on stepping
     onPick(button.dataset);
   });
   group.addEventListener('keydown', (event) => {
@@ -49,16 +52,32 @@ export class Bar {
     this.selects = {};
     for (const [name, key] of Object.entries({ weights: 'checkpoint', padding: 'padding', size: 'size', device: 'device' })) {
       const select = (this.selects[key] = root.querySelector(`.fx-${name} select`));
-      select.addEventListener('change', () => onChange({ [key]: key === 'size' ? Number(select.value) : select.value }));
+      let pointer = false;
+      select.addEventListener('pointerdown', () => (pointer = true));
+      select.addEventListener('keydown', () => (pointer = false));
+      select.addEventListener('change', () => {
+        if (pointer) select.blur();
+        onChange({ [key]: key === 'size' ? Number(select.value) : select.value });
+      });
     }
     this.runButton = root.querySelector('.fx-run');
-    this.runButton.addEventListener('click', onRun);
+    this.runButton.addEventListener('click', () => {
+      if (Date.now() - this.began > DOUBLE_CLICK) onRun();
+    });
     const more = root.querySelector('.fx-more');
+    const settings = root.querySelector('.fx-settings');
     more.addEventListener('click', () => {
-      const open = root.querySelector('.fx-settings').classList.toggle('fx-open');
+      const open = settings.classList.toggle('fx-open');
       more.setAttribute('aria-expanded', String(open));
     });
+    const close = () => {
+      settings.classList.remove('fx-open');
+      more.setAttribute('aria-expanded', 'false');
+    };
+    document.addEventListener('pointerdown', ({ target }) => settings.contains(target) || more.contains(target) || close());
+    document.addEventListener('keydown', ({ key }) => key === 'Escape' && close());
     this.progress = root.querySelector('.fx-progress');
+    this.began = 0;
   }
 
   show(selection, words) {
@@ -81,6 +100,7 @@ export class Bar {
   /** fraction 0..1 with a text while running; null when idle. */
   running(fraction, text, idle) {
     const busy = fraction !== null;
+    if (busy && this.progress.hidden) this.began = Date.now(); // the second half of a double click is no cancel
     this.progress.hidden = !busy;
     this.runButton.classList.toggle('fx-busy', busy);
     this.runButton.firstElementChild.textContent = busy ? text : idle;

@@ -18,3 +18,11 @@ export function toFrame(trace, box, frame) {
 function clamp(value, most) {
   return Math.min(Math.max(value, 0), most);
 }
+
+/** A pixel [row, column] of the resized image in another frame; in the original the one its corner falls into. */
+export function pointIn(trace, [row, column], frame) {
+  if (frame === 'network') return [row + trace.offset[0], column + trace.offset[1]];
+  if (frame === 'resized') return [row, column];
+  const [[tall, wide], [height, width]] = [trace.frames.original, trace.frames.resized];
+  return [Math.floor((row * tall) / height), Math.floor((column * wide) / width)];
+}

@@ -1,9 +1,9 @@
 /** Words in the chosen language: lookup with {placeholders}, numbers, and every [data-t*] element of the page. */
 
-const STORED = 'fcn-unet-explorer.language';
+import { stored } from './preferences.js';
 
 export function pickLanguage(address) {
-  const wish = address.get('lang') || localStorage.getItem(STORED) || navigator.language || 'en';
+  const wish = address.get('lang') || stored('language') || navigator.language || 'en';
   return wish.toLowerCase().startsWith('ko') ? 'ko' : 'en';
 }
 
@@ -55,7 +55,6 @@ export class Words {
 
   async use(language) {
     this.language = language;
-    localStorage.setItem(STORED, language);
     document.documentElement.lang = language;
     document.title = this.t('app.title');
     await switchGradio(language);

@@ -2,11 +2,12 @@
 
 import { Bar, radios } from './bar.js';
 import { Colours } from './colour.js';
-import { toFrame } from './frames.js';
 import { Words, pickLanguage } from './i18n.js';
 import { Maps } from './maps.js';
 import { showChips, showColourBar, showCrop, showFacts, showHow, showLegend } from './panels.js';
 import { Picture } from './picture.js';
+import { themeButton, stored } from './preferences.js';
+import { pixelText, unitText } from './readout.js';
 import { Runner } from './runner.js';
 import { Address, complete, fromAddress } from './selection.js';
 import { Sources } from './sources.js';
@@ -43,16 +44,17 @@ class Stage {
     });
     this.bar = new Bar(root, this.catalog, {
       onChange: (change) => this.change(change),
-      onRun: () => (this.runner.request ? this.runner.cancel() : this.run()),
+      onRun: () => (this.runner.request ? this.cancel() : this.run()),
     });
     this.sources = new Sources(root, {
       onFile: (file) => this.#with(() => this.runner.runFile(file, this.selection)),
       onExample: (file) => this.change({ image: file }),
+      onNothing: () => this.say({ code: 'nothing_dropped', details: {} }),
       t: (key, values) => this.words.t(key, values),
     });
     this.maps = new Maps(root, this.colours, { onUnit: (unit) => this.point(unit), onChannel: (c) => this.pickChannel(c) });
     this.picture = new Picture(root, this.colours, { onPixel: (pixel) => this.name(pixel) });
-    this.steps = new Steps(root, this.colours, { onStep: (i) => this.go(i), onPlay: () => {} });
+    this.steps = new Steps(root, this.colours, { onStep: (i) => this.go(i) });
     this.#controls();
     this.translate().then(() => this.begin(start));
     gradio.watch('value', () => this.runner.hear(JSON.parse(gradio.props.value)));
@@ -61,15 +63,21 @@ class Stage {
   #controls() {
     const { root } = this;
     this.languages = radios(root.querySelector('.fx-languages'), ({ lang }) => {
-      this.words.use(lang);
-      this.translate();
-      this.settle();
+      this.chosenLanguage = stored('language', lang);
+      this.words.use(lang).then(() => this.translate());
     });
     this.scales = radios(root.querySelector('.fx-scale'), ({ scale }) => {
       this.scale = scale;
       this.go(this.step);
     });
     this.scales.choose(({ scale }) => scale === this.scale);
+    this.cropViews = radios(root.querySelector('.fx-cropview'), ({ cropview }) => {
+      this.cropView = cropview;
+      this.go(this.step);
+    });
+    this.cropView = 'whole';
+    this.cropViews.choose(({ cropview }) => cropview === this.cropView);
+    root.querySelector('.fx-channel').addEventListener('click', () => this.pickChannel(null));
     this.frames = radios(root.querySelector('.fx-frame'), ({ frame }) => {
       this.picture.use(frame).catch((error) => this.say({ code: error.status ? 'gone' : 'connection', details: {} }));
       this.#sizeOfFrame();
@@ -89,12 +97,7 @@ class Stage {
       this.picture.showOnly(this.picture.only === index ? null : index);
       this.#aroundPicture();
     });
-    root.querySelector('.fx-theme').addEventListener('click', () => {
-      const dark = document.body.classList.toggle('dark');
-      localStorage.setItem('fcn-unet-explorer.theme', dark ? 'dark' : 'light');
-    });
-    const theme = localStorage.getItem('fcn-unet-explorer.theme');
-    if (theme && !this.address.has('__theme')) document.body.classList.toggle('dark', theme === 'dark');
+    themeButton(root.querySelector('.fx-theme'), this.address);
     document.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && this.maps.channel !== null) this.pickChannel(null);
     });
@@ -129,13 +132,19 @@ class Stage {
   /** A control was used: complete the selection so that it fits together, and run it. */
   change(change) {
     this.#choose(complete(this.catalog, this.selection, change));
-    this.run();
+    this.#with(() => this.runner.run(this.selection, { ownImage: !('image' in change) }));
   }
 
   #choose(selection) {
     this.selection = selection;
     this.bar.show(selection, this.words);
     this.#imageButton();
+  }
+
+  /** Stop the run; the controls go back to what is shown. */
+  cancel() {
+    this.runner.cancel();
+    if (this.trace) this.#choose(this.trace.selection);
   }
 
   run() {
@@ -187,9 +196,12 @@ class Stage {
 
   async open(file) {
     const name = this.trace?.steps[this.step]?.name;
+    const token = (this.opening = {});
     try {
       const trace = await Trace.load(file, this.resolve);
-      await this.picture.load(trace);
+      const pictures = await this.picture.fetch(trace);
+      if (this.opening !== token) return; // a newer run has come meanwhile
+      this.picture.load(trace, pictures);
       this.trace = trace;
     } catch (error) {
       console.warn(error);
@@ -203,7 +215,7 @@ class Stage {
     this.wantedStep = null;
     const { index } = this.trace;
     await this.go(index.get(wanted) ?? index.get(this.#firstLook()) ?? 0);
-    this.root.dataset.state = 'ready';
+    if (!this.runner.request) this.root.dataset.state = 'ready';
     this.root.dataset.run = file;
   }
 
@@ -222,8 +234,8 @@ class Stage {
     this.steps.mark(i);
     const step = trace.steps[i];
     const crop = trace.cropAt(step);
-    // at the crop itself the whole map is drawn, with what is kept; else the cut would show nothing of what was cut
-    const drawn = crop?.step === step.name ? trace.step(crop.source) : step;
+    const cutHere = crop?.step === step.name; // at a crop: the whole map with what is kept, or what it becomes
+    const drawn = cutHere && this.cropView === 'whole' ? trace.step(crop.source) : step;
     let picture = trace.ready(drawn);
     if (!picture) {
       this.root.classList.add('fx-fetching');
@@ -259,6 +271,8 @@ class Stage {
     root.querySelector('.fx-words').textContent = sentence(trace, step, words);
     const maps = { channels: drawn.shape[0], name: drawn.name };
     root.querySelector('.fx-mosaic canvas').setAttribute('aria-label', words.t('maps.canvas', maps));
+    root.querySelector('.fx-cropview').hidden = crop?.step !== step.name;
+    this.#channelButton();
     showChips(root, trace, step, words);
     showHow(root, step, drawn, words);
     root.querySelector('.fx-unit').textContent = '';
@@ -270,7 +284,15 @@ class Stage {
   pickChannel(channel) {
     this.maps.channel = channel;
     this.maps.redraw();
+    this.#channelButton();
     showColourBar(this.root, this.maps, this.scale, this.words);
+  }
+
+  /** Which channel is shown large, and the way back. */
+  #channelButton() {
+    const button = this.root.querySelector('.fx-channel');
+    button.hidden = this.maps.channel === null;
+    if (!button.hidden) button.textContent = this.words.t('maps.channel', { channel: this.maps.channel });
   }
 
   /** The unit under the pointer: its field on the input, its value in the read-out. */
@@ -281,30 +303,16 @@ class Stage {
     this.picture.outlineField(unit && this.trace.field(step, unit.row, unit.column));
     const out = this.root.querySelector('.fx-unit');
     if (!unit) return void (out.textContent = '');
-    const { picture: { frame } } = this;
-    const field = toFrame(this.trace, this.picture.field, frame);
-    const where = { channel: unit.channel, row: unit.row, column: unit.column, value: this.words.number(this.maps.valueAt(unit, picture), 3) };
-    out.textContent =
-      this.words.t(step.maps.reduction > 1 ? 'unit.mean' : 'unit.value', where) +
-      (field
-        ? this.words.t(`unit.field.${frame}`, this.#edges(field, frame))
-        : this.words.t(this.picture.field ? 'unit.border' : 'unit.padding'));
-  }
-
-  /** First and last pixel of a box; in the original, where edges fall between pixels, the edges themselves. */
-  #edges([top, left, bottom, right], frame) {
-    if (frame !== 'original') return { top, bottom: bottom - 1, left, right: right - 1 };
-    const [a, b, c, d] = [top, left, bottom, right].map((edge) => Math.round(edge * 10) / 10);
-    return { top: String(a), left: String(b), bottom: String(c), right: String(d) };
+    const { trace, words } = this;
+    const { field, frame } = this.picture;
+    const value = this.maps.valueAt(unit, picture);
+    out.textContent = unitText({ trace, unit, value, reduced: step.maps.reduction > 1, field, frame, words });
   }
 
   /** The class under the pointer in the picture. */
   name(pixel) {
-    const line = this.root.querySelector('.fx-under');
-    if (!pixel) return void (line.textContent = '');
-    if (pixel.border) return void (line.textContent = this.words.t('picture.border'));
-    const info = this.trace.classes[pixel.label];
-    line.textContent = this.words.t('picture.pixel', { row: pixel.row, column: pixel.column, name: info.name[this.words.language] });
+    const { trace, words } = this;
+    this.root.querySelector('.fx-under').textContent = pixelText({ trace, pixel, frame: this.picture.frame, words });
   }
 
   #aroundPicture() {
@@ -333,6 +341,6 @@ class Stage {
   settle() {
     const own = !this.catalog.examples.some((e) => e.file === this.selection.image);
     const step = this.trace?.steps[this.step].name;
-    this.position.settle({ selection: this.selection, step, lang: this.words.language, own });
+    this.position.settle({ selection: this.selection, step, lang: this.chosenLanguage, own });
   }
 }

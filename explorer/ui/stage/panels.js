@@ -69,7 +69,7 @@ export function showLegend(root, trace, only, words) {
       button.setAttribute('aria-pressed', String(only === index));
       const swatch = make('i', {});
       swatch.style.background = `rgb(${info.colour})`;
-      const percent = `${words.number(Math.round(share * 1000) / 10)} %`;
+      const percent = share < 0.001 ? `< ${words.number(0.1)} %` : `${words.number(Math.round(share * 1000) / 10)} %`;
       button.append(swatch, make('span', { textContent: info.name[words.language] }), make('small', { textContent: percent }));
       const item = make('li', {});
       item.append(button);
@@ -80,10 +80,10 @@ export function showLegend(root, trace, only, words) {
 
 /** Device, time and cost of the run; what a person should know about weights and image. */
 export function showFacts(root, trace, card, words) {
-  const { deviceName, seconds, macs, parameters } = trace;
+  const { deviceName, macs, parameters, steps } = trace;
   const run = {
     device: words.t(`device.${trace.device}.name`, { name: deviceName }),
-    seconds: words.number(seconds, 2),
+    seconds: words.number(steps.reduce((sum, step) => sum + step.ms, 0) / 1000, 2),
     macs: words.count(macs),
     parameters: words.count(parameters),
   };
@@ -93,11 +93,24 @@ export function showFacts(root, trace, card, words) {
       words.t(`note.${code}`, spoken(details, words)),
     ]),
     ['', words.t('facts.run', run)],
+    ...measured(trace, card, words),
     ['', words.t('facts.weights', { title: card.title[words.language], licence: card.licence[words.language] })],
+    ['', card.note[words.language]],
   ];
   root.querySelector('.fx-facts').replaceChildren(
     ...lines.map(([kind, textContent]) => make('span', { textContent, className: kind && `fx-${kind}` }))
   );
+}
+
+/** How good this network is in this geometry, as its card says it was measured. */
+function measured(trace, card, words) {
+  const figures = card.figures?.[trace.selection.padding]?.[trace.selection.model];
+  if (!figures) return [];
+  const percent = (key) => words.number(Math.round(figures[key] * 1000) / 10);
+  const key = 'nucleus_dice' in figures ? 'facts.dice' : 'facts.accuracy';
+  const values = { images: card.images, accuracy: percent('pixel_accuracy'), iou: percent('mean_iou') };
+  if ('nucleus_dice' in figures) values.dice = percent('nucleus_dice');
+  return [['', words.t(key, values)]];
 }
 
 /** A note's details with the names of geometries in words. */

@@ -20,21 +20,28 @@ export class Picture {
     new ResizeObserver(() => this.trace && this.draw()).observe(this.pane);
   }
 
-  /** Take a run: fetch its pictures and show them. */
-  async load(trace) {
-    const [network, resized, labels] = await Promise.all(
-      ['network', 'resized', 'labels'].map(async (name) => trace.blob(trace.pictures[name]))
-    );
-    const bitmaps = await Promise.all([createImageBitmap(network), createImageBitmap(resized), decode(labels)]);
+  /** A run's pictures, fetched and decoded; nothing is shown yet. */
+  async fetch(trace) {
+    const names = ['network', 'resized', 'labels', 'confidence'];
+    if (this.frame === 'original') names.push('original');
+    const blobs = await Promise.all(names.map((name) => trace.blob(trace.pictures[name])));
+    const coded = (name) => name === 'labels' || name === 'confidence';
+    const decoded = await Promise.all(blobs.map((blob, i) => (coded(names[i]) ? decode(blob) : createImageBitmap(blob))));
+    return Object.fromEntries(names.map((name, i) => [name, decoded[i]]));
+  }
+
+  /** Take a run and its pictures. */
+  load(trace, pictures) {
+    for (const old of [this.network, this.resized, this.original]) old?.close();
     this.trace = trace;
-    [this.network, this.resized] = bitmaps;
-    const data = bitmaps[2];
-    this.labels = { width: data.width, height: data.height, codes: new Uint8Array(data.width * data.height) };
-    for (let i = 0; i < this.labels.codes.length; i++) this.labels.codes[i] = data.data[4 * i];
-    this.field = this.crop = null;
-    this.original = this.only = null;
+    this.network = pictures.network;
+    this.resized = pictures.resized;
+    this.original = pictures.original ?? null;
+    const { width, height } = pictures.labels;
+    this.labels = { width, height, codes: firstBytes(pictures.labels), confidence: firstBytes(pictures.confidence) };
+    this.field = this.crop = this.only = null;
     this.#paint();
-    await this.use(this.frame);
+    this.draw();
   }
 
   /** Show another frame. The original's pixels are fetched when they are first wanted. */
@@ -152,10 +159,16 @@ export class Picture {
     const column = Math.floor((event.clientX - box.left) / this.placed.zoom + this.placed.left) - this.trace.offset[1];
     const { width, height, codes } = this.labels;
     if (row >= 0 && column >= 0 && row < height && column < width) {
-      return { row, column, label: codes[row * width + column] };
+      const i = row * width + column;
+      return { row, column, label: codes[i], confidence: this.labels.confidence[i] / 255 };
     }
     const [tall, wide] = this.trace.frames.network;
     const [y, x] = [row + this.trace.offset[0], column + this.trace.offset[1]];
     return y >= 0 && x >= 0 && y < tall && x < wide ? { border: true } : null;
   }
+}
+
+/** The grey value of every pixel of decoded RGBA data. */
+function firstBytes({ data, width, height }) {
+  return Uint8Array.from({ length: width * height }, (_, i) => data[4 * i]);
 }

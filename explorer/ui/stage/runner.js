@@ -1,6 +1,7 @@
 /** One run at a time: upload, ask the server, hear progress, cancel. Reports what happened; draws nothing. */
 
 const SILENCE = 6000; // ms without a word before the page looks whether the server is still there
+const REFUSED = 20000; // ms without a first word: the server did not take the run, too many wait already
 
 export class Runner {
   /** `heard` gets {onProgress(fraction | null, text, details), onDone(message), onError({code, details})}. */
@@ -8,34 +9,49 @@ export class Runner {
     Object.assign(this, { trigger, upload, alive, mostBytes });
     this.heard = heard;
     this.request = null; // token of the run in progress
+    this.pending = null; // an upload {path, name} whose image no run has answered for yet
   }
 
   /** Send a file and run it. The server reads it, whatever it holds, and says so if it cannot. */
   async runFile(file, selection) {
     if (this.request) this.cancel();
+    this.pending = null;
     if (file.size > this.mostBytes) {
       return this.heard.onError({ code: 'too_large_bytes', details: { limit_mib: this.mostBytes / 2 ** 20 } });
     }
     const token = (this.request = newToken());
     this.heard.onProgress(0.01, 'progress.upload', {});
     try {
-      const { path } = await this.upload(file);
-      if (this.request === token) this.run(selection, { path, name: file.name });
+      const uploading = this.upload(file);
+      this.pending = uploading.then(({ path }) => ({ path, name: file.name }));
+      this.pending.catch(() => (this.pending = null));
+      await uploading;
+      if (this.request === token) this.run(selection);
     } catch (error) {
       console.warn(error);
-      this.#fail('upload');
+      if (this.request === token) this.#fail('upload');
+      else this.heard.onError({ code: 'upload', details: {} });
     }
   }
 
-  run(selection, upload = null) {
-    if (this.request) this.cancel();
-    this.request = newToken();
+  /** Run a selection; a file that was just given stays the image, whatever else is changed meanwhile. */
+  async run(selection, { ownImage = true } = {}) {
+    if (this.request) this.#stop();
+    if (!ownImage) this.pending = null;
+    const token = (this.request = newToken());
     this.heard.onProgress(0.02, 'progress.waiting', {});
-    this.#watch(this.request);
-    this.trigger('run', { request: this.request, selection, upload });
+    const upload = await Promise.resolve(this.pending).catch(() => null);
+    if (this.request !== token) return;
+    this.#watch(token);
+    this.trigger('run', { request: token, selection, upload });
   }
 
   cancel() {
+    this.pending = null;
+    this.#stop();
+  }
+
+  #stop() {
     this.trigger('cancel', { request: this.request });
     this.request = null;
     this.heard.onProgress(null);
@@ -46,18 +62,21 @@ export class Runner {
     if (message.request !== this.request || !this.request) return;
     this.spoke = Date.now();
     if (message.kind === 'progress') return this.heard.onProgress(message.fraction, message.text, message.details);
-    this.request = null;
+    this.request = this.pending = null;
     if (message.kind === 'error') this.heard.onError(message);
     else await this.heard.onDone(message);
     if (!this.request) this.heard.onProgress(null); // meanwhile another run may have begun
   }
 
   #watch(token) {
-    this.spoke = Date.now();
+    const began = (this.spoke = Date.now());
     const timer = setInterval(async () => {
       if (this.request !== token) return clearInterval(timer);
       if (Date.now() - this.spoke < SILENCE) return;
-      if (!(await this.alive()) && this.request === token) this.#fail('connection');
+      const alive = await this.alive();
+      if (this.request !== token) return;
+      if (!alive) this.#fail('connection');
+      else if (this.spoke === began && Date.now() - began > REFUSED) this.#fail('busy');
     }, SILENCE / 2);
   }
 

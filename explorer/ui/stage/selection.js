@@ -21,9 +21,11 @@ export function complete({ models, cards, examples }, old, change) {
 
 /** The selection an address asks for, filled up from `standard`; null if it is that one or not on offer. */
 export function fromAddress(catalog, address, standard) {
-  const wish = { ...standard };
-  for (const key of Object.keys(wish)) if (address.has(key)) wish[key] = address.get(key);
-  wish.size = Number(wish.size);
+  const change = {};
+  for (const key of Object.keys(standard)) if (address.has(key)) change[key] = address.get(key);
+  if ('size' in change) change.size = Number(change.size);
+  if (!catalog.models.some((m) => m.key === (change.model ?? standard.model))) return null;
+  const wish = complete(catalog, standard, change);
   const { models, cards, examples, sizes, devices } = catalog;
   const model = models.find((m) => m.key === wish.model);
   const known =
@@ -42,9 +44,10 @@ export class Address {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       const at = new URLSearchParams(location.search);
-      for (const [key, value] of Object.entries(selection)) own ? at.delete(key) : at.set(key, value);
+      for (const [key, value] of Object.entries(selection)) at.set(key, value);
+      if (own) at.delete('image');
       if (step) at.set('step', step);
-      at.set('lang', lang);
+      if (lang) at.set('lang', lang);
       history.replaceState(null, '', `${location.pathname}?${at}`);
     }, SETTLED);
   }

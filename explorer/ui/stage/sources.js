@@ -1,7 +1,7 @@
 /** Where images come from: examples, a file, drop, paste, the camera. Hands on a File or an example's name. */
 
 export class Sources {
-  constructor(root, { onFile, onExample, t }) {
+  constructor(root, { onFile, onExample, onNothing, t }) {
     this.root = root;
     this.dialog = root.querySelector('.fx-sources');
     this.video = root.querySelector('video');
@@ -49,6 +49,7 @@ export class Sources {
       event.preventDefault();
       const file = event.dataTransfer?.files[0];
       if (file) this.#take(file);
+      else onNothing(); // an address, a text: nothing is fetched for anybody
     });
   }
 
@@ -72,7 +73,7 @@ export class Sources {
       const title = document.createElement('span');
       title.textContent = example.title[language];
       const credit = document.createElement('small');
-      credit.textContent = `${example.credit} · ${example.licence}`;
+      credit.textContent = `${example.credit} · ${example.licence[language]}`;
       button.append(image, title, credit);
       return button;
     });
@@ -93,7 +94,7 @@ export class Sources {
     try {
       for (const item of await navigator.clipboard.read()) {
         const type = item.types.find((name) => name.startsWith('image/'));
-        if (type) return this.#take(new File([await item.getType(type)], 'clipboard.png', { type }));
+        if (type) return this.#take(new File([await item.getType(type)], this.t('sources.pasted'), { type }));
       }
       this.#say(this.t('error.no_image_in_clipboard'));
     } catch {
@@ -102,9 +103,14 @@ export class Sources {
   }
 
   async #startCamera() {
+    this.stop();
+    const asked = (this.asked = {});
+    if (!window.isSecureContext) return this.#say(this.t('error.camera_insecure'));
     try {
       const wish = { video: { facingMode: 'environment', width: { ideal: 1280 } } };
-      this.video.srcObject = await navigator.mediaDevices.getUserMedia(wish);
+      const stream = await navigator.mediaDevices.getUserMedia(wish);
+      if (this.asked !== asked || !this.dialog.open) return stream.getTracks().forEach((track) => track.stop());
+      this.video.srcObject = stream;
       this.camera.hidden = false;
       this.#say('');
     } catch {
@@ -113,6 +119,7 @@ export class Sources {
   }
 
   stop() {
+    this.asked = null;
     this.video.srcObject?.getTracks().forEach((track) => track.stop());
     this.video.srcObject = null;
     this.camera.hidden = true;
@@ -124,6 +131,6 @@ export class Sources {
     const canvas = new OffscreenCanvas(videoWidth, videoHeight);
     canvas.getContext('2d').drawImage(this.video, 0, 0);
     const blob = await canvas.convertToBlob({ type: 'image/png' });
-    this.#take(new File([blob], 'camera.png', { type: 'image/png' }));
+    this.#take(new File([blob], this.t('sources.photograph'), { type: 'image/png' }));
   }
 }

@@ -4,11 +4,10 @@ const NS = 'http://www.w3.org/2000/svg';
 const NEAR = 3; // an input from further back than this many steps is a skip
 
 export class Steps {
-  constructor(root, colours, { onStep, onPlay }) {
+  constructor(root, colours, { onStep }) {
     this.root = root;
     this.colours = colours;
     this.onStep = onStep;
-    this.onPlay = onPlay;
     this.list = root.querySelector('.fx-list ol');
     this.slider = root.querySelector('.fx-track input');
     this.arcs = root.querySelector('.fx-arcs');
@@ -47,13 +46,18 @@ export class Steps {
   }
 
   play(on) {
-    clearInterval(this.timer);
-    this.timer = on
-      ? setInterval(() => (this.at + 1 < this.count ? this.onStep(this.at + 1) : this.play(false)), Number(this.speed.value))
-      : null;
+    clearTimeout(this.timer);
+    this.timer = on ? setTimeout(() => this.#playOn(), Number(this.speed.value)) : null;
     if (on && this.at + 1 >= this.count) this.onStep(0);
     this.playButton.setAttribute('aria-pressed', String(on));
-    this.onPlay(on);
+  }
+
+  /** One step further; the next one waits until this one is drawn, however slow the line. */
+  async #playOn() {
+    if (this.at + 1 >= this.count) return this.play(false);
+    const { timer } = this;
+    await this.onStep(this.at + 1);
+    if (this.timer === timer) this.timer = setTimeout(() => this.#playOn(), Number(this.speed.value));
   }
 
   /** Take a run: one list entry per step, one arc per skip. */
@@ -72,6 +76,8 @@ export class Steps {
     const button = document.createElement('button');
     button.type = 'button';
     button.dataset.step = String(i);
+    button.dataset.said = `${step.name}, ${shapeText(step)}`;
+    button.tabIndex = -1;
     button.className = `fx-${pathOf(trace, i)}`;
     button.title = words.t(`op.${step.op}`);
     const bar = document.createElement('i'); // as tall as the map is large, as wide as it has channels
@@ -115,10 +121,12 @@ export class Steps {
     this.root.querySelector('.fx-count').textContent = `${step + 1} / ${this.count}`;
     const old = this.list.querySelector('[aria-current]');
     old?.removeAttribute('aria-current');
+    if (old) old.tabIndex = -1; // the list is one stop for the tab key
     const now = this.list.children[step]?.firstChild;
     if (!now) return;
     now.setAttribute('aria-current', 'step');
-    this.slider.setAttribute('aria-valuetext', now.textContent);
+    now.tabIndex = 0;
+    this.slider.setAttribute('aria-valuetext', now.dataset.said);
     const { offsetTop, offsetHeight } = now;
     const pane = this.list;
     if (offsetTop < pane.scrollTop + 40) pane.scrollTop = offsetTop - 40;
@@ -139,5 +147,6 @@ export function pathOf(trace, i) {
   const up = trace.steps.findIndex((s) => s.op === 'upconv' || s.op === 'bilinear');
   if (i < up || up < 0) return 'contracting';
   const feeds = (s) => s.op === 'crop' || s.op === 'scale' || /^score_pool/.test(s.name);
-  return feeds(step) && step.name !== trace.steps.at(-1).name ? 'skip' : 'expansive';
+  const ofExpansive = step.op === 'crop' && trace.step(step.inputs[0]).op === 'bilinear'; // "same": the other one is cut
+  return feeds(step) && !ofExpansive ? 'skip' : 'expansive';
 }

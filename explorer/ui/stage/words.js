@@ -38,7 +38,7 @@ const kinds = {
     const exact = common.from / common.stride;
     return {
       quotient: `${common.from}/${common.stride}`,
-      rounding: Number.isInteger(exact) && Number.isInteger(common.fromWidth / common.stride)
+      rounding: Number.isInteger(exact)
         ? words.t('words.maxpool.even')
         : words.t(step.settings.ceil ? 'words.maxpool.ceil' : 'words.maxpool.floor'),
     };

@@ -1,0 +1,27 @@
+/** What stands under the pointer, in words: a unit of a map, a pixel of the picture. */
+
+import { pointIn, toFrame } from './frames.js';
+
+/** Channel, place and value of a unit, and what it sees in the frame shown. `field` is in network input pixels. */
+export function unitText({ trace, unit, value, reduced, field, frame, words }) {
+  const where = { channel: unit.channel, row: unit.row, column: unit.column, value: words.number(value, 3) };
+  const box = toFrame(trace, field, frame);
+  const sees = box ? words.t(`unit.field.${frame}`, edges(box, frame)) : words.t(field ? 'unit.border' : 'unit.padding');
+  return words.t(reduced ? 'unit.mean' : 'unit.value', where) + sees;
+}
+
+/** First and last pixel of a box; in the original, where edges fall between pixels, the edges themselves. */
+function edges([top, left, bottom, right], frame) {
+  if (frame !== 'original') return { top, bottom: bottom - 1, left, right: right - 1 };
+  const [a, b, c, d] = [top, left, bottom, right].map((edge) => String(Math.round(edge * 10) / 10));
+  return { top: a, left: b, bottom: c, right: d };
+}
+
+/** Place, class and confidence of a pixel {row, column, label, confidence} of the resized image, in the frame shown. */
+export function pixelText({ trace, pixel, frame, words }) {
+  if (!pixel) return '';
+  if (pixel.border) return words.t('picture.border');
+  const [row, column] = pointIn(trace, [pixel.row, pixel.column], frame);
+  const name = trace.classes[pixel.label].name[words.language];
+  return words.t('picture.pixel', { row, column, name, percent: Math.round(pixel.confidence * 100) });
+}
