@@ -39,11 +39,11 @@ NUCLEI = DataSet(
         "en": "Nuclei of the 2018 Data Science Bowl (BBBC038, Broad Institute) with corrected labels: part of the "
         "published set, fluorescence, bright-field and stained micrographs.",
         "ko": "2018 Data Science Bowl 세포핵 데이터(BBBC038, Broad Institute)의 수정 라벨본 가운데 일부: "
-        "형광, 명시야, 염색 현미경 영상.",
+        "형광, 명시야, 염색 현미경 이미지.",
     },
     licence={
         "en": "Images: CC0. Weights: CC0, free for any use.",
-        "ko": "영상: CC0. 가중치: CC0, 용도 제한 없음.",
+        "ko": "이미지: CC0. 가중치: CC0, 용도 제한 없음.",
     },
 )
 
@@ -80,14 +80,14 @@ MSRC_V2 = DataSet(
     data={
         "en": "MSRC v2 (Microsoft Research Cambridge): part of the published set of everyday photographs of about "
         "320 x 213 pixels. Void pixels, horse and mountain (too rare) are ignored.",
-        "ko": "MSRC v2(Microsoft Research Cambridge)의 일부: 약 320 x 213 화소의 일상 사진. "
-        "무표시 화소와 수가 너무 적은 말, 산은 제외.",
+        "ko": "MSRC v2(Microsoft Research Cambridge)의 일부: 약 320 × 213 픽셀의 일상 사진. "
+        "무표시 픽셀과 수가 너무 적은 말, 산은 제외.",
     },
     licence={
         "en": "Trained on research data (Microsoft Research Cambridge): non-commercial use only. No image of the set "
         "is redistributed.",
         "ko": "연구용 데이터(Microsoft Research Cambridge)로 학습: 비상업적 용도로만 사용. "
-        "데이터의 영상은 재배포하지 않음.",
+        "데이터의 이미지는 재배포하지 않음.",
     },
 )
 
