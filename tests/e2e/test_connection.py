@@ -32,4 +32,5 @@ def test_a_lost_server_is_said_and_fetched_maps_stay(browser: Any, tmp_path: Pat
     visit.page.locator(".fx-run").click()
     visit.page.wait_for_function(said, arg=TEXTS["en"]["error.connection"])
     assert visit.text(".fx-run").strip() == TEXTS["en"]["bar.run"]  # ready for another try
+    assert "reconnection" not in visit.text("body")  # Gradio's own notice, in English on every page
     context.close()
