@@ -63,13 +63,15 @@ def draw(
         image = _sample(image - middle, grid, "bilinear", "zeros") + middle
     inner = grid[margin[0] : size[0] - margin[0], margin[1] : size[1] - margin[1]]
     target = torch.from_numpy(sample.target.copy())[None, None].float()
-    weight = torch.from_numpy(sample.weight.astype(np.float32))[None, None]
     if how.mirror:
         target = _sample(target, inner, "nearest", "reflection")
-        weight = _sample(weight, inner, "bilinear", "reflection")
     else:
         target = _sample(target - IGNORE, inner, "nearest", "zeros") + IGNORE
-        weight = _sample(weight, inner, "bilinear", "zeros")
+    if sample.weight is None:
+        weight = torch.zeros_like(target)
+    else:
+        weight = torch.from_numpy(sample.weight.astype(np.float32))[None, None]
+        weight = _sample(weight, inner, "bilinear", "reflection" if how.mirror else "zeros")
     return Pair(colours(image[0], how, rng), target[0, 0].round().long(), weight[0, 0])
 
 

@@ -7,11 +7,13 @@ The rules need no list of files: whoever has another part of the published set g
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from torchvision import datasets
 
 from explorer.training import border
 from explorer.training.sets import SETS, DataSet
@@ -23,25 +25,65 @@ class DataError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One image with its labels. `weight` is the border weight map of instance data, zero elsewhere."""
+    """One image with its labels. `weight` is the border weight map, which only instance data has."""
 
     name: str  # stem of the file
     kind: str
     image: np.ndarray  # H x W x 3, uint8
     target: np.ndarray  # H x W, uint8: class, or IGNORE
-    weight: np.ndarray  # H x W, float16
+    weight: np.ndarray | None  # H x W, float16
     instances: np.ndarray | None = None  # H x W
+    part: int = 0  # which of the data set's folders
 
 
-def read_all(name: str, folder: Path) -> list[Sample]:
-    """All samples of a data set, by name. Raises DataError for the first file that is missing, broken or unknown."""
-    data_set = SETS[name]
-    images, labels = (_files(folder / part) for part in (data_set.images, data_set.labels))
-    for stem in sorted(images.keys() ^ labels.keys()):
-        there = images.get(stem) or labels[stem]
-        lacking = "label" if stem in images else "image"
-        raise DataError(f"{there} has no {lacking} file of the same name beside it")
-    return [_read(data_set, images[stem], labels[stem]) for stem in sorted(images)]
+def locate(name: str, folder: Path) -> Path:
+    """The folder of a data set: `folder` itself, or the one of the set's name in it."""
+    return folder / name if (folder / name).is_dir() else folder
+
+
+def layout(name: str) -> list[str]:
+    """The folders that a data set consists of."""
+    return [SETS[name].root] if SETS[name].torchvision else [part for pair in SETS[name].folders for part in pair]
+
+
+def read_all(name: str, folder: Path, weights: bool = True, download: bool = False) -> list[Sample]:
+    """All samples of a data set, by name. Raises DataError for the first file that is missing, broken or unknown.
+
+    weights   False leaves out the border weight maps, which only training needs.
+    download  lets torchvision fetch a set that it knows and the folder lacks.
+    """
+    data_set, folder = SETS[name], locate(name, folder)
+    pairs = _published(data_set, folder, download) if data_set.torchvision else _beside(data_set, folder)
+    return [_read(data_set, part, image, label, weights) for part, image, label in pairs]
+
+
+def _beside(data_set: DataSet, folder: Path) -> Iterator[tuple[int, Path, Path]]:
+    """(part, image, label) of a folder's files, by name; a file without its partner is refused before any is read."""
+    found: list[tuple[int, Path, Path]] = []
+    for part, pair in enumerate(data_set.folders):
+        images, labels = (_files(folder / name) for name in pair)
+        for stem in sorted(images.keys() ^ labels.keys()):
+            there = images.get(stem) or labels[stem]
+            lacking = "label" if stem in images else "image"
+            raise DataError(f"{there} has no {lacking} file of the same name beside it")
+        found += [(part, images[stem], labels[stem]) for stem in sorted(images)]
+    return iter(found)
+
+
+def _published(data_set: DataSet, folder: Path, download: bool) -> Iterator[tuple[int, Path, Path]]:
+    """(part, image, label) of a set that torchvision knows how to fetch and lay out."""
+    for part, name in enumerate(data_set.parts):
+        try:
+            if data_set.torchvision == "VOCSegmentation":
+                voc = datasets.VOCSegmentation(str(folder), "2012", name, download)
+                images, labels = voc.images, voc.masks
+            else:
+                pets = datasets.OxfordIIITPet(str(folder), name, "segmentation", download=download)
+                images, labels = pets._images, pets._segs  # its public face gives pixels only, and no file to name
+        except (RuntimeError, OSError) as error:
+            hint = "" if download else " (--download fetches it)"
+            raise DataError(f"{folder} holds no {data_set.torchvision}{hint}: {error}") from error
+        yield from ((part, Path(image), Path(label)) for image, label in zip(images, labels, strict=True))
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -62,18 +104,18 @@ def _open(path: Path, mode: str | None) -> np.ndarray:
         raise DataError(f"{path} cannot be read: {error}") from error
 
 
-def _read(data_set: DataSet, image_path: Path, label_path: Path) -> Sample:
+def _read(data_set: DataSet, part: int, image_path: Path, label_path: Path, weights: bool) -> Sample:
     image, labels = _open(image_path, "RGB"), _open(label_path, None)
     if labels.ndim != 2:
         raise DataError(f"{label_path} is not a map of one number per pixel")
     if labels.shape != image.shape[:2]:
         sizes = [f"{shape[1]} x {shape[0]}" for shape in (labels.shape, image.shape)]
         raise DataError(f"{label_path} has {sizes[0]} pixels, its image {sizes[1]}")
-    instances = None
-    weight = np.zeros(labels.shape, np.float16)
+    instances = weight = None
     if data_set.instances:
         instances = labels.astype(np.int32)
-        target, weight = border.classes_of(instances), border.weight_map(instances).astype(np.float16)
+        target = border.classes_of(instances)
+        weight = border.weight_map(instances).astype(np.float16) if weights else None
     else:
         values = np.unique(labels)
         if unknown := sorted(set(values.tolist()) - data_set.values.keys()):
@@ -83,7 +125,8 @@ def _read(data_set: DataSet, image_path: Path, label_path: Path) -> Sample:
             if value < len(table):
                 table[value] = index
         target = table[labels]
-    return Sample(image_path.stem, kind_of(image) if data_set.instances else "photo", image, target, weight, instances)
+    kind = kind_of(image) if data_set.instances else "photo"
+    return Sample(image_path.stem, kind, image, target, weight, instances, part)
 
 
 def kind_of(image: np.ndarray) -> str:
@@ -96,6 +139,9 @@ def kind_of(image: np.ndarray) -> str:
 
 def split(name: str, samples: list[Sample]) -> tuple[list[Sample], list[Sample], str]:
     """(training, validation, the rule in words)."""
+    if folders := SETS[name].parts or [images for images, _ in SETS[name].folders[1:]]:
+        parts = [[s for s in samples if bool(s.part) == last] for last in (False, True)]
+        return parts[0], parts[1], f"validation: {folders[-1]}, as published"
     return _split_groups(samples) if SETS[name].instances else _split_names(samples)
 
 
@@ -125,13 +171,17 @@ def _split_groups(samples: list[Sample], share: float = 0.18) -> tuple[list[Samp
     for kind in sorted({s.kind for s in samples}):
         room = share * sum(s.kind == kind for s in samples)
         keys = sorted((key for key in groups if key.split()[0] == kind), key=_digest)
+        fitting = []
         for key in keys:
-            if len(groups[key]) <= room or (key == keys[-1] and not any(k in chosen for k in keys)):
-                chosen.add(key)
+            if len(groups[key]) <= room:
+                fitting.append(key)
                 room -= len(groups[key])
+        if not fitting and len(keys) > 1:
+            fitting.append(min(keys, key=lambda key: len(groups[key])))
+        chosen.update(fitting)
     validation = [s for s in samples if signature(s) in chosen]
     rule = (
         f"groups of equal kind, size, median // 4 and 99th percentile // 32; per kind, in the order of sha256(group), "
-        f"a group goes to validation while at most {share:.0%} of the kind's images are there"
+        f"a group goes to validation while at most {share:.0%} of the kind's images are there, or else the smallest one"
     )
     return [s for s in samples if signature(s) not in chosen], validation, rule

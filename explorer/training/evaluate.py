@@ -1,83 +1,110 @@
-"""Measure a network on whole images, as they are shown: FCN at any size, U-Net on images mirrored to a legal size."""
+"""Measure networks on whole labelled images, each prepared as the app prepares it (mirrored to a legal size)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from explorer import metrics
-from explorer.training.border import OBJECT
+from explorer import inference, metrics, objects, tiles
+from explorer.models import ModelSpec
+from explorer.training.border import OBJECT, TOUCHING
 from explorer.training.data import Sample
 
-
-def prepare(image: np.ndarray, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """H x W x 3 uint8 -> 1 x 3 x H x W network input."""
-    x = torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 255
-    return ((x - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None])[None]
+TILE = 828  # network input, pixels a side: larger canvases of valid networks are run in tiles
 
 
-def scores_of(net: nn.Module, x: Tensor, plain: Any) -> dict[str, Tensor]:
-    """Class scores of the size of x (1 x C x H x W), from the network or its streams; `plain` knows the sizes."""
-    height, width = x.shape[2:]
-    pads, shapes = [], []
-    for n in (height, width):
-        legal, made = _fit(plain, n)
-        before = (legal - made) // 2 + (made - n) // 2
-        pads.append((before, legal - n - before))
-        shapes.append(((made - n) // 2, n))
-    x = _mirror(_mirror(x, 2, pads[0]), 3, pads[1])
-    result = net(x)
-    outputs = result if isinstance(result, dict) else {"": result}
-    (top, rows), (left, columns) = shapes
-    return {key: y[:, :, top : top + rows, left : left + columns] for key, y in outputs.items()}
+def scores_of(
+    net: Callable[[Tensor], Any],
+    spec: ModelSpec,
+    image: np.ndarray,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    device: torch.device,
+) -> dict[str, Tensor]:
+    """Class scores (C x H x W) of an H x W x 3 uint8 image, from a network or from each stream of one."""
+    prepared = inference.prepare(image, spec, max(image.shape[:2]))
+    canvas = inference.normalise(prepared.network, mean, std).to(device, memory_format=torch.channels_last)
+    if spec.padding == "valid":
+        far = inference.reach(spec)
+        keys: list[str] = []
+
+        def stacked(x: Tensor) -> Tensor:
+            made = _named(net(x))
+            keys[:] = made
+            return torch.stack([*made.values()])[:, 0]
+
+        joined = tiles.run(stacked, canvas, TILE, far.sizes, far.shrink)
+        outputs = dict(zip(keys, joined, strict=True))
+    else:
+        outputs = {key: scores[0] for key, scores in _named(net(canvas)).items()}
+    height, width = image.shape[:2]
+    return {key: scores[:, :height, :width] for key, scores in outputs.items()}
 
 
-def _fit(plain: Any, n: int) -> tuple[int, int]:
-    """The smallest legal input size whose output covers n pixels, and that output's size."""
-    legal = plain.input.sizes.at_least(n)
-    while (made := plain.output_size(legal)) is None or made < n:
-        legal = plain.input.sizes.at_least(legal + 1)
-    return legal, made
+def _named(result: Any) -> dict[str, Tensor]:
+    return result if isinstance(result, dict) else {"": result}
 
 
-def _mirror(x: Tensor, axis: int, pad: tuple[int, int]) -> Tensor:
-    """Mirror at the outermost pixels (not repeating them), as often as needed."""
-    n = x.shape[axis]
-    index = np.abs(np.arange(-pad[0], n + pad[1]))
-    index = index % (2 * n - 2) if n > 1 else index * 0
-    index = np.minimum(index, 2 * n - 2 - index) if n > 1 else index
-    return x.index_select(axis, torch.from_numpy(index).to(x.device)) if any(pad) else x
+@dataclass
+class Tally:
+    """What is counted of one network over images."""
+
+    classes: int
+    matrix: np.ndarray = field(init=False)
+    band: np.ndarray = field(init=False)  # only pixels within 5 of a boundary
+    dices: list[tuple[str, float]] = field(default_factory=list)
+    objects: list[tuple[str, objects.Matches]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.matrix, self.band = (np.zeros((self.classes, self.classes), np.int64) for _ in range(2))
+
+    def add(self, sample: Sample, labels: np.ndarray) -> None:
+        self.matrix += metrics.confusion(sample.target, labels, self.classes)
+        near = metrics.boundary_band(sample.target)
+        self.band += metrics.confusion(np.where(near, sample.target, metrics.IGNORE), labels, self.classes)
+        if sample.instances is not None:
+            # a nucleus is all its pixels: those of the touching border that lie beside one are its own
+            found = objects.instances_of(labels, OBJECT, TOUCHING)
+            pair = metrics.confusion(sample.instances > 0, labels == OBJECT, 2)
+            self.dices.append((sample.kind, float(metrics.dice(pair)[1])))
+            self.objects.append((sample.kind, objects.match(sample.instances, found)))
+
+    def figures(self) -> dict[str, float]:
+        """The FCN paper's four, the IoU along boundaries; for instances Dice (mean over images) and object F1."""
+        found = {**metrics.summary(self.matrix), "boundary_iou": metrics.mean_iou(self.band)}
+        if self.dices:
+            found["nucleus_dice"] = _mean(d for _, d in self.dices)
+            found["object_f1"] = _mean(m.f1 for _, m in self.objects)
+            found["object_f1_pooled"] = sum((m for _, m in self.objects), objects.Matches(0, 0, 0)).f1
+            for kind in sorted({kind for kind, _ in self.dices}):
+                found[f"nucleus_dice_{kind}"] = _mean(d for k, d in self.dices if k == kind)
+                found[f"object_f1_{kind}"] = _mean(m.f1 for k, m in self.objects if k == kind)
+        return found
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = [v for v in values if not np.isnan(v)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def measure(
-    net: nn.Module,
-    plain: Any,
+    net: Callable[[Tensor], Any],
+    spec: ModelSpec,
     samples: Iterable[Sample],
     mean: tuple[float, ...],
     std: tuple[float, ...],
     device: torch.device,
-) -> dict[str, dict[str, float]]:
-    """Per network of `net` (streams): the FCN paper's figures; for instances also the nuclei's Dice per image."""
-    matrices: dict[str, np.ndarray] = {}
-    dices: dict[str, list[tuple[str, float]]] = {}
+) -> dict[str, Tally]:
+    """A tally per network of `net` ("" for a plain one); `spec` is the network whose sizes hold."""
+    tallies: dict[str, Tally] = {}
     with torch.inference_mode():
         for sample in samples:
-            x = prepare(sample.image, mean, std).to(device, memory_format=torch.channels_last)
-            for key, scores in scores_of(net, x, plain).items():
-                label = scores.argmax(1)[0].cpu().numpy()
-                matrix = metrics.confusion(sample.target, label, scores.shape[1])
-                matrices[key] = matrices.get(key, 0) + matrix
-                if sample.instances is not None:
-                    # every pixel of a nucleus counts as nucleus, the class "touching" does not
-                    pair = metrics.confusion(sample.instances > 0, label == OBJECT, 2)
-                    dices.setdefault(key, []).append((sample.kind, float(metrics.dice(pair)[1])))
-    found = {key: metrics.summary(matrix) for key, matrix in matrices.items()}
-    for key, values in dices.items():
-        found[key]["nucleus_dice"] = float(np.nanmean([d for _, d in values]))
-        for kind in sorted({k for k, _ in values}):
-            found[key][f"nucleus_dice_{kind}"] = float(np.nanmean([d for k, d in values if k == kind]))
-    return found
+            for key, scores in scores_of(net, spec, sample.image, mean, std, device).items():
+                labels = scores.argmax(0).to(torch.uint8).cpu().numpy()
+                tallies.setdefault(key, Tally(spec.classes)).add(sample, labels)
+    return tallies

@@ -6,19 +6,23 @@ one's place: after Ctrl-C, a crash or kill -9 the last whole state is there.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
+from explorer.inference import reach
 from explorer.training import augment
 from explorer.training.data import Sample
 from explorer.training.evaluate import measure
@@ -27,6 +31,20 @@ from explorer.training.nets import Nets
 from explorer.training.recipe import Recipe
 
 Batch = tuple[str, Tensor, Tensor, Tensor]  # geometry, images, targets, weights
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what is freed instead of handing it back to the system (glibc; elsewhere nothing).
+
+    A training step frees and takes again the same hundreds of megabytes; without this a third of its time on a CPU
+    goes into page faults.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    for option, value in ((-4, 0), (-1, 2**31 - 1), (-2, 2**28)):  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
+        mallopt(option, value)
 
 
 def has_bfloat16(device: torch.device) -> bool:
@@ -43,23 +61,30 @@ def has_bfloat16(device: torch.device) -> bool:
 class Batches:
     """Batch of a step: which geometry, which images, how deformed, all drawn from (seed, step)."""
 
-    def __init__(self, recipe: Recipe, samples: list[Sample]) -> None:
-        self.recipe, self.samples = recipe, samples
+    def __init__(self, recipe: Recipe, samples: list[Sample], extra: dict[str, list[Sample]] | None = None) -> None:
+        self.recipe, self.samples = recipe, list(samples)
         _, where, counts = np.unique([s.kind for s in samples], return_inverse=True, return_counts=True)
         share = counts[where] ** -recipe.kinds_balance
-        self.chance = share / share.sum()
-        templates = Nets(recipe.spec, tuple(recipe.geometries), (), normed=False).sizes
+        chances = [share / share.sum() * (1 - sum(recipe.extra.values()))]
+        for name, part in recipe.extra.items():
+            more = (extra or {})[name]
+            self.samples += more
+            chances.append(np.full(len(more), part / len(more)))
+        self.chance = np.concatenate(chances)
         self.margins = {}
         for padding, geometry in recipe.geometries.items():
-            made = [templates[padding].output_size(n) for n in geometry.crop]  # type: ignore[operator]
-            if None in made:
-                raise ValueError(f"a crop of {geometry.crop} does not fit the network in {padding!r} geometry")
-            self.margins[padding] = tuple((n - m) // 2 for n, m in zip(geometry.crop, made, strict=True))
+            far = reach(replace(recipe.spec, padding=padding))
+            if illegal := [n for n in geometry.crop if n not in far.sizes]:
+                near = " or ".join(map(str, far.sizes.nearest(illegal[0])))
+                raise ValueError(
+                    f"a crop of {illegal[0]} pixels does not fit the network in {padding!r} geometry; take {near}"
+                )
+            self.margins[padding] = (far.margin, far.margin)
 
     def __call__(self, step: int) -> Batch:
         recipe = self.recipe
         rng = np.random.default_rng((recipe.seed, step))
-        shares = np.array([g.share for g in recipe.geometries.values()])
+        shares = np.array([g.share * (step >= g.begins * recipe.steps) for g in recipe.geometries.values()])
         padding = list(recipe.geometries)[rng.choice(len(shares), p=shares / shares.sum())]
         geometry = recipe.geometries[padding]
         pairs = [
@@ -70,9 +95,9 @@ class Batches:
         images = torch.stack([(pair.image - mean) / std for pair in pairs])
         return padding, images, torch.stack([p.target for p in pairs]), torch.stack([p.weight for p in pairs])
 
-    def ahead(self, step: int, end: int) -> Iterator[Batch]:
+    def ahead(self, step: int, end: int) -> Generator[Batch, None, None]:
         """The batches from `step` on, the next one made while the last one is in use."""
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             coming = pool.submit(self, step)
             for following in range(step + 1, end + 1):
                 batch, coming = coming.result(), pool.submit(self, following)
@@ -88,12 +113,10 @@ class Run:
         samples: list[Sample],
         folder: Path,
         device: torch.device,
-        minutes: float | None = None,
         save_every: float = 60.0,
-        say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+        extra: dict[str, list[Sample]] | None = None,
     ) -> None:
-        self.recipe, self.folder, self.device, self.minutes = recipe, folder, device, minutes
-        self.save_every, self.say = save_every, say
+        self.recipe, self.folder, self.device, self.save_every = recipe, folder, device, save_every
         torch.manual_seed(recipe.seed)
         paddings, coarser = tuple(recipe.geometries), tuple(recipe.coarser)
         self.live, self.average = (Nets(recipe.spec, paddings, coarser, recipe.norm) for _ in range(2))
@@ -101,42 +124,71 @@ class Run:
             nets.to(device)
         self.average.first.load_state_dict(self.live.first.state_dict())
         self.average.eval()
-        self.batches = Batches(recipe, samples)
+        self.batches = Batches(recipe, samples, extra)
         self.class_weights = class_weights(recipe, samples).to(device)
         decayed = [p for p in self.live.first.parameters() if p.requires_grad and p.ndim > 1]
         plain = [p for p in self.live.first.parameters() if p.requires_grad and p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
-        self.step, self.seconds, self.loss = 0, 0.0, 0.0  # the loss is a running mean
+        self.step, self.seen, self.seconds, self.loss = 0, 0, 0.0, 0.0  # the loss is a running mean
         self.file = folder / "state.pt"
+        if recipe.start and not self.file.is_file():
+            self._begin_with(folder.parent / recipe.start / "state.pt")
+
+    def _begin_with(self, file: Path) -> None:
+        """Take over the averaged weights of another run.
+
+        A skip's score layer that it lacks starts from zero, so that the finer network first predicts what the coarser
+        one did (Long et al. 2015, section 4.2).
+        """
+        if not file.is_file():
+            raise ValueError(f"the recipe starts from {self.recipe.start!r}: train that first ({file} does not exist)")
+        found = torch.load(file, map_location=self.device, weights_only=True)["average"]
+        for nets in (self.live, self.average):
+            own = nets.first.state_dict()
+            taken = {k: v for k, v in found.items() if not k.startswith("upscore")}  # fixed filters
+            if differing := [k for k, v in taken.items() if k not in own or own[k].shape != v.shape]:
+                raise ValueError(f"{file} does not fit the recipe: its {differing[0]} is missing or of another size")
+            skips = {k: torch.zeros_like(v) for k, v in own.items() if k.startswith("score_pool") and k not in taken}
+            nets.first.load_state_dict({**own, **skips, **taken})
 
     @property
     def progress(self) -> float:
-        """Share of the run that is done: steps, or minutes where a limit is given and comes first."""
-        timed = self.seconds / (60 * self.minutes) if self.minutes else 0.0
-        return min(1.0, max(self.step / self.recipe.steps, timed))
+        """Share of the steps that are done."""
+        return self.step / self.recipe.steps
 
     def finish(self, check: list[Sample] | None = None, checks: int = 2) -> None:
         """Train to the end; measure the average on `check` that many times on the way."""
         self.resume()
         saved = began = time.monotonic()
-        spent, measured = self.seconds, math.floor(self.progress * checks)
+        spent, steps = self.seconds, self.recipe.steps
         precise = torch.autocast(self.device.type, torch.bfloat16) if has_bfloat16(self.device) else nullcontext()
-        batches = self.batches.ahead(self.step, self.recipe.steps)
-        while self.progress < 1:
-            loss = self._one(next(batches), precise)
-            self.loss = 0.98 * self.loss + 0.02 * loss if self.step else loss
-            self.step += 1
-            self.seconds = spent + time.monotonic() - began
-            if self.step % 10 == 0 or self.progress >= 1:
-                self.say(self.line())
-            if self.progress >= 1 or time.monotonic() - saved > self.save_every:
-                self.save()
-                saved = time.monotonic()
-            if check and self.progress < 1 and math.floor(self.progress * checks) > measured:
-                measured = math.floor(self.progress * checks)
-                self.say(f"  average so far: {self.measure(check)}")
-        batches.close()  # type: ignore[attr-defined]
+        bar = tqdm(desc=self.recipe.name, total=steps, initial=self.step, unit="step", dynamic_ncols=True)
+        with bar, closing(self.batches.ahead(self.step, steps)) as batches:
+            for batch in batches:
+                if self.step in self.recipe.snapshots:
+                    self._snapshot()
+                images = len(batch[1])
+                loss = self._one(batch, precise)
+                self.loss = 0.98 * self.loss + 0.02 * loss if self.step else loss
+                self.step += 1
+                self.seen += images
+                self.seconds = spent + time.monotonic() - began
+                bar.set_postfix_str(f"loss {self.loss:.3f}, {self.seen / self.seconds:.1f} images/s", refresh=False)
+                bar.update()
+                if self.step == steps or time.monotonic() - saved > self.save_every:
+                    self.save()
+                    saved = time.monotonic()
+                if check and self.step < steps and self.step * checks // steps > (self.step - 1) * checks // steps:
+                    bar.write(f"  average so far: {self.measure(check)}", file=sys.stderr)
+
+    def _snapshot(self) -> None:
+        """Keep the weights of this step, folded."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        torch.save(self.live.folded().state_dict(), self.snapshot_file(self.step))
+
+    def snapshot_file(self, step: int) -> Path:
+        return self.folder / f"snapshot-{step}.pt"
 
     def _one(self, batch: Batch, precise: Any) -> float:
         padding, *tensors = batch
@@ -169,25 +221,16 @@ class Run:
         floats = [(a, b) for a, b in pairs if a.is_floating_point()]
         torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1 - keep)
 
-    def line(self) -> str:
-        """One line of progress: steps, loss (running mean), rate, time left."""
-        images = sum(g.share * g.batch for g in self.recipe.geometries.values())
-        images /= sum(g.share for g in self.recipe.geometries.values())
-        rate = self.step / max(self.seconds, 1e-9)
-        left = self.seconds * (1 - self.progress) / max(self.progress, 1e-9)
-        return (
-            f"step {self.step}/{self.recipe.steps} {self.progress:4.0%}  loss {self.loss:.3f}  "
-            f"{rate * images:.1f} images/s  {left / 60:.1f} min left"
-        )
-
     def measure(self, samples: list[Sample], nets: Nets | None = None) -> dict[str, dict[str, dict[str, float]]]:
         """{geometry: {network: figures}} of the averaged weights."""
         nets, recipe = nets or self.average, self.recipe
         nets.eval()
-        return {
-            padding: measure(nets.streams[padding], nets.sizes[padding], samples, recipe.mean, recipe.std, self.device)
-            for padding in recipe.geometries
-        }
+        found = {}
+        for padding in recipe.geometries:
+            spec = replace(recipe.spec, padding=padding)
+            tallies = measure(nets.streams[padding], spec, samples, recipe.mean, recipe.std, self.device)
+            found[padding] = {name: tally.figures() for name, tally in tallies.items()}
+        return found
 
     def save(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -196,6 +239,7 @@ class Run:
             {
                 "recipe": repr(self.recipe),
                 "step": self.step,
+                "seen": self.seen,
                 "seconds": self.seconds,
                 "loss": self.loss,
                 "live": self.live.first.state_dict(),
@@ -215,5 +259,6 @@ class Run:
         self.live.first.load_state_dict(state["live"])
         self.average.first.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.seconds, self.loss = state["step"], state["seconds"], state["loss"]
-        self.say(f"going on from step {self.step}")
+        self.step, self.seen, self.seconds = state["step"], state["seen"], state["seconds"]
+        self.loss = state["loss"]
+        print(f"going on from step {self.step}", file=sys.stderr)

@@ -74,15 +74,13 @@ class Streams(nn.Module):
 
 
 class Nets:
-    """`plain[padding]`: networks that share all parameters and batch norm; `streams[padding]`: with coarser outputs;
-    `sizes[padding]`: a network without batch norm that knows legal sizes."""
+    """`plain[padding]`: networks that share all parameters and batch norm; `streams[padding]`: with coarser outputs."""
 
     def __init__(self, spec: ModelSpec, paddings: tuple[str, ...], coarser: tuple[str, ...], normed: bool) -> None:
-        self.plain, self.streams, self.sizes = {}, {}, {}
+        self.plain, self.streams = {}, {}
         for padding in paddings:
             here = replace(spec, padding=padding)
             net = self.plain[padding] = build(here)
-            self.sizes[padding] = build(here)
             if normed:
                 norm.insert(net)
             share(self.first, net)

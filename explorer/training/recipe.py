@@ -21,6 +21,7 @@ class Geometry:
     share: float  # of the steps
     batch: int  # images
     crop: tuple[int, int]  # network input, rows x columns
+    begins: float = 0.0  # share of the steps before which this padding is not used
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Recipe:
     title: dict[str, str]
     note: dict[str, str]
     data_set: str  # key of SETS
+    extra: dict[str, float] = field(default_factory=dict, kw_only=True)  # more sets: share of the images drawn
+    start: str = field(default="", kw_only=True)  # another recipe, whose run's averaged weights this one begins with
     model: str  # key of MODELS
     width: float
     geometries: dict[str, Geometry]  # the first one is the main one
@@ -48,6 +51,7 @@ class Recipe:
     coarser: dict[str, float] = field(default_factory=dict)  # weight of the loss of FCN-32s and -16s on the trunk
     class_weights: tuple[float, ...] = ()  # in the loss; taken out of the score's bias at the end
     class_balance: float = 0.0  # class weights = frequency ** -this, if none are given
+    snapshots: tuple[int, ...] = ()  # the weights after so many steps are shipped too
     dice: float = 0.0  # weight of the soft Dice loss of class 1
     kinds_balance: float = 0.0  # a kind of image is drawn in proportion to its number ** (1 - this)
 
@@ -72,17 +76,19 @@ def read(name: str) -> Recipe:
     try:
         raw = json.loads(path.read_text("utf-8"))
         raw["geometries"] = {
-            key: Geometry(float(g["share"]), int(g["batch"]), (int(g["crop"][0]), int(g["crop"][1])))
+            key: Geometry(
+                float(g["share"]), int(g["batch"]), (int(g["crop"][0]), int(g["crop"][1])), float(g.get("begins", 0))
+            )
             for key, g in raw["geometries"].items()
         }
         augmentation = raw.pop("augmentation")
         augmentation["scale"] = tuple(augmentation.get("scale", (1.0, 1.0)))
-        for key in ("mean", "std", "class_weights"):
+        for key in ("mean", "std", "class_weights", "snapshots"):
             raw[key] = tuple(raw.get(key, ()))
         recipe = Recipe(name=path.stem, augmentation=Augmentation(**augmentation), **raw)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"the recipe {path.name} cannot be read: {error}") from error
-    if recipe.data_set not in SETS or recipe.model not in MODELS:
+    if {recipe.data_set, *recipe.extra} - SETS.keys() or recipe.model not in MODELS:
         raise ValueError(f"the recipe {path.name} names an unknown data set or network")
     if unknown := set(recipe.geometries) - set(MODELS[recipe.model].paddings):
         raise ValueError(f"the recipe {path.name} names an unknown geometry, {sorted(unknown)[0]!r}")

@@ -10,15 +10,21 @@ from explorer.weights import ClassInfo
 
 @dataclass(frozen=True)
 class DataSet:
-    """`images` and `labels` are folders (a label file has the image's stem and ends in .png)."""
+    """`folders` are pairs (images, labels); a label file has the image's stem and ends in .png.
 
-    images: str
-    labels: str
+    With one pair the split follows a rule, with two the second one is the validation split. A set of torchvision has
+    no folders of its own: `torchvision` names its class, `parts` its published splits in the same order.
+    """
+
+    folders: tuple[tuple[str, str], ...]
     instances: bool  # 16-bit maps of single objects instead of class masks
     classes: tuple[ClassInfo, ...]
     values: dict[int, int] = field(default_factory=dict)  # mask value -> class (IGNORE for not judged)
     data: dict[str, str] = field(default_factory=dict)
     licence: dict[str, str] = field(default_factory=dict)
+    torchvision: str = ""
+    root: str = ""  # the folder in which torchvision keeps it
+    parts: tuple[str, ...] = ()
 
 
 def _class(en: str, ko: str, colour: str) -> ClassInfo:
@@ -27,8 +33,7 @@ def _class(en: str, ko: str, colour: str) -> ClassInfo:
 
 
 NUCLEI = DataSet(
-    images="images",
-    labels="instances16",
+    folders=(("images", "instances16"),),
     instances=True,
     classes=(  # Okabe-Ito
         _class("background", "배경", "1A1A1A"),
@@ -72,8 +77,7 @@ _EVERYDAY = {  # mask value of MSRC v2 -> class
 }
 
 MSRC_V2 = DataSet(
-    images="images",
-    labels="masks",
+    folders=(("images", "masks"),),
     instances=False,
     classes=tuple(_EVERYDAY.values()),
     values={value: index for index, value in enumerate(_EVERYDAY)} | dict.fromkeys((0, 5, 8), IGNORE),
@@ -91,4 +95,80 @@ MSRC_V2 = DataSet(
     },
 )
 
-SETS = {"nuclei": NUCLEI, "msrc_v2": MSRC_V2}
+# CamVid's value -> the everyday class that looks the same; pole, fence, rider with bicycle and unlabelled have none
+_ROAD_SCENE = {0: "sky", 1: "building", 3: "road", 4: "road", 5: "tree", 6: "sign", 8: "car", 9: "body"}
+_NAMES = [info.name["en"] for info in MSRC_V2.classes]
+
+CAMVID = DataSet(
+    folders=(("train", "trainannot"), ("val", "valannot")),
+    instances=False,
+    classes=MSRC_V2.classes,
+    values={value: _NAMES.index(_ROAD_SCENE[value]) if value in _ROAD_SCENE else IGNORE for value in range(12)},
+    data={
+        "en": "CamVid (Cambridge-driving Labeled Video Database): road scenes of 480 x 360 pixels, their classes read "
+        "as everyday ones (pavement as road, pedestrian as body); pole, fence and bicyclist are ignored.",
+        "ko": "CamVid(Cambridge-driving Labeled Video Database): 480 × 360 픽셀의 도로 장면. 클래스는 일상 클래스로 "
+        "옮김(보도는 도로, 보행자는 사람 몸). 기둥, 울타리, 자전거 탄 사람은 제외.",
+    },
+    licence={
+        "en": "Trained on research data (CamVid) without a clear licence: non-commercial use only. No image of the set "
+        "is redistributed.",
+        "ko": "라이선스가 분명하지 않은 연구용 데이터(CamVid)로 학습: 비상업적 용도로만 사용. "
+        "데이터의 이미지는 재배포하지 않음.",
+    },
+)
+
+
+def _voc_colour(index: int) -> tuple[int, int, int]:
+    """Colour of the VOC devkit: the index's bits, three at a time, are the high bits of red, green and blue."""
+    red, green, blue = (sum((index >> (3 * i + c) & 1) << (7 - i) for i in range(8)) for c in range(3))
+    return red, green, blue
+
+
+_VOC = (
+    "background 배경, aeroplane 비행기, bicycle 자전거, bird 새, boat 배, bottle 병, bus 버스, car 자동차, cat 고양이, "
+    "chair 의자, cow 소, dining_table 식탁, dog 개, horse 말, motorbike 오토바이, person 사람, potted_plant 화분, "
+    "sheep 양, sofa 소파, train 기차, tv/monitor TV·모니터"
+)
+
+VOC = DataSet(
+    folders=(),
+    instances=False,
+    classes=tuple(
+        ClassInfo({"en": en.replace("_", " "), "ko": ko}, _voc_colour(i))
+        for i, (en, ko) in enumerate(pair.split(" ", 1) for pair in _VOC.split(", "))
+    ),
+    values={i: i for i in range(21)} | {255: IGNORE},
+    data={
+        "en": "PASCAL VOC 2012, segmentation (Everingham et al.), training part. The void line around objects is "
+        "ignored.",
+        "ko": "PASCAL VOC 2012 분할 데이터(Everingham 외)의 학습용 부분. 물체 둘레의 무표시 선은 제외.",
+    },
+    licence={
+        "en": "Trained on photographs from Flickr under the terms of the VOC challenge: research use.",
+        "ko": "VOC 챌린지 조건이 적용되는 Flickr 사진으로 학습: 연구용.",
+    },
+    torchvision="VOCSegmentation",
+    root="VOCdevkit",
+    parts=("train", "val"),
+)
+
+PETS = DataSet(
+    folders=(),
+    instances=False,
+    classes=(_class("background", "배경", "1A1A1A"), _class("pet", "반려동물", "E69F00")),
+    values={1: 1, 2: 0, 3: IGNORE},
+    data={
+        "en": "Oxford-IIIT Pet (Parkhi et al. 2012), training part; the line between pet and background is ignored.",
+        "ko": "Oxford-IIIT Pet(Parkhi 외, 2012)의 학습용 부분. 반려동물과 배경 사이의 선은 제외.",
+    },
+    licence={
+        "en": "Images: CC BY-SA 4.0. Weights: CC BY-SA 4.0.",
+        "ko": "이미지: CC BY-SA 4.0. 가중치: CC BY-SA 4.0.",
+    },
+    torchvision="OxfordIIITPet",
+    root="oxford-iiit-pet",
+    parts=("trainval", "test"),
+)
+
+SETS = {"nuclei": NUCLEI, "msrc_v2": MSRC_V2, "camvid": CAMVID, "voc2012": VOC, "pets": PETS}

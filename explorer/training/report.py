@@ -1,0 +1,126 @@
+"""Check a checkpoint's card on labelled images: `python -m explorer evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from explorer import metrics, weights
+from explorer.models import MODELS
+from explorer.training import data
+from explorer.training.data import DataError
+from explorer.training.evaluate import Tally, measure
+from explorer.training.sets import SETS
+from explorer.weights import Card, WeightsError
+
+SPLITS = ("all", "validation", "training")
+
+
+def find_card(name: str) -> Card:
+    """The card of a bundled checkpoint's name, or of a path to its weights or card. Raises WeightsError."""
+    path = Path(name)
+    if not path.suffix:
+        path = weights.CHECKPOINTS / f"{name}.json"
+    path = path.with_suffix(".json")
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in weights.CHECKPOINTS.glob("*.json")))
+        raise WeightsError(
+            "no_card", f"There is no checkpoint {name!r}. Bundled: {known}; or give the path of a card.", file=name
+        )
+    return weights.read_card(path)
+
+
+def find_set(card: Card, folder: Path) -> str:
+    """Which data set's layout a folder has, among those with the card's classes. Raises DataError."""
+    names = [c.name["en"] for c in card.classes]
+    fitting = [n for n, s in SETS.items() if [c.name["en"] for c in s.classes] == names]
+    for name in fitting:
+        place = data.locate(name, folder)
+        if all((place / part).is_dir() for part in data.layout(name)):
+            return name
+    wanted = " or ".join(" and ".join(f"{p}/" for p in data.layout(n)) for n in fitting)
+    raise DataError(
+        f"{folder} is not laid out like a data set with the classes of {card.name}"
+        + (f": it needs {wanted}" if wanted else "")
+    )
+
+
+def evaluate(
+    card: Card,
+    folder: Path,
+    model: str | None = None,
+    geometries: tuple[str, ...] = (),
+    split: str = "all",
+    device: str = "cpu",
+    data_set: str | None = None,
+) -> dict[str, Any]:
+    """Figures of a card's weights on a folder's images, per geometry; JSON-ready.
+
+    model       another network of the card's family, such as FCN-32s on an 8s
+    geometries  paddings to run in; by default those trained in
+    split       "all" images, or the side that the data set's rule gives "validation" or "training"
+    Raises DataError and WeightsError, which name the file and what is wrong.
+    """
+    name = data_set or find_set(card, folder)
+    samples = data.read_all(name, folder, weights=False)
+    if split != "all":
+        sides = data.split(name, samples)
+        samples = sides[1] if split == "validation" else sides[0]
+    if not samples:
+        raise DataError(f"{folder} has no images in the split {split!r}")
+    found = {}
+    for padding in geometries or card.geometries:
+        loaded = weights.load(card, model, padding)
+        where = torch.device(device)
+        net = loaded.module.to(where)
+        steps = card.preprocessing
+        tally = measure(net, loaded.spec, samples, steps.mean, steps.std, where)[""]
+        found[padding] = {"figures": tally.figures(), **_details(card, tally)}
+    return {
+        "checkpoint": card.name,
+        "sha256": card.sha256,
+        "network": model or card.spec.model,
+        "data": str(folder),
+        "data_set": name,
+        "split": split,
+        "images": len(samples),
+        "geometries": found,
+    }
+
+
+def _details(card: Card, tally: Tally) -> dict[str, Any]:
+    names = [c.name["en"] for c in card.classes]
+    ious = [None if v != v else float(v) for v in metrics.iou(tally.matrix)]
+    counts = {"right": 0, "invented": 0, "missed": 0}
+    for _, matches in tally.objects:
+        counts = {key: value + getattr(matches, key) for key, value in counts.items()}
+    return {
+        "iou": dict(zip(names, ious, strict=True)),
+        "confusion": {"rows": "true", "columns": "predicted", "classes": names, "pixels": tally.matrix.tolist()},
+        **({"objects": counts} if tally.objects else {}),
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """The figures in a table to read, one column per geometry."""
+    columns = list(result["geometries"])
+    title = MODELS[result["network"]].title
+    head = f"{result['checkpoint']} as {title}, {result['images']} images of {result['data']} ({result['split']})"
+    blocks = []
+    for key in ("figures", "iou"):
+        rows = list(result["geometries"][columns[0]][key])
+        wide = max(len(r) for r in rows) + 5
+        lines = [f"{'IoU ' * (key == 'iou') + r:{wide}}" for r in rows]
+        for column in columns:
+            values = result["geometries"][column][key]
+            lines = [f"{line} {_percent(values[r]):>8}" for line, r in zip(lines, rows, strict=True)]
+        if key == "figures":
+            lines.insert(0, " " * wide + "".join(f" {c:>8}" for c in columns))
+        blocks.append("\n".join(lines))
+    return "\n\n".join((head, *blocks))
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{100 * value:.1f} %"

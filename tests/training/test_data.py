@@ -1,0 +1,180 @@
+"""Data sets are read whole, checked file by file, and split by a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from explorer import weights
+from explorer.metrics import IGNORE
+from explorer.training import data, recipe
+from explorer.training.__main__ import main
+from explorer.training.data import DataError, Sample
+from explorer.training.sets import SETS
+from tests.training.made import write_pets, write_photos, write_recipe, write_road_scenes, write_voc
+
+
+def test_photos_are_read_and_split_by_name_alone(photos: Path) -> None:
+    samples = data.read_all("msrc_v2", photos)
+    assert len(samples) == 14
+    assert set(np.unique(samples[0].target)) == {1, 5, IGNORE}  # grass, sky, void
+    train, validation, rule = data.split("msrc_v2", samples)
+    assert "sha256" in rule
+    assert {s.name for s in train} | {s.name for s in validation} == {s.name for s in samples}
+    again = data.split("msrc_v2", samples[::-1][: len(samples) // 2])[1]
+    assert {s.name for s in again} == {s.name for s in samples[::-1][: len(samples) // 2]} & {
+        s.name for s in validation
+    }
+
+
+def test_nuclei_of_one_look_stay_on_one_side(nuclei: Path) -> None:
+    samples = data.read_all("nuclei", nuclei)
+    assert samples[0].weight.max() > 5
+    assert set(np.unique(samples[0].target)) == {0, 1, 2}
+    doubled = samples + [replace(s, name=f"{s.name}-again") for s in samples]
+    train, validation, _ = data.split("nuclei", doubled)
+    assert train
+    assert validation
+    assert not {data.signature(s) for s in train} & {data.signature(s) for s in validation}
+    assert {s.kind for s in validation} == {s.kind for s in doubled}
+
+
+def drop_mask(folder: Path) -> str:
+    (folder / "masks/3_s.png").unlink()
+    return "3_s.jpg"
+
+
+def drop_image(folder: Path) -> str:
+    (folder / "images/3_s.jpg").unlink()
+    return "3_s.png"
+
+
+def unknown_class(folder: Path) -> str:
+    Image.fromarray(np.full((40, 48), 99, np.uint8)).save(folder / "masks/3_s.png")
+    return "3_s.png has the value 99"
+
+
+def other_size(folder: Path) -> str:
+    Image.fromarray(np.full((48, 40), 2, np.uint8)).save(folder / "masks/3_s.png")
+    return "3_s.png has 40 x 48 pixels, its image 48 x 40"
+
+
+def truncated(folder: Path) -> str:
+    path = folder / "images/3_s.jpg"
+    path.write_bytes(path.read_bytes()[:-200])
+    return "3_s.jpg"
+
+
+def no_image_at_all(folder: Path) -> str:
+    (folder / "images/3_s.jpg").write_text("not an image")
+    return "3_s.jpg"
+
+
+def coloured_mask(folder: Path) -> str:
+    Image.fromarray(np.full((40, 48, 3), 2, np.uint8)).save(folder / "masks/3_s.png")
+    return "3_s.png"
+
+
+def no_folder(folder: Path) -> str:
+    (folder / "masks").rename(folder / "labels")
+    return "masks"
+
+
+BAD = [drop_mask, drop_image, unknown_class, other_size, truncated, no_image_at_all, coloured_mask, no_folder]
+
+
+@pytest.mark.parametrize("spoil", BAD, ids=lambda f: f.__name__)
+def test_bad_data_stops_before_training_with_the_file_named(
+    spoil: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_photos(tmp_path / "data", count=5)
+    expected = spoil(folder)  # type: ignore[operator]
+    with pytest.raises(DataError) as caught:
+        data.read_all("msrc_v2", folder)
+    assert expected in str(caught.value)
+    chosen = write_recipe(tmp_path / "tiny.json")
+    assert main([str(chosen), "--data", str(folder), "--out", str(tmp_path), "--run", str(tmp_path / "run")]) == 2
+    assert expected in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_recipes_are_read_and_bad_ones_refused(tmp_path: Path) -> None:
+    for path in recipe.FOLDER.glob("*.json"):
+        found = recipe.read(path.stem)
+        assert weights.stored_shapes(found.spec)
+    for change, why in (
+        ({"depth": 3}, "depth"),
+        ({"data_set": "?"}, "unknown"),
+        ({"geometries": {"valid": {"share": 1, "batch": 1, "crop": [9, 9]}}}, "valid"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            recipe.read(str(write_recipe(tmp_path / "r.json", **change)))
+    with pytest.raises(ValueError, match="there is no recipe"):
+        recipe.read("nothing")
+
+
+def test_the_smallest_group_is_held_back_where_none_fits() -> None:
+    def sample(name: str, level: int) -> Sample:
+        image = np.full((8, 8, 3), level, np.uint8)
+        return Sample(name, data.kind_of(image), image, np.zeros((8, 8), np.uint8), None, np.zeros((8, 8), np.int32))
+
+    # bright-field, two looks of 7 and 4 images: 18 % of 11 is less than either
+    samples = [sample(f"a{i}", 200) for i in range(7)] + [sample(f"b{i}", 150) for i in range(4)]
+    train, validation, _ = data.split("nuclei", samples)
+    assert {s.name[0] for s in validation} == {"b"}
+    assert len(train) == 7
+    # a single look cannot be divided: it is trained on
+    assert data.split("nuclei", samples[:7])[1] == []
+
+
+def test_road_scenes_become_everyday_classes(tmp_path: Path) -> None:
+    samples = data.read_all("camvid", write_road_scenes(tmp_path / "camvid").parent)  # found by its name
+    names = [c.name["en"] for c in SETS["msrc_v2"].classes]
+    target = samples[0].target
+    assert {names[i] for i in np.unique(target) if i != IGNORE} == {"sky", "road"}
+    assert (target[15:18] == IGNORE).all()
+    train, validation, rule = data.split("camvid", samples)
+    assert [s.name for s in train] == ["train0", "train1", "train2"]
+    assert [s.name for s in validation] == ["val0", "val1"]
+    assert "val" in rule
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "values", "sides"),
+    [
+        ("voc2012", write_voc, {0, 15, IGNORE}, (["2007_000032", "2007_000039"], ["2007_000033"])),
+        ("pets", write_pets, {0, 1, IGNORE}, (["Abyssinian_1", "beagle_2"], ["Bengal_3"])),
+    ],
+)
+def test_published_sets_are_read_as_torchvision_lays_them_out(
+    name: str, write: Callable[[Path], Path], values: set[int], sides: tuple[list[str], list[str]], tmp_path: Path
+) -> None:
+    samples = data.read_all(name, write(tmp_path))
+    assert set(np.unique(samples[0].target)) == values
+    train, validation, rule = data.split(name, samples)
+    assert ([s.name for s in train], [s.name for s in validation]) == sides
+    assert rule == f"validation: {SETS[name].parts[1]}, as published"
+    assert len(SETS[name].classes) == max(SETS[name].values[v] for v in SETS[name].values if v not in (3, 255)) + 1
+    with pytest.raises(DataError, match=r"--download fetches it"):
+        data.read_all(name, tmp_path / "elsewhere")
+
+
+def test_a_missing_file_of_a_published_set_is_named(tmp_path: Path) -> None:
+    write_voc(tmp_path)
+    (tmp_path / "VOCdevkit/VOC2012/SegmentationClass/2007_000039.png").unlink()
+    with pytest.raises(DataError, match=r"2007_000039\.png"):
+        data.read_all("voc2012", tmp_path)
+
+
+def test_voc_colours_are_the_devkits() -> None:
+    """Three of them, as printed in the devkit's documentation."""
+    colours = {c.name["en"]: c.colour for c in SETS["voc2012"].classes}
+    assert colours["background"] == (0, 0, 0)
+    assert colours["aeroplane"] == (128, 0, 0)
+    assert colours["person"] == (192, 128, 128)
+    assert colours["tv/monitor"] == (0, 64, 128)

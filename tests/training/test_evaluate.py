@@ -1,0 +1,100 @@
+"""`python -m explorer evaluate`: figures against scikit-learn's, on the predictions that the app makes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
+
+from explorer import __main__ as command
+from explorer import images, inference, weights
+from explorer.metrics import IGNORE
+from explorer.training import data
+from explorer.training.__main__ import main as train
+from tests.training.made import write_recipe
+
+
+@pytest.fixture(scope="module")
+def checkpoint(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    chosen = write_recipe(folder / "tiny.json", steps=10)
+    assert train([str(chosen), "--data", str(photos), "--out", str(folder), "--run", str(folder / "run")]) == 0
+    return folder / "tiny.safetensors"
+
+
+def test_figures_agree_with_another_library_on_the_apps_own_prediction(
+    checkpoint: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["evaluate", str(checkpoint), "--data", str(photos), "--json", "--device", "cpu"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["images"] == 14
+    assert found["data_set"] == "msrc_v2"
+    card = weights.read_card(checkpoint.with_suffix(".json"))
+    loaded = weights.load(card)
+    truths, guesses = [], []
+    for sample in data.read_all("msrc_v2", photos):
+        pixels = images.read(photos / f"images/{sample.name}.jpg").pixels
+        prepared = inference.prepare(pixels, loaded.spec, max(pixels.shape))
+        labels = inference.segment(loaded.module, prepared, card.preprocessing.mean, card.preprocessing.std).labels
+        judged = sample.target != IGNORE
+        truths.append(sample.target[judged])
+        guesses.append(labels[judged])
+    truth, guess = np.concatenate(truths), np.concatenate(guesses)
+    same = found["geometries"]["same"]
+    assert same["figures"]["pixel_accuracy"] == pytest.approx(accuracy_score(truth, guess))
+    present = np.union1d(truth, guess)
+    assert same["figures"]["mean_iou"] == pytest.approx(jaccard_score(truth, guess, labels=present, average="macro"))
+    assert same["confusion"]["pixels"] == confusion_matrix(truth, guess, labels=range(21)).tolist()
+    assert same["iou"]["cow"] is None or 3 in present
+
+
+def test_card_figures_are_those_that_evaluate_prints(
+    checkpoint: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["evaluate", str(checkpoint.with_suffix(".json")), "--data", str(photos), "--split", "validation"]
+    assert command.main([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    card = weights.read_card(checkpoint.with_suffix(".json"))
+    assert found["images"] == card.metrics["validation_images"]
+    for key, value in card.metrics["figures"]["same"]["fcn8s"].items():
+        assert found["geometries"]["same"]["figures"][key] == pytest.approx(value, abs=1e-4), key
+    assert command.main([*arguments, "--model", "fcn32s", "--geometry", "same", "--geometry", "paper"]) == 0
+    text = capsys.readouterr().out
+    assert "FCN-32s" in text
+    assert "pixel_accuracy" in text
+    assert "IoU grass" in text
+
+
+def test_nuclei_get_dice_and_objects(nuclei: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["evaluate", "unet-nuclei", "--data", str(nuclei), "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["geometries"].values()
+    assert 0 <= found["figures"]["nucleus_dice"] <= 1
+    counts = found["objects"]
+    assert counts["right"] + counts["missed"] == 24  # two nuclei in each of twelve images
+    pooled = 2 * counts["right"] / (2 * counts["right"] + counts["invented"] + counts["missed"])
+    assert found["figures"]["object_f1_pooled"] == pytest.approx(pooled)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["no-such-thing", "--data", "{photos}"], "no checkpoint 'no-such-thing'"),
+        (["{checkpoint}", "--data", "{photos}/images"], "needs images/ and masks/"),
+        (["{checkpoint}", "--data", "/nowhere"], "is not laid out like"),
+        (["unet-nuclei", "--data", "{photos}"], "needs images/ and instances16/"),
+        (["{checkpoint}", "--data", "{photos}", "--geometry", "valid"], "padding 'valid'"),
+        (["{checkpoint}", "--data", "{photos}", "--model", "unet"], "same family"),
+        (["{checkpoint}", "--data", "{photos}", "--device", "abacus"], "no ABACUS device"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_said_in_one_line(
+    arguments: list[str], said: str, checkpoint: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled = [part.format(photos=photos, checkpoint=checkpoint) for part in arguments]
+    assert command.main(["evaluate", *filled]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1

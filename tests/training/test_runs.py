@@ -1,0 +1,183 @@
+"""Whole runs on tiny data: resuming after kill -9, snapshots, starting from another run, shipping."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from explorer import weights
+from explorer.models import build
+from explorer.training import data, recipe
+from explorer.training.__main__ import main
+from explorer.training.loop import Batches, Run
+from tests.training.made import write_recipe, write_road_scenes
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_batch_follows_from_its_step(photos: Path, tmp_path: Path) -> None:
+    chosen = recipe.read(str(write_recipe(tmp_path / "r.json")))
+    batches = Batches(chosen, data.read_all("msrc_v2", photos))
+    stream = list(batches.ahead(3, 6))
+    assert len(stream) == 3
+    for step, batch in enumerate(stream, 3):
+        for a, b in zip(batch[1:], batches(step)[1:], strict=True):
+            assert torch.equal(a, b)
+    assert not torch.equal(stream[0][1], stream[1][1])
+
+
+def test_a_killed_run_goes_on_and_ends_like_an_uninterrupted_one(photos: Path, tmp_path: Path) -> None:
+    chosen = write_recipe(tmp_path / "tiny.json")
+    command = [sys.executable, "-m", "explorer.training", str(chosen), "--data", str(photos)]
+    command += ["--out", str(tmp_path / "out"), "--run", str(tmp_path / "run"), "--save-every", "0", "--device", "cpu"]
+    state = tmp_path / "run" / "state.pt"
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 100
+        while not state.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.3)  # some steps more
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out").exists()
+    killed_at = torch.load(state, weights_only=True)["step"]
+    assert 0 < killed_at < 40
+
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert again.returncode == 0, again.stderr
+    assert f"going on from step {killed_at}" in again.stderr
+    assert "images/s" in again.stderr
+    assert "loss" in again.stderr
+    assert main([*command[3:-6], "--run", str(tmp_path / "whole"), "--out", str(tmp_path / "whole")]) == 0
+
+    (card,) = weights.available(tmp_path / "out")
+    (other,) = weights.available(tmp_path / "whole")
+    assert card.recipe["steps_made"] == other.recipe["steps_made"] == 40
+    ours, theirs = (weights.load(c).module.state_dict() for c in (card, other))
+    for name, tensor in ours.items():
+        torch.testing.assert_close(tensor, theirs[name], rtol=0.02, atol=0.002, msg=name)
+    figures, expected = (c.metrics["figures"]["same"]["fcn8s"]["pixel_accuracy"] for c in (card, other))
+    assert abs(figures - expected) < 0.01
+    with pytest.raises(AssertionError):  # the comparison can fail: another seed gives other weights
+        torch.testing.assert_close(
+            ours["conv1_2.weight"], build(card.spec).state_dict()["conv1_2.weight"], rtol=0.02, atol=0.002
+        )
+
+
+def test_a_state_of_another_recipe_is_refused(photos: Path, tmp_path: Path) -> None:
+    chosen = recipe.read(str(write_recipe(tmp_path / "r.json", steps=2)))
+    samples = data.read_all("msrc_v2", photos)
+    quiet = {"folder": tmp_path, "device": torch.device("cpu")}
+    Run(chosen, samples, **quiet).finish()
+    with pytest.raises(ValueError, match="another recipe or seed"):
+        Run(replace(chosen, seed=5), samples, **quiet).finish()
+
+
+def test_a_unet_learns_tiny_nuclei(nuclei: Path, tmp_path: Path) -> None:
+    chosen = write_recipe(
+        tmp_path / "cells.json",
+        data_set="nuclei",
+        model="unet",
+        geometries={"valid": {"share": 1, "batch": 2, "crop": [204, 204]}},
+        coarser={},
+        steps=25,
+        learning_rate=0.01,
+        average=0.8,
+        width=1 / 16,
+        augmentation={"mirror": True},
+    )
+    out = tmp_path / "out"
+    assert main([str(chosen), "--data", str(nuclei), "--out", str(out), "--run", str(tmp_path / "run")]) == 0
+    (card,) = weights.available(out)
+    figures = card.metrics["figures"]["valid"]["unet"]
+    assert figures["nucleus_dice"] > 0.5  # bright rectangles on dark ground; chance gives about 0.3
+    assert weights.load(card).notes == ()
+    assert [c.name["en"] for c in card.classes] == ["background", "nucleus", "touching border"]
+
+
+def test_one_run_starts_from_another_as_in_the_paper(photos: Path, tmp_path: Path) -> None:
+    """FCN-16s from FCN-32s: the shared layers are taken over, the new skip's score layer starts at zero."""
+    samples = data.read_all("msrc_v2", photos)
+    coarse = recipe.read(str(write_recipe(tmp_path / "coarse.json", model="fcn32s", coarser={}, steps=3)))
+    Run(coarse, samples, tmp_path / "runs/coarse", torch.device("cpu")).finish()
+    trained = torch.load(tmp_path / "runs/coarse/state.pt", weights_only=True)["average"]
+    path = write_recipe(tmp_path / "finer.json", model="fcn16s", coarser={}, start="coarse", steps=3)
+    finer = recipe.read(str(path))
+    run = Run(finer, samples, tmp_path / "runs/finer", torch.device("cpu"))
+    for nets in (run.live, run.average):
+        state = nets.first.state_dict()
+        for name in ("conv1_1.0.weight", "conv1_1.1.running_mean", "fc6.0.weight", "score_fr.bias"):
+            assert torch.equal(state[name], trained[name]), name
+        assert not state["score_pool4.weight"].any()
+    run.finish()
+    assert run.live.first.state_dict()["score_pool4.weight"].any()
+    with pytest.raises(ValueError, match="train that first"):
+        Run(finer, samples, tmp_path / "nowhere/finer", torch.device("cpu"))
+    wider = recipe.read(str(write_recipe(path, model="fcn16s", coarser={}, start="coarse", fc_channels=9)))
+    with pytest.raises(ValueError, match=r"does not fit the recipe: its fc6"):
+        Run(wider, samples, tmp_path / "runs/wider", torch.device("cpu"))
+
+
+def test_snapshots_are_shipped_too(photos: Path, tmp_path: Path) -> None:
+    chosen = write_recipe(tmp_path / "watched.json", steps=6, snapshots=[0, 4], class_balance=0.25)
+    out = tmp_path / "out"
+    assert main([str(chosen), "--data", str(photos), "--out", str(out), "--run", str(tmp_path / "run")]) == 0
+    assert [c.name for c in weights.available(out)] == ["watched"]
+    cards = weights.available(out / "snapshots")
+    assert [(c.name, c.recipe["steps_made"]) for c in cards] == [("watched-step0", 0), ("watched-step4", 4)]
+    assert cards[0].title["en"] == "tiny, after 0 steps"
+    assert cards[0].title["ko"] == "작은 것, 0스텝 학습 후"
+    first, later = (weights.load(c).module for c in cards)
+    torch.manual_seed(0)
+    start = build(cards[0].spec)  # the folded first state is the plain random start, as norm begins as the identity
+    torch.testing.assert_close(first.conv3_1.weight, start.conv3_1.weight, rtol=1e-2, atol=1e-4)
+    assert (later.conv3_1.weight - first.conv3_1.weight).abs().max() > 1e-3
+
+
+def test_other_data_is_drawn_at_its_share(photos: Path, tmp_path: Path) -> None:
+    write_road_scenes(tmp_path / "data/camvid")
+    shutil.copytree(photos, tmp_path / "data/msrc_v2")
+    chosen = recipe.read(str(write_recipe(tmp_path / "r.json", extra={"camvid": 0.25})))
+    extra = {"camvid": data.split("camvid", data.read_all("camvid", tmp_path / "data"))[0]}
+    own = data.read_all("msrc_v2", tmp_path / "data")
+    batches = Batches(chosen, own, extra)
+    assert batches.chance[: len(own)].sum() == pytest.approx(0.75)
+    assert batches.chance[len(own) :].tolist() == pytest.approx([0.25 / 3] * 3)
+    out = tmp_path / "out"
+    path = str(write_recipe(tmp_path / "r.json", extra={"camvid": 0.25}, steps=2))
+    assert main([path, "--data", str(tmp_path / "data"), "--out", str(out), "--run", str(tmp_path / "run")]) == 0
+    (card,) = weights.available(out)
+    assert "MSRC" in card.data["en"]
+    assert "CamVid" in card.data["ko"]
+    assert "CamVid" in card.licence["en"]
+
+
+def test_a_padding_begins_when_the_recipe_says(photos: Path, tmp_path: Path) -> None:
+    geometries = {
+        "same": {"share": 1, "batch": 1, "crop": [24, 28]},
+        "paper": {"share": 9, "batch": 1, "crop": [24, 24], "begins": 0.5},
+    }
+    chosen = recipe.read(str(write_recipe(tmp_path / "r.json", geometries=geometries)))
+    batches = Batches(chosen, data.read_all("msrc_v2", photos))
+    drawn = [batches(step)[0] for step in range(40)]
+    assert set(drawn[:20]) == {"same"}
+    assert drawn[20:].count("paper") > 10
+
+
+def test_a_crop_that_does_not_fit_is_refused(nuclei: Path, tmp_path: Path) -> None:
+    geometries = {"valid": {"share": 1, "batch": 1, "crop": [200, 204]}}
+    chosen = recipe.read(
+        str(write_recipe(tmp_path / "r.json", data_set="nuclei", model="unet", coarser={}, geometries=geometries))
+    )
+    with pytest.raises(ValueError, match=r"a crop of 200 pixels does not fit .* take 188 or 204"):
+        Batches(chosen, data.read_all("nuclei", nuclei))
