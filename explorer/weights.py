@@ -179,8 +179,10 @@ def available(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
 
 
 def cards_for(model: str, cards: Iterable[Card]) -> tuple[Card, ...]:
-    """The cards whose weights fit a network's family. One may still be refused: a 32s has no weights for an 8s."""
-    return tuple(card for card in cards if card.family == MODELS[model].family)
+    """The cards whose weights suffice for a network, those trained as it first, then in the given order."""
+    family = [card for card in cards if card.family == MODELS[model].family]
+    fitting = [c for c in family if stored_shapes(replace(c.spec, model=model)).keys() <= stored_shapes(c.spec).keys()]
+    return tuple(sorted(fitting, key=lambda card: card.spec.model != model))
 
 
 def load(card: Card, model: str | None = None, padding: str | None = None) -> Loaded:

@@ -242,7 +242,8 @@ def test_cards_for_a_family(tmp_path: Path) -> None:
         weights.save(tmp_path / f"{name}.safetensors", network(spec), card_of(spec))
     cards = weights.available(tmp_path)
     assert [card.name for card in cards] == ["a", "b", "c"]
-    assert [card.name for card in weights.cards_for("fcn16s", cards)] == ["b", "c"]
+    assert [card.name for card in weights.cards_for("fcn16s", cards)] == ["b"]  # a 32s has no score_pool4
+    assert [card.name for card in weights.cards_for("fcn32s", cards)] == ["c", "b"]  # its own come first
     assert [card.name for card in weights.cards_for("unet", cards)] == ["a"]
 
 

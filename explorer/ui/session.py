@@ -27,6 +27,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 SIZES = (192, 256, 320, 388, 500, 640, 800, 1000)  # working sizes: the resized image's longer side
 FIRST_SIZE = {"fcn": 320, "unet": 388}  # the photographs trained on; 388 makes the paper's 572 of a square image
 EXAMPLES_OF = {"msrc_v2": "everyday", "camvid": "everyday", "nuclei": "nuclei"}  # data set -> family of examples
+PREFERRED = {"fcn": "msrc_v2", "unet": "nuclei"}  # family -> the data closest to that of its paper
 SHOWN = ("fcn32s", "fcn16s", "fcn8s", "unet")
 MOST_SHOWN = 1600  # longer side of the original as the page shows it
 IMAGE_BYTES = 400 * 2**20
@@ -57,7 +58,7 @@ class Workbench:
 
     def __init__(self, checkpoints: Path = weights.CHECKPOINTS, examples: Path = EXAMPLES) -> None:
         self.files = Files()
-        self.cards = weights.available(checkpoints)
+        self.cards = weights.available(checkpoints) + weights.available(checkpoints / "snapshots")
         self.examples = examples
         self.listed: list[dict[str, Any]] = json.loads((examples / "examples.json").read_text("utf-8"))
         if not self.cards:
@@ -82,6 +83,7 @@ class Workbench:
                     "family": MODELS[key].family,
                     "paddings": MODELS[key].paddings,
                     "size": FIRST_SIZE[MODELS[key].family],
+                    "cards": [card.name for card in self.cards_for(key)],
                 }
                 for key in SHOWN
             ],
@@ -90,6 +92,7 @@ class Workbench:
                     "name": card.name,
                     "title": card.title,
                     "family": card.family,
+                    "data": card.recipe.get("data_set", ""),
                     "examples": EXAMPLES_OF.get(card.recipe.get("data_set", ""), ""),
                     "licence": card.licence,
                     "note": card.note,
@@ -110,13 +113,22 @@ class Workbench:
             "texts": TEXTS,
         }
 
+    def cards_for(self, model: str) -> list[weights.Card]:
+        """Weights on offer for a network: finished ones first, and first those on the data of the network's paper."""
+        preferred = PREFERRED[MODELS[model].family]
+        cards = weights.cards_for(model, self.cards)
+        order = [
+            (c.folder.name == "snapshots", c.spec.model != model, c.recipe.get("data_set") != preferred) for c in cards
+        ]
+        return [card for _, card in sorted(zip(order, cards, strict=True), key=lambda pair: pair[0])]
+
     def _thumbnail(self, file: str) -> str:
         return self.files.add(png(images.resize(images.read(self.examples / file).pixels, 192)), ".png")
 
     def first(self) -> Selection:
         """What the page opens on: FCN-8s on the first everyday photograph, or whatever there is."""
-        model = "fcn8s" if weights.cards_for("fcn8s", self.cards) else "unet"
-        card = weights.cards_for(model, self.cards)[0]
+        model = "fcn8s" if self.cards_for("fcn8s") else "unet"
+        card = self.cards_for(model)[0]
         wanted = EXAMPLES_OF.get(card.recipe.get("data_set", ""))
         example = next((e for e in self.listed if e["family"] == wanted), self.listed[0])
         family = MODELS[model].family
@@ -184,7 +196,7 @@ class Workbench:
                 all(type(value) in (str, int) for value in vars(wish).values())
                 and wish.model in SHOWN
                 and wish.padding in MODELS[wish.model].paddings
-                and any(card.name == wish.checkpoint for card in weights.cards_for(wish.model, self.cards))
+                and any(card.name == wish.checkpoint for card in self.cards_for(wish.model))
                 and wish.size in SIZES
                 and wish.device in ("auto", *inference.devices())
                 and isinstance(wish.image, str)

@@ -84,7 +84,7 @@ export class Bar {
     const { catalog } = this;
     const model = catalog.models.find((m) => m.key === selection.model);
     this.networkGroup.choose((data) => data.model === selection.model);
-    const cards = catalog.cards.filter((card) => card.family === model.family);
+    const cards = model.cards.map((name) => catalog.cards.find((card) => card.name === name));
     this.#fill('checkpoint', cards.map((card) => [card.name, card.title[words.language]]), selection.checkpoint);
     this.#fill('padding', model.paddings.map((name) => [name, words.t(`padding.${name}`)]), selection.padding);
     this.#fill('size', catalog.sizes.map((size) => [size, words.t('bar.pixels', { size })]), selection.size);

@@ -6,13 +6,16 @@ const SETTLED = 350; // ms until a position goes into the address
 export function complete({ models, cards, examples }, old, change) {
   const next = { ...old, ...change };
   const model = models.find((m) => m.key === next.model);
-  if (cards.find((c) => c.name === next.checkpoint)?.family !== model.family) {
-    next.checkpoint = cards.find((c) => c.family === model.family)?.name ?? next.checkpoint;
+  const card = (name) => cards.find((c) => c.name === name);
+  if (!model.cards.includes(next.checkpoint) || ('model' in change && !('checkpoint' in change))) {
+    // another network: its own weights, on the same data if there are such
+    const alike = model.cards.find((name) => card(name).data === card(old.checkpoint)?.data);
+    next.checkpoint = alike ?? model.cards[0] ?? next.checkpoint;
   }
   if (!model.paddings.includes(next.padding)) next.padding = model.paddings[0];
   if (models.find((m) => m.key === old.model).family !== model.family) next.size = model.size;
   const example = examples.find((e) => e.file === next.image);
-  const wanted = cards.find((c) => c.name === next.checkpoint)?.examples;
+  const wanted = card(next.checkpoint)?.examples;
   if (example && !('image' in change) && wanted && example.family !== wanted) {
     next.image = examples.find((e) => e.family === wanted)?.file ?? next.image;
   }
@@ -26,11 +29,11 @@ export function fromAddress(catalog, address, standard) {
   if ('size' in change) change.size = Number(change.size);
   if (!catalog.models.some((m) => m.key === (change.model ?? standard.model))) return null;
   const wish = complete(catalog, standard, change);
-  const { models, cards, examples, sizes, devices } = catalog;
+  const { models, examples, sizes, devices } = catalog;
   const model = models.find((m) => m.key === wish.model);
   const known =
     model?.paddings.includes(wish.padding) &&
-    cards.some((c) => c.name === wish.checkpoint && c.family === model.family) &&
+    model.cards.includes(wish.checkpoint) &&
     examples.some((e) => e.file === wish.image) &&
     sizes.includes(wish.size) &&
     devices.includes(wish.device);
