@@ -26,7 +26,7 @@ from explorer.inference import reach
 from explorer.training import augment
 from explorer.training.data import Sample
 from explorer.training.evaluate import measure
-from explorer.training.loss import class_weights, loss_of
+from explorer.training.loss import class_weights, loss_of, unbalance
 from explorer.training.nets import Nets
 from explorer.training.recipe import Recipe
 
@@ -185,7 +185,7 @@ class Run:
     def _snapshot(self) -> None:
         """Keep the weights of this step, folded."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        torch.save(self.live.folded().state_dict(), self.snapshot_file(self.step))
+        torch.save(self.plain(self.live).state_dict(), self.snapshot_file(self.step))
 
     def snapshot_file(self, step: int) -> Path:
         return self.folder / f"snapshot-{step}.pt"
@@ -221,9 +221,21 @@ class Run:
         floats = [(a, b) for a, b in pairs if a.is_floating_point()]
         torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1 - keep)
 
-    def measure(self, samples: list[Sample], nets: Nets | None = None) -> dict[str, dict[str, dict[str, float]]]:
-        """{geometry: {network: figures}} of the averaged weights."""
-        nets, recipe = nets or self.average, self.recipe
+    def plain(self, nets: Nets) -> nn.Module:
+        """The network to ship, from the live or the averaged one: folded, the loss's own class weights taken out."""
+        net = nets.folded()
+        if self.recipe.class_balance:
+            unbalance(net, self.class_weights)
+        return net
+
+    def measure(
+        self, samples: list[Sample], state: dict[str, Tensor] | None = None
+    ) -> dict[str, dict[str, dict[str, float]]]:
+        """{geometry: {network: figures}} of a plain network's weights, by default those to ship."""
+        recipe = self.recipe
+        nets = Nets(recipe.spec, tuple(recipe.geometries), tuple(recipe.coarser), normed=False)
+        nets.first.load_state_dict(state or self.plain(self.average).state_dict())
+        nets.to(self.device)
         nets.eval()
         found = {}
         for padding in recipe.geometries:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from explorer.metrics import IGNORE
 from explorer.training.data import Sample
@@ -23,6 +23,17 @@ def class_weights(recipe: Recipe, samples: list[Sample]) -> Tensor:
     frequency = counts / counts.sum()
     weights = frequency**-recipe.class_balance
     return torch.tensor(weights / (frequency * weights).sum(), dtype=torch.float32)
+
+
+def unbalance(net: nn.Module, weights: Tensor) -> None:
+    """Take class weights w_c of the loss back out of the prediction, in place.
+
+    Weighted cross-entropy learns probabilities in proportion to w_c p_c; less log w_c in the score's bias gives p_c,
+    the prediction with the most right pixels. FCN's bias lies in score_fr, which all three outputs contain.
+    """
+    layer = net.get_submodule("score_fr" if hasattr(net, "score_fr") else "score")
+    with torch.no_grad():
+        layer.bias -= weights.cpu().log()  # type: ignore[operator]
 
 
 def loss_of(scores: Tensor, target: Tensor, weight: Tensor, classes: Tensor, dice: float) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from explorer import weights
 from explorer.training.data import Sample
@@ -32,31 +32,16 @@ class Split:
 
 def ship(run: Run, validation: list[Sample], folder: Path, split: Split) -> list[Card]:
     """Write the run's averaged weights to `folder`, its snapshots to the folder `snapshots` in it; all cards."""
-    final = run.average.folded()
-    if run.recipe.class_balance:
-        unbalance(final, run.class_weights)
+    final = run.plain(run.average)
     state = final.state_dict()
     half = {name: tensor.half().float() for name, tensor in state.items()}
     stored = torch.float16 if _lost(run, state, half, validation[::4]) < 0.001 else torch.float32
     cards = [_write(run, half if stored == torch.float16 else state, stored, validation, folder, split)]
     for step in run.recipe.snapshots:
         file = run.snapshot_file(step)
-        final.load_state_dict(torch.load(file, weights_only=True))
-        if run.recipe.class_balance:
-            unbalance(final, run.class_weights)
-        cards.append(_write(run, final.state_dict(), stored, validation, folder / "snapshots", split, step))
+        kept = torch.load(file, weights_only=True)
+        cards.append(_write(run, kept, stored, validation, folder / "snapshots", split, step))
     return cards
-
-
-def unbalance(net: nn.Module, class_weights: Tensor) -> None:
-    """Take class weights w_c of the loss back out of the prediction, in place.
-
-    Weighted cross-entropy learns probabilities in proportion to w_c p_c; less log w_c in the score's bias gives p_c,
-    the prediction with the most right pixels. FCN's bias lies in score_fr, which all three outputs contain.
-    """
-    layer = net.get_submodule("score_fr" if hasattr(net, "score_fr") else "score")
-    with torch.no_grad():
-        layer.bias -= class_weights.cpu().log()  # type: ignore[operator]
 
 
 def _write(
@@ -101,10 +86,7 @@ def _lost(run: Run, full: State, half: State, samples: list[Sample]) -> float:
 
 
 def _figures(run: Run, state: State, samples: list[Sample]) -> dict[str, dict[str, dict[str, float]]]:
-    nets = Nets(run.recipe.spec, tuple(run.recipe.geometries), tuple(run.recipe.coarser), normed=False)
-    nets.first.load_state_dict(state)
-    nets.to(run.device)
-    found = run.measure(samples, nets)
+    found = run.measure(samples, state)
     return {g: {m: {k: round(v, 4) for k, v in f.items()} for m, f in by.items()} for g, by in found.items()}
 
 

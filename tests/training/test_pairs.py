@@ -15,8 +15,7 @@ from explorer.models import build
 from explorer.training import augment, evaluate
 from explorer.training.augment import Augmentation
 from explorer.training.data import Sample
-from explorer.training.loss import loss_of
-from explorer.training.ship import unbalance
+from explorer.training.loss import loss_of, unbalance
 from tests.training.made import FCN, UNET
 
 
