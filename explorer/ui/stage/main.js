@@ -77,6 +77,8 @@ class Stage {
     });
     this.cropView = 'whole';
     this.cropViews.choose(({ cropview }) => cropview === this.cropView);
+    this.grains = radios(root.querySelector('.fx-grain'), ({ grain }) => this.steps.map.useBlocks(grain === 'blocks'));
+    this.grains.choose(({ grain }) => (grain === 'blocks') === this.steps.map.blocks);
     root.querySelector('.fx-channel').addEventListener('click', () => this.pickChannel(null));
     this.frames = radios(root.querySelector('.fx-frame'), ({ frame }) => {
       this.picture.use(frame).catch((error) => this.say({ code: error.status ? 'gone' : 'connection', details: {} }));

@@ -1,4 +1,7 @@
-/** Going through the steps: the list on the left, slider with skip arcs, buttons, keys, play. */
+/** Going through the steps: the network map, slider with skip arcs, buttons, keys, play. */
+
+import { valueInputs } from './graph.js';
+import { NetMap } from './netmap.js';
 
 const NS = 'http://www.w3.org/2000/svg';
 const NEAR = 3; // an input from further back than this many steps is a skip
@@ -8,7 +11,7 @@ export class Steps {
     this.root = root;
     this.colours = colours;
     this.onStep = onStep;
-    this.list = root.querySelector('.fx-list ol');
+    this.map = new NetMap(root, { onStep });
     this.slider = root.querySelector('.fx-track input');
     this.arcs = root.querySelector('.fx-arcs');
     this.playButton = root.querySelector('.fx-play');
@@ -21,10 +24,6 @@ export class Steps {
     }
     this.playButton.addEventListener('click', () => this.play(!this.timer));
     this.speed.addEventListener('change', () => this.timer && this.play(true));
-    this.list.addEventListener('click', (event) => {
-      const item = event.target.closest('button');
-      if (item) onStep(Number(item.dataset.step));
-    });
     document.addEventListener('keydown', (event) => this.#key(event));
   }
 
@@ -60,48 +59,20 @@ export class Steps {
     if (this.timer === timer) this.timer = setTimeout(() => this.#playOn(), Number(this.speed.value));
   }
 
-  /** Take a run: one list entry per step, one arc per skip. */
+  /** Take a run: its network map, one arc per skip. */
   load(trace, words) {
     this.count = trace.steps.length;
     this.slider.max = String(this.count - 1);
-    const largest = Math.max(...trace.steps.map((s) => s.shape[1]));
-    const most = Math.max(...trace.steps.map((s) => s.shape[0]));
-    this.list.replaceChildren(...trace.steps.map((step, i) => this.#entry(trace, step, i, largest, most, words)));
+    this.map.load(trace, words);
     this.#drawArcs(trace);
     this.mark(Math.min(this.at, this.count - 1));
-  }
-
-  #entry(trace, step, i, largest, most, words) {
-    const item = document.createElement('li');
-    const button = document.createElement('button');
-    button.type = 'button';
-    button.dataset.step = String(i);
-    button.dataset.said = `${step.name}, ${shapeText(step)}`;
-    button.tabIndex = -1;
-    button.className = `fx-${pathOf(trace, i)}`;
-    button.title = words.t(`op.${step.op}`);
-    const bar = document.createElement('i'); // as tall as the map is large, as wide as it has channels
-    bar.style.height = `${Math.max(2, Math.round((step.shape[1] / largest) * 20))}px`;
-    bar.style.width = `${Math.max(2, Math.round(Math.sqrt(step.shape[0] / most) * 20))}px`;
-    const box = document.createElement('span');
-    box.className = 'fx-glyph';
-    box.append(bar);
-    const name = document.createElement('b');
-    name.textContent = step.name;
-    const shape = document.createElement('small');
-    shape.textContent = shapeText(step);
-    button.append(box, name, shape);
-    item.append(button);
-    return item;
   }
 
   #drawArcs(trace) {
     const last = this.count - 1;
     this.arcs.setAttribute('viewBox', '0 0 1000 100');
     const skips = trace.steps.flatMap((step, to) =>
-      step.inputs
-        .filter((_, k) => !(step.op === 'crop' && k === 1)) // a crop's reference gives only its size
-        .map((name) => [trace.index.get(name), to])
+      valueInputs(step).map((name) => [trace.index.get(name), to])
     );
     const arcs = skips
       .filter(([from, to]) => to - from > NEAR)
@@ -119,34 +90,6 @@ export class Steps {
     this.at = step;
     this.slider.value = String(step);
     this.root.querySelector('.fx-count').textContent = `${step + 1} / ${this.count}`;
-    const old = this.list.querySelector('[aria-current]');
-    old?.removeAttribute('aria-current');
-    if (old) old.tabIndex = -1; // the list is one stop for the tab key
-    const now = this.list.children[step]?.firstChild;
-    if (!now) return;
-    now.setAttribute('aria-current', 'step');
-    now.tabIndex = 0;
-    this.slider.setAttribute('aria-valuetext', now.dataset.said);
-    const { offsetTop, offsetHeight } = now;
-    const pane = this.list;
-    if (offsetTop < pane.scrollTop + 40) pane.scrollTop = offsetTop - 40;
-    else if (offsetTop + offsetHeight > pane.scrollTop + pane.clientHeight - 40) {
-      pane.scrollTop = offsetTop + offsetHeight - pane.clientHeight + 40;
-    }
+    this.slider.setAttribute('aria-valuetext', this.map.mark(step));
   }
-}
-
-export function shapeText(step) {
-  const [c, h, w] = step.shape;
-  return `${h} × ${w} × ${c}`;
-}
-
-/** Contracting until the lowest resolution, expansive behind the first up-sampling, skip for what is cut and scored. */
-export function pathOf(trace, i) {
-  const step = trace.steps[i];
-  const up = trace.steps.findIndex((s) => s.op === 'upconv' || s.op === 'bilinear');
-  if (i < up || up < 0) return 'contracting';
-  const feeds = (s) => s.op === 'crop' || s.op === 'scale' || /^score_pool/.test(s.name);
-  const ofExpansive = step.op === 'crop' && trace.step(step.inputs[0]).op === 'bilinear'; // "same": the other one is cut
-  return feeds(step) && !ofExpansive ? 'skip' : 'expansive';
 }

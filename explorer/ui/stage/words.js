@@ -85,3 +85,9 @@ export function chips(trace, step, words) {
   if (step.ms !== null) out.push(['chip.ms', `${words.number(step.ms, 3)} ms`, 'chip.ms.help']);
   return out;
 }
+
+/** Height, width and channels of a step, in the one way sizes are written. */
+export function shapeText(step) {
+  const [c, h, w] = step.shape;
+  return `${h} × ${w} × ${c}`;
+}
