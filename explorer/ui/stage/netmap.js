@@ -49,8 +49,8 @@ export class NetMap {
     button.className = `fx-${node.path}`;
     button.dataset.step = String(node.last);
     const name = nodeName(trace, node);
-    const kind = words.t(`op.${trace.steps[node.first].op}`);
-    const said = [name, kind, shapeText(step)];
+    const { op } = trace.steps[node.first];
+    const said = [name, words.t(`op.${op}`), shapeText(step)];
     button.setAttribute('aria-label', said.join(', '));
     button.title = said.join(' · ');
     const bar = document.createElement('i'); // as wide as it has channels, as tall as the map is large
