@@ -30,6 +30,7 @@ ROLES = {
 
 SEQUENTIAL = "Viridis"
 DIVERGING = "PuOr"
+HEAT = "Inferno"
 
 
 @lru_cache

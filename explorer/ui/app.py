@@ -1,4 +1,4 @@
-"""The Gradio app: one gr.HTML component, the stage, and the two events it sends: run and cancel."""
+"""The Gradio app: one gr.HTML component, the stage, and the events it sends: run, cancel and look."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from gradio.utils import get_upload_folder
 
 from explorer.images import MAX_BYTES
 from explorer.ui.i18n import LANGUAGES, TEXTS
+from explorer.ui.looking import LookError
 from explorer.ui.session import CancelledError, StageError, Workbench
 
 log = logging.getLogger(__name__)
@@ -26,9 +27,9 @@ STAGE = Path(__file__).parent / "stage"
 MOST_AT_ONCE = 40  # runs that are told where they stand; Gradio has as many threads
 TITLE = "FCN · U-Net Explorer"
 
-# 'run' and 'cancel' stand here in quotes because Gradio looks for the names of events in this text
+# 'run', 'cancel' and 'look' stand here in quotes because Gradio looks for the names of events in this text
 JS = """
-const events = ['run', 'cancel'];
+const events = ['run', 'cancel', 'look'];
 const root = new URL(window.gradio_config?.root ?? '.', location.href).pathname;
 const base = new URL(root.endsWith('/') ? root : `${root}/`, location.origin); // below a proxy's path, by its scheme
 import(new URL('__MAIN__', base).href)
@@ -77,6 +78,12 @@ def build_app(bench: Workbench) -> gr.Blocks:
         for message in run_messages(bench, data, lambda: token in cancelled):
             yield json.dumps({"request": token, **message})
 
+    def on_look(event: gr.EventData) -> Iterator[str]:
+        data = event._data if isinstance(event._data, dict) else {}
+        token = str(data.get("request", ""))
+        for message in look_messages(bench, data):
+            yield json.dumps({"request": token, **message})
+
     def on_cancel(event: gr.EventData) -> None:
         data = event._data if isinstance(event._data, dict) else {}
         cancelled.add(str(data.get("request", ""))[:100])
@@ -92,6 +99,7 @@ def build_app(bench: Workbench) -> gr.Blocks:
         )
         settings: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
         stage.run(on_run, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)  # they take turns in the workbench
+        stage.look(on_look, None, stage, concurrency_limit=2, **settings)
         stage.cancel(on_cancel, None, None, queue=False, **settings)
     return demo
 
@@ -125,6 +133,17 @@ def run_messages(bench: Workbench, data: dict[str, Any], cancelled: Callable[[],
             yield message
     finally:
         left.set()
+
+
+def look_messages(bench: Workbench, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The pieces of an answer about a finished run, or an error."""
+    try:
+        yield from bench.looks.answer(data)
+    except LookError as error:
+        yield {"kind": "error", "code": error.code, "details": {}}
+    except Exception:
+        log.exception("a look failed")
+        yield {"kind": "error", "code": "internal", "details": {}}
 
 
 def _work(

@@ -18,6 +18,7 @@ from explorer.figures import palettes
 from explorer.models import MODELS, ModelSpec, build
 from explorer.trace import CancelledError, field_sizes
 from explorer.ui.i18n import TEXTS
+from explorer.ui.looking import Looks, Scene
 from explorer.ui.stage.payload import Recorder, png
 from explorer.ui.state import Bounded, Files, Selection
 
@@ -48,6 +49,7 @@ class Run:
 
     file: str
     names: tuple[str, ...]
+    scene: Scene
 
 
 Progress = Callable[[float, str, dict[str, Any]], None]
@@ -67,6 +69,7 @@ class Workbench:
             )
         self.images: Bounded[images.Photograph] = Bounded(IMAGE_BYTES)
         self._uploads: Bounded[str] = Bounded(1000)  # path -> image id, the last thousand
+        self.looks = Looks(self.files)
         self.runs: Bounded[Run] = Bounded(FILE_BYTES, lambda run: self.files.release(list(run.names)))
         self._working = threading.Lock()  # one run at a time: it takes the whole machine
         self._waiting = 0
@@ -108,6 +111,7 @@ class Workbench:
             "colours": {
                 "sequential": palettes.lookup_table(palettes.SEQUENTIAL).tolist(),
                 "diverging": palettes.lookup_table(palettes.DIVERGING).tolist(),
+                "heat": palettes.lookup_table(palettes.HEAT).tolist(),
                 "roles": palettes.ROLES,
             },
             "texts": TEXTS,
@@ -141,6 +145,7 @@ class Workbench:
         wish = self.first()
         done = self.run(wish, lambda *_: None, lambda: False)
         self.files.hold(list(done.names))
+        self.looks.pin(done.file)
         return wish, done
 
     # ---- images
@@ -215,12 +220,12 @@ class Workbench:
         except inference.InferenceError as error:
             raise StageError(error.code, error.details) from error
         key = replace(wish, image=_identity(photograph), device=device)
-        found = self.runs.get(key)
+        found = self._known(key)
         if found:
             return found
         self._take_turn(progress, cancelled)
         try:
-            found = self.runs.get(key)  # another thread may have run the same while this one waited
+            found = self._known(key)  # another thread may have run the same while this one waited
             if found:
                 return found
             recorder = Recorder(self.files)
@@ -233,6 +238,13 @@ class Workbench:
         finally:
             self._working.release()
         return run
+
+    def _known(self, key: Selection) -> Run | None:
+        """A run that is still there; it can be asked about again."""
+        found = self.runs.get(key)
+        if found:
+            self.looks.add(found.file, found.scene)
+        return found
 
     def _take_turn(self, progress: Progress, cancelled: Callable[[], bool]) -> None:
         """Wait until no other run is going, and say how many wait before this one. Raises CancelledError."""
@@ -285,7 +297,11 @@ class Workbench:
             "notes": notes,
         }
         original = images.resize(photograph.pixels, MOST_SHOWN)
-        return Run(recorder.finish(done, prepared, original, fields, about), tuple(recorder.names))
+        file = recorder.finish(done, prepared, original, fields, about)
+        shapes = {step.name: step.shape for step in done.trace.steps}
+        scene = Scene(card, wish.model, wish.padding, prepared.network, shapes)
+        self.looks.add(file, scene)
+        return Run(file, tuple(recorder.names), scene)
 
     @staticmethod
     def _note_details(code: str, card: weights.Card, wish: Selection) -> dict[str, Any]:

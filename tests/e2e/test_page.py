@@ -150,11 +150,12 @@ def test_pointing_at_a_unit_draws_its_receptive_field_without_a_request(visit: V
 def test_one_channel_large_and_one_class_alone(visit: Visit) -> None:
     visit.open().choose("U-Net").go("relu_d1c")
     canvas = visit.page.locator(".fx-mosaic canvas")
-    canvas.click(position={"x": 20, "y": 20})
+    canvas.dblclick(position={"x": 20, "y": 20})
     large = visit.page.evaluate("() => document.querySelector('.fx-mosaic canvas').getBoundingClientRect().width")
     assert large > 300
     assert re.fullmatch(r"-?[\d.]+", visit.text(".fx-low"))
-    visit.press("Escape")
+    visit.press("Escape")  # lets go of the unit
+    visit.press("Escape")  # back to all channels
     assert visit.text(".fx-low") == TEXTS["en"]["maps.low"]
     first = visit.page.locator(".fx-legend button").first
     first.click()

@@ -1,7 +1,8 @@
 /** From 8-bit codes to colours: a table per channel, built from its range, the scale chosen and a colour map. */
 
 export class Colours {
-  constructor({ sequential, diverging, roles }) {
+  constructor({ sequential, diverging, heat, roles }) {
+    this.heat = pack(heat);
     this.sequential = pack(sequential);
     this.diverging = pack(diverging);
     this.roles = roles;

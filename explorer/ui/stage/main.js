@@ -1,7 +1,9 @@
 /** The stage: wires controls, run, steps, maps and picture. Python is called to run a network, for nothing else. */
 
+import { Asker } from './asker.js';
 import { Bar, radios } from './bar.js';
 import { Colours } from './colour.js';
+import { Held } from './held.js';
 import { Words, pickLanguage } from './i18n.js';
 import { Maps } from './maps.js';
 import { showChips, showColourBar, showCrop, showFacts, showHow, showLegend } from './panels.js';
@@ -52,12 +54,28 @@ class Stage {
       onNothing: () => this.say({ code: 'nothing_dropped', details: {} }),
       t: (key, values) => this.words.t(key, values),
     });
-    this.maps = new Maps(root, this.colours, { onUnit: (unit) => this.point(unit), onChannel: (c) => this.pickChannel(c) });
+    this.maps = new Maps(root, this.colours, {
+      onUnit: (unit) => this.point(unit),
+      onHold: (unit) => this.hold(unit),
+      onChannel: (c) => this.pickChannel(c),
+    });
+    this.asker = new Asker(gradio.trigger);
+    this.held = new Held(root, {
+      asker: this.asker,
+      resolve: this.resolve,
+      heat: this.colours.heat,
+      onHeat: (heat) => this.picture?.showHeat(heat),
+      onClose: () => this.hold(null),
+    });
     this.picture = new Picture(root, this.colours, { onPixel: (pixel) => this.name(pixel) });
     this.steps = new Steps(root, this.colours, { onStep: (i) => this.go(i) });
     this.#controls();
     this.translate().then(() => this.begin(start));
-    gradio.watch('value', () => this.runner.hear(JSON.parse(gradio.props.value)));
+    gradio.watch('value', () => {
+      const message = JSON.parse(gradio.props.value);
+      this.runner.hear(message);
+      this.asker.hear(message);
+    });
   }
 
   #controls() {
@@ -101,7 +119,9 @@ class Stage {
     });
     themeButton(root.querySelector('.fx-theme'), this.address);
     document.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape' && this.maps.channel !== null) this.pickChannel(null);
+      if (event.key !== 'Escape') return;
+      if (this.held.unit) this.hold(null);
+      else if (this.maps.channel !== null) this.pickChannel(null);
     });
   }
 
@@ -118,6 +138,7 @@ class Stage {
     if (!this.trace) return;
     this.steps.load(this.trace, this.words);
     this.#aroundPicture();
+    this.held.write(this.words);
     this.go(this.step);
   }
 
@@ -210,6 +231,7 @@ class Stage {
       return this.say({ code: error.status ? 'gone' : 'connection', details: {} });
     }
     this.maps.channel = null;
+    this.hold(null);
     this.steps.load(this.trace, this.words);
     this.#imageButton();
     this.#aroundPicture();
@@ -231,7 +253,10 @@ class Stage {
     const { trace } = this;
     if (!trace) return;
     const token = (this.going = {});
-    if (i !== this.step) this.maps.hover = null;
+    if (i !== this.step) {
+      this.maps.hover = null;
+      this.hold(null);
+    }
     this.step = i;
     this.steps.mark(i);
     const step = trace.steps[i];
@@ -267,7 +292,7 @@ class Stage {
     const cut = crop && drawn.name === crop.source;
     this.maps.show(drawn, picture, this.scale, cut ? { top: crop.offset, left: crop.offset, height: crop.kept[0], width: crop.kept[1] } : null);
     this.picture.crop = crop;
-    this.picture.field = null;
+    this.picture.field = this.#heldField();
     this.picture.draw();
     root.querySelector('.fx-step-name').textContent = step.name;
     root.querySelector('.fx-words').textContent = sentence(trace, step, words);
@@ -302,13 +327,32 @@ class Stage {
     const { step, picture } = this.drawn ?? {};
     if (!step) return;
     this.maps.mark(unit);
-    this.picture.outlineField(unit && this.trace.field(step, unit.row, unit.column));
+    this.picture.outlineField(unit ? this.trace.field(step, unit.row, unit.column) : this.#heldField());
     const out = this.root.querySelector('.fx-unit');
     if (!unit) return void (out.textContent = '');
     const { trace, words } = this;
     const { field, frame } = this.picture;
     const value = this.maps.valueAt(unit, picture);
     out.textContent = unitText({ trace, unit, value, reduced: step.maps.reduction > 1, field, frame, words });
+  }
+
+  /** Hold a unit of the map drawn: it stays marked, and the server is asked about it. Or let go. */
+  hold(unit) {
+    if (!unit && !this.held.unit) return;
+    this.maps.hold(unit);
+    if (!unit) {
+      this.held.release();
+      this.picture.outlineField(null);
+      return;
+    }
+    const { step } = this.drawn;
+    const field = this.trace.field(step, unit.row, unit.column);
+    this.held.show(this.trace, step, unit, field, this.words);
+    this.picture.outlineField(field);
+  }
+
+  #heldField() {
+    return this.held.answer?.field ?? null;
   }
 
   /** The class under the pointer in the picture. */

@@ -6,7 +6,7 @@ const GAP = 3;
 const SMALLEST = 34; // CSS pixels; below that the pane scrolls
 
 export class Maps {
-  constructor(root, colours, { onUnit, onChannel }) {
+  constructor(root, colours, { onUnit, onHold, onChannel }) {
     this.pane = root.querySelector('.fx-mosaic');
     this.canvas = this.pane.querySelector('canvas');
     this.context = this.canvas.getContext('2d');
@@ -15,10 +15,15 @@ export class Maps {
     this.colours = colours;
     this.channel = null; // one channel shown large, or null for all
     this.hover = null;
+    this.held = null; // {channel, row, column} of the map drawn
     this.shown = null;
     this.canvas.addEventListener('pointermove', (event) => onUnit(this.unitAt(event)));
     this.canvas.addEventListener('pointerleave', () => onUnit(null));
     this.canvas.addEventListener('click', (event) => {
+      const unit = this.hover ?? this.unitAt(event); // a click's place is rounded to whole pixels, a move's is not
+      if (unit) onHold(unit);
+    });
+    this.canvas.addEventListener('dblclick', (event) => {
       const unit = this.unitAt(event);
       if (unit) onChannel(this.channel === null ? unit.channel : null);
     });
@@ -98,7 +103,7 @@ export class Maps {
     this.still.width = this.canvas.width;
     this.still.height = this.canvas.height;
     this.still.getContext('2d').drawImage(this.canvas, 0, 0);
-    if (this.hover) this.#drawHover(ratio);
+    this.#drawMarks(ratio);
   }
 
   #tile(k, ratio) {
@@ -121,24 +126,40 @@ export class Maps {
   mark(unit) {
     if (!this.shown || (!unit && !this.hover)) return;
     this.hover = unit;
-    this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    this.context.drawImage(this.still, 0, 0);
-    if (unit) this.#drawHover(window.devicePixelRatio || 1);
+    this.#refresh();
   }
 
-  #drawHover(ratio) {
-    const { step } = this.shown;
-    const { row, column } = this.hover;
-    for (let k = 0; k < this.grid.channels; k++) {
-      const tile = this.#tile(k, ratio);
-      const [x, y, w, h] = scaleBox(tile, step.shape, { top: row, left: column, height: 1, width: 1 });
-      const grow = Math.max(0, (5 * ratio - w) / 2);
-      this.context.strokeStyle = '#000';
-      this.context.lineWidth = 3 * ratio;
-      this.context.strokeRect(x - grow, y - grow, w + 2 * grow, h + 2 * grow);
-      this.context.strokeStyle = this.colours.roles.field;
-      this.context.lineWidth = 1.5 * ratio;
-      this.context.strokeRect(x - grow, y - grow, w + 2 * grow, h + 2 * grow);
+  /** Mark one unit of one channel until another one is held, or none. */
+  hold(unit) {
+    this.held = unit;
+    if (this.shown) this.#refresh();
+  }
+
+  #refresh() {
+    this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    this.context.drawImage(this.still, 0, 0);
+    this.#drawMarks(window.devicePixelRatio || 1);
+  }
+
+  #drawMarks(ratio) {
+    if (this.hover) for (let k = 0; k < this.grid.channels; k++) this.#markUnit(k, this.hover, ratio);
+    if (!this.held) return;
+    const k = this.channel === null ? this.held.channel : this.held.channel === this.channel ? 0 : -1;
+    if (k < 0) return;
+    outline(this.context, this.#tile(k, ratio), this.colours.roles.field, ratio);
+    this.#markUnit(k, this.held, ratio, 4);
+  }
+
+  /** A square around a unit of the k-th tile: never smaller than can be seen. */
+  #markUnit(k, { row, column }, ratio, extra = 0) {
+    const { context: c } = this;
+    const unit = { top: row, left: column, height: 1, width: 1 };
+    const [x, y, w, h] = scaleBox(this.#tile(k, ratio), this.shown.step.shape, unit);
+    const grow = Math.max(0, ((5 + extra) * ratio - w) / 2);
+    for (const [style, width] of [['#000', 3], [this.colours.roles.field, 1.5]]) {
+      c.strokeStyle = style;
+      c.lineWidth = width * ratio;
+      c.strokeRect(x - grow, y - grow, w + 2 * grow, h + 2 * grow);
     }
   }
 

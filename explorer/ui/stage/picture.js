@@ -14,6 +14,7 @@ export class Picture {
     this.only = null; // one class alone
     this.field = null;
     this.crop = null;
+    this.heat = null; // {canvas, box}: what of the input moves the held unit
     this.still = new OffscreenCanvas(1, 1); // what is drawn, without the field at the pointer
     this.canvas.addEventListener('pointermove', (event) => onPixel(this.#pixelAt(event)));
     this.canvas.addEventListener('pointerleave', () => onPixel(null));
@@ -39,7 +40,7 @@ export class Picture {
     this.original = pictures.original ?? null;
     const { width, height } = pictures.labels;
     this.labels = { width, height, codes: firstBytes(pictures.labels), confidence: firstBytes(pictures.confidence) };
-    this.field = this.crop = this.only = null;
+    this.field = this.crop = this.heat = this.only = null;
     this.#paint();
     this.draw();
   }
@@ -113,9 +114,12 @@ export class Picture {
       this.#dim(place([0, 0, ...trace.frames.network]), inner);
     }
     c.save();
-    c.globalAlpha = this.opacity;
     c.imageSmoothingEnabled = false;
-    c.drawImage(this.overlay, ...inner);
+    if (this.heat) this.#drawHeat(place);
+    else {
+      c.globalAlpha = this.opacity;
+      c.drawImage(this.overlay, ...inner);
+    }
     c.restore();
     if (this.crop) {
       const kept = place(this.crop.stands);
@@ -138,6 +142,19 @@ export class Picture {
     c.clearRect(0, 0, canvas.width, canvas.height);
     c.drawImage(this.still, 0, 0);
     if (field) outline(c, this.placed.place(field), this.colours.roles.field, this.placed.ratio);
+  }
+
+  /** The heat map in the place of the prediction, over a darkened image. */
+  #drawHeat(place) {
+    const { context: c, canvas } = this;
+    c.fillStyle = 'rgba(0,0,0,.35)';
+    c.fillRect(0, 0, canvas.width, canvas.height);
+    c.drawImage(this.heat.canvas, ...place(this.heat.box));
+  }
+
+  showHeat(heat) {
+    this.heat = heat;
+    this.draw();
   }
 
   /** Darken the mirrored border a little: it is no part of the person's image. */

@@ -87,6 +87,6 @@ export class Runner {
   }
 }
 
-function newToken() {
+export function newToken() {
   return [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join('');
 }

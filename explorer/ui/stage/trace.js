@@ -13,7 +13,7 @@ export class Trace {
   }
 
   static async load(file, resolve) {
-    return new Trace(await (await fetchFile(resolve(file))).json(), resolve);
+    return new Trace({ ...(await (await fetchFile(resolve(file))).json()), file }, resolve);
   }
 
   step(name) {

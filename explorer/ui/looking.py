@@ -1,0 +1,169 @@
+"""What is asked about a finished run: a unit's arithmetic and effective field, a channel in full, a layer's components.
+
+A run keeps no values. They are computed again from its input, as far as a question needs them, on the CPU, so that
+questions do not wait for runs on a graphics card and never move a network that is running.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explorer import inference, unit, weights
+from explorer.figures.mosaic import mosaic
+from explorer.figures.principal import principal
+from explorer.local import Local, Region
+from explorer.ui.stage.payload import png
+from explorer.ui.state import Bounded, Files
+
+SCENE_BYTES = 128 * 2**20
+VALUE_BYTES = 256 * 2**20
+MADE_BYTES = 64 * 2**20
+
+
+class LookError(Exception):
+    """`code` is a key "error.<code>" of the texts."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """All it takes to compute any value of a run again. `pixels` is the network's input, H x W x 3 uint8."""
+
+    card: weights.Card
+    model: str
+    padding: str
+    pixels: np.ndarray
+    shapes: dict[str, tuple[int, ...]]
+
+    @cached_property
+    def local(self) -> Local:
+        pre = self.card.preprocessing
+        image = inference.normalise(self.pixels, pre.mean, pre.std)
+        return Local(_network(self.card, self.model, self.padding), image, self.shapes)
+
+
+@lru_cache(maxsize=8)
+def _network(card: weights.Card, model: str, padding: str) -> torch.nn.Module:
+    """A network of its own: the one that runs may be moved to another device at any time."""
+    return weights.load(card, model, padding).module.requires_grad_(False)
+
+
+class Looks:
+    """Answers questions about runs, which are known by the name of their JSON file."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self._pinned: dict[str, Scene] = {}
+        self._scenes: Bounded[Scene] = Bounded(SCENE_BYTES)
+        self._values: Bounded[Tensor] = Bounded(VALUE_BYTES)
+        self._made: Bounded[str] = Bounded(MADE_BYTES, lambda name: files.release([name]))
+
+    def add(self, run: str, scene: Scene) -> None:
+        self._scenes.put(run, scene, scene.pixels.nbytes * 5)  # and the input made of it, as float32
+
+    def pin(self, run: str) -> None:
+        """Keep a run as long as this process: the one that every page opens on."""
+        self._pinned[run] = self._scene(run)
+
+    def _scene(self, run: str) -> Scene:
+        scene = self._pinned.get(run) or self._scenes.get(run)
+        if scene is None:
+            raise LookError("gone")
+        return scene
+
+    def answer(self, question: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Plain data; a later message holds all of an earlier one, since a page may see only the last. Raises LookError for a run that is gone or a question that makes no sense."""
+        run, step = str(question.get("run")), str(question.get("step"))
+        scene = self._scene(run)
+        if step not in scene.shapes:
+            raise LookError("bad_selection")
+        place = tuple(question.get(key) for key in ("channel", "row", "column"))
+        try:
+            match question.get("what"):
+                case "unit":
+                    first = {"kind": "unit", "arithmetic": self._arithmetic(scene, step, *_whole(place))}
+                    yield first
+                    yield {**first, "field": self._field(scene, step, *_whole(place))}
+                case "channel":
+                    yield self._channel(run, scene, step, *_whole(place[:1]))
+                case "principal":
+                    yield self._principal(run, scene, step)
+                case _:
+                    raise LookError("bad_selection")
+        except ValueError as error:  # a unit that is not there
+            raise LookError("bad_selection") from error
+
+    def _arithmetic(self, scene: Scene, step: str, channel: int, row: int, column: int) -> dict[str, Any]:
+        found = unit.arithmetic(scene.local, step, channel, row, column)
+        return _plain(asdict(found))
+
+    def _field(self, scene: Scene, step: str, channel: int, row: int, column: int) -> dict[str, Any]:
+        found = unit.effective_field(scene.local, step, channel, row, column)
+        height, width = found.heat.shape
+        heat = np.rint(found.heat * 255).astype(np.uint8)
+        return {
+            "silent": found.silent,
+            "file": None if found.silent else self._add(png(heat)),
+            "box": [found.top, found.left, found.top + height, found.left + width],
+            "half": found.half,
+            "most": found.most,
+        }
+
+    def _channel(self, run: str, scene: Scene, step: str, channel: int) -> dict[str, Any]:
+        value = self._value(run, scene, step)
+        if not 0 <= channel < value.shape[1]:
+            raise LookError("bad_selection")
+        drawn = mosaic(value[:, channel : channel + 1], most_pixels=2**24)
+        ends = [float(drawn.minimum[0]), float(drawn.maximum[0])]
+        return {
+            "kind": "channel",
+            "channel": channel,
+            "file": self._add(png(drawn.pixels)),
+            "min": ends[0],
+            "max": ends[1],
+        }
+
+    def _principal(self, run: str, scene: Scene, step: str) -> dict[str, Any]:
+        made = principal(self._value(run, scene, step))
+        return {"kind": "principal", "file": self._add(png(made.pixels)), "shares": list(made.shares)}
+
+    def _value(self, run: str, scene: Scene, step: str) -> Tensor:
+        """A step's whole map, computed again; the last ones are kept."""
+        found = self._values.get((run, step))
+        if found is None:
+            height, width = scene.shapes[step][2:]
+            with torch.inference_mode():
+                found = scene.local.values(step, Region((0, height), (0, width)))[step]
+            self._values.put((run, step), found, found.nbytes)
+        return found
+
+    def _add(self, content: bytes) -> str:
+        name = self.files.add(content, ".png")
+        self._made.put(object(), name, len(content))
+        return name
+
+
+def _whole(place: tuple[Any, ...]) -> tuple[int, ...]:
+    if not all(type(v) is int for v in place):
+        raise LookError("bad_selection")
+    return place
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no infinities: they become null."""
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,141 @@
+/** The unit that is held: its value, the arithmetic that makes it, and what of the input moves it. */
+
+import { decode, fetchFile } from './trace.js';
+
+const SHARES = 6; // input channels listed
+const TERMS = 4; // single products listed
+
+export class Held {
+  constructor(root, { asker, resolve, heat, onHeat, onClose }) {
+    Object.assign(this, { root, asker, resolve, heat, onHeat });
+    this.box = root.querySelector('.fx-held');
+    this.box.querySelector('button').addEventListener('click', onClose);
+    this.unit = null;
+  }
+
+  /** Hold unit {channel, row, column} of a step; `field` is its receptive field in input pixels, or null. */
+  show(trace, step, unit, field, words) {
+    this.answer = { trace, step, unit, field, pieces: {} };
+    this.unit = unit;
+    this.root.classList.add('fx-holding');
+    this.onHeat(null);
+    this.write(words);
+    const question = { what: 'unit', run: trace.file, step: step.name, ...unit };
+    this.asker.ask(question, (piece) => this.#take(piece, words));
+  }
+
+  release() {
+    if (!this.unit) return;
+    this.asker.forget('unit');
+    this.unit = this.answer = null;
+    this.root.classList.remove('fx-holding');
+    this.onHeat(null);
+  }
+
+  async #take(piece, words) {
+    const { answer } = this;
+    if (!answer) return;
+    answer.pieces = piece.kind === 'error' ? { ...answer.pieces, error: piece } : piece;
+    this.write(this.words ?? words);
+    const { file, box } = piece.field ?? {};
+    if (!file) return;
+    try {
+      const image = await decode(await (await fetchFile(this.resolve(file))).blob());
+      if (this.answer === answer) this.onHeat({ canvas: this.#paint(image), box });
+    } catch (error) {
+      console.warn(error);
+      answer.pieces.error = { code: 'connection' };
+      this.write(this.words ?? words);
+    }
+  }
+
+  /** Magnitudes as colours; what hardly matters lets the image through. */
+  #paint({ data, width, height }) {
+    const image = new ImageData(width, height);
+    const out = new Uint32Array(image.data.buffer);
+    for (let i = 0; i < out.length; i++) {
+      const code = data[4 * i];
+      const seen = Math.min(255, Math.round(Math.sqrt(code / 255) * 330));
+      out[i] = (this.heat[code] & 0xffffff) | (seen << 24);
+    }
+    const canvas = new OffscreenCanvas(width, height);
+    canvas.getContext('2d').putImageData(image, 0, 0);
+    return canvas;
+  }
+
+  /** Write what is known so far, in these words. */
+  write(words) {
+    this.words = words;
+    if (!this.answer) return;
+    const { step, unit, field, pieces } = this.answer;
+    this.box.querySelector('h3').textContent = words.t('held.title', { step: step.name, ...unit });
+    const lines = [];
+    const { arithmetic: sum, field: effective, error } = pieces;
+    if (sum) lines.push(['b', words.t('held.value', { value: full(sum.value, words) })]);
+    if (effective) lines.push(['p', effectiveText(effective, field, words)]);
+    else if (!error) lines.push(['p', words.t('held.computing')]);
+    if (error) lines.push(['p', words.t(`error.${error.code}`)]);
+    if (sum) lines.push(...arithmetic(sum, step, words));
+    this.box.querySelector('div').replaceChildren(...lines.map(element));
+  }
+}
+
+/** A value as precisely as float32 holds it. */
+function full(value, words) {
+  return value === null ? '–' : words.number(value, 7).replace('-', '−');
+}
+
+/** Lines [tag, text or parts] for a sum, a maximum or a value handed on. */
+function arithmetic(sum, step, words) {
+  const number = (value) => full(value, words);
+  const value = number(sum.value);
+  const out = [];
+  const [first] = sum.terms;
+  const at = (term) => ({ source: term.source === 'image' ? 'input' : term.source, channel: term.channel, row: term.row, column: term.column });
+  if (sum.kind === 'copy') return [...out, ['p', words.t(step.op === 'relu' ? 'held.relu' : 'held.copy', { value: number(first.value), ...at(first) })]];
+  if (sum.kind === 'max') return [...out, ['p', words.t('held.max', { count: sum.count, ...at(first) })]];
+  const bias = sum.bias === null ? '' : words.t('held.bias', { bias: number(sum.bias) });
+  const products = sum.value - (sum.bias ?? 0);
+  out.push(['p', words.t('held.sum', { count: sum.count, products: number(products), bias, value })]);
+  if (sum.outside) out.push(['p', words.t('held.outside', { outside: sum.outside })]);
+  if (sum.shares.length > 1) {
+    const most = Math.abs(sum.shares[0].sum) || 1;
+    const rows = sum.shares.slice(0, SHARES).map((share) => ({
+      label: `${share.source} · ${share.channel}`,
+      value: number(share.sum),
+      length: share.sum / most,
+    }));
+    out.push(['p', words.t('held.shares')], ['bars', rows]);
+  }
+  if (first?.weight !== null && first?.weight !== undefined) {
+    out.push(['p', words.t('held.terms')]);
+    for (const term of sum.terms.slice(0, TERMS)) {
+      const { value: x, weight } = term;
+      out.push(['code', words.t('held.term', { weight: number(weight), value: number(x), product: number(weight * x), ...at(term) })]);
+    }
+  }
+  return out;
+}
+
+function effectiveText(effective, field, words) {
+  if (effective.silent) return words.t('held.silent');
+  const size = field ? (field[2] - field[0]) * (field[3] - field[1]) : 0;
+  const share = words.number(Math.round((1000 * effective.most) / size) / 10);
+  return words.t('held.field', { most: effective.most, size, share, half: effective.half });
+}
+
+function element([tag, content]) {
+  if (tag !== 'bars') return Object.assign(document.createElement(tag), { textContent: content });
+  const list = document.createElement('ul');
+  list.className = 'fx-shares';
+  for (const { label, value, length } of content) {
+    const item = document.createElement('li');
+    const bar = document.createElement('i');
+    bar.style.setProperty('--part', String(Math.abs(length)));
+    bar.className = length < 0 ? 'fx-negative' : '';
+    const name = Object.assign(document.createElement('span'), { textContent: label });
+    item.append(name, bar, Object.assign(document.createElement('b'), { textContent: value }));
+    list.append(item);
+  }
+  return list;
+}

@@ -1,0 +1,98 @@
+"""Holding a unit: the numbers on the page are those of the network, and the page stays as it was."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from explorer import images, inference, unit, weights
+from explorer.local import Local
+from explorer.trace import trace
+from explorer.ui.i18n import TEXTS
+from explorer.ui.session import EXAMPLES, FIRST_SIZE
+from explorer.weights import CHECKPOINTS
+from tests.e2e.conftest import Visit
+
+EN = TEXTS["en"]
+
+
+def numbers(text: str) -> list[float]:
+    return [float(n.replace(",", "").replace("−", "-")) for n in re.findall(r"[-−]?\d[\d,]*\.?\d*(?:e-?\d+)?", text)]
+
+
+def hold(visit: Visit, across: float, down: float) -> tuple[int, int, int]:
+    """Click into the maps; channel, row and column as the page names them."""
+    box = visit.page.locator(".fx-mosaic canvas").bounding_box()
+    visit.page.mouse.click(box["x"] + box["width"] * across, box["y"] + box["height"] * down)
+    title = visit.page.locator(".fx-held h3")
+    title.wait_for()
+    visit.page.wait_for_function(
+        "said => { const t = document.querySelector('.fx-held').textContent; return t && !t.includes(said) }",
+        arg=EN["held.computing"],
+    )
+    channel, row, column = map(int, re.search(r"channel (\d+) · \((\d+), (\d+)\)", title.inner_text()).groups())
+    return channel, row, column
+
+
+@pytest.mark.parametrize("step", ["conv2_2", "pool3", "relu4_2", "fuse_pool3"])
+def test_the_held_units_numbers_are_the_networks(visit: Visit, step: str) -> None:
+    visit.open().go(step)
+    channel, row, column = hold(visit, 0.03, 0.05)
+    selection = visit.page.evaluate("() => Object.fromEntries(new URLSearchParams(location.search))")
+    card = next(
+        c for c in weights.available(CHECKPOINTS) if c.name == selection.get("checkpoint", c.name) and c.family == "fcn"
+    )
+    padding = selection.get("padding", "paper")
+    loaded = weights.load(card, "fcn8s", padding)
+    image = images.read(EXAMPLES / selection.get("image", "pagoda.jpg"))
+    prepared = inference.prepare(image.pixels, loaded.spec, FIRST_SIZE["fcn"])
+    pixels = inference.normalise(prepared.network, card.preprocessing.mean, card.preprocessing.std)
+    run = trace(loaded.module, pixels)
+    value = float(run[step].value[0, channel, row, column])
+    text = visit.text(".fx-held")
+    shown = numbers(re.search(r"value (\S+)", text)[1])[0]
+    assert shown == pytest.approx(value, rel=1e-4, abs=1e-5)
+    local = Local(loaded.module, pixels, {s.name: s.shape for s in run.steps})
+    found = unit.arithmetic(local, step, channel, row, column)
+    if found.kind == "sum":
+        parts = numbers(text.split("products give")[1].split("\n")[0])
+        assert sum(parts[:-1]) == pytest.approx(parts[-1], abs=2e-5)
+        assert parts[-1] == shown
+    field = unit.effective_field(local, step, channel, row, column)
+    if field.silent:
+        assert EN["held.silent"] in text
+    else:
+        half, share95, most, share, size = numbers(re.search(r"Half.*", text)[0])[:5]
+        assert share95 == 95
+        assert most == pytest.approx(field.most, rel=0.02, abs=2)
+        assert half == pytest.approx(field.half, rel=0.02, abs=2)
+        assert size == field.heat.size
+        assert share == pytest.approx(100 * most / size, abs=0.06)
+
+
+def test_letting_go_brings_the_prediction_back(visit: Visit) -> None:
+    visit.open().go("conv3_1")
+    before = visit.page.locator(".fx-view canvas").screenshot()
+    hold(visit, 0.03, 0.05)
+    visit.page.mouse.move(5, 5)
+    held = visit.page.locator(".fx-view canvas").screenshot()
+    assert held != before
+    assert not visit.page.locator(".fx-legend").is_visible()
+    visit.press("Escape")
+    assert visit.page.locator(".fx-view canvas").screenshot() == before
+    assert visit.page.locator(".fx-legend").is_visible()
+    hold(visit, 0.03, 0.05)
+    visit.page.locator(".fx-held button").click()
+    assert not visit.page.locator(".fx-held").is_visible()
+    hold(visit, 0.03, 0.05)
+    visit.press("ArrowRight")
+    visit.page.wait_for_selector(".fx[data-step='relu3_1']")
+    assert not visit.page.locator(".fx-held").is_visible()
+
+
+def test_the_held_unit_speaks_korean_at_once(visit: Visit) -> None:
+    visit.open().go("conv3_1")
+    hold(visit, 0.03, 0.05)
+    visit.page.get_by_role("radio", name="한국어").click()
+    visit.page.wait_for_function("() => document.querySelector('.fx-held').textContent.includes('유효 수용 영역')")

@@ -1,0 +1,147 @@
+"""Questions about a finished run: answers agree with the run itself, and what makes no sense is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from explorer import inference, weights
+from explorer.figures.principal import principal
+from explorer.trace import trace
+from explorer.ui import looking
+from explorer.ui.app import look_messages
+from explorer.ui.looking import LookError
+from explorer.ui.session import Workbench
+from tests.fixtures_ui import fill, listing, run, selection
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    return Workbench(fill(tmp_path_factory.mktemp("checkpoints")))
+
+
+@pytest.fixture(scope="module")
+def seen(bench):
+    """A run as the page gets it, and the same network traced with all values kept."""
+    wish = selection("fcn8s", padding="same", image="cat.jpg")
+    done = run(bench, wish)
+    scene = bench.looks._scene(done.file)
+    module = weights.load(scene.card, "fcn8s", "same").module
+    pre = scene.card.preprocessing
+    return done.file, trace(module, inference.normalise(scene.pixels, pre.mean, pre.std))
+
+
+def ask(bench, **question) -> list[dict]:
+    return [json.loads(json.dumps(piece, allow_nan=False)) for piece in bench.looks.answer(question)]
+
+
+def picture(bench, name: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO((bench.files.folder / name).read_bytes())))
+
+
+@pytest.mark.parametrize("step", ["conv1_1", "relu2_2", "pool3", "fc6", "crop", "fuse_pool4", "score"])
+def test_a_units_value_is_that_of_the_run(bench, seen, step):
+    file, whole = seen
+    step = next(s.name for s in whole.steps if s.name == step or s.operation == step)
+    _, channels, height, width = whole[step].shape
+    place = {"channel": channels - 1, "row": height // 2, "column": width // 3}
+    first, last = ask(bench, what="unit", run=file, step=step, **place)
+    value = float(whole[step].value[0, place["channel"], place["row"], place["column"]])
+    assert first["arithmetic"]["value"] == pytest.approx(value, rel=1e-4, abs=1e-5)
+    assert last["arithmetic"] == first["arithmetic"]  # a page that sees only the last piece has all
+    field = last["field"]
+    rows, cols = whole[step].rows, whole[step].cols
+    row, column = place["row"], place["column"]
+    assert field["box"] == [rows.lo[row], cols.lo[column], rows.hi[row] + 1, cols.hi[column] + 1]
+    if not field["silent"]:
+        heat = picture(bench, field["file"])
+        assert heat.shape == (field["box"][2] - field["box"][0], field["box"][3] - field["box"][1])
+        assert heat.max() == 255
+        assert 0 < field["half"] <= field["most"] <= heat.size
+
+
+def test_a_channel_comes_at_full_resolution(bench, seen):
+    file, whole = seen
+    (found,) = ask(bench, what="channel", run=file, step="conv3_2", channel=3)
+    expected = whole["conv3_2"].value[0, 3].numpy()
+    codes = picture(bench, found["file"])
+    assert codes.shape == expected.shape
+    values = found["min"] + codes / 255 * (found["max"] - found["min"])
+    np.testing.assert_allclose(values, expected, atol=(found["max"] - found["min"]) / 255)
+    assert found["min"] == pytest.approx(expected.min(), rel=1e-4)
+
+
+def test_principal_components_are_those_of_a_plain_svd(bench, seen):
+    file, whole = seen
+    (found,) = ask(bench, what="principal", run=file, step="relu3_3")
+    maps = whole["relu3_3"].value[0].double().flatten(1).numpy()
+    centred = maps - maps.mean(1, keepdims=True)
+    u, s, _ = np.linalg.svd(centred, full_matrices=False)
+    assert found["shares"] == pytest.approx((s**2 / (s**2).sum())[:3].tolist(), abs=1e-6)
+    pixels = picture(bench, found["file"])
+    assert pixels.shape == (*whole["relu3_3"].shape[2:], 3)
+    for i in range(3):
+        line = u[:, i] @ centred
+        line = line.clip(*np.percentile(line, (1, 99)))
+        agreement = np.corrcoef(line, pixels[..., i].ravel().astype(float))[0, 1]
+        assert abs(agreement) > 0.999
+
+
+def test_components_of_flat_and_of_few_maps():
+    flat = principal(torch.zeros(1, 5, 4, 6))
+    assert (flat.pixels == 128).all()
+    assert flat.shares == (0.0, 0.0, 0.0)
+    two = principal(torch.randn(1, 2, 9, 9, generator=torch.Generator().manual_seed(0)))
+    assert len(two.shares) == 2
+    assert sum(two.shares) == pytest.approx(1)
+    assert (two.pixels[..., 2] == 128).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"run": "nothing.json"}, "gone"),
+        ({"step": "nowhere"}, "bad_selection"),
+        ({"what": "weather"}, "bad_selection"),
+        ({"channel": 10**6}, "bad_selection"),
+        ({"row": -1}, "bad_selection"),
+        ({"row": 1.5}, "bad_selection"),
+        ({"column": None}, "bad_selection"),
+        ({"column": True}, "bad_selection"),
+        ({"what": "channel", "channel": 16}, "bad_selection"),
+        ({"what": "channel", "channel": "3"}, "bad_selection"),
+    ],
+)
+def test_questions_without_sense_are_refused(bench, seen, change, code):
+    question = {"what": "unit", "run": seen[0], "step": "conv1_1", "channel": 0, "row": 0, "column": 0, **change}
+    with pytest.raises(LookError) as caught:
+        list(bench.looks.answer(question))
+    assert caught.value.code == code
+    assert list(look_messages(bench, question)) == [{"kind": "error", "code": code, "details": {}}]
+
+
+def test_a_run_found_again_can_be_asked_about_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(looking, "SCENE_BYTES", 1)  # every other run pushes the last one out
+    bench = Workbench(fill(tmp_path))
+    wish = selection("fcn32s", padding="same", image="cat.jpg")
+    first = run(bench, wish)
+    run(bench, selection("fcn32s", padding="same", image="bus.jpg"))
+    with pytest.raises(LookError):
+        ask(bench, what="unit", run=first.file, step="pool1", channel=0, row=0, column=0)
+    assert run(bench, wish).file == first.file
+    assert ask(bench, what="unit", run=first.file, step="pool1", channel=0, row=0, column=0)
+
+
+def test_pictures_made_for_answers_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(looking, "MADE_BYTES", 1)
+    bench = Workbench(fill(tmp_path))
+    done = run(bench, selection("fcn32s", padding="same", image="cat.jpg"))
+    before = len(listing(bench))
+    for channel in range(3):
+        ask(bench, what="channel", run=done.file, step="conv4_1", channel=channel)
+    assert len(listing(bench)) == before + 1
