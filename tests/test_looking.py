@@ -76,6 +76,16 @@ def test_a_channel_comes_at_full_resolution(bench, seen):
     assert found["min"] == pytest.approx(expected.min(), rel=1e-4)
 
 
+def test_gradients_work_after_a_whole_map_was_asked_for(tmp_path):
+    """The network is loaded by the first question, whatever it is; it has to serve gradients afterwards."""
+    looking._network.cache_clear()
+    bench = Workbench(fill(tmp_path))
+    done = run(bench, selection("fcn32s", padding="same", image="cat.jpg"))
+    ask(bench, what="principal", run=done.file, step="conv4_1")
+    *_, last = ask(bench, what="unit", run=done.file, step="conv4_1", channel=0, row=9, column=9)
+    assert "field" in last
+
+
 def test_principal_components_are_those_of_a_plain_svd(bench, seen):
     file, whole = seen
     (found,) = ask(bench, what="principal", run=file, step="relu3_3")

@@ -179,7 +179,7 @@ def stops_of(name: str) -> list[tuple[float, np.ndarray]]:
     return [(at, np.array(rgb)) for (at, _), rgb in zip(scale, triple, strict=True)]
 
 
-@pytest.mark.parametrize("name", [palettes.SEQUENTIAL, palettes.DIVERGING, "Cividis", "RdBu"])
+@pytest.mark.parametrize("name", [*palettes.SEQUENTIAL, palettes.DIVERGING, palettes.HEAT, "RdBu"])
 def test_the_table_goes_through_plotlys_stops(name):
     table = palettes.lookup_table(name)
     assert table.shape == (256, 3)
@@ -197,9 +197,10 @@ def test_the_table_goes_through_plotlys_stops(name):
 
 
 def test_the_sequential_map_only_gets_brighter_and_the_diverging_one_is_palest_in_its_middle():
-    sequential = np.array([luminance(c) for c in palettes.lookup_table(palettes.SEQUENTIAL)])
-    assert (np.diff(sequential) > -1e-3).all()
-    assert sequential[-1] > sequential[0] + 0.6
+    for name in (*palettes.SEQUENTIAL, palettes.HEAT):
+        sequential = np.array([luminance(c) for c in palettes.lookup_table(name)])
+        assert (np.diff(sequential) > -2e-3).all(), name
+        assert sequential[-1] > sequential[0] + 0.6
     diverging = np.array([luminance(c) for c in palettes.lookup_table(palettes.DIVERGING)])
     assert 122 <= int(diverging.argmax()) <= 133
 

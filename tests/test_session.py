@@ -59,7 +59,9 @@ def test_the_catalogue_is_plain_data_and_complete(bench):
     assert catalog["devices"][0] == "auto"
     assert catalog["devices"][-1] == "cpu"
     assert catalog["mostBytes"] == images.MAX_BYTES
-    assert len(catalog["colours"]["sequential"]) == len(catalog["colours"]["diverging"]) == 256
+    colours = catalog["colours"]
+    assert all(len(t) == 256 for t in (*colours["sequential"].values(), colours["diverging"], colours["heat"]))
+    assert next(iter(colours["sequential"])) == "viridis"
     for shown in catalog["examples"]:
         assert (bench.files.folder / shown["thumbnail"]).is_file()
         assert set(shown["title"]) == {"en", "ko"}

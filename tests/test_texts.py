@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from explorer import images, inference, weights
+from explorer.figures.palettes import SEQUENTIAL
 from explorer.models import MODELS
 from explorer.trace import OPERATIONS
 from explorer.ui.i18n import LANGUAGES, TEXTS
@@ -179,6 +180,7 @@ FAMILIES = {
     "device.*": {"auto", *DEVICES},
     "device.*.name": DEVICES,
     "unit.field.*": FRAMES,
+    "maps.colours.*": {name.lower() for name in SEQUENTIAL},
     "maps.low*": {"", ".signed"},
     "maps.high*": {"", ".signed"},
 }

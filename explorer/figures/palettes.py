@@ -28,7 +28,7 @@ ROLES = {
     "skip": OKABE_ITO["purple"],
 }
 
-SEQUENTIAL = "Viridis"
+SEQUENTIAL = ("Viridis", "Cividis", "gray")  # the first one is shown until another is chosen
 DIVERGING = "PuOr"
 HEAT = "Inferno"
 

@@ -83,7 +83,10 @@ class Looks:
         return scene
 
     def answer(self, question: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Plain data; a later message holds all of an earlier one, since a page may see only the last. Raises LookError for a run that is gone or a question that makes no sense."""
+        """Plain data. A later message holds all of an earlier one, since a page may see only the last.
+
+        Raises LookError for a run that is gone or a question that makes no sense.
+        """
         run, step = str(question.get("run")), str(question.get("step"))
         scene = self._scene(run)
         if step not in scene.shapes:
@@ -143,8 +146,9 @@ class Looks:
         found = self._values.get((run, step))
         if found is None:
             height, width = scene.shapes[step][2:]
+            local = scene.local  # made outside inference mode: its weights serve gradients too
             with torch.inference_mode():
-                found = scene.local.values(step, Region((0, height), (0, width)))[step]
+                found = local.values(step, Region((0, height), (0, width)))[step]
             self._values.put((run, step), found, found.nbytes)
         return found
 

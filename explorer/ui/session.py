@@ -109,7 +109,7 @@ class Workbench:
             "devices": ("auto", *inference.devices()),
             "mostBytes": images.MAX_BYTES,
             "colours": {
-                "sequential": palettes.lookup_table(palettes.SEQUENTIAL).tolist(),
+                "sequential": {n.lower(): palettes.lookup_table(n).tolist() for n in palettes.SEQUENTIAL},
                 "diverging": palettes.lookup_table(palettes.DIVERGING).tolist(),
                 "heat": palettes.lookup_table(palettes.HEAT).tolist(),
                 "roles": palettes.ROLES,

@@ -3,42 +3,52 @@
 export class Colours {
   constructor({ sequential, diverging, heat, roles }) {
     this.heat = pack(heat);
-    this.sequential = pack(sequential);
+    this.tables = Object.fromEntries(Object.entries(sequential).map(([name, rows]) => [name, pack(rows)]));
+    this.names = Object.keys(this.tables);
+    this.name = this.names[0];
     this.diverging = pack(diverging);
     this.roles = roles;
   }
 
+  /** Choose the colour map of maps without a sign. */
+  use(name) {
+    this.name = name;
+  }
+
   /**
    * How a step's values become colours. Signed maps take the diverging map with zero in its middle; others the
-   * sequential one. `scale` "channel" stretches every channel over its own range, "layer" over that of all.
+   * sequential one. `scale` "channel" stretches every channel over its own range, "layer" over that of all, "fixed"
+   * over `fixed` [low, high], which stays the same from step to step.
    */
-  scheme(maps, scale) {
-    const low = Math.min(...maps.min);
-    const high = Math.max(...maps.max);
+  scheme(maps, scale, fixed) {
+    let low = Math.min(...maps.min);
+    let high = Math.max(...maps.max);
     const signed = low < 0;
-    const range = (c) => (scale === 'layer' ? [low, high] : [maps.min[c], maps.max[c]]);
-    const ends = (c) => {
-      const [a, b] = range(c);
+    if (scale === 'fixed' && fixed) [low, high] = fixed;
+    const range = (c) => (scale === 'channel' ? [maps.min[c], maps.max[c]] : [low, high]);
+    const symmetric = ([a, b]) => {
       const most = Math.max(Math.abs(a), Math.abs(b));
       return signed ? [-most, most] : [a, b];
     };
-    const table = signed ? this.diverging : this.sequential;
+    const ends = (c) => symmetric(range(c));
+    const table = signed ? this.diverging : this.tables[this.name];
+    const codesBetween = (min, max, a, b) => {
+      const out = new Uint32Array(256);
+      for (let p = 0; p < 256; p++) {
+        const value = min + (p / 255) * (max - min);
+        const at = b > a ? (value - a) / (b - a) : signed ? 0.5 : 0;
+        out[p] = table[Math.max(0, Math.min(255, Math.round(at * 255)))];
+      }
+      return out;
+    };
     return {
       signed,
       ends,
-      all: signed ? [-Math.max(-low, high), Math.max(-low, high)] : [low, high],
+      range: symmetric([low, high]),
       table,
+      codesBetween,
       /** 256 packed colours for the codes of channel c. */
-      codes(c) {
-        const out = new Uint32Array(256);
-        const [a, b] = ends(c);
-        for (let p = 0; p < 256; p++) {
-          const value = maps.min[c] + (p / 255) * (maps.max[c] - maps.min[c]);
-          const at = b > a ? (value - a) / (b - a) : signed ? 0.5 : 0;
-          out[p] = table[Math.max(0, Math.min(255, Math.round(at * 255)))];
-        }
-        return out;
-      },
+      codes: (c) => codesBetween(maps.min[c], maps.max[c], ...ends(c)),
     };
   }
 }

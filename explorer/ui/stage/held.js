@@ -1,5 +1,6 @@
 /** The unit that is held: its value, the arithmetic that makes it, and what of the input moves it. */
 
+import { asText } from './readout.js';
 import { decode, fetchFile } from './trace.js';
 
 const SHARES = 6; // input channels listed
@@ -68,7 +69,7 @@ export class Held {
     this.words = words;
     if (!this.answer) return;
     const { step, unit, field, pieces } = this.answer;
-    this.box.querySelector('h3').textContent = words.t('held.title', { step: step.name, ...unit });
+    this.box.querySelector('h3').textContent = words.t('held.title', { step: step.name, ...asText(unit) });
     const lines = [];
     const { arithmetic: sum, field: effective, error } = pieces;
     if (sum) lines.push(['b', words.t('held.value', { value: full(sum.value, words) })]);
@@ -91,7 +92,7 @@ function arithmetic(sum, step, words) {
   const value = number(sum.value);
   const out = [];
   const [first] = sum.terms;
-  const at = (term) => ({ source: term.source === 'image' ? 'input' : term.source, channel: term.channel, row: term.row, column: term.column });
+  const at = (term) => ({ source: term.source === 'image' ? 'input' : term.source, ...asText({ channel: term.channel, row: term.row, column: term.column }) });
   if (sum.kind === 'copy') return [...out, ['p', words.t(step.op === 'relu' ? 'held.relu' : 'held.copy', { value: number(first.value), ...at(first) })]];
   if (sum.kind === 'max') return [...out, ['p', words.t('held.max', { count: sum.count, ...at(first) })]];
   const bias = sum.bias === null ? '' : words.t('held.bias', { bias: number(sum.bias) });

@@ -4,10 +4,12 @@ import { Asker } from './asker.js';
 import { Bar, radios } from './bar.js';
 import { Colours } from './colour.js';
 import { Held } from './held.js';
+import { Layer } from './layer.js';
 import { Words, pickLanguage } from './i18n.js';
 import { Maps } from './maps.js';
-import { showChips, showColourBar, showCrop, showFacts, showHow, showLegend } from './panels.js';
+import { showChips, showCrop, showFacts, showLegend } from './panels.js';
 import { Picture } from './picture.js';
+import { Pins } from './pins.js';
 import { themeButton, stored } from './preferences.js';
 import { pixelText, unitText } from './readout.js';
 import { Runner } from './runner.js';
@@ -34,7 +36,6 @@ class Stage {
     this.words = new Words(start.catalog.texts, pickLanguage(this.address));
     this.colours = new Colours(start.catalog.colours);
     for (const [role, colour] of Object.entries(this.colours.roles)) root.style.setProperty(`--fx-${role}`, colour);
-    this.scale = 'channel';
     this.step = 0;
     this.selection = start.selection;
     this.imageName = '';
@@ -67,6 +68,15 @@ class Stage {
       onHeat: (heat) => this.picture?.showHeat(heat),
       onClose: () => this.hold(null),
     });
+    this.layer = new Layer(root, this.maps, this.colours, {
+      asker: this.asker,
+      resolve: this.resolve,
+      onChange: () => this.go(this.step),
+      onChannel: (c) => this.pickChannel(c),
+      labels: () => this.picture.labels,
+    });
+    this.layer.onFull = () => this.#overInput();
+    this.pins = new Pins(root, this.colours, { onGo: (pin) => this.#toPin(pin) });
     this.picture = new Picture(root, this.colours, { onPixel: (pixel) => this.name(pixel) });
     this.steps = new Steps(root, this.colours, { onStep: (i) => this.go(i) });
     this.#controls();
@@ -84,11 +94,6 @@ class Stage {
       this.chosenLanguage = stored('language', lang);
       this.words.use(lang).then(() => this.translate());
     });
-    this.scales = radios(root.querySelector('.fx-scale'), ({ scale }) => {
-      this.scale = scale;
-      this.go(this.step);
-    });
-    this.scales.choose(({ scale }) => scale === this.scale);
     this.cropViews = radios(root.querySelector('.fx-cropview'), ({ cropview }) => {
       this.cropView = cropview;
       this.go(this.step);
@@ -97,7 +102,14 @@ class Stage {
     this.cropViews.choose(({ cropview }) => cropview === this.cropView);
     this.grains = radios(root.querySelector('.fx-grain'), ({ grain }) => this.steps.map.useBlocks(grain === 'blocks'));
     this.grains.choose(({ grain }) => (grain === 'blocks') === this.steps.map.blocks);
-    root.querySelector('.fx-channel').addEventListener('click', () => this.pickChannel(null));
+    root.querySelector('.fx-over').addEventListener('click', () => {
+      this.over = !this.over;
+      this.#overInput();
+    });
+    root.querySelector('.fx-pin').addEventListener('click', () => {
+      this.pins.toggle(this.drawn.step.name, this.#chosenChannel());
+      this.#channelTools();
+    });
     this.frames = radios(root.querySelector('.fx-frame'), ({ frame }) => {
       this.picture.use(frame).catch((error) => this.say({ code: error.status ? 'gone' : 'connection', details: {} }));
       this.#sizeOfFrame();
@@ -288,9 +300,9 @@ class Stage {
 
   #show(step, drawn, crop, picture) {
     const { root, trace, words } = this;
-    if (this.maps.channel !== null && this.maps.channel >= drawn.shape[0]) this.maps.channel = null;
     const cut = crop && drawn.name === crop.source;
-    this.maps.show(drawn, picture, this.scale, cut ? { top: crop.offset, left: crop.offset, height: crop.kept[0], width: crop.kept[1] } : null);
+    const kept = cut ? { top: crop.offset, left: crop.offset, height: crop.kept[0], width: crop.kept[1] } : null;
+    this.layer.show(trace, step, drawn, picture, kept, words);
     this.picture.crop = crop;
     this.picture.field = this.#heldField();
     this.picture.draw();
@@ -299,32 +311,54 @@ class Stage {
     const maps = { channels: drawn.shape[0], name: drawn.name };
     root.querySelector('.fx-mosaic canvas').setAttribute('aria-label', words.t('maps.canvas', maps));
     root.querySelector('.fx-cropview').hidden = crop?.step !== step.name;
-    this.#channelButton();
+    this.#channelTools();
+    this.#overInput();
+    this.pins.draw(trace, words);
     showChips(root, trace, step, words);
-    showHow(root, step, drawn, words);
     root.querySelector('.fx-unit').textContent = '';
-    showColourBar(root, this.maps, this.scale, words);
     showCrop(root, trace, crop, words);
     root.dataset.step = step.name;
   }
 
   pickChannel(channel) {
-    this.maps.channel = channel;
-    this.maps.redraw();
-    this.#channelButton();
-    showColourBar(this.root, this.maps, this.scale, this.words);
+    this.layer.pick(channel);
+    this.#channelTools();
+    this.#overInput();
   }
 
-  /** Which channel is shown large, and the way back. */
-  #channelButton() {
-    const button = this.root.querySelector('.fx-channel');
-    button.hidden = this.maps.channel === null;
-    if (!button.hidden) button.textContent = this.words.t('maps.channel', { channel: this.maps.channel });
+  /** The channel that is shown large, or that of the held unit, or null. */
+  #chosenChannel() {
+    return this.maps.channel ?? this.held.unit?.channel ?? null;
+  }
+
+  /** Buttons that concern one channel: over the input, pin. */
+  #channelTools() {
+    const channel = this.#chosenChannel();
+    const pin = this.root.querySelector('.fx-pin');
+    pin.hidden = channel === null;
+    this.root.querySelector('.fx-over').hidden = this.maps.channel === null;
+    if (channel === null) return;
+    const pinned = this.pins.has(this.drawn.step.name, channel);
+    pin.setAttribute('aria-pressed', String(pinned));
+    pin.textContent = this.words.t(pinned ? 'maps.unpin' : 'maps.pin');
+  }
+
+  /** Lay the large channel over the input where its units stand, or take it away. */
+  #overInput() {
+    const { maps, drawn } = this;
+    const on = Boolean(this.over && drawn && maps.channel !== null);
+    this.root.querySelector('.fx-over').setAttribute('aria-pressed', String(Boolean(this.over)));
+    this.picture.showMap(on ? { canvas: maps.channelCanvas(maps.channel), box: this.trace.cells(drawn.step) } : null);
+  }
+
+  async #toPin({ step, channel }) {
+    await this.go(this.trace.index.get(step));
+    this.pickChannel(channel);
   }
 
   /** The unit under the pointer: its field on the input, its value in the read-out. */
   point(unit) {
-    const { step, picture } = this.drawn ?? {};
+    const { step } = this.drawn ?? {};
     if (!step) return;
     this.maps.mark(unit);
     this.picture.outlineField(unit ? this.trace.field(step, unit.row, unit.column) : this.#heldField());
@@ -332,7 +366,7 @@ class Stage {
     if (!unit) return void (out.textContent = '');
     const { trace, words } = this;
     const { field, frame } = this.picture;
-    const value = this.maps.valueAt(unit, picture);
+    const value = this.maps.valueAt(unit);
     out.textContent = unitText({ trace, unit, value, reduced: step.maps.reduction > 1, field, frame, words });
   }
 
@@ -343,12 +377,14 @@ class Stage {
     if (!unit) {
       this.held.release();
       this.picture.outlineField(null);
+      this.#channelTools();
       return;
     }
     const { step } = this.drawn;
     const field = this.trace.field(step, unit.row, unit.column);
     this.held.show(this.trace, step, unit, field, this.words);
     this.picture.outlineField(field);
+    this.#channelTools();
   }
 
   #heldField() {

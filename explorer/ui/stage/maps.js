@@ -1,19 +1,23 @@
-/** The middle pane: all channels of a step as tiles, with the crop drawn on every tile, and the unit at the pointer. */
+/** The middle pane: the channels of a step as tiles, with the crop drawn on every tile, and the unit at the pointer. */
 
 import { hatch, hatchAround, outline } from './colour.js';
 
 const GAP = 3;
-const SMALLEST = 34; // CSS pixels; below that the pane scrolls
+const SMALLEST = 34; // CSS pixels; below that the pane scrolls, and only what is in sight is drawn
 
 export class Maps {
   constructor(root, colours, { onUnit, onHold, onChannel }) {
     this.pane = root.querySelector('.fx-mosaic');
+    this.sheet = this.pane.querySelector('div');
     this.canvas = this.pane.querySelector('canvas');
     this.context = this.canvas.getContext('2d');
-    this.sheet = new OffscreenCanvas(1, 1); // the coloured mosaic, in the picture's own pixels
-    this.still = new OffscreenCanvas(1, 1); // what is drawn, without the mark at the pointer
+    this.coloured = new OffscreenCanvas(1, 1); // the mosaic, in the picture's own pixels
+    this.still = new OffscreenCanvas(1, 1); // what is drawn, without the marks at the pointer
     this.colours = colours;
     this.channel = null; // one channel shown large, or null for all
+    this.order = null; // channels in the order of their tiles, or null for their own
+    this.full = null; // {channel, canvas}: the large channel at full resolution
+    this.whole = null; // a canvas in the place of all channels: the principal components
     this.hover = null;
     this.held = null; // {channel, row, column} of the map drawn
     this.shown = null;
@@ -27,13 +31,15 @@ export class Maps {
       const unit = this.unitAt(event);
       if (unit) onChannel(this.channel === null ? unit.channel : null);
     });
+    this.pane.addEventListener('scroll', () => this.shown && this.redraw());
     new ResizeObserver(() => this.shown && this.redraw()).observe(this.pane);
   }
 
-  /** Show a step's maps. `crop` {top, left, height, width, whole} in units of the map drawn, or null. */
-  show(step, picture, scale, crop) {
-    this.scheme = this.colours.scheme(step.maps, scale);
-    this.shown = { step, crop };
+  /** Show a step's maps in a colour scheme. `crop` {top, left, height, width} in units of the map drawn, or null. */
+  show(step, picture, scheme, crop) {
+    if (this.shown?.step !== step) this.full = this.whole = null;
+    this.scheme = scheme;
+    this.shown = { step, crop, picture };
     this.#colour(step.maps, picture);
     this.redraw();
   }
@@ -51,14 +57,14 @@ export class Maps {
         for (let i = from; i < from + tw; i++) out[i] = table[pixels[i]];
       }
     }
-    this.sheet.width = width;
-    this.sheet.height = height;
-    this.sheet.getContext('2d').putImageData(image, 0, 0);
+    this.coloured.width = width;
+    this.coloured.height = height;
+    this.coloured.getContext('2d').putImageData(image, 0, 0);
   }
 
   #layout() {
     const { step } = this.shown;
-    const channels = this.channel === null ? step.shape[0] : 1;
+    const channels = this.channel === null && !this.whole ? step.shape[0] : 1;
     const ratio = step.shape[1] / step.shape[2];
     const width = this.pane.clientWidth;
     const height = this.pane.clientHeight;
@@ -74,7 +80,8 @@ export class Maps {
     }
     const tile = Math.floor(best.tile);
     const tall = Math.max(1, Math.round(tile * ratio));
-    return { channels, columns: best.columns, width: tile, height: tall, rows: Math.ceil(channels / best.columns) };
+    const rows = Math.ceil(channels / best.columns);
+    return { channels, columns: best.columns, width: tile, height: tall, rows, total: rows * (tall + GAP) - GAP };
   }
 
   redraw() {
@@ -82,23 +89,21 @@ export class Maps {
     const grid = (this.grid = this.#layout());
     const ratio = window.devicePixelRatio || 1;
     const across = grid.columns * (grid.width + GAP) - GAP;
-    const down = grid.rows * (grid.height + GAP) - GAP;
+    const down = Math.min(grid.total, Math.max(this.pane.clientHeight, 1));
+    this.sheet.style.height = `${grid.total}px`;
+    grid.scroll = grid.total > down ? Math.min(this.pane.scrollTop, grid.total - down) : 0;
     this.canvas.width = Math.round(across * ratio);
     this.canvas.height = Math.round(down * ratio);
     this.canvas.style.width = `${across}px`;
     this.canvas.style.height = `${down}px`;
     const c = this.context;
-    const [th, tw] = step.maps.tile;
-    c.imageSmoothingEnabled = grid.width * ratio < tw; // enlarged units stay squares
+    c.imageSmoothingEnabled = grid.width * ratio < step.maps.tile[1]; // enlarged units stay squares
     c.imageSmoothingQuality = 'medium';
     const pattern = crop && hatch(c, this.colours.roles.dropped, ratio, grid.width < 90 ? 5 : 8);
-    for (let k = 0; k < grid.channels; k++) {
-      const channel = this.channel ?? k;
-      const [x, y, w, h] = this.#tile(k, ratio);
-      const sx = (channel % step.maps.columns) * tw;
-      const sy = Math.floor(channel / step.maps.columns) * th;
-      c.drawImage(this.sheet, sx, sy, tw, th, x, y, w, h);
-      if (crop) this.#drawCrop(crop, [x, y, w, h], step, pattern, ratio);
+    for (const k of this.#inSight()) {
+      const tile = this.#tile(k, ratio);
+      this.#drawTile(this.channelAt(k), tile);
+      if (crop) this.#drawCrop(crop, tile, step, pattern, ratio);
     }
     this.still.width = this.canvas.width;
     this.still.height = this.canvas.height;
@@ -106,9 +111,39 @@ export class Maps {
     this.#drawMarks(ratio);
   }
 
+  #drawTile(channel, [x, y, w, h]) {
+    const { maps } = this.shown.step;
+    const [th, tw] = maps.tile;
+    const c = this.context;
+    if (this.whole) c.drawImage(this.whole, x, y, w, h);
+    else if (this.channel !== null && this.full?.channel === channel) c.drawImage(this.full.canvas, x, y, w, h);
+    else c.drawImage(this.coloured, (channel % maps.columns) * tw, Math.floor(channel / maps.columns) * th, tw, th, x, y, w, h);
+  }
+
+  /** Tiles that the pane shows, by number. */
+  #inSight() {
+    const { columns, height, channels, scroll } = this.grid;
+    const first = Math.floor(scroll / (height + GAP)) * columns;
+    const rows = Math.ceil(this.canvas.clientHeight / (height + GAP)) + 1;
+    const last = Math.min(channels, first + rows * columns);
+    return Array.from({ length: Math.max(0, last - first) }, (_, k) => first + k);
+  }
+
   #tile(k, ratio) {
-    const { columns, width, height } = this.grid;
-    return [(k % columns) * (width + GAP), Math.floor(k / columns) * (height + GAP), width, height].map((v) => v * ratio);
+    const { columns, width, height, scroll } = this.grid;
+    const top = Math.floor(k / columns) * (height + GAP) - scroll;
+    return [(k % columns) * (width + GAP), top, width, height].map((v) => v * ratio);
+  }
+
+  /** The channel of the k-th tile, and the tile of a channel. */
+  channelAt(k) {
+    return this.channel ?? this.order?.[k] ?? k;
+  }
+
+  #tileOf(channel) {
+    if (this.whole) return 0;
+    if (this.channel !== null) return channel === this.channel ? 0 : -1;
+    return this.order ? this.order.indexOf(channel) : channel;
   }
 
   #drawCrop(crop, tile, step, pattern, ratio) {
@@ -142,9 +177,9 @@ export class Maps {
   }
 
   #drawMarks(ratio) {
-    if (this.hover) for (let k = 0; k < this.grid.channels; k++) this.#markUnit(k, this.hover, ratio);
+    if (this.hover) for (const k of this.#inSight()) this.#markUnit(k, this.hover, ratio);
     if (!this.held) return;
-    const k = this.channel === null ? this.held.channel : this.held.channel === this.channel ? 0 : -1;
+    const k = this.#tileOf(this.held.channel);
     if (k < 0) return;
     outline(this.context, this.#tile(k, ratio), this.colours.roles.field, ratio);
     this.#markUnit(k, this.held, ratio, 4);
@@ -168,7 +203,7 @@ export class Maps {
     if (!this.shown || !this.grid) return null;
     const box = this.canvas.getBoundingClientRect();
     const x = event.clientX - box.left;
-    const y = event.clientY - box.top;
+    const y = event.clientY - box.top + this.grid.scroll;
     const { columns, width, height, channels } = this.grid;
     const across = Math.floor(x / (width + GAP));
     const down = Math.floor(y / (height + GAP));
@@ -177,16 +212,29 @@ export class Maps {
     const k = down * columns + across;
     if (x < 0 || y < 0 || across >= columns || k >= channels || inX >= width || inY >= height) return null;
     const [, rows, cols] = this.shown.step.shape;
-    return { channel: this.channel ?? k, row: Math.floor((inY / height) * rows), column: Math.floor((inX / width) * cols) };
+    const channel = this.whole ? 0 : this.channelAt(k);
+    return { channel, row: Math.floor((inY / height) * rows), column: Math.floor((inX / width) * cols) };
   }
 
   /** The value a tile pixel stands for; with a reduced mosaic the mean of the units around. */
-  valueAt({ channel, row, column }, picture) {
-    const { maps } = this.shown.step;
+  valueAt({ channel, row, column }) {
+    const { step, picture } = this.shown;
+    const { maps } = step;
     const y = Math.floor(channel / maps.columns) * maps.tile[0] + Math.floor(row / maps.reduction);
     const x = (channel % maps.columns) * maps.tile[1] + Math.floor(column / maps.reduction);
     const code = picture.pixels[y * picture.width + x];
     return maps.min[channel] + (code / 255) * (maps.max[channel] - maps.min[channel]);
+  }
+
+  /** One channel as a canvas of its own: at full resolution where that has come. */
+  channelCanvas(channel) {
+    if (this.full?.channel === channel) return this.full.canvas;
+    const { maps } = this.shown.step;
+    const [th, tw] = maps.tile;
+    const canvas = new OffscreenCanvas(tw, th);
+    const [x, y] = [(channel % maps.columns) * tw, Math.floor(channel / maps.columns) * th];
+    canvas.getContext('2d').drawImage(this.coloured, x, y, tw, th, 0, 0, tw, th);
+    return canvas;
   }
 }
 

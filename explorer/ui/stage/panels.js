@@ -12,23 +12,14 @@ export function showChips(root, trace, step, words) {
   );
 }
 
-/** How the maps are drawn where that is not obvious: the map before a crop, a reduced mosaic. */
-export function showHow(root, step, drawn, words) {
-  const parts = [];
-  if (drawn !== step) parts.push(words.t('maps.whole', { source: drawn.name, step: step.name }));
-  const { reduction } = drawn.maps;
-  if (reduction > 1) parts.push(words.t('maps.reduced', { reduction }));
-  root.querySelector('.fx-reduced').textContent = parts.join(' ');
-}
-
 /** The colour map with the values at its ends, where all tiles share them. */
 export function showColourBar(root, { scheme, channel }, scale, words) {
   const own = scale === 'channel' && channel === null;
-  const [low, high] = channel === null ? scheme.all : scheme.ends(channel);
+  const [low, high] = channel === null ? scheme.range : scheme.ends(channel);
   const sign = scheme.signed ? '.signed' : '';
   root.querySelector('.fx-low').textContent = own ? words.t(`maps.low${sign}`) : words.number(low, 3);
   root.querySelector('.fx-high').textContent = own ? words.t(`maps.high${sign}`) : words.number(high, 3);
-  const canvas = root.querySelector('.fx-colourbar canvas');
+  const canvas = root.querySelector('.fx-bar-colours');
   const image = new ImageData(canvas.width, 1);
   const out = new Uint32Array(image.data.buffer);
   for (let i = 0; i < out.length; i++) out[i] = scheme.table[Math.round((i / (out.length - 1)) * 255)];

@@ -15,6 +15,7 @@ export class Picture {
     this.field = null;
     this.crop = null;
     this.heat = null; // {canvas, box}: what of the input moves the held unit
+    this.map = null; // {canvas, box}: a channel in the place of the prediction
     this.still = new OffscreenCanvas(1, 1); // what is drawn, without the field at the pointer
     this.canvas.addEventListener('pointermove', (event) => onPixel(this.#pixelAt(event)));
     this.canvas.addEventListener('pointerleave', () => onPixel(null));
@@ -40,7 +41,7 @@ export class Picture {
     this.original = pictures.original ?? null;
     const { width, height } = pictures.labels;
     this.labels = { width, height, codes: firstBytes(pictures.labels), confidence: firstBytes(pictures.confidence) };
-    this.field = this.crop = this.heat = this.only = null;
+    this.field = this.crop = this.heat = this.map = this.only = null;
     this.#paint();
     this.draw();
   }
@@ -118,7 +119,8 @@ export class Picture {
     if (this.heat) this.#drawHeat(place);
     else {
       c.globalAlpha = this.opacity;
-      c.drawImage(this.overlay, ...inner);
+      if (this.map) c.drawImage(this.map.canvas, ...place(this.map.box));
+      else c.drawImage(this.overlay, ...inner);
     }
     c.restore();
     if (this.crop) {
@@ -150,6 +152,12 @@ export class Picture {
     c.fillStyle = 'rgba(0,0,0,.35)';
     c.fillRect(0, 0, canvas.width, canvas.height);
     c.drawImage(this.heat.canvas, ...place(this.heat.box));
+  }
+
+  showMap(map) {
+    if (!map && !this.map) return;
+    this.map = map;
+    this.draw();
   }
 
   showHeat(heat) {

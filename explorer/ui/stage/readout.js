@@ -4,10 +4,15 @@ import { pointIn, toFrame } from './frames.js';
 
 /** Channel, place and value of a unit, and what it sees in the frame shown. `field` is in network input pixels. */
 export function unitText({ trace, unit, value, reduced, field, frame, words }) {
-  const where = { channel: unit.channel, row: unit.row, column: unit.column, value: words.number(value, 3) };
+  const where = { ...asText(unit), value: words.number(value, 3) };
   const box = toFrame(trace, field, frame);
   const sees = box ? words.t(`unit.field.${frame}`, edges(box, frame)) : words.t(field ? 'unit.border' : 'unit.padding');
   return words.t(reduced ? 'unit.mean' : 'unit.value', where) + sees;
+}
+
+/** Numbers that name something (a channel, a place) are not grouped by thousands. */
+export function asText(numbers) {
+  return Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, String(value)]));
 }
 
 /** First and last pixel of a box; in the original, where edges fall between pixels, the edges themselves. */

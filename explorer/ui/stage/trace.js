@@ -72,6 +72,13 @@ export class Trace {
     return [rows.lo[row], cols.lo[column], rows.hi[row] + 1, cols.hi[column] + 1];
   }
 
+  /** Edges [top, left, bottom, right], in input pixels, of the area whose places a map's units stand for. */
+  cells(step) {
+    const [rows, cols] = [this.axes[step.rows], this.axes[step.cols]];
+    const edge = ({ jump, start }, unit) => start + jump * (unit - 0.5) + 0.5;
+    return [edge(rows, 0), edge(cols, 0), edge(rows, step.shape[1]), edge(cols, step.shape[2])];
+  }
+
   grid(step) {
     return this.axes[step.rows];
   }

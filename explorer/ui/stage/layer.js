@@ -1,0 +1,174 @@
+/** How a layer is looked at: scale, order, colour map, one channel or components; the tools above the maps. */
+
+import { radios } from './bar.js';
+import { histogram, byActivity, byAgreement } from './order.js';
+import { showColourBar } from './panels.js';
+import { decode, fetchFile } from './trace.js';
+
+const BINS = 48;
+
+export class Layer {
+  constructor(root, maps, colours, { asker, resolve, onChange, onChannel, labels }) {
+    Object.assign(this, { root, maps, colours, asker, resolve, onChange, onChannel, labels });
+    this.scale = 'channel';
+    this.sort = 'index';
+    this.fixed = null; // [low, high] that "fixed" keeps from step to step
+    this.components = null; // null, or what is known of the principal components
+    this.scales = radios(root.querySelector('.fx-scale'), ({ scale }) => {
+      this.scale = scale;
+      this.fixed = scale === 'fixed' ? this.maps.scheme.range : null;
+      onChange();
+    });
+    this.scales.choose(({ scale }) => scale === this.scale);
+    this.sorts = root.querySelector('.fx-sort select');
+    this.sorts.addEventListener('change', () => {
+      this.sort = this.sorts.value;
+      onChange();
+    });
+    this.tints = root.querySelector('.fx-colours select');
+    this.tints.addEventListener('change', () => {
+      colours.use(this.tints.value);
+      onChange();
+    });
+    this.rgb = root.querySelector('.fx-rgb');
+    this.rgb.addEventListener('click', () => this.toggleComponents());
+    root.querySelector('.fx-channel').addEventListener('click', () => onChannel(null));
+  }
+
+  /** Show a step's maps as chosen. `crop` as in Maps.show. */
+  show(trace, step, drawn, picture, crop, words) {
+    const { maps } = this;
+    if (maps.shown?.step !== drawn) this.components = null;
+    if (maps.channel !== null && maps.channel >= drawn.shape[0]) maps.channel = null;
+    Object.assign(this, { trace, step, drawn, picture, words });
+    maps.order = this.#order();
+    maps.show(drawn, picture, this.colours.scheme(drawn.maps, this.scale, this.fixed), crop);
+    this.write(words);
+  }
+
+  #order() {
+    const { trace, drawn, picture } = this;
+    if (this.sort === 'activity') return byActivity(drawn, picture);
+    const index = Number(this.sort.replace('class', ''));
+    if (this.sort.startsWith('class') && trace.shares[index] > 0) {
+      return byAgreement(trace, drawn, picture, this.labels(), index);
+    }
+    return null;
+  }
+
+  /** The words and figures of the tools. */
+  write(words) {
+    const { root, trace, maps } = this;
+    if (!trace) return;
+    this.words = words;
+    const classes = trace.classes.map((info, index) => ({ index, name: info.name[words.language], share: trace.shares[index] }));
+    const present = classes.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
+    this.#fill(this.sorts, this.sort, [
+      ['index', words.t('maps.sort.index')],
+      ['activity', words.t('maps.sort.activity')],
+      ...present.map(({ index, name }) => [`class${index}`, words.t('maps.sort.class', { name })]),
+    ]);
+    this.#fill(this.tints, this.colours.name, this.colours.names.map((name) => [name, words.t(`maps.colours.${name}`)]));
+    const button = root.querySelector('.fx-channel');
+    button.hidden = maps.channel === null;
+    if (!button.hidden) button.textContent = words.t('maps.channel', { channel: String(maps.channel) });
+    this.rgb.setAttribute('aria-pressed', String(this.components !== null));
+    this.rgb.hidden = maps.channel !== null || this.drawn.shape[0] < 2;
+    showColourBar(root, maps, this.scale, words);
+    this.#histogram();
+    this.#explain();
+  }
+
+  #fill(select, chosen, choices) {
+    select.replaceChildren(...choices.map(([value, text]) => new Option(text, value, false, value === chosen)));
+  }
+
+  /** How often each value occurs, above the colour bar that it shares its ends with. */
+  #histogram() {
+    const canvas = this.root.querySelector('.fx-histogram');
+    const { maps, drawn, picture } = this;
+    const ends = maps.channel === null ? maps.scheme.range : maps.scheme.ends(maps.channel);
+    const counts = histogram(drawn, picture, maps.channel, ends, BINS);
+    const most = Math.log1p(Math.max(...counts)) || 1;
+    const c = canvas.getContext('2d');
+    c.clearRect(0, 0, canvas.width, canvas.height);
+    c.fillStyle = getComputedStyle(canvas).color;
+    const wide = canvas.width / BINS;
+    counts.forEach((n, i) => {
+      const tall = (Math.log1p(n) / most) * canvas.height;
+      c.fillRect(i * wide, canvas.height - tall, wide - 0.5, tall);
+    });
+    const number = (value) => this.words.number(value, 3);
+    canvas.setAttribute('aria-label', this.words.t('maps.histogram', { low: number(ends[0]), high: number(ends[1]) }));
+    canvas.title = canvas.getAttribute('aria-label');
+  }
+
+  /** What is drawn, where that is not obvious. */
+  #explain() {
+    const { words, step, drawn, components, maps } = this;
+    const parts = [];
+    if (step !== drawn) parts.push(words.t('maps.whole', { source: drawn.name, step: step.name }));
+    if (components?.shares) {
+      const [red, green, blue] = [0, 1, 2].map((i) => words.number(Math.round(1000 * (components.shares[i] ?? 0)) / 10));
+      parts.push(words.t('maps.rgb.shares', { red, green, blue }));
+    } else if (components) parts.push(words.t(components.failed ? 'error.connection' : 'held.computing'));
+    else if (drawn.maps.reduction > 1 && !(maps.channel !== null && maps.full?.channel === maps.channel)) {
+      parts.push(words.t('maps.reduced', { reduction: drawn.maps.reduction }));
+    }
+    this.root.querySelector('.fx-reduced').textContent = parts.join(' ');
+  }
+
+  /** One channel large, or all (null). A reduced one is fetched at full resolution. */
+  pick(channel) {
+    const { maps, drawn } = this;
+    maps.channel = channel;
+    maps.whole = this.components = null;
+    maps.redraw();
+    this.write(this.words);
+    if (channel === null || drawn.maps.reduction === 1 || maps.full?.channel === channel) return;
+    const question = { what: 'channel', run: this.trace.file, step: drawn.name, channel };
+    this.asker.ask(question, async (piece) => {
+      if (piece.kind !== 'channel' || this.drawn !== drawn || maps.channel !== channel) return;
+      const coded = await decode(await (await fetchFile(this.resolve(piece.file))).blob());
+      if (this.drawn !== drawn || maps.channel !== channel) return;
+      maps.full = { channel, canvas: this.#paint(coded, piece) };
+      maps.redraw();
+      this.write(this.words);
+      this.onFull?.();
+    });
+  }
+
+  #paint({ data, width, height }, { channel, min, max }) {
+    const { scheme } = this.maps;
+    const table = scheme.codesBetween(min, max, ...scheme.ends(channel));
+    const image = new ImageData(width, height);
+    const out = new Uint32Array(image.data.buffer);
+    for (let i = 0; i < out.length; i++) out[i] = table[data[4 * i]];
+    const canvas = new OffscreenCanvas(width, height);
+    canvas.getContext('2d').putImageData(image, 0, 0);
+    return canvas;
+  }
+
+  /** The layer's first three principal components as one picture, or its channels again. */
+  toggleComponents() {
+    const { maps, drawn } = this;
+    if (this.components) {
+      this.components = maps.whole = null;
+      maps.redraw();
+      return this.write(this.words);
+    }
+    const mine = (this.components = {});
+    this.write(this.words);
+    this.asker.ask({ what: 'principal', run: this.trace.file, step: drawn.name }, async (piece) => {
+      if (this.components !== mine) return;
+      if (piece.kind === 'principal') {
+        const bitmap = await createImageBitmap(await (await fetchFile(this.resolve(piece.file))).blob());
+        if (this.components !== mine) return;
+        mine.shares = piece.shares;
+        maps.whole = bitmap;
+        maps.redraw();
+      } else mine.failed = true;
+      this.write(this.words);
+    });
+  }
+}
