@@ -68,7 +68,7 @@ def stage(page: Any, server: Server, query: str) -> dict[str, Any]:
         first.append(
             page.evaluate(
                 """async ([i, name]) => { const stage = document.querySelector('.fx'), began = performance.now();
-                document.querySelectorAll('.fx-list button')[i].click();
+                document.querySelectorAll('.fx-net button')[i].click();
                 while (stage.dataset.step !== name) await new Promise((done) => setTimeout(done));
                 return performance.now() - began }""",
                 [int(i), name],

@@ -35,6 +35,8 @@ WITHOUT_HANGUL = {  # names that are written alike in Korean
     "device.cuda.name",
     "device.mps",
     "device.mps.name",
+    "maps.colours.cividis",
+    "maps.colours.viridis",
     "op.relu",
 }
 

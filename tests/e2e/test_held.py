@@ -96,3 +96,26 @@ def test_the_held_unit_speaks_korean_at_once(visit: Visit) -> None:
     hold(visit, 0.03, 0.05)
     visit.page.get_by_role("radio", name="한국어").click()
     visit.page.wait_for_function("() => document.querySelector('.fx-held').textContent.includes('유효 수용 영역')")
+
+
+def test_u_and_o_keep_the_place_in_the_input(visit: Visit) -> None:
+    visit.open().go("conv2_2")
+    hold(visit, 0.03, 0.05)
+    box = "() => document.querySelector('.fx-held h3').textContent"
+    names = ["conv2_2", "relu2_2", "pool2", "conv3_1"]
+    places = []
+    for name in names:
+        visit.page.wait_for_selector(f".fx[data-step='{name}']")
+        visit.page.wait_for_function(f"() => document.querySelector('.fx-held h3').textContent.startsWith('{name} ')")
+        row, column = map(int, re.search(r"\((\d+), (\d+)\)", visit.page.evaluate(box)).groups())
+        places.append((row, column))
+        visit.press("o")
+    # VGG16 with pad 100: the same pixels within half a jump
+    grids = [(2, -98.5), (2, -98.5), (4, -97.5), (4, -97.5)]
+    inputs = [[start + jump * unit for unit in place] for (jump, start), place in zip(grids, places, strict=True)]
+    for found, (jump, _) in zip(inputs[1:], grids[1:], strict=True):
+        assert abs(found[0] - inputs[0][0]) <= jump / 2
+        assert abs(found[1] - inputs[0][1]) <= jump / 2
+    visit.page.wait_for_selector(".fx[data-step='relu3_1']")
+    visit.press("u")
+    visit.page.wait_for_function("() => document.querySelector('.fx-held h3').textContent.startsWith('conv3_1 ')")

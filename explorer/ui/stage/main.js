@@ -78,7 +78,7 @@ class Stage {
     this.layer.onFull = () => this.#overInput();
     this.pins = new Pins(root, this.colours, { onGo: (pin) => this.#toPin(pin) });
     this.picture = new Picture(root, this.colours, { onPixel: (pixel) => this.name(pixel) });
-    this.steps = new Steps(root, this.colours, { onStep: (i) => this.go(i) });
+    this.steps = new Steps(root, this.colours, { onStep: (i, how) => (how?.keepPlace ? this.goWithPlace(i) : this.go(i)) });
     this.#controls();
     this.translate().then(() => this.begin(start));
     gradio.watch('value', () => {
@@ -258,6 +258,19 @@ class Stage {
   /** The page opens on a step that already says something: the first pooled map. */
   #firstLook() {
     return this.trace.steps.find((step) => step.op === 'maxpool')?.name;
+  }
+
+  /** Show step i, and in it the unit that stands where the held one, or the one at the pointer, stands. */
+  async goWithPlace(i) {
+    const held = this.held.unit;
+    const unit = held ?? this.maps.hover;
+    if (!unit || i === this.step) return this.go(i);
+    const place = this.trace.placeOf(this.drawn.step, unit);
+    await this.go(i);
+    const { step } = this.drawn;
+    const there = { ...this.trace.unitNear(step, place), channel: Math.min(unit.channel, step.shape[0] - 1) };
+    if (held) this.hold(there);
+    else this.point(there);
   }
 
   /** Show step i: at once if its picture is at hand, else as soon as it has come. */

@@ -11,7 +11,7 @@ export class Steps {
     this.root = root;
     this.colours = colours;
     this.onStep = onStep;
-    this.map = new NetMap(root, { onStep });
+    this.map = new NetMap(root, { onStep: (i) => onStep(i) });
     this.slider = root.querySelector('.fx-track input');
     this.arcs = root.querySelector('.fx-arcs');
     this.playButton = root.querySelector('.fx-play');
@@ -39,6 +39,8 @@ export class Steps {
     if (event.key in moves) {
       if (document.activeElement?.getAttribute('role') === 'radio') return;
       this.onStep(this.#clamp(moves[event.key]));
+    } else if (event.key === 'u' || event.key === 'o') {
+      this.onStep(this.#clamp(this.at + (event.key === 'o' ? 1 : -1)), { keepPlace: true });
     } else if (event.key === ' ' && tag !== 'BUTTON') this.play(!this.timer);
     else return;
     event.preventDefault();

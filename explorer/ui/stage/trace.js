@@ -79,6 +79,17 @@ export class Trace {
     return [edge(rows, 0), edge(cols, 0), edge(rows, step.shape[1]), edge(cols, step.shape[2])];
   }
 
+  /** The input place [row, column] that a unit stands for, and the unit of a step that stands nearest to a place. */
+  placeOf(step, { row, column }) {
+    const at = ({ jump, start }, unit) => start + jump * unit;
+    return [at(this.axes[step.rows], row), at(this.axes[step.cols], column)];
+  }
+
+  unitNear(step, [y, x]) {
+    const near = ({ jump, start }, place, n) => Math.max(0, Math.min(n - 1, Math.round((place - start) / jump)));
+    return { row: near(this.axes[step.rows], y, step.shape[1]), column: near(this.axes[step.cols], x, step.shape[2]) };
+  }
+
   grid(step) {
     return this.axes[step.rows];
   }
