@@ -280,16 +280,3 @@ def trace(
     with torch.inference_mode():
         final = recorder.run(image)
     return Trace(tuple(recorder.steps.values()), str(image.device), final)
-
-
-def field_sizes(module: nn.Module, channels: int, n: int) -> dict[str, tuple[int, ...]]:
-    """Receptive field sizes along an axis per step, unclipped: those of all units that see no edge of n pixels.
-
-    `module` lies on the meta device, `n` is a legal size far above the largest field. More than one size means that
-    the field depends on the unit's phase, as it does behind a transposed convolution.
-    """
-    sizes = {}
-    for step in trace(module, torch.empty(1, channels, n, n, device="meta")).steps:
-        inside = (step.rows.lo > 0) & (step.rows.hi < n - 1)
-        sizes[step.name] = tuple(sorted({int(s) for s in step.rows.extents[inside & ~step.rows.empty]}))
-    return sizes

@@ -26,6 +26,7 @@ LEVELS = {  # a module may import what lies on a lower level, or on its own wher
     "weights": 2,
     "images": 2,
     "metrics": 2,
+    "fields": 3,
     "inference": 3,
     "local": 3,
     "objects": 2,

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from explorer import geometry as g
+from explorer.fields import field_sizes
 from explorer.models import ModelSpec, SizeError, UNet, build
 from explorer.models.layers import Crop, operation
-from explorer.trace import Trace, field_sizes, trace
+from explorer.trace import Trace, trace
 
 PAPER_FCN = """
 conv1_1 1 3 -100 -99 | conv1_2 1 5 -101 -99 | pool1 2 6 -101 -98.5 | conv2_1 2 10 -103 -98.5 | conv2_2 2 14 -105 -98.5

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 
 from explorer import images, inference, weights
+from explorer.fields import Reach, whole_fields
 from explorer.figures import palettes
 from explorer.models import MODELS, ModelSpec, build
-from explorer.trace import CancelledError, field_sizes
+from explorer.trace import CancelledError
 from explorer.ui.i18n import TEXTS
 from explorer.ui.looking import Looks, Scene
 from explorer.ui.stage.payload import Recorder, png
@@ -329,12 +330,12 @@ def _identity(photograph: images.Photograph) -> str:
 
 
 @lru_cache(maxsize=32)
-def _fields(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
-    """Unclipped receptive field sizes per step: measured on an input that holds the largest field several times."""
+def _fields(spec: ModelSpec) -> dict[str, Reach]:
+    """Unclipped receptive fields per step: measured on an input that holds the largest field several times."""
     with torch.device("meta"):
         module = build(spec)
     sizes = inference.reach(spec).sizes
-    return field_sizes(module, spec.in_channels, sizes.at_least(1500))
+    return whole_fields(module, spec.in_channels, sizes.at_least(1500))
 
 
 __all__ = ["CancelledError", "Run", "StageError", "Workbench"]

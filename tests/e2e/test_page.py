@@ -228,3 +228,28 @@ def test_the_pixel_under_the_pointer_is_named_in_the_frame_shown(visit: Visit) -
     row, column = map(int, re.search(r"row (\d+), column (\d+):", visit.text(".fx-under")).groups())
     assert abs(row - network[0] * 0.6) <= 2
     assert abs(column - network[1] * 0.4) <= 2
+
+
+def test_the_padding_share_is_that_of_the_unclipped_field(visit: Visit) -> None:
+    """conv1_1 .. pool2 with pad 100: at the map's corner most of a field of 16 x 16 lies outside the image."""
+    visit.open().go("pool2")
+    box = visit.page.locator(".fx-mosaic canvas").bounding_box()
+    seen = set()
+    for step in range(2, 60, 3):
+        visit.page.mouse.move(box["x"] + step, box["y"] + step)
+        text = visit.text(".fx-unit")
+        place = re.search(r"\((\d+), (\d+)\)", text)
+        spans = re.search(r"rows (\d+)–(\d+), columns (\d+)–(\d+)", text)
+        said = re.search(r"([\d.]+) % of its field", text)
+        if not spans:
+            continue
+        top, bottom, left, right = map(int, spans.groups())
+        row, column = map(int, place.groups())
+        height, width = (int(n) for n in visit.text(".fx-frame-size").split(" × "))
+        whole = [(-105 + 4 * u, -105 + 4 * u + 15) for u in (row, column)]  # centre -97.5 + 4u, field 16
+        clipped = [(max(0, a), min(n - 1, b)) for (a, b), n in zip(whole, (height, width), strict=True)]
+        assert (top, bottom, left, right) == (*clipped[0], *clipped[1])
+        share = 100 * (1 - (bottom - top + 1) * (right - left + 1) / 256)
+        assert float(said[1]) == pytest.approx(share, abs=0.06) if said else share == 0
+        seen.add(bool(said))
+    assert seen == {True, False}

@@ -380,7 +380,7 @@ class Stage {
     const { trace, words } = this;
     const { field, frame } = this.picture;
     const value = this.maps.valueAt(unit);
-    out.textContent = unitText({ trace, unit, value, reduced: step.maps.reduction > 1, field, frame, words });
+    out.textContent = unitText({ trace, step, unit, value, field, frame, words });
   }
 
   /** Hold a unit of the map drawn: it stays marked, and the server is asked about it. Or let go. */

@@ -1,7 +1,8 @@
 """Turn a run into what the page needs: one JSON file and one 8-bit picture per step, fetched when looked at.
 
 Names and units: sizes are [height, width]; `lo` and `hi` are inclusive input pixels per unit, an empty field is
-lo 0, hi -1; `jump` and `start` are input pixels. Steps share their axes and pictures where these are the same.
+lo 0, hi -1; `jump` and `start` are input pixels; `reach` is the field of the first units, not clipped to the image.
+Steps share their axes and pictures where these are the same.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from explorer.fields import Reach
 from explorer.figures.mosaic import mosaic
 from explorer.geometry import Axis, hull
 from explorer.inference import Prepared, Segmentation
@@ -69,7 +71,7 @@ class Recorder:
         done: Segmentation,
         prepared: Prepared,
         original: np.ndarray,
-        fields: dict[str, tuple[int, ...]],
+        fields: dict[str, Reach],
         about: dict[str, Any],
     ) -> str:
         """Write the run's JSON (with `about` merged in) and return its file name.
@@ -101,7 +103,7 @@ class Recorder:
         }
         return self._add(json.dumps(content, separators=(",", ":"), allow_nan=False).encode(), ".json")
 
-    def _step(self, step: Step, field: tuple[int, ...]) -> dict[str, Any]:
+    def _step(self, step: Step, reach: Reach) -> dict[str, Any]:
         return {
             "name": step.name,
             "op": step.operation,
@@ -114,7 +116,8 @@ class Recorder:
             "stats": step.stats and {k: v if math.isfinite(v) else None for k, v in vars(step.stats).items()},
             "rows": self._axis(step.rows),
             "cols": self._axis(step.cols),
-            "field": field,
+            "field": sorted({hi - lo + 1 for lo, hi in reach}),
+            "reach": reach,
             "maps": self._maps[step.name],
         }
 

@@ -3,11 +3,15 @@
 import { pointIn, toFrame } from './frames.js';
 
 /** Channel, place and value of a unit, and what it sees in the frame shown. `field` is in network input pixels. */
-export function unitText({ trace, unit, value, reduced, field, frame, words }) {
+export function unitText({ trace, step, unit, value, field, frame, words }) {
+  const reduced = step.maps.reduction > 1;
   const where = { ...asText(unit), value: words.number(value, 3) };
   const box = toFrame(trace, field, frame);
   const sees = box ? words.t(`unit.field.${frame}`, edges(box, frame)) : words.t(field ? 'unit.border' : 'unit.padding');
-  return words.t(reduced ? 'unit.mean' : 'unit.value', where) + sees;
+  const share = trace.paddingShare(step, unit.row, unit.column);
+  const percent = words.number(Math.round(share * 1000) / 10);
+  const outside = share > 0 && share < 1 ? words.t('unit.outside', { share: percent }) : '';
+  return words.t(reduced ? 'unit.mean' : 'unit.value', where) + sees + outside;
 }
 
 /** Numbers that name something (a channel, a place) are not grouped by thousands. */

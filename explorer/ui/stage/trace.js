@@ -72,6 +72,26 @@ export class Trace {
     return [rows.lo[row], cols.lo[column], rows.hi[row] + 1, cols.hi[column] + 1];
   }
 
+  /** The field of a unit [top, left, bottom, right] in input pixels, not clipped: what lies outside is padding. */
+  wholeField(step, row, column) {
+    const { reach } = step;
+    this.largest ??= Math.max(...this.axes.map(({ jump }) => jump));
+    const span = (unit) => {
+      const [lo, hi] = reach[unit % reach.length];
+      const shift = Math.floor(unit / reach.length) * this.largest;
+      return [lo + shift, hi + 1 + shift];
+    };
+    const [[top, bottom], [left, right]] = [span(row), span(column)];
+    return [top, left, bottom, right];
+  }
+
+  /** Share of a unit's whole field that lies in the padding, 0 to 1. */
+  paddingShare(step, row, column) {
+    const area = ([top, left, bottom, right]) => (bottom - top) * (right - left);
+    const seen = this.field(step, row, column);
+    return seen ? 1 - area(seen) / area(this.wholeField(step, row, column)) : 1;
+  }
+
   /** Edges [top, left, bottom, right], in input pixels, of the area whose places a map's units stand for. */
   cells(step) {
     const [rows, cols] = [this.axes[step.rows], this.axes[step.cols]];
