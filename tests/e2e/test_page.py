@@ -253,3 +253,27 @@ def test_the_padding_share_is_that_of_the_unclipped_field(visit: Visit) -> None:
         assert float(said[1]) == pytest.approx(share, abs=0.06) if said else share == 0
         seen.add(bool(said))
     assert seen == {True, False}
+
+
+@pytest.mark.parametrize("step", ["crop_d1c", "concat_u1b"])
+def test_units_that_meet_are_drawn_and_stand_together(visit: Visit, step: str) -> None:
+    visit.open().choose("U-Net").go(step)
+    text = visit.text(".fx-explain")
+    found = re.search(r"relu_d1c has jump (\S+) and start (\S+), upconv_u1a has jump (\S+) and start (\S+)\.", text)
+    jump, start, other_jump, other_start = (float(v) for v in found.groups())
+    assert (jump, other_jump) == (2, 2)
+    assert (other_start - start) / 2 == 40  # the paper's offset at this level
+    assert "stand 0 input pixels apart" in text
+    visit.page.mouse.move(2, 2)
+    bare = visit.page.locator(".fx-view canvas").screenshot()
+    box = visit.page.locator(".fx-mosaic canvas").bounding_box()
+    visit.page.mouse.move(box["x"] + 44, box["y"] + 36)
+    met = visit.page.evaluate(
+        """() => { const c = document.querySelector('.fx-view canvas'); let n = 0;
+        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+        for (let i = 0; i < d.length; i += 4) n += d[i] === 204 && d[i + 1] === 121 && d[i + 2] === 167;
+        return n }"""
+    )
+    assert met > 15  # the dashed frame in the skips' colour, #CC79A7
+    visit.page.mouse.move(2, 2)
+    assert visit.page.locator(".fx-view canvas").screenshot() == bare

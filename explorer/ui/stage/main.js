@@ -374,7 +374,8 @@ class Stage {
     const { step } = this.drawn ?? {};
     if (!step) return;
     this.maps.mark(unit);
-    this.picture.outlineField(unit ? this.trace.field(step, unit.row, unit.column) : this.#heldField());
+    const meeting = unit && this.trace.meeting(this.trace.steps[this.step], step, unit);
+    this.picture.outlineField(unit ? this.trace.field(step, unit.row, unit.column) : this.#heldField(), meeting?.other.field);
     const out = this.root.querySelector('.fx-unit');
     if (!unit) return void (out.textContent = '');
     const { trace, words } = this;

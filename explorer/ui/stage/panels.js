@@ -43,10 +43,21 @@ export function showCrop(root, trace, crop, words) {
         ? words.t('crop.sees', { top: sees[0], bottom: sees[2] - 1, left: sees[1], right: sees[3] - 1 })
         : words.t('crop.sees.none'),
     ],
+    ['aligned', alignment(trace, crop, words)],
     ['dropped', words.t(crop.dropsNothing ? 'crop.dropped.none' : 'crop.dropped', { source: crop.source })],
   ];
   if (crop.standsWhole[0] < 0 || crop.standsWhole[1] < 0) lines.push(['outside', words.t('crop.outside')]);
   box.append(...lines.map(([role, textContent]) => make('p', { className: `fx-key fx-key-${role}`, textContent })));
+}
+
+/** Both grids, and how far apart the units that meet stand: 0 input pixels when the crop aligns them. */
+function alignment(trace, crop, words) {
+  const [own, source, reference] = [crop.step, crop.source, crop.reference].map((name) => trace.grid(trace.step(name)));
+  return words.t('crop.aligned', {
+    source: crop.source, jump: source.jump, start: source.start,
+    reference: crop.reference, otherJump: reference.jump, otherStart: reference.start,
+    apart: own.start - reference.start,
+  });
 }
 
 /** The classes of the prediction with their colours and shares, the largest first; `only` is the one shown alone. */

@@ -12,7 +12,7 @@ export class Picture {
     this.frame = 'network';
     this.opacity = 0.55;
     this.only = null; // one class alone
-    this.field = null;
+    this.field = this.partner = null;
     this.crop = null;
     this.heat = null; // {canvas, box}: what of the input moves the held unit
     this.map = null; // {canvas, box}: a channel in the place of the prediction
@@ -41,7 +41,7 @@ export class Picture {
     this.original = pictures.original ?? null;
     const { width, height } = pictures.labels;
     this.labels = { width, height, codes: firstBytes(pictures.labels), confidence: firstBytes(pictures.confidence) };
-    this.field = this.crop = this.heat = this.map = this.only = null;
+    this.field = this.partner = this.crop = this.heat = this.map = this.only = null;
     this.#paint();
     this.draw();
   }
@@ -133,17 +133,24 @@ export class Picture {
     this.still.height = this.canvas.height;
     this.still.getContext('2d').drawImage(this.canvas, 0, 0);
     this.placed = { top, left, zoom: zoom / ratio, ratio, place };
-    if (this.field) outline(c, place(this.field), this.colours.roles.field, ratio);
+    this.#drawFields();
   }
 
-  /** Outline a receptive field [top, left, bottom, right] in input pixels, or none. */
-  outlineField(field) {
-    if (!this.placed || (!field && !this.field)) return;
+  #drawFields() {
+    const { place, ratio } = this.placed;
+    if (this.partner) outline(this.context, place(this.partner), this.colours.roles.skip, ratio, [7, 4]);
+    if (this.field) outline(this.context, place(this.field), this.colours.roles.field, ratio);
+  }
+
+  /** Outline a receptive field [top, left, bottom, right] in input pixels, and that of the unit it meets, or none. */
+  outlineField(field, partner = null) {
+    if (!this.placed || (!field && !this.field && !this.partner)) return;
     this.field = field;
+    this.partner = partner;
     const { context: c, canvas } = this;
     c.clearRect(0, 0, canvas.width, canvas.height);
     c.drawImage(this.still, 0, 0);
-    if (field) outline(c, this.placed.place(field), this.colours.roles.field, this.placed.ratio);
+    this.#drawFields();
   }
 
   /** The heat map in the place of the prediction, over a darkened image. */

@@ -92,6 +92,26 @@ export class Trace {
     return seen ? 1 - area(seen) / area(this.wholeField(step, row, column)) : 1;
   }
 
+  /**
+   * The two units that meet where maps are joined: at an addition or concatenation the unit of either branch, at a crop
+   * the unit that is kept and the reference's. {own, other}: step and field of each; null elsewhere, or where the unit
+   * is cut off.
+   */
+  meeting(step, drawn, { row, column }) {
+    const joined = step.op === 'add' || step.op === 'concat';
+    if (!joined && step.op !== 'crop') return null;
+    const [first, second] = step.inputs.map((name) => this.step(name));
+    const cut = step.op === 'crop' && drawn === first ? step.settings.offset : 0;
+    const [y, x] = [row - cut, column - cut];
+    if (y < 0 || x < 0 || y >= step.shape[1] || x >= step.shape[2]) return null;
+    const own = joined ? first : step;
+    return {
+      own: { step: own, field: this.field(own, y, x) },
+      other: { step: second, field: this.field(second, y, x) },
+      apart: [this.axes[own.rows].start - this.axes[second.rows].start, this.axes[own.cols].start - this.axes[second.cols].start],
+    };
+  }
+
   /** Edges [top, left, bottom, right], in input pixels, of the area whose places a map's units stand for. */
   cells(step) {
     const [rows, cols] = [this.axes[step.rows], this.axes[step.cols]];
