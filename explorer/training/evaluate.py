@@ -31,23 +31,18 @@ def scores_of(
     canvas = inference.normalise(prepared.network, mean, std).to(device, memory_format=torch.channels_last)
     if spec.padding == "valid":
         far = inference.reach(spec)
-        keys: list[str] = []
-
-        def stacked(x: Tensor) -> Tensor:
-            made = _named(net(x))
-            keys[:] = made
-            return torch.stack([*made.values()])[:, 0]
-
-        joined = tiles.run(stacked, canvas, TILE, far.sizes, far.shrink)
-        outputs = dict(zip(keys, joined, strict=True))
+        outputs = {
+            spec.model: tiles.run(lambda x: _streams(net(x), spec)[spec.model], canvas, TILE, far.sizes, far.shrink)
+        }
     else:
-        outputs = {key: scores[0] for key, scores in _named(net(canvas)).items()}
+        outputs = _streams(net(canvas), spec)
     height, width = image.shape[:2]
-    return {key: scores[:, :height, :width] for key, scores in outputs.items()}
+    return {key: scores[0, :, :height, :width] for key, scores in outputs.items()}
 
 
-def _named(result: Any) -> dict[str, Tensor]:
-    return result if isinstance(result, dict) else {"": result}
+def _streams(result: Any, spec: ModelSpec) -> dict[str, Tensor]:
+    """Scores by network: the streams that share a trunk (all FCNs), or the one plain network."""
+    return result if isinstance(result, dict) else {spec.model: result}
 
 
 @dataclass
@@ -68,8 +63,8 @@ class Tally:
         near = metrics.boundary_band(sample.target)
         self.band += metrics.confusion(np.where(near, sample.target, metrics.IGNORE), labels, self.classes)
         if sample.instances is not None:
-            # a nucleus is all its pixels: those of the touching border that lie beside one are its own
-            found = objects.instances_of(labels, OBJECT, TOUCHING)
+            found = objects.instances_of(labels, OBJECT, TOUCHING)  # with their share of the touching border
+            # Dice takes the class alone against all pixels of nuclei: what is called a touching border counts as missed
             pair = metrics.confusion(sample.instances > 0, labels == OBJECT, 2)
             self.dices.append((sample.kind, float(metrics.dice(pair)[1])))
             self.objects.append((sample.kind, objects.match(sample.instances, found)))
@@ -100,7 +95,7 @@ def measure(
     std: tuple[float, ...],
     device: torch.device,
 ) -> dict[str, Tally]:
-    """A tally per network of `net` ("" for a plain one); `spec` is the network whose sizes hold."""
+    """A tally per network of `net`, by its key in MODELS; `spec` is the network whose sizes hold."""
     tallies: dict[str, Tally] = {}
     with torch.inference_mode():
         for sample in samples:

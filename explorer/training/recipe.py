@@ -66,15 +66,33 @@ class Recipe:
         return {key: value for key, value in settings.items() if key not in ("title", "note", "seed")}
 
 
-def read(name: str) -> Recipe:
-    """The recipe of a bundled name or a file. Raises ValueError that says what is wrong with it."""
+def _find(name: str) -> Path:
     path = FOLDER / f"{name}.json"
     path = path if path.is_file() else Path(name)
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.json")))
         raise ValueError(f"there is no recipe {name!r}; bundled: {known}; or give a JSON file")
+    return path
+
+
+def _settings(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """What a file says, on top of what the recipe it is like says."""
+    raw: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    if (like := raw.pop("like", None)) is None:
+        return raw
+    if path in below:
+        raise ValueError(f"{path.name} is like itself")
+    return _settings(_find(like), (*below, path)) | raw
+
+
+def read(name: str) -> Recipe:
+    """The recipe of a bundled name or a file. Raises ValueError that says what is wrong with it.
+
+    A file may say `"like": NAME`: the settings of that recipe hold where the file gives none.
+    """
+    path = _find(name)
     try:
-        raw = json.loads(path.read_text("utf-8"))
+        raw = _settings(path)
         raw["geometries"] = {
             key: Geometry(
                 float(g["share"]), int(g["batch"]), (int(g["crop"][0]), int(g["crop"][1])), float(g.get("begins", 0))

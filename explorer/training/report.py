@@ -76,7 +76,7 @@ def evaluate(
         where = torch.device(device)
         net = loaded.module.to(where)
         steps = card.preprocessing
-        tally = measure(net, loaded.spec, samples, steps.mean, steps.std, where)[""]
+        tally = measure(net, loaded.spec, samples, steps.mean, steps.std, where)[loaded.spec.model]
         found[padding] = {"figures": tally.figures(), **_details(card, tally)}
     return {
         "checkpoint": card.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -116,6 +117,19 @@ def test_recipes_are_read_and_bad_ones_refused(tmp_path: Path) -> None:
             recipe.read(str(write_recipe(tmp_path / "r.json", **change)))
     with pytest.raises(ValueError, match="there is no recipe"):
         recipe.read("nothing")
+
+
+def test_a_recipe_may_be_like_another(tmp_path: Path) -> None:
+    write_recipe(tmp_path / "base.json", steps=7, width=1 / 16)
+    base, other = tmp_path / "base.json", tmp_path / "other.json"
+    other.write_text(json.dumps({"like": str(base), "steps": 9}))
+    assert recipe.read(str(other)) == replace(recipe.read(str(base)), name="other", steps=9)
+    other.write_text(json.dumps({"like": str(other)}))
+    with pytest.raises(ValueError, match="like itself"):
+        recipe.read(str(other))
+    other.write_text(json.dumps({"like": "nothing"}))
+    with pytest.raises(ValueError, match="there is no recipe 'nothing'"):
+        recipe.read(str(other))
 
 
 def test_the_smallest_group_is_held_back_where_none_fits() -> None:
