@@ -157,14 +157,19 @@ def device_name(device: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """A finished run. `labels` is H x W uint8 in the resized frame; `confidence` the winning class's probability."""
+    """A finished run, in the resized frame: `labels` is H x W uint8, `probabilities` C x H x W float32 (softmax)."""
 
     labels: np.ndarray
-    confidence: np.ndarray
+    probabilities: np.ndarray
     trace: Trace
     frames: Frames
     device: str
     seconds: float
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """The winning class's probability, H x W."""
+        return self.probabilities.max(0)
 
 
 def _out_of_memory(error: Exception) -> bool:
@@ -191,7 +196,8 @@ def segment(
         image = normalise(prepared.network, mean, std).to(device)
         run = trace(module.to(device), image, keep=False, progress=progress, visit=visit)
         scores = run.final[0, :, : prepared.frames.resized.height, : prepared.frames.resized.width]
-        confidence, labels = scores.float().softmax(0).max(0)
+        probabilities = scores.float().softmax(0)
+        labels = probabilities.argmax(0).to(torch.uint8)
     except (RuntimeError, MemoryError) as error:
         if not _out_of_memory(error):
             raise
@@ -201,8 +207,8 @@ def segment(
             device=device_name(device),
         ) from error
     return Segmentation(
-        labels.to(torch.uint8).cpu().numpy(),
-        confidence.cpu().numpy(),
+        labels.cpu().numpy(),
+        probabilities.cpu().numpy(),
         run,
         prepared.frames,
         device,

@@ -15,6 +15,11 @@ export class Colours {
     this.name = name;
   }
 
+  /** The colours of numbers between 0 and 1. */
+  unit() {
+    return { table: this.tables[this.name] };
+  }
+
   /**
    * How a step's values become colours. Signed maps take the diverging map with zero in its middle; others the
    * sequential one. `scale` "channel" stretches every channel over its own range, "layer" over that of all, "fixed"
@@ -73,6 +78,22 @@ export function hatch(context, colour, ratio, gap = 8) {
     c.lineTo(d + size, 0);
   }
   c.stroke();
+  return context.createPattern(tile, 'repeat');
+}
+
+/** A pattern of noughts for zero padding. */
+export function zeros(context, ratio) {
+  const size = Math.round(11 * ratio);
+  const tile = document.createElement('canvas');
+  tile.width = tile.height = size;
+  const c = tile.getContext('2d');
+  c.fillStyle = '#20262e';
+  c.fillRect(0, 0, size, size);
+  c.fillStyle = '#8b97a5';
+  c.font = `${Math.round(9 * ratio)}px monospace`;
+  c.textAlign = 'center';
+  c.textBaseline = 'middle';
+  c.fillText('0', size / 2, size / 2);
   return context.createPattern(tile, 'repeat');
 }
 

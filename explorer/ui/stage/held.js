@@ -7,8 +7,8 @@ const SHARES = 6; // input channels listed
 const TERMS = 4; // single products listed
 
 export class Held {
-  constructor(root, { asker, resolve, heat, onHeat, onClose }) {
-    Object.assign(this, { root, asker, resolve, heat, onHeat });
+  constructor(root, { asker, resolve, heat, onHeat, onClose, onShares }) {
+    Object.assign(this, { root, asker, resolve, heat, onHeat, onShares });
     this.box = root.querySelector('.fx-held');
     this.box.querySelector('button').addEventListener('click', onClose);
     this.unit = null;
@@ -38,6 +38,8 @@ export class Held {
     if (!answer) return;
     answer.pieces = piece.kind === 'error' ? { ...answer.pieces, error: piece } : piece;
     this.write(this.words ?? words);
+    const [most] = piece.arithmetic?.shares ?? [];
+    if (most) this.onShares(most.source, most.channel);
     const { file, box } = piece.field ?? {};
     if (!file) return;
     try {

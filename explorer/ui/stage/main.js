@@ -3,15 +3,13 @@
 import { Asker } from './asker.js';
 import { Bar, radios } from './bar.js';
 import { Colours } from './colour.js';
-import { Held } from './held.js';
-import { Layer } from './layer.js';
+import { Cursor } from './cursor.js';
+import { FigureView } from './figureview.js';
 import { Words, pickLanguage } from './i18n.js';
-import { Maps } from './maps.js';
-import { showChips, showCrop, showFacts, showLegend } from './panels.js';
-import { Picture } from './picture.js';
-import { Pins } from './pins.js';
+import { Look } from './look.js';
+import { Output } from './output.js';
+import { showChips, showCrop } from './panels.js';
 import { themeButton, stored } from './preferences.js';
-import { pixelText, unitText } from './readout.js';
 import { Runner } from './runner.js';
 import { Address, complete, fromAddress } from './selection.js';
 import { Sources } from './sources.js';
@@ -55,29 +53,22 @@ class Stage {
       onNothing: () => this.say({ code: 'nothing_dropped', details: {} }),
       t: (key, values) => this.words.t(key, values),
     });
-    this.maps = new Maps(root, this.colours, {
-      onUnit: (unit) => this.point(unit),
-      onHold: (unit) => this.hold(unit),
-      onChannel: (c) => this.pickChannel(c),
-    });
     this.asker = new Asker(gradio.trigger);
-    this.held = new Held(root, {
+    this.output = new Output(root, this.colours, {
+      words: this.words,
+      cardOf: (trace) => this.catalog.cards.find((card) => card.name === trace.selection.checkpoint),
+      say: (problem) => this.say(problem),
+    });
+    this.look = new Look(root, this.colours, {
       asker: this.asker,
       resolve: this.resolve,
-      heat: this.colours.heat,
-      onHeat: (heat) => this.picture?.showHeat(heat),
-      onClose: () => this.hold(null),
+      picture: this.output.picture,
+      words: this.words,
+      again: () => this.go(this.step),
+      onStep: (name) => this.go(this.trace.index.get(name)),
     });
-    this.layer = new Layer(root, this.maps, this.colours, {
-      asker: this.asker,
-      resolve: this.resolve,
-      onChange: () => this.go(this.step),
-      onChannel: (c) => this.pickChannel(c),
-      labels: () => this.picture.labels,
-    });
-    this.layer.onFull = () => this.#overInput();
-    this.pins = new Pins(root, this.colours, { onGo: (pin) => this.#toPin(pin) });
-    this.picture = new Picture(root, this.colours, { onPixel: (pixel) => this.name(pixel) });
+    this.cursor = new Cursor(root, { look: this.look, output: this.output });
+    this.figure = new FigureView(root, { onStep: (name) => this.go(this.trace.index.get(name)) });
     this.steps = new Steps(root, this.colours, { onStep: (i, how) => (how?.keepPlace ? this.goWithPlace(i) : this.go(i)) });
     this.#controls();
     this.translate().then(() => this.begin(start));
@@ -102,38 +93,10 @@ class Stage {
     this.cropViews.choose(({ cropview }) => cropview === this.cropView);
     this.grains = radios(root.querySelector('.fx-grain'), ({ grain }) => this.steps.map.useBlocks(grain === 'blocks'));
     this.grains.choose(({ grain }) => (grain === 'blocks') === this.steps.map.blocks);
-    root.querySelector('.fx-over').addEventListener('click', () => {
-      this.over = !this.over;
-      this.#overInput();
-    });
-    root.querySelector('.fx-pin').addEventListener('click', () => {
-      this.pins.toggle(this.drawn.step.name, this.#chosenChannel());
-      this.#channelTools();
-    });
-    this.frames = radios(root.querySelector('.fx-frame'), ({ frame }) => {
-      this.picture.use(frame).catch((error) => this.say({ code: error.status ? 'gone' : 'connection', details: {} }));
-      this.#sizeOfFrame();
-    });
-    this.frames.choose(({ frame }) => frame === this.picture.frame);
-    const opacity = root.querySelector('.fx-opacity input');
-    opacity.addEventListener('input', () => {
-      this.picture.opacity = opacity.value / 100;
-      root.querySelector('.fx-opacity output').textContent = `${opacity.value} %`;
-      this.picture.draw();
-    });
     root.querySelector('.fx-message button').addEventListener('click', () => this.say(null));
-    root.querySelector('.fx-legend').addEventListener('click', (event) => {
-      const item = event.target.closest('button');
-      if (!item) return;
-      const index = Number(item.dataset.index);
-      this.picture.showOnly(this.picture.only === index ? null : index);
-      this.#aroundPicture();
-    });
     themeButton(root.querySelector('.fx-theme'), this.address);
     document.addEventListener('keydown', (event) => {
-      if (event.key !== 'Escape') return;
-      if (this.held.unit) this.hold(null);
-      else if (this.maps.channel !== null) this.pickChannel(null);
+      if (event.key === 'Escape') this.look.escape();
     });
   }
 
@@ -149,8 +112,9 @@ class Stage {
     if (this.problem) this.say(this.problem);
     if (!this.trace) return;
     this.steps.load(this.trace, this.words);
-    this.#aroundPicture();
-    this.held.write(this.words);
+    this.figure.load(this.trace, this.words);
+    this.output.write();
+    this.look.write();
     this.go(this.step);
   }
 
@@ -234,19 +198,18 @@ class Stage {
     const token = (this.opening = {});
     try {
       const trace = await Trace.load(file, this.resolve);
-      const pictures = await this.picture.fetch(trace);
+      const pictures = await this.output.picture.fetch(trace);
       if (this.opening !== token) return; // a newer run has come meanwhile
-      this.picture.load(trace, pictures);
+      this.look.load();
       this.trace = trace;
+      this.output.load(trace, pictures);
     } catch (error) {
       console.warn(error);
       return this.say({ code: error.status ? 'gone' : 'connection', details: {} });
     }
-    this.maps.channel = null;
-    this.hold(null);
     this.steps.load(this.trace, this.words);
+    this.figure.load(this.trace, this.words);
     this.#imageButton();
-    this.#aroundPicture();
     const wanted = this.wantedStep ?? name ?? this.#firstLook();
     this.wantedStep = null;
     const { index } = this.trace;
@@ -262,15 +225,10 @@ class Stage {
 
   /** Show step i, and in it the unit that stands where the held one, or the one at the pointer, stands. */
   async goWithPlace(i) {
-    const held = this.held.unit;
-    const unit = held ?? this.maps.hover;
-    if (!unit || i === this.step) return this.go(i);
-    const place = this.trace.placeOf(this.drawn.step, unit);
+    const place = this.look.place();
+    if (i === this.step) return;
     await this.go(i);
-    const { step } = this.drawn;
-    const there = { ...this.trace.unitNear(step, place), channel: Math.min(unit.channel, step.shape[0] - 1) };
-    if (held) this.hold(there);
-    else this.point(there);
+    if (place) this.look.lookAt(place);
   }
 
   /** Show step i: at once if its picture is at hand, else as soon as it has come. */
@@ -278,10 +236,7 @@ class Stage {
     const { trace } = this;
     if (!trace) return;
     const token = (this.going = {});
-    if (i !== this.step) {
-      this.maps.hover = null;
-      this.hold(null);
-    }
+    if (i !== this.step) this.look.leave();
     this.step = i;
     this.steps.mark(i);
     const step = trace.steps[i];
@@ -302,7 +257,6 @@ class Stage {
       }
       if (this.going !== token) return;
     }
-    this.drawn = { step: drawn, picture };
     this.#show(step, drawn, crop, picture);
     for (let d = 1; d <= AHEAD; d++) {
       trace.prefetch(trace.steps[i + d]);
@@ -313,117 +267,15 @@ class Stage {
 
   #show(step, drawn, crop, picture) {
     const { root, trace, words } = this;
-    const cut = crop && drawn.name === crop.source;
-    const kept = cut ? { top: crop.offset, left: crop.offset, height: crop.kept[0], width: crop.kept[1] } : null;
-    this.layer.show(trace, step, drawn, picture, kept, words);
-    this.picture.crop = crop;
-    this.picture.field = this.#heldField();
-    this.picture.draw();
+    this.output.margin(step);
+    this.look.show(trace, step, drawn, picture, crop);
     root.querySelector('.fx-step-name').textContent = step.name;
     root.querySelector('.fx-words').textContent = sentence(trace, step, words);
-    const maps = { channels: drawn.shape[0], name: drawn.name };
-    root.querySelector('.fx-mosaic canvas').setAttribute('aria-label', words.t('maps.canvas', maps));
     root.querySelector('.fx-cropview').hidden = crop?.step !== step.name;
-    this.#channelTools();
-    this.#overInput();
-    this.pins.draw(trace, words);
     showChips(root, trace, step, words);
-    root.querySelector('.fx-unit').textContent = '';
-    showCrop(root, trace, crop, words);
+    showCrop(root, trace, step, crop, words);
+    this.figure.mark(step.name);
     root.dataset.step = step.name;
-  }
-
-  pickChannel(channel) {
-    this.layer.pick(channel);
-    this.#channelTools();
-    this.#overInput();
-  }
-
-  /** The channel that is shown large, or that of the held unit, or null. */
-  #chosenChannel() {
-    return this.maps.channel ?? this.held.unit?.channel ?? null;
-  }
-
-  /** Buttons that concern one channel: over the input, pin. */
-  #channelTools() {
-    const channel = this.#chosenChannel();
-    const pin = this.root.querySelector('.fx-pin');
-    pin.hidden = channel === null;
-    this.root.querySelector('.fx-over').hidden = this.maps.channel === null;
-    if (channel === null) return;
-    const pinned = this.pins.has(this.drawn.step.name, channel);
-    pin.setAttribute('aria-pressed', String(pinned));
-    pin.textContent = this.words.t(pinned ? 'maps.unpin' : 'maps.pin');
-  }
-
-  /** Lay the large channel over the input where its units stand, or take it away. */
-  #overInput() {
-    const { maps, drawn } = this;
-    const on = Boolean(this.over && drawn && maps.channel !== null);
-    this.root.querySelector('.fx-over').setAttribute('aria-pressed', String(Boolean(this.over)));
-    this.picture.showMap(on ? { canvas: maps.channelCanvas(maps.channel), box: this.trace.cells(drawn.step) } : null);
-  }
-
-  async #toPin({ step, channel }) {
-    await this.go(this.trace.index.get(step));
-    this.pickChannel(channel);
-  }
-
-  /** The unit under the pointer: its field on the input, its value in the read-out. */
-  point(unit) {
-    const { step } = this.drawn ?? {};
-    if (!step) return;
-    this.maps.mark(unit);
-    const meeting = unit && this.trace.meeting(this.trace.steps[this.step], step, unit);
-    this.picture.outlineField(unit ? this.trace.field(step, unit.row, unit.column) : this.#heldField(), meeting?.other.field);
-    const out = this.root.querySelector('.fx-unit');
-    if (!unit) return void (out.textContent = '');
-    const { trace, words } = this;
-    const { field, frame } = this.picture;
-    const value = this.maps.valueAt(unit);
-    out.textContent = unitText({ trace, step, unit, value, field, frame, words });
-  }
-
-  /** Hold a unit of the map drawn: it stays marked, and the server is asked about it. Or let go. */
-  hold(unit) {
-    if (!unit && !this.held.unit) return;
-    this.maps.hold(unit);
-    if (!unit) {
-      this.held.release();
-      this.picture.outlineField(null);
-      this.#channelTools();
-      return;
-    }
-    const { step } = this.drawn;
-    const field = this.trace.field(step, unit.row, unit.column);
-    this.held.show(this.trace, step, unit, field, this.words);
-    this.picture.outlineField(field);
-    this.#channelTools();
-  }
-
-  #heldField() {
-    return this.held.answer?.field ?? null;
-  }
-
-  /** The class under the pointer in the picture. */
-  name(pixel) {
-    const { trace, words } = this;
-    this.root.querySelector('.fx-under').textContent = pixelText({ trace, pixel, frame: this.picture.frame, words });
-  }
-
-  #aroundPicture() {
-    const { root, trace, words } = this;
-    if (!trace) return;
-    const card = this.catalog.cards.find((c) => c.name === trace.selection.checkpoint);
-    showLegend(root, trace, this.picture.only, words);
-    showFacts(root, trace, card, words);
-    this.#sizeOfFrame();
-  }
-
-  #sizeOfFrame() {
-    if (!this.trace) return;
-    const [height, width] = this.trace.frames[this.picture.frame];
-    this.root.querySelector('.fx-frame-size').textContent = `${height} × ${width}`;
   }
 
   #imageButton() {

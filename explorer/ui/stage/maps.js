@@ -146,6 +146,19 @@ export class Maps {
     return this.order ? this.order.indexOf(channel) : channel;
   }
 
+  /** Scroll until a channel's tile is in sight. */
+  reveal(channel) {
+    const k = this.#tileOf(channel);
+    if (k < 0 || !this.grid || this.grid.total <= this.pane.clientHeight) return;
+    const { columns, height } = this.grid;
+    const top = Math.floor(k / columns) * (height + GAP);
+    const { scrollTop, clientHeight } = this.pane;
+    if (top < scrollTop) this.pane.scrollTop = top;
+    else if (top + height > scrollTop + clientHeight) this.pane.scrollTop = top + height - clientHeight;
+    else return;
+    this.redraw();
+  }
+
   #drawCrop(crop, tile, step, pattern, ratio) {
     const box = scaleBox(tile, step.shape, crop);
     hatchAround(this.context, tile, box, pattern);

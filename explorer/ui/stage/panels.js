@@ -26,10 +26,12 @@ export function showColourBar(root, { scheme, channel }, scale, words) {
   canvas.getContext('2d').putImageData(image, 0, 0);
 }
 
-/** What a crop keeps and drops, in words beside the marks it is drawn with. */
-export function showCrop(root, trace, crop, words) {
+/** What a crop keeps and drops, and the margin, in words beside the marks they are drawn with. */
+export function showCrop(root, trace, step, crop, words) {
   const box = root.querySelector('.fx-explain');
-  box.replaceChildren();
+  const { margin } = trace;
+  const around = margin && step.name === margin.step ? [['margin', words.t('crop.margin', margin)]] : [];
+  box.replaceChildren(...around.map(key));
   if (!crop) return;
   const [, height, width] = trace.step(crop.source).shape;
   const [rows, columns] = crop.kept;
@@ -46,8 +48,13 @@ export function showCrop(root, trace, crop, words) {
     ['aligned', alignment(trace, crop, words)],
     ['dropped', words.t(crop.dropsNothing ? 'crop.dropped.none' : 'crop.dropped', { source: crop.source })],
   ];
-  if (crop.standsWhole[0] < 0 || crop.standsWhole[1] < 0) lines.push(['outside', words.t('crop.outside')]);
-  box.append(...lines.map(([role, textContent]) => make('p', { className: `fx-key fx-key-${role}`, textContent })));
+  if (margin) lines.push(['margin', words.t('crop.margin', margin)]);
+  else if (crop.standsWhole[0] < 0 || crop.standsWhole[1] < 0) lines.push(['outside', words.t('crop.outside')]);
+  box.append(...lines.map(key));
+}
+
+function key([role, textContent]) {
+  return make('p', { className: `fx-key fx-key-${role}`, textContent });
 }
 
 /** Both grids, and how far apart the units that meet stand: 0 input pixels when the crop aligns them. */

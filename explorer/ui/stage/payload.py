@@ -19,6 +19,7 @@ from torch import Tensor
 
 from explorer.fields import Reach
 from explorer.figures.mosaic import mosaic
+from explorer.figures.probabilities import STEPS, sheet
 from explorer.geometry import Axis, hull
 from explorer.inference import Prepared, Segmentation
 from explorer.trace import Step
@@ -80,6 +81,7 @@ class Recorder:
         """
         frames = done.frames
         trace = done.trace
+        chances = sheet(done.probabilities)
         steps = [self._step(step, fields.get(step.name, ())) for step in trace.steps]
         content = {
             **about,
@@ -95,6 +97,13 @@ class Recorder:
                 "network": self._add(png(prepared.network), ".png"),
                 "labels": self._add(png(done.labels), ".png"),
                 "confidence": self._add(png(np.nan_to_num(done.confidence * 255).round().astype(np.uint8)), ".png"),
+            },
+            "probabilities": {
+                "file": self._add(png(chances.pixels), ".png"),
+                "tile": chances.tile,
+                "columns": chances.columns,
+                "reduction": chances.reduction,
+                "steps": STEPS,
             },
             "shares": (np.bincount(done.labels.ravel(), minlength=len(about["classes"])) / done.labels.size).tolist(),
             "steps": steps,

@@ -1,6 +1,6 @@
 /** The right pane: the image in one of its frames, the prediction over it, and boxes given in input pixels. */
 
-import { hatch, hatchAround, outline } from './colour.js';
+import { hatch, hatchAround, outline, zeros } from './colour.js';
 import { decode } from './trace.js';
 
 export class Picture {
@@ -12,11 +12,14 @@ export class Picture {
     this.frame = 'network';
     this.opacity = 0.55;
     this.only = null; // one class alone
-    this.field = this.partner = null;
+    this.field = this.whole = this.partner = null;
     this.crop = null;
     this.heat = null; // {canvas, box}: what of the input moves the held unit
     this.map = null; // {canvas, box}: a channel in the place of the prediction
+    this.scalar = null; // {canvas, reduction}: confidence or entropy in the place of the prediction
+    this.margin = false; // whether the zeros around the input are shown
     this.still = new OffscreenCanvas(1, 1); // what is drawn, without the field at the pointer
+    this.onPixel = onPixel;
     this.canvas.addEventListener('pointermove', (event) => onPixel(this.#pixelAt(event)));
     this.canvas.addEventListener('pointerleave', () => onPixel(null));
     new ResizeObserver(() => this.trace && this.draw()).observe(this.pane);
@@ -41,7 +44,7 @@ export class Picture {
     this.original = pictures.original ?? null;
     const { width, height } = pictures.labels;
     this.labels = { width, height, codes: firstBytes(pictures.labels), confidence: firstBytes(pictures.confidence) };
-    this.field = this.partner = this.crop = this.heat = this.map = this.only = null;
+    this.field = this.whole = this.partner = this.crop = this.heat = this.map = this.scalar = this.only = null;
     this.#paint();
     this.draw();
   }
@@ -86,7 +89,8 @@ export class Picture {
     const [h, w] = trace.frames.resized;
     let box = this.frame === 'network' ? [0, 0, height, width] : [top, left, top + h, left + w];
     const reach = this.frame === 'network' && this.crop?.standsWhole;
-    if (reach) box = [Math.min(box[0], reach[0]), Math.min(box[1], reach[1]), Math.max(box[2], reach[2]), Math.max(box[3], reach[3])];
+    if (reach) box = hull(box, reach);
+    if (this.margin && this.frame === 'network') box = hull(box, trace.margin.box);
     return box;
   }
 
@@ -108,6 +112,10 @@ export class Picture {
     const [h, w] = trace.frames.resized;
     const [y, x] = trace.offset;
     const inner = place([y, x, y + h, x + w]);
+    if (trace.margin && this.frame === 'network') {
+      c.fillStyle = zeros(c, ratio);
+      c.fillRect(...place(trace.margin.box));
+    }
     c.imageSmoothingEnabled = zoom < 3;
     if (this.frame === 'network') c.drawImage(this.network, ...place([0, 0, ...trace.frames.network]));
     else c.drawImage((this.frame === 'original' && this.original) || this.resized, ...inner);
@@ -120,6 +128,7 @@ export class Picture {
     else {
       c.globalAlpha = this.opacity;
       if (this.map) c.drawImage(this.map.canvas, ...place(this.map.box));
+      else if (this.scalar) this.#drawScalar(place, inner);
       else c.drawImage(this.overlay, ...inner);
     }
     c.restore();
@@ -138,15 +147,18 @@ export class Picture {
 
   #drawFields() {
     const { place, ratio } = this.placed;
+    if (this.whole && this.margin) outline(this.context, place(this.whole), this.colours.roles.field, ratio, [2, 4]);
     if (this.partner) outline(this.context, place(this.partner), this.colours.roles.skip, ratio, [7, 4]);
     if (this.field) outline(this.context, place(this.field), this.colours.roles.field, ratio);
   }
 
-  /** Outline a receptive field [top, left, bottom, right] in input pixels, and that of the unit it meets, or none. */
-  outlineField(field, partner = null) {
-    if (!this.placed || (!field && !this.field && !this.partner)) return;
-    this.field = field;
-    this.partner = partner;
+  /**
+   * Outline a receptive field, and that of the unit it meets (`partner`), or none: [top, left, bottom, right] in input
+   * pixels. `whole` is the field not clipped to the input, for the margin.
+   */
+  outlineField({ field, whole = null, partner = null }) {
+    if (!this.placed || (!field && !this.field && !this.partner && !this.whole && !whole)) return;
+    Object.assign(this, { field, whole, partner });
     const { context: c, canvas } = this;
     c.clearRect(0, 0, canvas.width, canvas.height);
     c.drawImage(this.still, 0, 0);
@@ -159,6 +171,23 @@ export class Picture {
     c.fillStyle = 'rgba(0,0,0,.35)';
     c.fillRect(0, 0, canvas.width, canvas.height);
     c.drawImage(this.heat.canvas, ...place(this.heat.box));
+  }
+
+  /** A reduced map may hang over the image at the right and at the bottom. */
+  #drawScalar(place, inner) {
+    const { context: c } = this;
+    const { canvas, reduction } = this.scalar;
+    const [y, x] = this.trace.offset;
+    c.beginPath();
+    c.rect(...inner);
+    c.clip();
+    c.drawImage(canvas, ...place([y, x, y + canvas.height * reduction, x + canvas.width * reduction]));
+  }
+
+  showScalar(scalar) {
+    if (!scalar && !this.scalar) return;
+    this.scalar = scalar;
+    this.draw();
   }
 
   showMap(map) {
@@ -184,11 +213,23 @@ export class Picture {
     c.restore();
   }
 
+  /** Point at a pixel of the resized image, as if the pointer stood there. */
+  markPixel(row, column) {
+    this.onPixel(this.#pixel(row, column));
+    const [y, x] = this.trace.offset;
+    this.outlineField({ field: [y + row, x + column, y + row + 1, x + column + 1] });
+  }
+
   #pixelAt(event) {
     if (!this.placed) return null;
     const box = this.canvas.getBoundingClientRect();
     const row = Math.floor((event.clientY - box.top) / this.placed.zoom + this.placed.top) - this.trace.offset[0];
     const column = Math.floor((event.clientX - box.left) / this.placed.zoom + this.placed.left) - this.trace.offset[1];
+    return this.#pixel(row, column);
+  }
+
+  /** What is known of pixel (row, column) of the resized image; null outside the network's input. */
+  #pixel(row, column) {
     const { width, height, codes } = this.labels;
     if (row >= 0 && column >= 0 && row < height && column < width) {
       const i = row * width + column;
@@ -203,4 +244,9 @@ export class Picture {
 /** The grey value of every pixel of decoded RGBA data. */
 function firstBytes({ data, width, height }) {
   return Uint8Array.from({ length: width * height }, (_, i) => data[4 * i]);
+}
+
+/** The smallest box around two. */
+function hull(a, b) {
+  return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
 }

@@ -1,5 +1,7 @@
 /** Pinned channels: small pictures that stay in sight from step to step and lead back to where they are from. */
 
+import { channelCanvas } from './tile.js';
+
 const LONGER = 84; // CSS pixels of a picture's longer side
 
 export class Pins {
@@ -54,20 +56,7 @@ export class Pins {
     off.textContent = '×';
     off.setAttribute('aria-label', words.t('maps.unpin.one', { name, channel: String(channel) }));
     item.append(go, off);
-    trace.map(step).then((picture) => this.#paint(canvas, step, channel, picture)).catch((error) => console.warn(error));
+    trace.map(step).then((picture) => channelCanvas(step, channel, picture, this.colours.scheme(step.maps, 'channel'), canvas)).catch((error) => console.warn(error));
     return item;
-  }
-
-  #paint(canvas, { maps }, channel, { pixels, width }) {
-    const [th, tw] = maps.tile;
-    const table = this.colours.scheme(maps, 'channel').codes(channel);
-    const image = new ImageData(tw, th);
-    const out = new Uint32Array(image.data.buffer);
-    const top = Math.floor(channel / maps.columns) * th;
-    const left = (channel % maps.columns) * tw;
-    for (let y = 0, i = 0; y < th; y++) for (let x = 0; x < tw; x++, i++) out[i] = table[pixels[(top + y) * width + left + x]];
-    canvas.width = tw;
-    canvas.height = th;
-    canvas.getContext('2d').putImageData(image, 0, 0);
   }
 }

@@ -10,6 +10,7 @@ export class Trace {
     this.blobs = new Map(); // file -> Promise<Blob>
     this.decoded = new Map(); // file -> {pixels, width, height}, least recently used first
     this.bytes = 0;
+    this.margin = marginOf(this);
   }
 
   static async load(file, resolve) {
@@ -139,6 +140,14 @@ export class Trace {
     const own = this.crops.find((c) => c.step === step.name);
     return own ?? this.crops.find((c) => c.source === step.name || step.inputs.includes(c.step)) ?? null;
   }
+}
+
+/** The zeros around the input that a first convolution adds beyond what keeps its size: {step, pixels, box} or null. */
+function marginOf({ steps, frames: { network: [height, width] } }) {
+  const first = steps.find(({ op, settings }) => op === 'conv' && 2 * settings.padding[0] >= settings.kernel[0]);
+  if (!first || first.inputs[0] !== steps[0].name) return null;
+  const [pixels] = first.settings.padding;
+  return { step: first.name, pixels, box: [-pixels, -pixels, height + pixels, width + pixels] };
 }
 
 export async function fetchFile(address) {

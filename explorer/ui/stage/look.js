@@ -1,0 +1,182 @@
+/** What is looked at in the maps of the step shown: a unit, a channel, pins. Marks it in the maps and on the input. */
+
+import { Feeds } from './feeds.js';
+import { Held } from './held.js';
+import { Layer } from './layer.js';
+import { Maps } from './maps.js';
+import { Pins } from './pins.js';
+import { unitText } from './readout.js';
+
+export class Look {
+  /** `picture` is what fields are drawn on; `again` draws the step once more; `onStep` goes to one by its name. */
+  constructor(root, colours, { asker, resolve, picture, again, onStep, words }) {
+    Object.assign(this, { root, picture, words, onStep });
+    this.maps = new Maps(root, colours, {
+      onUnit: (unit) => this.point(unit),
+      onHold: (unit) => this.hold(unit),
+      onChannel: (channel) => this.pick(channel),
+    });
+    this.held = new Held(root, {
+      asker,
+      resolve,
+      heat: colours.heat,
+      onHeat: (heat) => picture.showHeat(heat),
+      onClose: () => this.hold(null),
+      onShares: (source, channel) => this.feeds.use(source, channel),
+    });
+    this.layer = new Layer(root, this.maps, colours, {
+      asker,
+      resolve,
+      onChange: again,
+      onChannel: (channel) => this.pick(channel),
+      labels: () => picture.labels,
+    });
+    this.layer.onFull = () => this.#overInput();
+    this.pins = new Pins(root, colours, { onGo: (pin) => this.#toPin(pin) });
+    this.feeds = new Feeds(root, colours, { onStep });
+    root.querySelector('.fx-over').addEventListener('click', () => {
+      this.over = !this.over;
+      this.#overInput();
+    });
+    root.querySelector('.fx-pin').addEventListener('click', () => this.pin(this.#chosen()));
+  }
+
+  /** Pin a channel of the map drawn, or take the pin away. */
+  pin(channel) {
+    this.pins.toggle(this.drawn.name, channel);
+    this.#channelTools();
+  }
+
+  /** A new run is shown: what was looked at in the old one goes. */
+  load() {
+    this.maps.channel = null;
+    this.leave();
+  }
+
+  /** Another step comes: the unit goes. */
+  leave() {
+    this.maps.hover = null;
+    this.hold(null);
+  }
+
+  /** Take a step and the map drawn for it: its own, or, before a crop, the one that is cut. */
+  show(trace, step, drawn, pixels, crop) {
+    const { root, picture, words } = this;
+    Object.assign(this, { trace, step, drawn });
+    const kept = crop && drawn.name === crop.source;
+    const cut = kept ? { top: crop.offset, left: crop.offset, height: crop.kept[0], width: crop.kept[1] } : null;
+    this.layer.show(trace, step, drawn, pixels, cut, words);
+    picture.crop = crop;
+    picture.field = this.#heldField();
+    picture.draw();
+    const maps = { channels: drawn.shape[0], name: drawn.name };
+    root.querySelector('.fx-mosaic canvas').setAttribute('aria-label', words.t('maps.canvas', maps));
+    this.#channelTools();
+    this.#overInput();
+    this.pins.draw(trace, words);
+    this.feeds.show(trace, step, drawn, crop, words);
+    root.querySelector('.fx-unit').textContent = '';
+  }
+
+  /** The unit at the pointer or cursor: its field on the input, its window on the maps it reads, its value. */
+  point(unit) {
+    const { trace, drawn: step, picture, words } = this;
+    if (!step) return;
+    this.maps.mark(unit);
+    const meeting = unit && trace.meeting(this.step, step, unit);
+    picture.outlineField(unit ? this.#boxes(unit, meeting) : { field: this.#heldField() });
+    this.feeds.point(unit ?? this.held.unit);
+    const out = this.root.querySelector('.fx-unit');
+    if (!unit) return void (out.textContent = '');
+    const { frame } = picture;
+    out.textContent = unitText({ trace, step, unit, value: this.maps.valueAt(unit), field: picture.field, frame, words });
+  }
+
+  #boxes(unit, meeting) {
+    const { trace, drawn } = this;
+    return {
+      field: trace.field(drawn, unit.row, unit.column),
+      whole: trace.wholeField(drawn, unit.row, unit.column),
+      partner: meeting?.other.field ?? null,
+    };
+  }
+
+  /** Hold a unit of the map drawn: it stays marked, and the server is asked about it. Or let go. */
+  hold(unit) {
+    if (!unit && !this.held.unit) return;
+    this.maps.hold(unit);
+    this.feeds.point(unit);
+    if (unit) {
+      const field = this.trace.field(this.drawn, unit.row, unit.column);
+      this.held.show(this.trace, this.drawn, unit, field, this.words);
+    } else this.held.release();
+    this.picture.outlineField({ field: this.#heldField() });
+    this.#channelTools();
+  }
+
+  #heldField() {
+    return this.held.answer?.field ?? null;
+  }
+
+  /** What is looked at, as a place in the input that other steps have too; null if nothing is. */
+  place() {
+    const unit = this.held.unit ?? this.maps.hover;
+    if (!unit) return null;
+    return { at: this.trace.placeOf(this.drawn, unit), channel: unit.channel, held: Boolean(this.held.unit) };
+  }
+
+  /** Look at a place of the input in the step that is shown now. */
+  lookAt({ at, channel, held }) {
+    const { drawn } = this;
+    const unit = { ...this.trace.unitNear(drawn, at), channel: Math.min(channel, drawn.shape[0] - 1) };
+    if (held) this.hold(unit);
+    else this.point(unit);
+  }
+
+  /** One channel large, or all of them (null). */
+  pick(channel) {
+    this.layer.pick(channel);
+    this.#channelTools();
+    this.#overInput();
+  }
+
+  /** Let go of the unit; without one, go back from one channel to all. */
+  escape() {
+    if (this.held.unit) this.hold(null);
+    else if (this.maps.channel !== null) this.pick(null);
+  }
+
+  /** The channel that is shown large, or that of the held unit, or null. */
+  #chosen() {
+    return this.maps.channel ?? this.held.unit?.channel ?? null;
+  }
+
+  /** Buttons that concern one channel: over the input, pin. */
+  #channelTools() {
+    const channel = this.#chosen();
+    const pin = this.root.querySelector('.fx-pin');
+    pin.hidden = channel === null;
+    this.root.querySelector('.fx-over').hidden = this.maps.channel === null;
+    if (channel === null) return;
+    const pinned = this.pins.has(this.drawn.name, channel);
+    pin.setAttribute('aria-pressed', String(pinned));
+    pin.textContent = this.words.t(pinned ? 'maps.unpin' : 'maps.pin');
+  }
+
+  /** Lay the large channel over the input where its units stand, or take it away. */
+  #overInput() {
+    const { maps, drawn } = this;
+    const on = Boolean(this.over && drawn && maps.channel !== null);
+    this.root.querySelector('.fx-over').setAttribute('aria-pressed', String(Boolean(this.over)));
+    this.picture.showMap(on ? { canvas: maps.channelCanvas(maps.channel), box: this.trace.cells(drawn) } : null);
+  }
+
+  async #toPin({ step, channel }) {
+    await this.onStep(step);
+    this.pick(channel);
+  }
+
+  write() {
+    this.held.write(this.words);
+  }
+}
