@@ -24,6 +24,15 @@ def test_a_lost_server_is_said_and_fetched_maps_stay(browser: Any, tmp_path: Pat
     visit.press("ArrowLeft")
     visit.page.wait_for_selector(".fx[data-step=conv1_1]")
     said = "t => document.querySelector('.fx-message:not([hidden]) p')?.textContent === t"
+    visit.press("d")  # the cursor: field and window need no server
+    assert visit.text(".fx-unit")
+    assert visit.text(".fx-feeds small >> nth=1").strip()
+    visit.press("Enter")
+    visit.page.wait_for_selector(f".fx-held p:text-is({TEXTS['en']['error.connection']!r})")
+    visit.press("Escape")
+    visit.page.locator(".fx-view canvas").hover()
+    visit.page.wait_for_function(said, arg=TEXTS["en"]["error.connection"])  # the probabilities were never fetched
+    visit.page.locator(".fx-message button").click()
     visit.press("End")  # never fetched
     visit.page.wait_for_function(said, arg=TEXTS["en"]["error.connection"])
     visit.press("Home")
