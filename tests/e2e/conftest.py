@@ -97,6 +97,14 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+two_sizes = pytest.mark.parametrize(
+    "visit",
+    [{"viewport": {"width": w, "height": h}} for w, h in ((1366, 768), (1920, 1080))],
+    ids=["laptop", "projector"],
+    indirect=True,
+)
+
+
 class Visit:
     """One visitor's page, with what the console complained about and what was requested."""
 

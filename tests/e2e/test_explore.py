@@ -11,7 +11,7 @@ from PIL import Image
 from explorer import geometry
 from explorer.figures.palettes import ROLES
 from explorer.geometry import Grid, Window
-from tests.e2e.conftest import Visit
+from tests.e2e.conftest import Visit, two_sizes
 
 STEPS = {"FCN-32s": 41, "FCN-16s": 45, "FCN-8s": 49, "U-Net": 54}
 CROPS = {
@@ -95,6 +95,7 @@ def tile_size(visit: Visit, whole: list[int]) -> tuple[float, float]:
     return round(width * whole[0] / whole[1]), width
 
 
+@two_sizes
 def test_unets_crop_lies_on_the_input_where_geometry_says(visit: Visit) -> None:
     """U-Net's deepest skip on the first micrograph: cells of the kept units around their centres."""
     visit.open().choose("U-Net").go("crop_d3c")
@@ -138,6 +139,7 @@ def test_arrow_keys_cause_no_request_once_the_maps_are_fetched(visit: Visit) -> 
     assert visit.requests == []
 
 
+@two_sizes
 def test_play_previous_next_and_slider(visit: Visit) -> None:
     visit.open()
     visit.page.locator(".fx-speed select").select_option("160")

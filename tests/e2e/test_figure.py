@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from explorer.ui.i18n import TEXTS
-from tests.e2e.conftest import Visit
+from tests.e2e.conftest import Visit, two_sizes
 from tests.e2e.test_layer import of_page
 
 EN = TEXTS["en"]
@@ -106,6 +106,7 @@ def test_at_572_the_figure_of_the_unet_is_the_papers(visit: Visit, tmp_path: Pat
     assert [c * width for c in channels[1:-1]] == [c for c, _ in PAPER[1:-1]]
 
 
+@two_sizes
 def test_boxes_arrows_and_keys_of_the_figure_lead_to_steps(visit: Visit) -> None:
     visit.open()
     visit.page.locator(".fx-figure-open").click()

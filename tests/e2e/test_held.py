@@ -12,7 +12,7 @@ from explorer.trace import trace
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import EXAMPLES, FIRST_SIZE
 from explorer.weights import CHECKPOINTS
-from tests.e2e.conftest import Visit
+from tests.e2e.conftest import Visit, two_sizes
 
 EN = TEXTS["en"]
 
@@ -98,6 +98,7 @@ def test_the_held_unit_speaks_korean_at_once(visit: Visit) -> None:
     visit.page.wait_for_function("() => document.querySelector('.fx-held').textContent.includes('유효 수용 영역')")
 
 
+@two_sizes
 def test_u_and_o_keep_the_place_in_the_input(visit: Visit) -> None:
     visit.open().go("conv2_2")
     hold(visit, 0.03, 0.05)

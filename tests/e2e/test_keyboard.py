@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from explorer.ui.i18n import TEXTS
-from tests.e2e.conftest import Visit
+from tests.e2e.conftest import Visit, two_sizes
 from tests.e2e.test_layer import of_page
 
 EN = TEXTS["en"]
@@ -25,6 +25,7 @@ def unit(visit: Visit) -> tuple[int, int, int]:
     return tuple(map(int, re.search(r"channel (\d+), .*?\((\d+), (\d+)\)", visit.text(".fx-unit")).groups()))
 
 
+@two_sizes
 def test_the_unit_cursor_moves_by_keys_and_is_spoken(visit: Visit) -> None:
     visit.open().go("pool4")
     run, _ = of_page(visit)
@@ -129,6 +130,17 @@ def test_everything_is_reached_by_tab_and_shows_where_the_focus_is(visit: Visit)
     assert hidden == []
     for part in ("fx-image", "fx-run", "fx-theme", "fx-play", "fx-help", "fx-figure-open"):
         assert any(part in name for name in seen.values()), part
+
+
+@pytest.mark.parametrize("visit", [{"reduced_motion": "reduce"}], indirect=True)
+def test_nothing_moves_by_itself_when_less_motion_is_wished(visit: Visit) -> None:
+    visit.open()
+    moving = visit.page.evaluate(
+        """() => [...document.querySelectorAll('.fx *')].map((e) => getComputedStyle(e))
+        .filter((s) => s.transitionDuration.split(', ').some((d) => parseFloat(d) > 0) && s.transitionProperty !== 'none'
+            || s.animationName !== 'none').length"""
+    )
+    assert moving == 0
 
 
 @pytest.mark.parametrize("query", ["", "?model=unet"])

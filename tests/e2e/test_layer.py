@@ -16,7 +16,7 @@ from explorer.trace import Trace, trace
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import EXAMPLES, FIRST_SIZE
 from explorer.weights import CHECKPOINTS
-from tests.e2e.conftest import Visit
+from tests.e2e.conftest import Visit, two_sizes
 
 EN = TEXTS["en"]
 ORDER = """() => { const seen = [], canvas = document.querySelector('.fx-mosaic canvas');
@@ -58,6 +58,7 @@ def wait_for_order(visit: Visit, option: str) -> list[int]:
     return visit.page.evaluate(ORDER)
 
 
+@two_sizes
 def test_channels_are_ordered_by_activity_and_by_agreement_with_a_class(visit: Visit) -> None:
     visit.open().go("pool3")  # not reduced on the page
     run, done = of_page(visit)

@@ -9,7 +9,7 @@ import pytest
 
 from explorer.figures.palettes import lookup_table
 from explorer.ui.i18n import TEXTS
-from tests.e2e.conftest import Visit
+from tests.e2e.conftest import Visit, two_sizes
 from tests.e2e.test_layer import of_page
 
 EN = TEXTS["en"]
@@ -30,6 +30,7 @@ def point(visit: Visit, across: float, down: float) -> tuple[int, int]:
     return int(words[1]), int(words[3])
 
 
+@two_sizes
 @pytest.mark.parametrize("query", ["", "?model=unet"])
 def test_the_bars_are_the_probabilities_of_the_pixel(visit: Visit, query: str) -> None:
     visit.open(query)

@@ -9,7 +9,7 @@ import pytest
 from explorer import geometry
 from explorer.geometry import Window
 from explorer.ui.i18n import TEXTS
-from tests.e2e.conftest import Visit
+from tests.e2e.conftest import Visit, two_sizes
 
 HANGUL = re.compile("[\uac00-\ud7a3]")
 VISIBLE = """() => {
@@ -127,6 +127,7 @@ def test_the_phone_page_is_one_column(visit: Visit) -> None:
     assert visit.page.locator(".fx-device select").is_visible()
 
 
+@two_sizes
 def test_pointing_at_a_unit_draws_its_receptive_field_without_a_request(visit: Visit) -> None:
     visit.open().choose("U-Net").go("relu_d1c")
     visit.page.wait_for_load_state("networkidle")
@@ -162,6 +163,7 @@ def test_one_channel_large_and_one_class_alone(visit: Visit) -> None:
     assert visit.page.locator(".fx-legend button").first.get_attribute("aria-pressed") == "true"
 
 
+@two_sizes
 def test_everything_can_be_reached_and_used_by_keyboard(visit: Visit) -> None:
     visit.open()
     reached = set()
@@ -255,6 +257,7 @@ def test_the_padding_share_is_that_of_the_unclipped_field(visit: Visit) -> None:
     assert seen == {True, False}
 
 
+@two_sizes
 @pytest.mark.parametrize("step", ["crop_d1c", "concat_u1b"])
 def test_units_that_meet_are_drawn_and_stand_together(visit: Visit, step: str) -> None:
     visit.open().choose("U-Net").go(step)

@@ -42,7 +42,8 @@ export class Layer {
     if (maps.channel !== null && maps.channel >= drawn.shape[0]) maps.channel = null;
     Object.assign(this, { trace, step, drawn, picture, words });
     maps.order = this.#order();
-    maps.show(drawn, picture, this.colours.scheme(drawn.maps, this.scale, this.fixed), crop);
+    const names = trace.scores.has(drawn.name) ? trace.classes.map(({ name }) => name[words.language]) : null;
+    maps.show(drawn, picture, this.colours.scheme(drawn.maps, this.scale, this.fixed), crop, names);
     this.write(words);
   }
 

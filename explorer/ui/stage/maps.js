@@ -3,6 +3,7 @@
 import { hatch, hatchAround, outline } from './colour.js';
 
 const GAP = 3;
+const NAMED = 56; // CSS pixels of a tile that has room for a name
 const SMALLEST = 34; // CSS pixels; below that the pane scrolls, and only what is in sight is drawn
 
 export class Maps {
@@ -35,10 +36,13 @@ export class Maps {
     new ResizeObserver(() => this.shown && this.redraw()).observe(this.pane);
   }
 
-  /** Show a step's maps in a colour scheme. `crop` {top, left, height, width} in units of the map drawn, or null. */
-  show(step, picture, scheme, crop) {
+  /**
+   * Show a step's maps in a colour scheme. `crop` {top, left, height, width} in units of the map drawn, or null; `names`
+   * of the channels where they are classes, or null.
+   */
+  show(step, picture, scheme, crop, names) {
     if (this.shown?.step !== step) this.full = this.whole = null;
-    this.scheme = scheme;
+    Object.assign(this, { scheme, names });
     this.shown = { step, crop, picture };
     this.#colour(step.maps, picture);
     this.redraw();
@@ -104,6 +108,7 @@ export class Maps {
       const tile = this.#tile(k, ratio);
       this.#drawTile(this.channelAt(k), tile);
       if (crop) this.#drawCrop(crop, tile, step, pattern, ratio);
+      if (this.names && !this.whole && grid.width >= NAMED) this.#drawName(this.names[this.channelAt(k)], tile, ratio);
     }
     this.still.width = this.canvas.width;
     this.still.height = this.canvas.height;
@@ -118,6 +123,16 @@ export class Maps {
     if (this.whole) c.drawImage(this.whole, x, y, w, h);
     else if (this.channel !== null && this.full?.channel === channel) c.drawImage(this.full.canvas, x, y, w, h);
     else c.drawImage(this.coloured, (channel % maps.columns) * tw, Math.floor(channel / maps.columns) * th, tw, th, x, y, w, h);
+  }
+
+  #drawName(name, [x, y, w], ratio) {
+    const c = this.context;
+    c.font = `600 ${11 * ratio}px system-ui, sans-serif`;
+    const wide = Math.min(w, c.measureText(name).width + 8 * ratio);
+    c.fillStyle = 'rgba(0,0,0,.66)';
+    c.fillRect(x, y, wide, 15 * ratio);
+    c.fillStyle = '#fff';
+    c.fillText(name, x + 4 * ratio, y + 11 * ratio, w - 6 * ratio);
   }
 
   /** Tiles that the pane shows, by number. */

@@ -6,6 +6,7 @@ import { pointIn, toFrame } from './frames.js';
 export function unitText({ trace, step, unit, value, field, frame, words }) {
   const reduced = step.maps.reduction > 1;
   const where = { ...asText(unit), value: words.number(value, 3) };
+  if (trace.scores.has(step.name)) where.channel += ` (${trace.classes[unit.channel].name[words.language]})`;
   const box = toFrame(trace, field, frame);
   const sees = box ? words.t(`unit.field.${frame}`, edges(box, frame)) : words.t(field ? 'unit.border' : 'unit.padding');
   const share = trace.paddingShare(step, unit.row, unit.column);

@@ -11,6 +11,7 @@ export class Trace {
     this.decoded = new Map(); // file -> {pixels, width, height}, least recently used first
     this.bytes = 0;
     this.margin = marginOf(this);
+    this.scores = scoresOf(this);
   }
 
   static async load(file, resolve) {
@@ -140,6 +141,16 @@ export class Trace {
     const own = this.crops.find((c) => c.step === step.name);
     return own ?? this.crops.find((c) => c.source === step.name || step.inputs.includes(c.step)) ?? null;
   }
+}
+
+/** Names of the steps whose channels are the classes: from the last one back to the layers that score them. */
+function scoresOf({ steps }) {
+  const found = new Set([steps.at(-1).name]);
+  for (const step of [...steps].reverse()) {
+    if (!found.has(step.name) || !['crop', 'add', 'bilinear', 'scale'].includes(step.op)) continue;
+    for (const name of step.op === 'crop' ? step.inputs.slice(0, 1) : step.inputs) found.add(name);
+  }
+  return found;
 }
 
 /** The zeros around the input that a first convolution adds beyond what keeps its size: {step, pixels, box} or null. */

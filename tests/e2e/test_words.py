@@ -1,0 +1,53 @@
+"""The sentence of every step: its arithmetic, evaluated, gives the sizes of the run."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from math import ceil, floor
+
+import pytest
+
+from tests.e2e.conftest import Visit
+from tests.e2e.test_layer import of_page
+
+SUM = re.compile(r"((?:\(|\d)[\d()/·+−\- .]*?) = (−?[\d.]+)")
+QUOTIENT = re.compile(r"(\d+)/(\d+) → (\d+)")
+
+
+def evaluate(text: str) -> Fraction:
+    """A sum as it is printed: 2·3, −1, (4 − 1)/2."""
+    plain = re.sub(r"(\d+(?:\.\d+)?)", r"Fraction('\1')", text.replace("·", "*").replace("−", "-"))
+    return eval(plain, {"Fraction": Fraction})
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("query", ["", "&model=fcn16s&padding=same", "&model=unet"])
+def test_the_arithmetic_of_every_sentence_is_right(visit: Visit, query: str, language: str) -> None:
+    visit.open(f"?lang={language}{query}")
+    run, _ = of_page(visit)
+    for step in run.steps:
+        visit.page.evaluate(
+            "n => document.querySelectorAll('.fx-net button')[n].click()", [s.name for s in run.steps].index(step.name)
+        )
+        visit.page.wait_for_selector(f".fx[data-step={step.name}]")
+        text = re.sub(r"(?<=\d),(?=\d{3})", "", visit.text(".fx-words").replace("\n", " "))
+        _, channels, height, _ = step.shape
+        before = [run[name].shape for name in step.inputs]
+        if step.operation in ("conv", "upconv", "bilinear", "crop"):
+            found = [(evaluate(left), evaluate(right)) for left, right in SUM.findall(text)]
+            assert found, (step.name, text)
+            assert all(left == right for left, right in found), (step.name, text)
+            wanted = step.settings["offset"] if step.operation == "crop" else height
+            assert wanted in [right for _, right in found], (step.name, text)
+        if step.operation == "maxpool":
+            size, stride, result = map(int, QUOTIENT.search(text).groups())
+            assert size == before[0][2]
+            rounded = ceil if step.settings["ceil"] else floor
+            assert rounded(Fraction(size, stride)) == result == height
+        if step.operation == "concat":
+            assert {str(b[1]) for b in before} | {str(channels)} <= set(re.findall(r"\d+", text))
+        if step.operation in ("conv", "upconv"):
+            assert re.search(rf"{before[0][1]} → {channels}\b", text), (step.name, text)
+        for name in step.inputs if step.operation in ("add", "concat", "relu", "dropout", "crop") else ():
+            assert name in text, (step.name, text)
