@@ -17,7 +17,8 @@ from torch import nn
 from explorer import weights
 from explorer.models import ModelSpec, build
 from explorer.models.layers import BilinearUp
-from explorer.ui.session import SHOWN, Workbench
+from explorer.ui.catalog import SHOWN
+from explorer.ui.session import Workbench
 from explorer.ui.state import Selection
 from explorer.weights import Card, ClassInfo, Preprocessing
 

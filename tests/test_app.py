@@ -17,7 +17,7 @@ import gradio as gr
 import pytest
 
 from explorer import images
-from explorer.ui import app, session
+from explorer.ui import app, catalog, session
 from explorer.ui.app import Cancelled, build_app, launch_settings, run_messages, uploaded
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import StageError, Workbench
@@ -272,7 +272,7 @@ def test_launch_settings_say_no_more_than_needed():
 @pytest.fixture(scope="module")
 def demo(bench):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "FIRST_SIZE", {"fcn": 192, "unet": 192})
+        patch.setattr(catalog, "FIRST_SIZE", {"fcn": 192, "unet": 192})
         return build_app(bench)
 
 
@@ -290,7 +290,7 @@ def test_the_page_is_blocks_with_one_stage_and_three_events(demo):
 def test_the_run_that_the_page_opens_on_outlives_the_others(tmp_path, monkeypatch):
     """Its name stands in the page of everyone who comes; evicted, the page would open on an error."""
     monkeypatch.setattr(session, "FILE_BYTES", 1)
-    monkeypatch.setattr(session, "FIRST_SIZE", {"fcn": 192, "unet": 192})
+    monkeypatch.setattr(catalog, "FIRST_SIZE", {"fcn": 192, "unet": 192})
     bench = Workbench(fill(tmp_path))
     page = build_app(bench)
     start = json.loads(next(b for b in page.blocks.values() if isinstance(b, gr.HTML)).value)
@@ -301,7 +301,7 @@ def test_the_run_that_the_page_opens_on_outlives_the_others(tmp_path, monkeypatc
 
 def test_what_the_page_opens_on_can_be_held(tmp_path, monkeypatch):
     monkeypatch.setattr(session, "FILE_BYTES", 1)
-    monkeypatch.setattr(session, "FIRST_SIZE", {"fcn": 192, "unet": 192})
+    monkeypatch.setattr(catalog, "FIRST_SIZE", {"fcn": 192, "unet": 192})
     bench = Workbench(fill(tmp_path))
     wish, done = bench.opening()
     assert wish == bench.first()

@@ -18,7 +18,7 @@ from explorer.geometry import Grid
 from explorer.inference import prepare, reach, segment
 from explorer.models import ModelSpec, build
 from explorer.trace import Stats, trace
-from explorer.ui.session import FIRST_SIZE
+from explorer.ui.catalog import FIRST_SIZE
 from explorer.ui.stage.payload import Recorder, png
 from explorer.ui.state import Files
 from tests.fixtures_ui import FCN, MEAN, STD, UNET, noise, random_network

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from explorer import images, inference, weights
 from explorer.models import MODELS
 from explorer.ui import session
-from explorer.ui.session import SHOWN, SIZES, CancelledError, StageError, Workbench
+from explorer.ui.catalog import SHOWN, SIZES
+from explorer.ui.session import CancelledError, StageError, Workbench
 from explorer.ui.state import Selection
 from explorer.weights import WeightsError
 from tests.fixtures_ui import FCN, UNET, encoded, fill, listing, noise, raw, run, save_random, selection

@@ -15,10 +15,9 @@ import torch
 
 from explorer import images, inference, weights
 from explorer.fields import Reach, whole_fields
-from explorer.figures import palettes
 from explorer.models import MODELS, ModelSpec, build
 from explorer.trace import CancelledError
-from explorer.ui.i18n import TEXTS
+from explorer.ui.catalog import SHOWN, SIZES, cards_for, catalog, first
 from explorer.ui.looking import Looks, Scene
 from explorer.ui.stage.payload import Recorder, png
 from explorer.ui.state import Bounded, Files, Selection
@@ -26,11 +25,6 @@ from explorer.ui.state import Bounded, Files, Selection
 log = logging.getLogger(__name__)
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
-SIZES = (192, 256, 320, 388, 500, 640, 800, 1000)  # working sizes: the resized image's longer side
-FIRST_SIZE = {"fcn": 320, "unet": 388}  # the photographs trained on; 388 makes the paper's 572 of a square image
-EXAMPLES_OF = {"msrc_v2": "everyday", "camvid": "everyday", "nuclei": "nuclei"}  # data set -> family of examples
-PREFERRED = {"fcn": "msrc_v2", "unet": "nuclei"}  # family -> the data closest to that of its paper
-SHOWN = ("fcn32s", "fcn16s", "fcn8s", "unet")
 MOST_SHOWN = 1600  # longer side of the original as the page shows it
 IMAGE_BYTES = 400 * 2**20
 FILE_BYTES = 512 * 2**20
@@ -79,67 +73,14 @@ class Workbench:
 
     def catalog(self) -> dict[str, Any]:
         """Networks, weights, examples, sizes, devices, colours and texts, as plain data."""
-        return {
-            "models": [
-                {
-                    "key": key,
-                    "title": MODELS[key].title,
-                    "family": MODELS[key].family,
-                    "paddings": MODELS[key].paddings,
-                    "size": FIRST_SIZE[MODELS[key].family],
-                    "cards": [card.name for card in self.cards_for(key)],
-                }
-                for key in SHOWN
-            ],
-            "cards": [
-                {
-                    "name": card.name,
-                    "title": card.title,
-                    "family": card.family,
-                    "data": card.recipe.get("data_set", ""),
-                    "examples": EXAMPLES_OF.get(card.recipe.get("data_set", ""), ""),
-                    "licence": card.licence,
-                    "note": card.note,
-                    "figures": card.metrics.get("figures", {}),
-                    "images": card.metrics.get("validation_images", 0),
-                }
-                for card in self.cards
-            ],
-            "examples": [{**example, "thumbnail": self._thumbnail(example["file"])} for example in self.listed],
-            "sizes": SIZES,
-            "devices": ("auto", *inference.devices()),
-            "mostBytes": images.MAX_BYTES,
-            "colours": {
-                "sequential": {n.lower(): palettes.lookup_table(n).tolist() for n in palettes.SEQUENTIAL},
-                "diverging": palettes.lookup_table(palettes.DIVERGING).tolist(),
-                "heat": palettes.lookup_table(palettes.HEAT).tolist(),
-                "roles": palettes.ROLES,
-            },
-            "texts": TEXTS,
-        }
+        return catalog(self.cards, [{**e, "thumbnail": self._thumbnail(e["file"])} for e in self.listed])
 
-    def cards_for(self, model: str) -> list[weights.Card]:
-        """Weights on offer for a network: finished ones first, and first those on the data of the network's paper."""
-        preferred = PREFERRED[MODELS[model].family]
-        cards = weights.cards_for(model, self.cards)
-        order = [
-            (c.folder.name == "snapshots", c.spec.model != model, c.recipe.get("data_set") != preferred) for c in cards
-        ]
-        return [card for _, card in sorted(zip(order, cards, strict=True), key=lambda pair: pair[0])]
+    def first(self) -> Selection:
+        """What the page opens on."""
+        return first(self.cards, self.listed)
 
     def _thumbnail(self, file: str) -> str:
         return self.files.add(png(images.resize(images.read(self.examples / file).pixels, 192)), ".png")
-
-    def first(self) -> Selection:
-        """What the page opens on: FCN-8s on the first everyday photograph, or whatever there is."""
-        model = "fcn8s" if self.cards_for("fcn8s") else "unet"
-        card = self.cards_for(model)[0]
-        wanted = EXAMPLES_OF.get(card.recipe.get("data_set", ""))
-        example = next((e for e in self.listed if e["family"] == wanted), self.listed[0])
-        family = MODELS[model].family
-        paper = MODELS[model].paddings[0]  # what is read about, where the weights were trained in it
-        padding = paper if paper in card.geometries else card.spec.padding
-        return Selection(model, card.name, padding, example["file"], FIRST_SIZE[family], "auto")
 
     def opening(self) -> tuple[Selection, Run]:
         """What the page opens on, run. Its files stay as long as this process: every new page asks for them."""
@@ -202,7 +143,7 @@ class Workbench:
                 all(type(value) in (str, int) for value in vars(wish).values())
                 and wish.model in SHOWN
                 and wish.padding in MODELS[wish.model].paddings
-                and any(card.name == wish.checkpoint for card in self.cards_for(wish.model))
+                and any(card.name == wish.checkpoint for card in cards_for(wish.model, self.cards))
                 and wish.size in SIZES
                 and wish.device in ("auto", *inference.devices())
                 and isinstance(wish.image, str)

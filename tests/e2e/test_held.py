@@ -9,8 +9,9 @@ import pytest
 from explorer import images, inference, unit, weights
 from explorer.local import Local
 from explorer.trace import trace
+from explorer.ui.catalog import FIRST_SIZE
 from explorer.ui.i18n import TEXTS
-from explorer.ui.session import EXAMPLES, FIRST_SIZE
+from explorer.ui.session import EXAMPLES
 from explorer.weights import CHECKPOINTS
 from tests.e2e.conftest import Visit, two_sizes
 

@@ -137,8 +137,8 @@ def test_nothing_moves_by_itself_when_less_motion_is_wished(visit: Visit) -> Non
     visit.open()
     moving = visit.page.evaluate(
         """() => [...document.querySelectorAll('.fx *')].map((e) => getComputedStyle(e))
-        .filter((s) => s.transitionDuration.split(', ').some((d) => parseFloat(d) > 0) && s.transitionProperty !== 'none'
-            || s.animationName !== 'none').length"""
+        .filter((s) => s.animationName !== 'none' || s.transitionProperty !== 'none'
+            && s.transitionDuration.split(', ').some((d) => parseFloat(d) > 0)).length"""
     )
     assert moving == 0
 

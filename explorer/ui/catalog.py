@@ -1,0 +1,86 @@
+"""What the page has on offer: networks, weights, examples, sizes, devices, colours and texts; and what it opens on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from explorer import images, inference, weights
+from explorer.figures import palettes
+from explorer.models import MODELS
+from explorer.ui.i18n import TEXTS
+from explorer.ui.state import Selection
+from explorer.weights import Card
+
+SIZES = (192, 256, 320, 388, 500, 640, 800, 1000)  # working sizes: the resized image's longer side
+FIRST_SIZE = {"fcn": 320, "unet": 388}  # the photographs trained on; 388 makes the paper's 572 of a square image
+EXAMPLES_OF = {"msrc_v2": "everyday", "camvid": "everyday", "nuclei": "nuclei"}  # data set -> family of examples
+PREFERRED = {"fcn": "msrc_v2", "unet": "nuclei"}  # family -> the data closest to that of its paper
+SHOWN = ("fcn32s", "fcn16s", "fcn8s", "unet")
+
+
+def cards_for(model: str, cards: Iterable[Card]) -> list[Card]:
+    """Weights on offer for a network: finished ones first, and first those on the data of the network's paper."""
+    preferred = PREFERRED[MODELS[model].family]
+
+    def order(card: Card) -> tuple[bool, bool, bool]:
+        data_set = card.recipe.get("data_set")
+        return card.folder.name == "snapshots", card.spec.model != model, data_set != preferred
+
+    return sorted(weights.cards_for(model, cards), key=order)
+
+
+def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, Any]:
+    """Plain data. `examples` are listed with their thumbnails."""
+    cards = tuple(cards)
+    return {
+        "models": [
+            {
+                "key": key,
+                "title": MODELS[key].title,
+                "family": MODELS[key].family,
+                "paddings": MODELS[key].paddings,
+                "size": FIRST_SIZE[MODELS[key].family],
+                "cards": [card.name for card in cards_for(key, cards)],
+            }
+            for key in SHOWN
+        ],
+        "cards": [
+            {
+                "name": card.name,
+                "title": card.title,
+                "family": card.family,
+                "data": card.recipe.get("data_set", ""),
+                "examples": EXAMPLES_OF.get(card.recipe.get("data_set", ""), ""),
+                "licence": card.licence,
+                "note": card.note,
+                "figures": card.metrics.get("figures", {}),
+                "images": card.metrics.get("validation_images", 0),
+            }
+            for card in cards
+        ],
+        "examples": examples,
+        "sizes": SIZES,
+        "devices": ("auto", *inference.devices()),
+        "mostBytes": images.MAX_BYTES,
+        "colours": {
+            "sequential": {n.lower(): palettes.lookup_table(n).tolist() for n in palettes.SEQUENTIAL},
+            "diverging": palettes.lookup_table(palettes.DIVERGING).tolist(),
+            "heat": palettes.lookup_table(palettes.HEAT).tolist(),
+            "roles": palettes.ROLES,
+        },
+        "texts": TEXTS,
+    }
+
+
+def first(cards: Iterable[Card], examples: list[dict[str, Any]]) -> Selection:
+    """FCN-8s on the first everyday photograph, or whatever there is."""
+    cards = tuple(cards)
+    model = "fcn8s" if cards_for("fcn8s", cards) else "unet"
+    card = cards_for(model, cards)[0]
+    wanted = EXAMPLES_OF.get(card.recipe.get("data_set", ""))
+    example = next((e for e in examples if e["family"] == wanted), examples[0])
+    family = MODELS[model].family
+    paper = MODELS[model].paddings[0]  # what is read about, where the weights were trained in it
+    padding = paper if paper in card.geometries else card.spec.padding
+    return Selection(model, card.name, padding, example["file"], FIRST_SIZE[family], "auto")
