@@ -296,6 +296,7 @@ def test_frames_are_named(case):
 def test_every_file_is_there_and_counted(case):
     """What the JSON names, and the JSON, is what the run holds; giving it back leaves an empty folder."""
     named = set(case.data["pictures"].values()) | {s["maps"]["file"] for s in case.data["steps"]} | {case.name}
+    named.add(case.data["probabilities"]["file"])
     assert named == set(case.names)
     assert named == {path.name for path in case.files.folder.iterdir()}
 
