@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explorer.geometry import Box
 from explorer.local import Local, Region, unit
 from explorer.models.layers import Add, BilinearUp, Concat, Crop, Scale, operation
 
@@ -44,6 +45,7 @@ class Arithmetic:
     kind     "sum" (convolutions, up-sampling, addition), "max" (pooling) or "copy" (crop, concatenation, ReLU)
     terms    the largest by magnitude, largest first; for "max" all candidates, the winner first
     shares   per input channel, largest magnitude first (only for "sum" over several channels)
+    channels number of input channels that are summed over
     outside  weights that meet the zero padding
     value    bias + sum of all terms: the unit's value, also of those terms that are not listed
     """
@@ -54,6 +56,7 @@ class Arithmetic:
     terms: tuple[Term, ...]
     count: int  # of all terms
     shares: tuple[Share, ...]
+    channels: int
     outside: int
 
 
@@ -78,7 +81,7 @@ def arithmetic(local: Local, step: str, channel: int, row: int, column: int, mos
         if isinstance(module, nn.MaxPool2d):
             terms = _reads(local, module, values, regions, sources[0], None, channel, row, column)
             terms.sort(key=lambda t: -t.value)
-            return Arithmetic("max", terms[0].value, None, tuple(terms), len(terms), (), 0)
+            return Arithmetic("max", terms[0].value, None, tuple(terms), len(terms), (), 0, 0)
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             weight = _weight(module, channel)
             terms = _reads(local, module, values, regions, sources[0], weight, channel, row, column)
@@ -88,7 +91,7 @@ def arithmetic(local: Local, step: str, channel: int, row: int, column: int, mos
             return _sum(terms, bias, outside, most)
         term = _at(values, regions, sources[0], channel, row, column)
         if isinstance(module, nn.ReLU):
-            return Arithmetic("copy", max(0.0, term.value), None, (term,), 1, (), 0)
+            return Arithmetic("copy", max(0.0, term.value), None, (term,), 1, (), 0, 0)
         if isinstance(module, Scale):
             return _sum([Term(**{**vars(term), "weight": module.factor})], None, 0, most)
         return _copy(term)
@@ -112,7 +115,7 @@ def _at(
 
 
 def _copy(term: Term) -> Arithmetic:
-    return Arithmetic("copy", term.value, None, (term,), 1, (), 0)
+    return Arithmetic("copy", term.value, None, (term,), 1, (), 0, 0)
 
 
 def _weight(module: nn.Conv2d | nn.ConvTranspose2d, channel: int) -> np.ndarray:
@@ -165,7 +168,7 @@ def _sum(terms: list[Term], bias: float | None, outside: int, most: int) -> Arit
     shares.sort(key=lambda s: -abs(s.sum))
     largest = sorted(terms, key=lambda t: -abs(t.product))[:most]
     value = sum(share.sum for share in shares) + (bias or 0.0)
-    return Arithmetic("sum", value, bias, tuple(largest), len(terms), tuple(shares[:most]), outside)
+    return Arithmetic("sum", value, bias, tuple(largest), len(terms), tuple(shares[:most]), len(shares), outside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +176,7 @@ class EffectiveField:
     """Gradient magnitude of one unit over the input (Luo et al. 2016: the effective receptive field).
 
     `heat` is h x w float32, 0..1 of the largest, for the window (top, left) of the network's input that the unit can
-    see at all. `half` and `most` are the numbers of pixels that hold 50 % and 95 % of the whole magnitude.
+    see at all. `half` and `most` are the least numbers of pixels that hold 50 % and 95 % of the whole magnitude.
     """
 
     value: float
@@ -182,6 +185,17 @@ class EffectiveField:
     heat: np.ndarray
     half: int
     most: int
+
+    @property
+    def core(self) -> Box:
+        """The window of the network's input that holds at least 95 %: beyond each of its sides lies at most 1.25 %."""
+        edges = []
+        for axis, first in ((1, self.top), (0, self.left)):
+            share = self.heat.sum(axis, dtype=np.float64).cumsum()
+            share /= share[-1]
+            edges.append((first + int(np.searchsorted(share, 0.0125)), first + int(np.searchsorted(share, 0.9875)) + 1))
+        (top, bottom), (left, right) = edges
+        return Box(top, left, bottom, right)
 
     @property
     def silent(self) -> bool:

@@ -61,8 +61,14 @@ def test_a_units_value_is_that_of_the_run(bench, seen, step):
     if not field["silent"]:
         heat = picture(bench, field["file"])
         assert heat.shape == (field["box"][2] - field["box"][0], field["box"][3] - field["box"][1])
-        assert heat.max() == 255
+        magnitude = heat.astype(float) ** 2
+        assert magnitude.max() == 255**2
         assert 0 < field["half"] <= field["most"] <= heat.size
+        top, left, bottom, right = field["core"]
+        inside = magnitude[
+            top - field["box"][0] : bottom - field["box"][0], left - field["box"][1] : right - field["box"][1]
+        ]
+        assert inside.sum() >= 0.94 * magnitude.sum()
 
 
 def test_a_channel_comes_at_full_resolution(bench, seen):

@@ -29,6 +29,8 @@ PAGE = (STAGE / "stage.html").read_text("utf-8")
 
 WITHOUT_HANGUL = {  # names that are written alike in Korean
     "bar.pixels",
+    "held.summands",
+    "number.percent",
     "chip.macs",
     "device.cpu",
     "device.cuda",
@@ -184,7 +186,7 @@ FAMILIES = {
     "unit.field.*": FRAMES,
     "maps.colours.*": {name.lower() for name in SEQUENTIAL},
     "figure.unet.*": {"conv", "conv1", "copy", "pool", "up"},
-    "figure.fcn.*": {"conv1", "copy", "up"},
+    "figure.fcn.*": {"thin", "conv1", "copy", "up"},
     "picture.shown.*": {"prediction", "confidence", "entropy"},
     "maps.low*": {"", ".signed"},
     "maps.high*": {"", ".signed"},

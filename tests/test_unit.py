@@ -74,6 +74,20 @@ def test_the_effective_field_is_autograds(case: str) -> None:
             ordered = np.sort(expected.ravel())[::-1].cumsum() / expected.sum()
             assert found.most == int((ordered < 0.95 - 1e-9).sum()) + 1
             assert found.half <= found.most <= found.heat.size
+            core = found.core
+            inside = placed[core.top : core.bottom, core.left : core.right]
+            assert inside.sum() >= 0.95 * placed.sum()
+            for side in ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, -1, 0), (0, 0, 0, -1)):  # no side can move in
+                top, left, bottom, right = (
+                    e + d for e, d in zip((core.top, core.left, core.bottom, core.right), side, strict=True)
+                )
+                beyond = (
+                    placed.sum()
+                    - placed[top if side[0] else 0 : bottom if side[2] else None][
+                        :, left if side[1] else 0 : right if side[3] else None
+                    ].sum()
+                )
+                assert beyond >= 0.0125 * placed.sum() * (1 - 1e-6)
             assert not found.silent
 
 

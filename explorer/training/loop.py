@@ -163,7 +163,10 @@ class Run:
         saved = began = time.monotonic()
         spent, steps = self.seconds, self.recipe.steps
         precise = torch.autocast(self.device.type, torch.bfloat16) if has_bfloat16(self.device) else nullcontext()
-        bar = tqdm(desc=self.recipe.name, total=steps, initial=self.step, unit="step", dynamic_ncols=True)
+        often = 0.5 if sys.stderr.isatty() else 10.0  # seconds; a log file needs fewer lines
+        bar = tqdm(
+            desc=self.recipe.name, total=steps, initial=self.step, unit="step", dynamic_ncols=True, mininterval=often
+        )
         with bar, closing(self.batches.ahead(self.step, steps)) as batches:
             for batch in batches:
                 if self.step in self.recipe.snapshots:

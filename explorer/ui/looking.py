@@ -114,11 +114,13 @@ class Looks:
     def _field(self, scene: Scene, step: str, channel: int, row: int, column: int) -> dict[str, Any]:
         found = unit.effective_field(scene.local, step, channel, row, column)
         height, width = found.heat.shape
-        heat = np.rint(found.heat * 255).astype(np.uint8)
+        heat = np.rint(np.sqrt(found.heat) * 255).astype(np.uint8)  # roots: what is weak stays to be seen
+        core = None if found.silent else found.core
         return {
             "silent": found.silent,
             "file": None if found.silent else self._add(png(heat)),
             "box": [found.top, found.left, found.top + height, found.left + width],
+            "core": core and [core.top, core.left, core.bottom, core.right],
             "half": found.half,
             "most": found.most,
         }

@@ -61,6 +61,7 @@ def check(visit: Visit, lines: list[str], size: int, run: Any) -> None:
         elif "in front" in line:  # a crop: the reference's size, and what is cut off
             left, whole, front, behind = map(int, re.findall(r"(?<![a-z_])\d+(?= |$)", line.replace("= size of", "")))
             assert left == before == whole - front - behind
+            before = whole if "size of input" in line else before  # else the reference's chain goes on
         else:
             left, right = value(line)
             assert left == right == before

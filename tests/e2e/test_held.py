@@ -57,13 +57,19 @@ def test_the_held_units_numbers_are_the_networks(visit: Visit, step: str) -> Non
     local = Local(loaded.module, pixels, {s.name: s.shape for s in run.steps})
     found = unit.arithmetic(local, step, channel, row, column)
     if found.kind == "sum":
-        parts = numbers(text.split("products give")[1].split("\n")[0])
-        assert sum(parts[:-1]) == pytest.approx(parts[-1], abs=2e-5)
-        assert parts[-1] == shown
+        if step == "fuse_pool3":
+            said = re.search(r"(\S+) \(\w+\) \+ (\S+) \(\w+\) = (\S+)", text)
+        else:
+            said = re.search(r"add up to (\S+); with the bias of (\S+): (\S+)", text)
+        a, b, total = (numbers(part)[0] for part in said.groups())
+        assert a + b == pytest.approx(total, abs=2e-5)
+        assert total == shown
     field = unit.effective_field(local, step, channel, row, column)
     if field.silent:
-        assert EN["held.silent"] in text
+        assert EN["held.silent" if field.heat.size else "held.silent.padding"] in text
     else:
+        dotted = numbers(re.search(r"dotted window of (\d+ × \d+)", text)[1])
+        assert dotted == [field.core.bottom - field.core.top, field.core.right - field.core.left]
         half, share95, most, share, size = numbers(re.search(r"Half.*", text)[0])[:5]
         assert share95 == 95
         assert most == pytest.approx(field.most, rel=0.02, abs=2)
@@ -79,10 +85,10 @@ def test_letting_go_brings_the_prediction_back(visit: Visit) -> None:
     visit.page.mouse.move(5, 5)
     held = visit.page.locator(".fx-view canvas").screenshot()
     assert held != before
-    assert not visit.page.locator(".fx-legend").is_visible()
+    assert not visit.page.locator(".fx-facts").is_visible()
     visit.press("Escape")
     assert visit.page.locator(".fx-view canvas").screenshot() == before
-    assert visit.page.locator(".fx-legend").is_visible()
+    assert visit.page.locator(".fx-facts").is_visible()
     hold(visit, 0.03, 0.05)
     visit.page.locator(".fx-held button").click()
     assert not visit.page.locator(".fx-held").is_visible()

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.conftest import Visit
 from tests.e2e.test_layer import of_page
 
-SUM = re.compile(r"((?:\(|\d)[\d()/·+−\- .]*?) = (−?[\d.]+)")
+SUM = re.compile(r"((?:\(|\d)[\d()/·+−\- .]*?) = (−?\d+(?:\.\d+)?)")
 QUOTIENT = re.compile(r"(\d+)/(\d+) → (\d+)")
 
 

@@ -2,11 +2,13 @@
 
 import { newToken } from './runner.js';
 
-const PATIENCE = 20000; // ms without an answer
+const DOUBT = 2500; // ms without an answer until the server is asked whether it is there
+const PATIENCE = 20000; // ms until the answer is given up
 
 export class Asker {
-  constructor(trigger) {
-    this.trigger = trigger;
+  /** `alive` says, after a moment, whether the server still answers. */
+  constructor(trigger, alive) {
+    Object.assign(this, { trigger, alive });
     this.open = new Map(); // what -> {request, onPiece, timer}
   }
 
@@ -14,10 +16,16 @@ export class Asker {
   ask(question, onPiece) {
     this.forget(question.what);
     const request = newToken();
-    const timer = setTimeout(() => {
+    const fail = () => {
+      if (this.open.get(question.what)?.request !== request) return;
       this.forget(question.what);
       onPiece({ kind: 'error', code: 'connection' });
-    }, PATIENCE);
+    };
+    const timer = setTimeout(async () => {
+      if (!(await this.alive())) return fail();
+      const entry = this.open.get(question.what);
+      if (entry?.request === request && !entry.heard) entry.timer = setTimeout(fail, PATIENCE);
+    }, DOUBT);
     this.open.set(question.what, { request, onPiece, timer });
     this.trigger('look', { request, ...question });
   }
@@ -28,10 +36,11 @@ export class Asker {
   }
 
   hear(message) {
-    for (const { request, onPiece, timer } of this.open.values()) {
-      if (message.request !== request) continue;
-      clearTimeout(timer);
-      onPiece(message);
+    for (const entry of this.open.values()) {
+      if (message.request !== entry.request) continue;
+      clearTimeout(entry.timer);
+      entry.heard = true;
+      entry.onPiece(message);
     }
   }
 }

@@ -28,8 +28,9 @@ export class Colours {
   scheme(maps, scale, fixed) {
     let low = Math.min(...maps.min);
     let high = Math.max(...maps.max);
-    const signed = low < 0;
-    if (scale === 'fixed' && fixed) [low, high] = fixed;
+    const kept = scale === 'fixed' && fixed;
+    const signed = low < 0 || (kept && fixed[0] < 0); // zero stays where it was
+    if (kept) [low, high] = fixed;
     const range = (c) => (scale === 'channel' ? [maps.min[c], maps.max[c]] : [low, high]);
     const symmetric = ([a, b]) => {
       const most = Math.max(Math.abs(a), Math.abs(b));

@@ -1,5 +1,7 @@
 /** A cursor for those without a pointer: units of the maps, pixels of the picture, channels; all by keys. */
 
+import { busyElsewhere, keyOf } from './keys.js';
+
 const STEP = { w: [-1, 0], a: [0, -1], s: [1, 0], d: [0, 1] };
 const FAR = 8; // units at once, with the shift key
 
@@ -13,9 +15,8 @@ export class Cursor {
 
   #key(event) {
     const { activeElement: active } = document;
-    const typing = ['SELECT', 'TEXTAREA', 'INPUT'].includes(active?.tagName) && active.type !== 'range';
-    if (typing || event.ctrlKey || event.altKey || event.metaKey || document.querySelector('dialog[open]')) return;
-    const key = event.key.toLowerCase();
+    if (busyElsewhere(event)) return;
+    const key = keyOf(event);
     const { look } = this;
     if (!look.drawn) return;
     if (key in STEP) this.#move(STEP[key], event.shiftKey ? FAR : 1, active);
@@ -23,7 +24,7 @@ export class Cursor {
     else if (key === 'c') look.pick(look.maps.channel === null ? this.#unit().channel : null);
     else if (key === 'p') look.pin(this.#unit().channel);
     else if (key === '?') this.help.showModal();
-    else if (key === 'enter' && active?.tagName !== 'BUTTON') this.#hold();
+    else if (key === 'Enter' && active?.tagName !== 'BUTTON') this.#hold();
     else return;
     event.preventDefault();
   }

@@ -3,8 +3,8 @@
 const SAME = new Set(['relu', 'dropout', 'identity', 'scale', 'batchnorm']);
 
 /**
- * [{step, formula}] for axis 1 (height) or 2 (width) of a step's map, the step itself first and the image last. The
- * formula is the arithmetic of the operation with this run's numbers, as text that `words` put together.
+ * [{step, formula}] for axis 1 (height) or 2 (width) of a step's map, the step itself first and the image last. A crop
+ * has the size of its reference; where that is the image, what was cropped is derived. The formula is the arithmetic of the operation with this run's numbers, as text that `words` put together.
  */
 export function derivation(trace, step, axis, words) {
   const lines = [];
@@ -18,7 +18,7 @@ export function derivation(trace, step, axis, words) {
     const joined = at.op === 'add' || at.op === 'concat';
     if (joined) lines.push({ step: at, formula: words.t('derive.same', { size, source: at.inputs[0], other: at.inputs[1] }) });
     else if (!SAME.has(at.op)) lines.push({ step: at, formula: `${size} = ${formula(trace, at, axis, words)}` });
-    at = at.op === 'crop' ? trace.step(at.inputs[1]) : before;
+    at = at.op === 'crop' && at.inputs[1] !== trace.steps[0].name ? trace.step(at.inputs[1]) : before;
   }
   return lines;
 }
@@ -32,7 +32,7 @@ function formula(trace, { op, settings, inputs, shape }, axis, words) {
   const sum = padding ? `(${n} + 2·${padding} − ${kernel})` : `(${n} − ${kernel})`;
   if (stride === 1) return `${sum.slice(1, -1)} + 1`;
   const up = settings.ceil;
-  return up === undefined ? `${sum}/${stride} + 1` : words.t(up ? 'derive.ceil' : 'derive.floor', { quotient: `${sum}/${stride}` });
+  return up === undefined || (n + 2 * padding - kernel) % stride === 0 ? `${sum}/${stride} + 1` : words.t(up ? 'derive.ceil' : 'derive.floor', { quotient: `${sum}/${stride}` });
 }
 
 /** Where a map's number of channels comes from, in one line. */

@@ -24,13 +24,18 @@ export class Feeds {
   show(trace, step, drawn, crop, words) {
     Object.assign(this, { trace, drawn, words });
     const asCrop = step.op === 'crop';
-    const names = [...new Set(asCrop ? [crop.source, crop.reference] : drawn.inputs)];
+    const [input] = trace.steps; // a crop to its size reads nothing of it
+    const both = asCrop && crop.reference !== input.name ? [crop.source, crop.reference] : [crop?.source];
+    const names = [...new Set(asCrop ? both : drawn.inputs)];
     this.reader = asCrop ? step : drawn; // whose windows are shown: at a crop always those of the cut map
     this.shift = asCrop && drawn !== step ? crop.offset : 0;
     this.box.hidden = names.length === 0;
     this.feeds = names.map((name) => this.#feed(trace.step(name), asCrop ? crop : null));
     this.list.replaceChildren(...this.feeds.map(({ item }) => item));
     this.unit = null;
+    if (this.feeds.length > 1 && this.feeds.every(({ step: { name } }) => trace.scores.has(name))) {
+      this.feeds[1].channel = this.feeds[0].channel; // the same class of both
+    }
     for (const feed of this.feeds) this.#fetch(feed);
   }
 
@@ -61,9 +66,9 @@ export class Feeds {
   /** Show this channel of a source: the one that contributes most to the held unit. */
   use(source, channel) {
     const feed = this.feeds.find(({ step }) => step.name === source);
-    if (!feed?.picture) return;
+    if (!feed) return;
     feed.channel = channel;
-    this.#draw(feed);
+    if (feed.picture) this.#draw(feed);
   }
 
   /** Mark the windows that feed a unit of the map drawn, or none. */
@@ -81,7 +86,8 @@ export class Feeds {
     const [, height, width] = reader.shape;
     if (own.row < 0 || own.column < 0 || own.row >= height || own.column >= width) return null; // it is cut off
     if (crop && step.name === crop.reference) {
-      return { rows: [own.row, own.row + 1], cols: [own.column, own.column + 1], channel: null };
+      const channel = trace.scores.has(step.name) ? own.channel : null;
+      return { rows: [own.row, own.row + 1], cols: [own.column, own.column + 1], channel };
     }
     return reads(trace, reader, own).find(({ name }) => name === step.name) ?? null;
   }

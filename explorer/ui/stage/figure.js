@@ -16,7 +16,9 @@ const COLUMN = 76; // distance of neighbouring boxes
 const LEFT = 34;
 const TOP = 34;
 const TALLEST = 122;
-const ROW_GAP = 44;
+const ROW_GAP = 60; // room for the size below a box, an arrow, and the channels above the next
+const ABOVE = 17; // of the channels over a box
+const BELOW = 18; // of the size under it
 const GRID = 104; // longer side of a grid
 const WALL = 7; // thickness of a convolution between grids
 
@@ -55,12 +57,12 @@ function unetFigure(trace) {
       const from = at.get(name);
       const crop = passed.find(({ op }) => op === 'crop');
       const up = passed.find(({ op }) => op === 'upconv');
-      if (up) arrows.push({ kind: 'up', step: up, points: [centre(from), from.y, centre(box) + box.width / 4, box.y + height] });
+      if (up) arrows.push({ kind: 'up', step: up, points: [centre(from), from.y - ABOVE, centre(box), box.y + height + BELOW] });
       else if (step.op === 'concat') {
         if (crop) from.kept = keptOf(trace, crop);
         box.pasted = (crop ?? trace.step(name)).shape[0] / step.shape[0];
         arrows.push({ kind: 'copy', step: crop ?? step, points: [from.x + from.width, mid(from), box.x, mid(box)] });
-      } else if (step.op === 'maxpool') arrows.push({ kind: 'pool', step, points: [centre(from), from.y + from.height, centre(box), box.y] });
+      } else if (step.op === 'maxpool') arrows.push({ kind: 'pool', step, points: [centre(from), from.y + from.height + BELOW, centre(box), box.y - ABOVE] });
       else arrows.push({ kind: step.settings.kernel[0] === 1 ? 'conv1' : 'conv', step, points: [from.x + from.width, mid(box), box.x, mid(box)] });
     }
     boxes.push(box);
@@ -81,7 +83,7 @@ function fcnFigure(trace) {
   const last = trace.steps.at(-1).name;
   let x = LEFT;
   let row = 0;
-  const top = () => TOP + row * (size.height + 62);
+  const top = () => TOP + row * (size.height + 84);
   const grid = (step, role = roleOf(trace, step)) => {
     const box = { step, x, y: top(), ...size, role, grid: Math.max(1.6, trace.grid(step).jump * fit) };
     boxes.push(box);
@@ -114,7 +116,7 @@ function fcnFigure(trace) {
       const from = at.get(sources[0].name);
       [x, row] = [from.x, row + 1];
       const box = grid(step);
-      arrows.push({ kind: 'conv1', step, points: [centre(from), from.y + from.height, centre(box), box.y] });
+      arrows.push({ kind: 'conv1', step, points: [centre(from), from.y + from.height + 2 * BELOW - 4, centre(box), box.y - ABOVE] });
       row -= 1;
       continue;
     }
@@ -126,7 +128,7 @@ function fcnFigure(trace) {
       const crop = passed.find(({ op }) => op === 'crop') ?? (step.op === 'crop' ? step : null);
       const up = passed.find(({ op }) => op === 'bilinear');
       const below = from.y < box.y - 1;
-      const points = below ? [centre(from), from.y + from.height, centre(box), box.y] : [from.x + from.width, mid(from), box.x, mid(box)];
+      const points = below ? [centre(from), from.y + from.height + 2 * BELOW - 4, centre(box), box.y - ABOVE] : [from.x + from.width, mid(from), box.x, mid(box)];
       arrows.push({ kind: up ? 'up' : crop ? 'copy' : 'conv1', step: up ?? crop ?? step, points });
       if (crop && !up) from.kept = keptOf(trace, crop);
     }

@@ -52,6 +52,7 @@ export class FigureView {
     this.lines.replaceChildren();
     this.#say(words.t('figure.hint'));
     const legend = KINDS.filter((kind) => plan.arrows.some((arrow) => arrow.kind === kind));
+    if (plan.boxes.some(({ thin }) => thin)) legend.unshift('thin');
     this.dialog.querySelector('.fx-figure-legend').replaceChildren(
       ...legend.map((kind) => {
         const item = document.createElement('li');
@@ -68,6 +69,10 @@ export class FigureView {
     const group = make('g', { role: 'button', tabindex: '0', 'aria-label': `${step.name}, ${words.t(`op.${step.op}`)}` }, [path, wide]);
     group.dataset.step = step.name;
     group.append(make('title', {}, [document.createTextNode(step.name)]));
+    if (step.op === 'bilinear') {
+      const at = { class: 'fx-factor', x: (x1 + x2) / 2 + (x1 === x2 ? 16 : 0), y: (y1 + y2) / 2 + (x1 === x2 ? 4 : -6) };
+      group.append(make('text', at, [document.createTextNode(`×${step.settings.stride[0]}`)]));
+    }
     return group;
   }
 

@@ -25,6 +25,12 @@ export class Held {
     this.asker.ask(question, (piece) => this.#take(piece, words));
   }
 
+  /** The maps were drawn anew: the most contributing channel of each source is shown once more. */
+  again() {
+    const [most] = this.answer?.pieces.arithmetic?.shares ?? [];
+    if (most) this.onShares(most.source, most.channel);
+  }
+
   release() {
     if (!this.unit) return;
     this.asker.forget('unit');
@@ -40,11 +46,11 @@ export class Held {
     this.write(this.words ?? words);
     const [most] = piece.arithmetic?.shares ?? [];
     if (most) this.onShares(most.source, most.channel);
-    const { file, box } = piece.field ?? {};
+    const { file, box, core } = piece.field ?? {};
     if (!file) return;
     try {
       const image = await decode(await (await fetchFile(this.resolve(file))).blob());
-      if (this.answer === answer) this.onHeat({ canvas: this.#paint(image), box });
+      if (this.answer === answer) this.onHeat({ canvas: this.#paint(image), box, core });
     } catch (error) {
       console.warn(error);
       answer.pieces.error = { code: 'connection' };
@@ -52,14 +58,13 @@ export class Held {
     }
   }
 
-  /** Magnitudes as colours; what hardly matters lets the image through. */
+  /** Square roots of magnitudes as colours; what hardly matters lets the image through. */
   #paint({ data, width, height }) {
     const image = new ImageData(width, height);
     const out = new Uint32Array(image.data.buffer);
     for (let i = 0; i < out.length; i++) {
       const code = data[4 * i];
-      const seen = Math.min(255, Math.round(Math.sqrt(code / 255) * 330));
-      out[i] = (this.heat[code] & 0xffffff) | (seen << 24);
+      out[i] = (this.heat[code] & 0xffffff) | (Math.min(255, Math.round(code * 1.3)) << 24);
     }
     const canvas = new OffscreenCanvas(width, height);
     canvas.getContext('2d').putImageData(image, 0, 0);
@@ -75,7 +80,10 @@ export class Held {
     const lines = [];
     const { arithmetic: sum, field: effective, error } = pieces;
     if (sum) lines.push(['b', words.t('held.value', { value: full(sum.value, words) })]);
-    if (effective) lines.push(['p', effectiveText(effective, field, words)]);
+    if (effective) {
+      lines.push(['p', effectiveText(effective, field, words)]);
+      if (!effective.silent) lines.push(['ramp', { table: this.heat, text: words.t('held.heat') }]);
+    }
     else if (!error) lines.push(['p', words.t('held.computing')]);
     if (error) lines.push(['p', words.t(`error.${error.code}`)]);
     if (sum) lines.push(...arithmetic(sum, step, words));
@@ -85,7 +93,7 @@ export class Held {
 
 /** A value as precisely as float32 holds it. */
 function full(value, words) {
-  return value === null ? '–' : words.number(value, 7).replace('-', '−');
+  return value === null ? '–' : words.number(value, 7);
 }
 
 /** Lines [tag, text or parts] for a sum, a maximum or a value handed on. */
@@ -97,9 +105,13 @@ function arithmetic(sum, step, words) {
   const at = (term) => ({ source: term.source === 'image' ? 'input' : term.source, ...asText({ channel: term.channel, row: term.row, column: term.column }) });
   if (sum.kind === 'copy') return [...out, ['p', words.t(step.op === 'relu' ? 'held.relu' : 'held.copy', { value: number(first.value), ...at(first) })]];
   if (sum.kind === 'max') return [...out, ['p', words.t('held.max', { count: sum.count, ...at(first) })]];
-  const bias = sum.bias === null ? '' : words.t('held.bias', { bias: number(sum.bias) });
+  if (step.op === 'add') {
+    const [a, b] = sum.terms;
+    return [['p', words.t('held.summands', { a: number(a.value), source: a.source, b: number(b.value), other: b.source, value })]];
+  }
   const products = sum.value - (sum.bias ?? 0);
-  out.push(['p', words.t('held.sum', { count: sum.count, products: number(products), bias, value })]);
+  const values = { count: sum.count, products: number(products), bias: number(sum.bias ?? 0), value };
+  out.push(['p', words.t(sum.bias === null ? 'held.sum.plain' : 'held.sum', values)]);
   if (sum.outside) out.push(['p', words.t('held.outside', { outside: sum.outside })]);
   if (sum.shares.length > 1) {
     const most = Math.abs(sum.shares[0].sum) || 1;
@@ -108,6 +120,9 @@ function arithmetic(sum, step, words) {
       value: number(share.sum),
       length: share.sum / most,
     }));
+    const left = products - sum.shares.slice(0, SHARES).reduce((total, share) => total + share.sum, 0);
+    const others = sum.channels - rows.length;
+    if (others > 0) rows.push({ label: words.t('held.others', { others }), value: number(left), length: left / most });
     out.push(['p', words.t('held.shares')], ['bars', rows]);
   }
   if (first?.weight !== null && first?.weight !== undefined) {
@@ -121,13 +136,26 @@ function arithmetic(sum, step, words) {
 }
 
 function effectiveText(effective, field, words) {
-  if (effective.silent) return words.t('held.silent');
-  const size = field ? (field[2] - field[0]) * (field[3] - field[1]) : 0;
-  const share = words.number(Math.round((1000 * effective.most) / size) / 10);
-  return words.t('held.field', { most: effective.most, size, share, half: effective.half });
+  if (effective.silent) return words.t(field ? 'held.silent' : 'held.silent.padding');
+  const size = (field[2] - field[0]) * (field[3] - field[1]);
+  const share = words.percent(effective.most / size);
+  const [top, left, bottom, right] = effective.core;
+  return words.t('held.field', { tall: bottom - top, wide: right - left, most: effective.most, size, share, half: effective.half });
+}
+
+function ramp({ table, text }) {
+  const line = document.createElement('p');
+  line.className = 'fx-heat-ramp';
+  const canvas = Object.assign(document.createElement('canvas'), { width: 64, height: 1 });
+  const image = new ImageData(64, 1);
+  new Uint32Array(image.data.buffer).forEach((_, i, out) => (out[i] = table[i * 4]));
+  canvas.getContext('2d').putImageData(image, 0, 0);
+  line.append(canvas, text);
+  return line;
 }
 
 function element([tag, content]) {
+  if (tag === 'ramp') return ramp(content);
   if (tag !== 'bars') return Object.assign(document.createElement(tag), { textContent: content });
   const list = document.createElement('ul');
   list.className = 'fx-shares';

@@ -33,11 +33,19 @@ export class Words {
 
   number(value, digits = 4) {
     const options = Number.isInteger(value) ? {} : { maximumSignificantDigits: digits };
-    return value.toLocaleString(this.language, options);
+    return value.toLocaleString(this.language, options).replace('-', '−');
   }
 
-  /** 752 M, 1.2 G: large counts as people say them. */
+  /** A share of 1 in per cent, with so many decimals. */
+  percent(share, decimals = 1) {
+    const value = (100 * share).toLocaleString(this.language, { maximumFractionDigits: decimals });
+    return this.t('number.percent', { value });
+  }
+
+  /** 752 M, 1.2 G, in Korean 7.52억: large counts as people say them. */
   count(value) {
+    const compact = { notation: 'compact', maximumSignificantDigits: 3 };
+    if (this.language === 'ko') return value.toLocaleString('ko', compact);
     for (const [unit, size] of [['T', 1e12], ['G', 1e9], ['M', 1e6], ['k', 1e3]]) {
       if (value >= size) return `${(value / size).toLocaleString(this.language, { maximumSignificantDigits: 3 })} ${unit}`;
     }

@@ -2,7 +2,7 @@
 
 import { radios } from './bar.js';
 import { histogram, byActivity, byAgreement } from './order.js';
-import { showColourBar } from './panels.js';
+import { showColourBar, showStatistics } from './panels.js';
 import { decode, fetchFile } from './trace.js';
 
 const BINS = 48;
@@ -32,7 +32,6 @@ export class Layer {
     });
     this.rgb = root.querySelector('.fx-rgb');
     this.rgb.addEventListener('click', () => this.toggleComponents());
-    root.querySelector('.fx-channel').addEventListener('click', () => onChannel(null));
   }
 
   /** Show a step's maps as chosen. `crop` as in Maps.show. */
@@ -45,6 +44,7 @@ export class Layer {
     const names = trace.scores.has(drawn.name) ? trace.classes.map(({ name }) => name[words.language]) : null;
     maps.show(drawn, picture, this.colours.scheme(drawn.maps, this.scale, this.fixed), crop, names);
     this.write(words);
+    this.#fetchFull();
   }
 
   #order() {
@@ -70,12 +70,11 @@ export class Layer {
       ...present.map(({ index, name }) => [`class${index}`, words.t('maps.sort.class', { name })]),
     ]);
     this.#fill(this.tints, this.colours.name, this.colours.names.map((name) => [name, words.t(`maps.colours.${name}`)]));
-    const button = root.querySelector('.fx-channel');
-    button.hidden = maps.channel === null;
-    if (!button.hidden) button.textContent = words.t('maps.channel', { channel: String(maps.channel) });
+    this.tints.disabled = maps.scheme.signed; // maps with a sign have their own colours
     this.rgb.setAttribute('aria-pressed', String(this.components !== null));
     this.rgb.hidden = maps.channel !== null || this.drawn.shape[0] < 2;
     showColourBar(root, maps, this.scale, words);
+    showStatistics(root, this.drawn, maps.channel, words);
     this.#histogram();
     this.#explain();
   }
@@ -88,7 +87,8 @@ export class Layer {
   #histogram() {
     const canvas = this.root.querySelector('.fx-histogram');
     const { maps, drawn, picture } = this;
-    const ends = maps.channel === null ? maps.scheme.range : maps.scheme.ends(maps.channel);
+    const own = this.scale === 'channel' && maps.channel === null; // then a value counts between its channel's ends
+    const ends = own ? maps.scheme.ends : maps.channel === null ? () => maps.scheme.range : maps.scheme.ends;
     const counts = histogram(drawn, picture, maps.channel, ends, BINS);
     const most = Math.log1p(Math.max(...counts)) || 1;
     const c = canvas.getContext('2d');
@@ -99,8 +99,8 @@ export class Layer {
       const tall = (Math.log1p(n) / most) * canvas.height;
       c.fillRect(i * wide, canvas.height - tall, wide - 0.5, tall);
     });
-    const number = (value) => this.words.number(value, 3);
-    canvas.setAttribute('aria-label', this.words.t('maps.histogram', { low: number(ends[0]), high: number(ends[1]) }));
+    const [low, high] = ['.fx-low', '.fx-high'].map((name) => this.root.querySelector(name).textContent);
+    canvas.setAttribute('aria-label', this.words.t('maps.histogram', { low, high }));
     canvas.title = canvas.getAttribute('aria-label');
   }
 
@@ -121,18 +121,30 @@ export class Layer {
 
   /** One channel large, or all (null). A reduced one is fetched at full resolution. */
   pick(channel) {
-    const { maps, drawn } = this;
+    const { maps } = this;
     maps.channel = channel;
     maps.whole = this.components = null;
     maps.redraw();
     this.write(this.words);
-    if (channel === null || drawn.maps.reduction === 1 || maps.full?.channel === channel) return;
+    this.#fetchFull();
+  }
+
+  /** Ask for the large channel at full resolution, where the mosaic has it reduced; paint it as the others are. */
+  #fetchFull() {
+    const { maps, drawn } = this;
+    const { channel } = maps;
+    if (maps.full?.channel === channel && maps.full.step === drawn) {
+      maps.full.canvas = this.#paint(maps.full.coded, maps.full.piece);
+      maps.redraw();
+      return;
+    }
+    if (channel === null || drawn.maps.reduction === 1) return;
     const question = { what: 'channel', run: this.trace.file, step: drawn.name, channel };
     this.asker.ask(question, async (piece) => {
       if (piece.kind !== 'channel' || this.drawn !== drawn || maps.channel !== channel) return;
       const coded = await decode(await (await fetchFile(this.resolve(piece.file))).blob());
       if (this.drawn !== drawn || maps.channel !== channel) return;
-      maps.full = { channel, canvas: this.#paint(coded, piece) };
+      maps.full = { channel, step: drawn, coded, piece, canvas: this.#paint(coded, piece) };
       maps.redraw();
       this.write(this.words);
       this.onFull?.();

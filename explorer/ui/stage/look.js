@@ -34,6 +34,7 @@ export class Look {
     this.layer.onFull = () => this.#overInput();
     this.pins = new Pins(root, colours, { onGo: (pin) => this.#toPin(pin) });
     this.feeds = new Feeds(root, colours, { onStep });
+    root.querySelector('.fx-channel').addEventListener('click', () => this.pick(this.maps.channel === null ? this.#chosen() : null));
     root.querySelector('.fx-over').addEventListener('click', () => {
       this.over = !this.over;
       this.#overInput();
@@ -75,6 +76,8 @@ export class Look {
     this.#overInput();
     this.pins.draw(trace, words);
     this.feeds.show(trace, step, drawn, crop, words);
+    this.feeds.point(this.held.unit);
+    this.held.again();
     root.querySelector('.fx-unit').textContent = '';
   }
 
@@ -84,12 +87,14 @@ export class Look {
     if (!step) return;
     this.maps.mark(unit);
     const meeting = unit && trace.meeting(this.step, step, unit);
-    picture.outlineField(unit ? this.#boxes(unit, meeting) : { field: this.#heldField() });
+    const { unit: held } = this.held;
+    if (unit) picture.outlineField(this.#boxes(unit, meeting));
+    else picture.outlineField(held ? this.#boxes(held, trace.meeting(this.step, step, held)) : { field: null });
     this.feeds.point(unit ?? this.held.unit);
     const out = this.root.querySelector('.fx-unit');
     if (!unit) return void (out.textContent = '');
     const { frame } = picture;
-    out.textContent = unitText({ trace, step, unit, value: this.maps.valueAt(unit), field: picture.field, frame, words });
+    out.textContent = unitText({ trace, step, unit, value: unit.channel === null ? null : this.maps.valueAt(unit), field: picture.field, frame, words });
   }
 
   #boxes(unit, meeting) {
@@ -110,7 +115,8 @@ export class Look {
       const field = this.trace.field(this.drawn, unit.row, unit.column);
       this.held.show(this.trace, this.drawn, unit, field, this.words);
     } else this.held.release();
-    this.picture.outlineField({ field: this.#heldField() });
+    const meeting = unit && this.trace.meeting(this.step, this.drawn, unit);
+    this.picture.outlineField(unit ? this.#boxes(unit, meeting) : { field: null });
     this.#channelTools();
   }
 
@@ -125,10 +131,10 @@ export class Look {
     return { at: this.trace.placeOf(this.drawn, unit), channel: unit.channel, held: Boolean(this.held.unit) };
   }
 
-  /** Look at a place of the input in the step that is shown now. */
+  /** Look at a place of the input in the step that is shown now; `channel` null is any. */
   lookAt({ at, channel, held }) {
     const { drawn } = this;
-    const unit = { ...this.trace.unitNear(drawn, at), channel: Math.min(channel, drawn.shape[0] - 1) };
+    const unit = { ...this.trace.unitNear(drawn, at), channel: Math.min(channel ?? 0, drawn.shape[0] - 1) };
     if (held) this.hold(unit);
     else this.point(unit);
   }
@@ -151,13 +157,15 @@ export class Look {
     return this.maps.channel ?? this.held.unit?.channel ?? null;
   }
 
-  /** Buttons that concern one channel: over the input, pin. */
+  /** Buttons that concern one channel: large, over the input, pin. */
   #channelTools() {
     const channel = this.#chosen();
-    const pin = this.root.querySelector('.fx-pin');
-    pin.hidden = channel === null;
-    this.root.querySelector('.fx-over').hidden = this.maps.channel === null;
+    const [pin, large] = ['.fx-pin', '.fx-channel'].map((name) => this.root.querySelector(name));
+    pin.hidden = large.hidden = channel === null;
+    this.root.querySelector('.fx-over').hidden = this.maps.channel === null || Boolean(this.held.unit);
     if (channel === null) return;
+    large.textContent = this.words.t(this.maps.channel === null ? 'maps.enlarge' : 'maps.channel', { channel: String(channel) });
+    large.setAttribute('aria-pressed', String(this.maps.channel !== null));
     const pinned = this.pins.has(this.drawn.name, channel);
     pin.setAttribute('aria-pressed', String(pinned));
     pin.textContent = this.words.t(pinned ? 'maps.unpin' : 'maps.pin');

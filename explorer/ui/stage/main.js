@@ -53,7 +53,7 @@ class Stage {
       onNothing: () => this.say({ code: 'nothing_dropped', details: {} }),
       t: (key, values) => this.words.t(key, values),
     });
-    this.asker = new Asker(gradio.trigger);
+    this.asker = new Asker(gradio.trigger, () => this.#alive());
     this.output = new Output(root, this.colours, {
       words: this.words,
       cardOf: (trace) => this.catalog.cards.find((card) => card.name === trace.selection.checkpoint),
@@ -86,8 +86,10 @@ class Stage {
       this.words.use(lang).then(() => this.translate());
     });
     this.cropViews = radios(root.querySelector('.fx-cropview'), ({ cropview }) => {
+      const place = this.look.place();
+      this.look.leave();
       this.cropView = cropview;
-      this.go(this.step);
+      this.go(this.step, place);
     });
     this.cropView = 'whole';
     this.cropViews.choose(({ cropview }) => cropview === this.cropView);
@@ -96,7 +98,7 @@ class Stage {
     root.querySelector('.fx-message button').addEventListener('click', () => this.say(null));
     themeButton(root.querySelector('.fx-theme'), this.address);
     document.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') this.look.escape();
+      if (event.key === 'Escape' && !document.querySelector('dialog[open]')) this.look.escape();
     });
   }
 
@@ -225,17 +227,16 @@ class Stage {
 
   /** Show step i, and in it the unit that stands where the held one, or the one at the pointer, stands. */
   async goWithPlace(i) {
-    const place = this.look.place();
     if (i === this.step) return;
-    await this.go(i);
-    if (place) this.look.lookAt(place);
+    const place = this.going?.place ?? this.look.place(); // of a step still on its way, the place that it goes to
+    await this.go(i, place);
   }
 
   /** Show step i: at once if its picture is at hand, else as soon as it has come. */
-  async go(i) {
+  async go(i, place = null) {
     const { trace } = this;
     if (!trace) return;
-    const token = (this.going = {});
+    const token = (this.going = { place });
     if (i !== this.step) this.look.leave();
     this.step = i;
     this.steps.mark(i);
@@ -258,6 +259,8 @@ class Stage {
       if (this.going !== token) return;
     }
     this.#show(step, drawn, crop, picture);
+    token.place = null;
+    if (place) this.look.lookAt(place);
     for (let d = 1; d <= AHEAD; d++) {
       trace.prefetch(trace.steps[i + d]);
       trace.prefetch(trace.steps[i - d]);

@@ -22,15 +22,15 @@ export class Maps {
     this.hover = null;
     this.held = null; // {channel, row, column} of the map drawn
     this.shown = null;
-    this.canvas.addEventListener('pointermove', (event) => onUnit(this.unitAt(event)));
-    this.canvas.addEventListener('pointerleave', () => onUnit(null));
+    for (const type of ['pointermove', 'pointerdown']) this.canvas.addEventListener(type, (event) => onUnit(this.unitAt(event)));
+    this.canvas.addEventListener('pointerleave', ({ pointerType }) => pointerType !== 'touch' && onUnit(null)); // a finger is gone at once
     this.canvas.addEventListener('click', (event) => {
       const unit = this.hover ?? this.unitAt(event); // a click's place is rounded to whole pixels, a move's is not
-      if (unit) onHold(unit);
+      if (unit && unit.channel !== null) onHold(unit);
     });
     this.canvas.addEventListener('dblclick', (event) => {
       const unit = this.unitAt(event);
-      if (unit) onChannel(this.channel === null ? unit.channel : null);
+      if (unit && unit.channel !== null) onChannel(this.channel === null ? unit.channel : null);
     });
     this.pane.addEventListener('scroll', () => this.shown && this.redraw());
     new ResizeObserver(() => this.shown && this.redraw()).observe(this.pane);
@@ -156,7 +156,7 @@ export class Maps {
   }
 
   #tileOf(channel) {
-    if (this.whole) return 0;
+    if (this.whole) return channel === null ? 0 : -1;
     if (this.channel !== null) return channel === this.channel ? 0 : -1;
     return this.order ? this.order.indexOf(channel) : channel;
   }
@@ -240,7 +240,7 @@ export class Maps {
     const k = down * columns + across;
     if (x < 0 || y < 0 || across >= columns || k >= channels || inX >= width || inY >= height) return null;
     const [, rows, cols] = this.shown.step.shape;
-    const channel = this.whole ? 0 : this.channelAt(k);
+    const channel = this.whole ? null : this.channelAt(k); // components are made of all channels
     return { channel, row: Math.floor((inY / height) * rows), column: Math.floor((inX / width) * cols) };
   }
 

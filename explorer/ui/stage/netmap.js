@@ -20,7 +20,9 @@ export class NetMap {
     this.blocks = stored('blocks') === 'blocks';
     this.list.addEventListener('click', (event) => {
       const button = event.target.closest('button');
-      if (button) onStep(Number(button.dataset.step));
+      if (!button) return;
+      if (event.detail) button.blur(); // a pointer's click leaves the keys to the stage
+      onStep(Number(button.dataset.step));
     });
     new ResizeObserver(() => this.trace && this.#place()).observe(this.pane);
   }
@@ -120,12 +122,14 @@ export class NetMap {
   mark(step) {
     this.at = step;
     const old = this.list.querySelector('[aria-current]');
+    const focused = old !== null && old === document.activeElement;
     old?.removeAttribute('aria-current');
     if (old) old.tabIndex = -1; // the map is one stop for the tab key
     const node = this.plan?.nodes.find((n) => n.steps.includes(step));
     if (!node) return '';
     node.button.setAttribute('aria-current', 'step');
     node.button.tabIndex = 0;
+    if (focused) node.button.focus({ preventScroll: true });
     const top = node.button.parentElement.offsetTop;
     const pane = this.pane;
     if (top < pane.scrollTop + 40) pane.scrollTop = top - 40;

@@ -71,13 +71,14 @@ function correlation(values, mask) {
   return spread > 0 ? (ab / n - (a * b) / (n * n)) / spread : -1;
 }
 
-/** Counts of all values of a step (or of one channel) in `bins` equal parts between `low` and `high`. */
-export function histogram({ maps }, { pixels, width }, channel, [low, high], bins) {
+/** Counts of all values of a step (or of one channel) in `bins` equal parts between the ends [low, high] of each channel. */
+export function histogram({ maps }, { pixels, width }, channel, endsOf, bins) {
   const counts = new Float64Array(bins);
   const [th, tw] = maps.tile;
   const channels = channel === null ? maps.min.map((_, c) => c) : [channel];
   for (const c of channels) {
     const codes = new Uint32Array(256);
+    const [low, high] = endsOf(c);
     const top = Math.floor(c / maps.columns) * th;
     const left = (c % maps.columns) * tw;
     for (let y = 0; y < th; y++) {

@@ -19,6 +19,7 @@ export class Output {
     this.kinds.addEventListener('change', () => {
       this.kind = this.kinds.value;
       this.#overlay();
+      this.#legend();
     });
     this.frames = radios(root.querySelector('.fx-frame'), ({ frame }) => {
       this.picture.use(frame).catch((error) => say({ code: error.status ? 'gone' : 'connection', details: {} }));
@@ -28,7 +29,7 @@ export class Output {
     const opacity = root.querySelector('.fx-opacity input');
     opacity.addEventListener('input', () => {
       this.picture.opacity = opacity.value / 100;
-      root.querySelector('.fx-opacity output').textContent = `${opacity.value} %`;
+      root.querySelector('.fx-opacity output').textContent = this.words.percent(opacity.value / 100);
       this.picture.draw();
     });
     root.querySelector('.fx-margin').addEventListener('click', () => {
@@ -77,6 +78,7 @@ export class Output {
 
   #legend() {
     showLegend(this.root, this.trace, this.picture.only, this.words);
+    for (const button of this.root.querySelectorAll('.fx-legend button')) button.disabled = this.kind === 'entropy'; // of all classes
   }
 
   #sizeOfFrame() {
@@ -144,7 +146,7 @@ export class Output {
     const { root, trace, words } = this;
     const list = root.querySelector('.fx-chances ul');
     while (list.children.length < BARS) list.append(bar());
-    const percent = (share) => `${words.number(Math.round(share * 1000) / 10)} %`;
+    const percent = (share) => words.percent(share);
     [...list.children].forEach((item, i) => {
       const { index, share } = found[i] ?? {};
       item.hidden = index === undefined;

@@ -26,6 +26,16 @@ export function showColourBar(root, { scheme, channel }, scale, words) {
   canvas.getContext('2d').putImageData(image, 0, 0);
 }
 
+/** The spread of a map's values; of one channel what is known of it. */
+export function showStatistics(root, { stats, maps }, channel, words) {
+  const number = (value) => (value === null ? '–' : words.number(value, 3));
+  const values = { min: number(stats.min), max: number(stats.max), mean: number(stats.mean), std: number(stats.std), zeros: words.percent(stats.zeros) };
+  root.querySelector('.fx-statistics').textContent =
+    channel === null
+      ? words.t('maps.statistics', values)
+      : words.t('maps.statistics.channel', { channel: String(channel), min: number(maps.min[channel]), max: number(maps.max[channel]) });
+}
+
 /** What a crop keeps and drops, and the margin, in words beside the marks they are drawn with. */
 export function showCrop(root, trace, step, crop, words) {
   const box = root.querySelector('.fx-explain');
@@ -35,7 +45,7 @@ export function showCrop(root, trace, step, crop, words) {
   if (!crop) return;
   const [, height, width] = trace.step(crop.source).shape;
   const [rows, columns] = crop.kept;
-  const share = words.number(Math.round((1000 * rows * columns) / (height * width)) / 10);
+  const share = words.percent((rows * columns) / (height * width));
   const { sees } = crop;
   const lines = [
     ['kept', words.t('crop.kept', { rows, columns, of: height, ofColumns: width, share })],
@@ -60,7 +70,8 @@ function key([role, textContent]) {
 /** Both grids, and how far apart the units that meet stand: 0 input pixels when the crop aligns them. */
 function alignment(trace, crop, words) {
   const [own, source, reference] = [crop.step, crop.source, crop.reference].map((name) => trace.grid(trace.step(name)));
-  return words.t('crop.aligned', {
+  const [{ name }] = trace.steps;
+  return words.t(crop.reference === name ? 'crop.aligned.input' : 'crop.aligned', {
     source: crop.source, jump: source.jump, start: source.start,
     reference: crop.reference, otherJump: reference.jump, otherStart: reference.start,
     apart: own.start - reference.start,
@@ -78,7 +89,7 @@ export function showLegend(root, trace, only, words) {
       button.setAttribute('aria-pressed', String(only === index));
       const swatch = make('i', {});
       swatch.style.background = `rgb(${info.colour})`;
-      const percent = share < 0.001 ? `< ${words.number(0.1)} %` : `${words.number(Math.round(share * 1000) / 10)} %`;
+      const percent = share < 0.001 ? `< ${words.percent(0.001)}` : words.percent(share);
       button.append(swatch, make('span', { textContent: info.name[words.language] }), make('small', { textContent: percent }));
       const item = make('li', {});
       item.append(button);
@@ -115,7 +126,7 @@ export function showFacts(root, trace, card, words) {
 function measured(trace, card, words) {
   const figures = card.figures?.[trace.selection.padding]?.[trace.selection.model];
   if (!figures) return [];
-  const percent = (key) => words.number(Math.round(figures[key] * 1000) / 10);
+  const percent = (key) => words.percent(figures[key]);
   const key = 'nucleus_dice' in figures ? 'facts.dice' : 'facts.accuracy';
   const values = { images: card.images, accuracy: percent('pixel_accuracy'), iou: percent('mean_iou') };
   if ('nucleus_dice' in figures) values.dice = percent('nucleus_dice');

@@ -20,8 +20,9 @@ export class Picture {
     this.margin = false; // whether the zeros around the input are shown
     this.still = new OffscreenCanvas(1, 1); // what is drawn, without the field at the pointer
     this.onPixel = onPixel;
-    this.canvas.addEventListener('pointermove', (event) => onPixel(this.#pixelAt(event)));
-    this.canvas.addEventListener('pointerleave', () => onPixel(null));
+    for (const type of ['pointermove', 'pointerdown']) this.canvas.addEventListener(type, (event) => onPixel(this.#pixelAt(event)));
+    this.canvas.addEventListener('pointerleave', ({ pointerType }) => pointerType !== 'touch' && onPixel(null)); // a finger is gone at once
+    this.canvas.addEventListener('blur', () => this.trace && onPixel(null));
     new ResizeObserver(() => this.trace && this.draw()).observe(this.pane);
   }
 
@@ -149,6 +150,7 @@ export class Picture {
     const { place, ratio } = this.placed;
     if (this.whole && this.margin) outline(this.context, place(this.whole), this.colours.roles.field, ratio, [2, 4]);
     if (this.partner) outline(this.context, place(this.partner), this.colours.roles.skip, ratio, [7, 4]);
+    if (this.heat) outline(this.context, place(this.heat.core), '#fff', ratio, [2, 3]);
     if (this.field) outline(this.context, place(this.field), this.colours.roles.field, ratio);
   }
 
@@ -168,8 +170,9 @@ export class Picture {
   /** The heat map in the place of the prediction, over a darkened image. */
   #drawHeat(place) {
     const { context: c, canvas } = this;
-    c.fillStyle = 'rgba(0,0,0,.35)';
+    c.fillStyle = 'rgba(0,0,0,.55)';
     c.fillRect(0, 0, canvas.width, canvas.height);
+    c.globalAlpha = Math.min(1, 0.35 + this.opacity);
     c.drawImage(this.heat.canvas, ...place(this.heat.box));
   }
 

@@ -2,17 +2,26 @@
 
 import { pointIn, toFrame } from './frames.js';
 
-/** Channel, place and value of a unit, and what it sees in the frame shown. `field` is in network input pixels. */
+/**
+ * Channel, place and value of a unit, and what it sees in the frame shown. `field` is in network input pixels. A unit
+ * of the whole layer (channel null) has no one value; the others' values come from 8-bit codes, hence the "≈".
+ */
 export function unitText({ trace, step, unit, value, field, frame, words }) {
-  const reduced = step.maps.reduction > 1;
-  const where = { ...asText(unit), value: words.number(value, 3) };
-  if (trace.scores.has(step.name)) where.channel += ` (${trace.classes[unit.channel].name[words.language]})`;
+  const where = { ...asText(unit), value: value === null ? '' : coded(value, step.maps, unit.channel, words) };
+  const key = unit.channel === null ? 'unit.place' : step.maps.reduction > 1 ? 'unit.mean' : 'unit.value';
+  if (unit.channel !== null && trace.scores.has(step.name)) where.channel += ` (${trace.classes[unit.channel].name[words.language]})`;
   const box = toFrame(trace, field, frame);
   const sees = box ? words.t(`unit.field.${frame}`, edges(box, frame)) : words.t(field ? 'unit.border' : 'unit.padding');
   const share = trace.paddingShare(step, unit.row, unit.column);
-  const percent = words.number(Math.round(share * 1000) / 10);
-  const outside = share > 0 && share < 1 ? words.t('unit.outside', { share: percent }) : '';
-  return words.t(reduced ? 'unit.mean' : 'unit.value', where) + sees + outside;
+  const outside = share > 0 && share < 1 ? words.t('unit.outside', { share: words.percent(share) }) : '';
+  return words.t(key, where) + sees + outside;
+}
+
+/** A value with the digits that its 8-bit code determines. */
+function coded(value, { min, max }, channel, words) {
+  const step = (max[channel] - min[channel]) / 255;
+  const decimals = step > 0 ? Math.max(0, Math.min(20, Math.floor(-Math.log10(step)))) : 4;
+  return words.number(Number(value.toFixed(decimals)), 6);
 }
 
 /** Numbers that name something (a channel, a place) are not grouped by thousands. */
@@ -33,5 +42,5 @@ export function pixelText({ trace, pixel, frame, words }) {
   if (pixel.border) return words.t('picture.border');
   const [row, column] = pointIn(trace, [pixel.row, pixel.column], frame);
   const name = trace.classes[pixel.label].name[words.language];
-  return words.t('picture.pixel', { row, column, name, percent: Math.round(pixel.confidence * 100) });
+  return words.t('picture.pixel', { row, column, name, share: words.percent(pixel.confidence, 0) });
 }

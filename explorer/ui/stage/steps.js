@@ -1,6 +1,7 @@
 /** Going through the steps: the network map, slider with skip arcs, buttons, keys, play. */
 
 import { valueInputs } from './graph.js';
+import { busyElsewhere, keyOf } from './keys.js';
 import { NetMap } from './netmap.js';
 
 const NS = 'http://www.w3.org/2000/svg';
@@ -20,7 +21,10 @@ export class Steps {
     this.at = 0;
     this.slider.addEventListener('input', () => onStep(Number(this.slider.value)));
     for (const [name, move] of Object.entries({ first: () => 0, previous: () => this.at - 1, next: () => this.at + 1 })) {
-      root.querySelector(`.fx-${name}`).addEventListener('click', () => onStep(this.#clamp(move())));
+      root.querySelector(`.fx-${name}`).addEventListener('click', (event) => {
+        if (event.detail) event.currentTarget.blur(); // a pointer's click leaves the keys to the stage
+        onStep(this.#clamp(move()));
+      });
     }
     this.playButton.addEventListener('click', () => this.play(!this.timer));
     this.speed.addEventListener('change', () => this.timer && this.play(true));
@@ -33,15 +37,15 @@ export class Steps {
 
   #key(event) {
     const tag = document.activeElement?.tagName;
-    const typing = tag === 'SELECT' || tag === 'TEXTAREA' || (tag === 'INPUT' && document.activeElement !== this.slider);
-    if (typing || event.ctrlKey || event.altKey || event.metaKey || document.querySelector('dialog[open]')) return;
+    if (busyElsewhere(event) || (document.activeElement?.type === 'range' && document.activeElement !== this.slider)) return;
+    const key = keyOf(event);
     const moves = { ArrowRight: this.at + 1, ArrowLeft: this.at - 1, ArrowDown: this.at + 1, ArrowUp: this.at - 1, Home: 0, End: this.count - 1 };
-    if (event.key in moves) {
+    if (key in moves) {
       if (document.activeElement?.getAttribute('role') === 'radio') return;
-      this.onStep(this.#clamp(moves[event.key]));
-    } else if (event.key === 'u' || event.key === 'o') {
-      this.onStep(this.#clamp(this.at + (event.key === 'o' ? 1 : -1)), { keepPlace: true });
-    } else if (event.key === ' ' && tag !== 'BUTTON') this.play(!this.timer);
+      this.onStep(this.#clamp(moves[key]));
+    } else if (key === 'u' || key === 'o') {
+      this.onStep(this.#clamp(this.at + (key === 'o' ? 1 : -1)), { keepPlace: true });
+    } else if (key === ' ' && tag !== 'BUTTON') this.play(!this.timer);
     else return;
     event.preventDefault();
   }
@@ -85,7 +89,14 @@ export class Steps {
         path.setAttribute('d', `M${a} 100 C${a} ${height} ${b} ${height} ${b} 100`);
         return path;
       });
-    this.arcs.replaceChildren(...arcs);
+    const ticks = trace.steps.map((step, i) => {
+      const tick = document.createElementNS(NS, 'path');
+      const pooled = step.op === 'maxpool' || step.op === 'upconv' || step.op === 'bilinear'; // another resolution
+      tick.setAttribute('class', pooled ? 'fx-tick fx-tick-level' : 'fx-tick');
+      tick.setAttribute('d', `M${(i / last) * 1000} 118v${pooled ? 22 : 12}`);
+      return tick;
+    });
+    this.arcs.replaceChildren(...ticks, ...arcs);
   }
 
   mark(step) {

@@ -9,7 +9,7 @@ import { valueInputs } from './graph.js';
  */
 export function reads(trace, step, { channel, row, column }) {
   const names = valueInputs(step);
-  if (step.op === 'concat') return [ofStacked(trace, names, channel, row, column)];
+  if (step.op === 'concat') return channel === null ? [] : [ofStacked(trace, names, channel, row, column)];
   return names.map((name) => ({
     name,
     rows: span(step, 0, row),

@@ -16,7 +16,9 @@ export function sentence(trace, step, words) {
     macs: words.count(step.macs),
   };
   const make = kinds[step.op];
-  return words.t(`words.${step.op}`, { ...common, ...(make ? make({ trace, step, before, words, common }) : {}) });
+  const whole = step.op === 'crop' && step.shape.every((n, axis) => n === first.shape[axis]);
+  const values = { ...common, ...(make ? make({ trace, step, before, words, common }) : {}) };
+  return whole ? words.t('words.crop.nothing', values) : words.t(`words.${step.op}`, values);
 }
 
 const kinds = {
@@ -44,16 +46,18 @@ const kinds = {
     };
   },
   upconv: ({ common }) => ({ sum: `(${common.from} − 1)·${common.stride} + ${common.kernel}` }),
-  bilinear: ({ common }) => ({ sum: `(${common.from} − 1)·${common.stride} + ${common.kernel}` }),
+  bilinear: ({ common, words }) => ({
+    sum: `(${common.from} − 1)·${common.stride} + ${common.kernel}`,
+    own: words.number(common.kernel * common.kernel * common.channels),
+  }),
   crop: ({ trace, step, before, words }) => {
     const [cropped, reference] = before;
     const [a, b] = [trace.grid(cropped), trace.grid(reference)];
-    const gap = b.start - a.start;
+    const { offset } = step.settings;
+    const [drop, dropWidth] = [1, 2].map((axis) => cropped.shape[axis] - step.shape[axis] - offset);
     return {
-      reference: reference.name, offset: step.settings.offset,
-      end: step.settings.offset + step.shape[1] - 1,
-      drop: cropped.shape[1] - step.shape[1] - step.settings.offset,
-      sum: `(${signed(b.start, words)} − ${bracket(a.start, words)})/${words.number(a.jump)} = ${words.number(gap / a.jump)}`,
+      reference: reference.name, offset, drop, dropWidth,
+      sum: `(${words.number(b.start, 6)} − ${bracket(a.start, words)})/${words.number(a.jump)} = ${words.number((b.start - a.start) / a.jump)}`,
       left: words.number(trace.grid(step).start - b.start),
     };
   },
@@ -62,12 +66,8 @@ const kinds = {
   scale: ({ step }) => ({ factor: step.settings.factor }),
 };
 
-function signed(value, words) {
-  return words.number(value, 6).replace('-', '−');
-}
-
 function bracket(value, words) {
-  return value < 0 ? `(${signed(value, words)})` : signed(value, words);
+  return value < 0 ? `(${words.number(value, 6)})` : words.number(value, 6);
 }
 
 /** Short facts under the step's name: [label key, value, explanation key]. */
@@ -78,7 +78,7 @@ export function chips(trace, step, words) {
     ['chip.shape', `${step.shape[1]} × ${step.shape[2]} × ${step.shape[0]}`, 'chip.shape.help'],
     ['chip.jump', words.number(grid.jump, 6), 'chip.jump.help'],
     ['chip.field', field, 'chip.field.help'],
-    ['chip.start', signed(grid.start, words), 'chip.start.help'],
+    ['chip.start', words.number(grid.start, 6), 'chip.start.help'],
   ];
   if (step.parameters) out.push(['chip.parameters', words.number(step.parameters), 'chip.parameters.help']);
   if (step.macs) out.push(['chip.macs', words.count(step.macs), 'chip.macs.help']);
