@@ -60,13 +60,41 @@ class Arithmetic:
     outside: int
 
 
-def arithmetic(local: Local, step: str, channel: int, row: int, column: int, most: int = 12) -> Arithmetic:
-    """The arithmetic of one unit of a step. Raises ValueError for a unit that the step does not have."""
-    _check(local, step, channel, row, column)
+@dataclass(frozen=True, eq=False)
+class Forward:
+    """Everything that the units of a step at one place depend on: windows and values of all steps, with gradients."""
+
+    step: str
+    row: int
+    column: int
+    regions: dict[str, Region]
+    image: Tensor  # the window of the network's input; a leaf that requires gradients
+    values: dict[str, Tensor]
+
+
+def forward(local: Local, step: str, row: int, column: int) -> Forward:
+    """Run what one place of a step depends on. Raises ValueError for a place that the step does not have."""
+    check(local, step, 0, row, column)
     here = unit(row, column)
+    regions = local.regions(step, here)
+    (top, bottom), (left, right) = regions["image"].spans
+    with torch.enable_grad():
+        image = local.image[:, :, top:bottom, left:right].detach().clone().requires_grad_()
+        return Forward(step, row, column, regions, image, local.values(step, here, image))
+
+
+def arithmetic(
+    local: Local, step: str, channel: int, row: int, column: int, most: int = 12, ran: Forward | None = None
+) -> Arithmetic:
+    """The arithmetic of one unit of a step. Raises ValueError for a unit that the step does not have.
+
+    ran  what `forward` gave for the place, to save running it again
+    """
+    check(local, step, channel, row, column)
     module = local.module.get_submodule(step)
+    ran = ran or forward(local, step, row, column)
+    regions, values = ran.regions, {name: value.detach() for name, value in ran.values.items()}
     with torch.inference_mode():
-        regions, values = local.regions(step, here), local.values(step, here)
         sources = local.inputs(step)
         if isinstance(module, Add):
             terms = [_at(values, regions, s, channel, row, column) for s in sources]
@@ -97,7 +125,8 @@ def arithmetic(local: Local, step: str, channel: int, row: int, column: int, mos
         return _copy(term)
 
 
-def _check(local: Local, step: str, channel: int, row: int, column: int) -> None:
+def check(local: Local, step: str, channel: int, row: int, column: int) -> None:
+    """Raises ValueError unless the step has that unit."""
     if step not in local.shapes:
         raise ValueError(f"the network has no step {step!r}")
     channels = local.shapes[step][1]
@@ -203,18 +232,22 @@ class EffectiveField:
         return not self.heat.any()
 
 
-def effective_field(local: Local, step: str, channel: int, row: int, column: int) -> EffectiveField:
-    """|d unit / d input|, summed over the colour channels. Raises ValueError for a unit the step does not have."""
-    _check(local, step, channel, row, column)
-    here = unit(row, column)
-    window = local.regions(step, here)["image"]
-    (top, bottom), (left, right) = window.spans
+def effective_field(
+    local: Local, step: str, channel: int, row: int, column: int, ran: Forward | None = None
+) -> EffectiveField:
+    """|d unit / d input|, summed over the colour channels. Raises ValueError for a unit the step does not have.
+
+    ran  what `forward` gave for the place, to save running it again
+    """
+    check(local, step, channel, row, column)
+    ran = ran or forward(local, step, row, column)
+    window = ran.regions["image"]
+    top, left = (span[0] for span in window.spans)
     with torch.enable_grad():
-        image = local.image[:, :, top:bottom, left:right].detach().clone().requires_grad_()
-        value = local.values(step, here, image)[step][0, channel, 0, 0]
+        value = ran.values[step][0, channel, 0, 0]
         if 0 in window.shape or not value.requires_grad:
             return EffectiveField(value.item(), top, left, np.zeros(window.shape, np.float32), 0, 0)
-        (gradient,) = torch.autograd.grad(value, image)
+        (gradient,) = torch.autograd.grad(value, ran.image, retain_graph=True)
     heat = gradient[0].abs().sum(0).float().cpu().numpy()
     ordered = np.sort(heat.ravel())[::-1].astype(np.float64).cumsum()
     half, most = (int(np.searchsorted(ordered, share * ordered[-1])) + 1 for share in (0.5, 0.95))

@@ -184,8 +184,10 @@ def uploaded(path: Any) -> Path:
 def launch_settings() -> dict[str, Any]:
     """What `launch` needs besides address and port."""
     style = (STAGE / "stage.css").read_text("utf-8")
+    scripts = sorted(f"gradio_api/file={path}" for path in STAGE.glob("*.js"))
+    early = "".join(f'<link rel="modulepreload" href="{script}">' for script in scripts)  # beside Gradio's own scripts
     return {
-        "head": f"<style>{style}</style>",
+        "head": f"{early}<style>{style}</style>",
         "favicon_path": str(Path(__file__).resolve().parents[2] / "assets" / "icon.svg"),
         "max_file_size": MAX_BYTES,
         "show_error": False,

@@ -95,9 +95,12 @@ class Looks:
         try:
             match question.get("what"):
                 case "unit":
-                    first = {"kind": "unit", "arithmetic": self._arithmetic(scene, step, *_whole(place))}
+                    channel, row, column = _whole(place)
+                    unit.check(scene.local, step, channel, row, column)
+                    ran = unit.forward(scene.local, step, row, column)  # both pieces come of one run
+                    first = {"kind": "unit", "arithmetic": self._arithmetic(scene, step, channel, ran)}
                     yield first
-                    yield {**first, "field": self._field(scene, step, *_whole(place))}
+                    yield {**first, "field": self._field(scene, step, channel, ran)}
                 case "channel":
                     yield self._channel(run, scene, step, *_whole(place[:1]))
                 case "principal":
@@ -107,12 +110,12 @@ class Looks:
         except ValueError as error:  # a unit that is not there
             raise LookError("bad_selection") from error
 
-    def _arithmetic(self, scene: Scene, step: str, channel: int, row: int, column: int) -> dict[str, Any]:
-        found = unit.arithmetic(scene.local, step, channel, row, column)
+    def _arithmetic(self, scene: Scene, step: str, channel: int, ran: unit.Forward) -> dict[str, Any]:
+        found = unit.arithmetic(scene.local, step, channel, ran.row, ran.column, ran=ran)
         return _plain(asdict(found))
 
-    def _field(self, scene: Scene, step: str, channel: int, row: int, column: int) -> dict[str, Any]:
-        found = unit.effective_field(scene.local, step, channel, row, column)
+    def _field(self, scene: Scene, step: str, channel: int, ran: unit.Forward) -> dict[str, Any]:
+        found = unit.effective_field(scene.local, step, channel, ran.row, ran.column, ran)
         height, width = found.heat.shape
         heat = np.rint(np.sqrt(found.heat) * 255).astype(np.uint8)  # roots: what is weak stays to be seen
         core = None if found.silent else found.core

@@ -14,6 +14,7 @@ from explorer.ui.i18n import TEXTS
 from explorer.ui.session import EXAMPLES
 from explorer.weights import CHECKPOINTS
 from tests.e2e.conftest import Visit, two_sizes
+from tests.e2e.test_layer import settled
 
 EN = TEXTS["en"]
 
@@ -40,7 +41,7 @@ def hold(visit: Visit, across: float, down: float) -> tuple[int, int, int]:
 def test_the_held_units_numbers_are_the_networks(visit: Visit, step: str) -> None:
     visit.open().go(step)
     channel, row, column = hold(visit, 0.03, 0.05)
-    selection = visit.page.evaluate("() => Object.fromEntries(new URLSearchParams(location.search))")
+    selection = settled(visit)
     card = next(
         c for c in weights.available(CHECKPOINTS) if c.name == selection.get("checkpoint", c.name) and c.family == "fcn"
     )

@@ -85,8 +85,8 @@ def test_channels_are_ordered_by_activity_and_by_agreement_with_a_class(visit: V
 
 
 def test_a_fixed_scale_stays_from_step_to_step(visit: Visit) -> None:
-    visit.open().go("relu4_1")
-    low, high = (float(of_page(visit)[0]["relu4_1"].value.min()), float(of_page(visit)[0]["relu4_1"].value.max()))
+    visit.open().go("pool3")
+    low, high = (float(of_page(visit)[0]["pool3"].value.min()), float(of_page(visit)[0]["pool3"].value.max()))
     visit.page.get_by_role("radio", name=EN["maps.scale.fixed"], exact=True).click()
     for _ in range(2):
         ends = [float(visit.text(s).replace(",", "")) for s in (".fx-low", ".fx-high")]

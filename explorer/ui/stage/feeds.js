@@ -4,6 +4,7 @@ import { hatch, hatchAround, outline } from './colour.js';
 import { channelCanvas, widestChannel } from './tile.js';
 import { clip, reads } from './windows.js';
 
+const SOON = 60; // ms after the step's own maps are drawn
 const HEIGHT = 64; // CSS pixels of a picture
 const WIDEST = 104;
 const AROUND = 3; // units shown on every side of the window in the lens
@@ -30,25 +31,27 @@ export class Feeds {
     this.reader = asCrop ? step : drawn; // whose windows are shown: at a crop always those of the cut map
     this.shift = asCrop && drawn !== step ? crop.offset : 0;
     this.box.hidden = names.length === 0;
-    this.feeds = names.map((name) => this.#feed(trace.step(name), asCrop ? crop : null));
-    this.list.replaceChildren(...this.feeds.map(({ item }) => item));
+    this.feeds = names.map((name, i) => this.#feed(i, trace.step(name), asCrop ? crop : null));
+    [...this.list.children].forEach((item, i) => (item.hidden = i >= names.length));
     this.unit = null;
     if (this.feeds.length > 1 && this.feeds.every(({ step: { name } }) => trace.scores.has(name))) {
       this.feeds[1].channel = this.feeds[0].channel; // the same class of both
     }
-    for (const feed of this.feeds) this.#fetch(feed);
+    clearTimeout(this.later); // who steps on quickly does not look here
+    this.later = setTimeout(() => this.feeds.forEach((feed) => this.#fetch(feed)), SOON);
   }
 
-  #feed(step, crop) {
-    const item = document.createElement('li');
-    const button = Object.assign(document.createElement('button'), { type: 'button' });
+  /** The i-th place in the list, for a step's map. */
+  #feed(i, step, crop) {
+    if (!this.list.children[i]) this.list.append(place());
+    const button = this.list.children[i].firstElementChild;
+    const [name, where, thumb, lens] = button.children;
     button.dataset.step = step.name;
-    const [thumb, lens] = ['fx-thumb', 'fx-lens'].map((className) => Object.assign(document.createElement('canvas'), { className }));
-    const name = document.createElement('b');
-    const where = document.createElement('small');
-    button.append(name, where, thumb, lens);
-    item.append(button);
-    return { step, crop, item, name, where, thumb, lens, channel: widestChannel(step), source: null };
+    name.textContent = step.name;
+    where.textContent = '\u00a0';
+    lens.hidden = true;
+    thumb.getContext('2d').clearRect(0, 0, thumb.width, thumb.height);
+    return { step, crop, name, where, thumb, lens, channel: widestChannel(step), source: null };
   }
 
   async #fetch(feed) {
@@ -75,7 +78,10 @@ export class Feeds {
   point(unit) {
     if (!unit && !this.unit) return;
     this.unit = unit;
-    for (const feed of this.feeds) if (feed.picture) this.#draw(feed);
+    for (const feed of this.feeds) {
+      if (feed.picture) this.#draw(feed);
+      else this.#fetch(feed);
+    }
   }
 
   /** The window of the unit on one source: {rows, cols, channel}, or null. */
@@ -120,16 +126,16 @@ export class Feeds {
     const [wide, tall] = [thumb.width, thumb.height];
     c.imageSmoothingEnabled = wide < width;
     c.drawImage(source.canvas, 0, 0, wide, tall);
-    const place = (top, left, rows, cols) => [(left / width) * wide, (top / height) * tall, (cols / width) * wide, (rows / height) * tall];
+    const at = (top, left, rows, cols) => [(left / width) * wide, (top / height) * tall, (cols / width) * wide, (rows / height) * tall];
     if (crop) {
       const whole = step.name === crop.reference; // all of the other branch meets what is kept
-      const kept = whole ? [1, 1, wide - 2, tall - 2] : place(crop.offset, crop.offset, ...crop.kept);
+      const kept = whole ? [1, 1, wide - 2, tall - 2] : at(crop.offset, crop.offset, ...crop.kept);
       if (!whole) hatchAround(c, [0, 0, wide, tall], kept, hatch(c, this.colours.roles.dropped, ratio, 5));
       outline(c, kept, this.colours.roles.kept, ratio);
     }
     if (!window) return;
     const { rows, cols } = window;
-    const [x, y, w, h] = place(rows[0], cols[0], rows[1] - rows[0], cols[1] - cols[0]);
+    const [x, y, w, h] = at(rows[0], cols[0], rows[1] - rows[0], cols[1] - cols[0]);
     const grow = Math.max(0, 5 * ratio - Math.min(w, h)) / 2; // never smaller than can be seen
     outline(c, [x - grow, y - grow, w + 2 * grow, h + 2 * grow], this.colours.roles.field, ratio);
   }
@@ -153,6 +159,16 @@ export class Feeds {
     const box = [(cols[0] - left) * zoom, (rows[0] - top) * zoom, (cols[1] - cols[0]) * zoom, (rows[1] - rows[0]) * zoom];
     outline(c, box, this.colours.roles.field, ratio);
   }
+}
+
+/** An empty place: name, window, the whole map, the window enlarged. */
+function place() {
+  const item = document.createElement('li');
+  const button = Object.assign(document.createElement('button'), { type: 'button' });
+  button.append(document.createElement('b'), document.createElement('small'));
+  for (const className of ['fx-thumb', 'fx-lens']) button.append(Object.assign(document.createElement('canvas'), { className }));
+  item.append(button);
+  return item;
 }
 
 /** Set a canvas to a size in CSS pixels and clear it. */

@@ -11,6 +11,7 @@ export class Words {
   constructor(tables, language) {
     this.tables = tables;
     this.language = language;
+    this.formats = new Map();
   }
 
   /** The text of a key; {name} takes params.name, numbers are grouped as the language does. */
@@ -32,22 +33,28 @@ export class Words {
   }
 
   number(value, digits = 4) {
-    const options = Number.isInteger(value) ? {} : { maximumSignificantDigits: digits };
-    return value.toLocaleString(this.language, options).replace('-', '−');
+    return this.#format(Number.isInteger(value) ? {} : { maximumSignificantDigits: digits }, value).replace('-', '−');
+  }
+
+  /** As toLocaleString; a formatter is dear to make and kept. */
+  #format(options, value) {
+    const key = `${this.language}${JSON.stringify(options)}`;
+    if (!this.formats.has(key)) this.formats.set(key, new Intl.NumberFormat(this.language, options));
+    return this.formats.get(key).format(value);
   }
 
   /** A share of 1 in per cent, with so many decimals. */
   percent(share, decimals = 1) {
-    const value = (100 * share).toLocaleString(this.language, { maximumFractionDigits: decimals });
+    const value = this.#format({ maximumFractionDigits: decimals }, 100 * share);
     return this.t('number.percent', { value });
   }
 
   /** 752 M, 1.2 G, in Korean 7.52억: large counts as people say them. */
   count(value) {
     const compact = { notation: 'compact', maximumSignificantDigits: 3 };
-    if (this.language === 'ko') return value.toLocaleString('ko', compact);
+    if (this.language === 'ko') return this.#format(compact, value);
     for (const [unit, size] of [['T', 1e12], ['G', 1e9], ['M', 1e6], ['k', 1e3]]) {
-      if (value >= size) return `${(value / size).toLocaleString(this.language, { maximumSignificantDigits: 3 })} ${unit}`;
+      if (value >= size) return `${this.number(value / size, 3)} ${unit}`;
     }
     return this.number(value);
   }

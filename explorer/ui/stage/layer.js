@@ -6,6 +6,7 @@ import { showColourBar, showStatistics } from './panels.js';
 import { decode, fetchFile } from './trace.js';
 
 const BINS = 48;
+const SOON = 60; // ms after the maps are drawn
 
 export class Layer {
   constructor(root, maps, colours, { asker, resolve, onChange, onChannel, labels }) {
@@ -75,11 +76,16 @@ export class Layer {
     this.rgb.hidden = maps.channel !== null || this.drawn.shape[0] < 2;
     showColourBar(root, maps, this.scale, words);
     showStatistics(root, this.drawn, maps.channel, words);
-    this.#histogram();
+    clearTimeout(this.later); // counting takes a moment, and who steps on does not look at it
+    this.later = setTimeout(() => this.#histogram(), SOON);
     this.#explain();
   }
 
   #fill(select, chosen, choices) {
+    const key = JSON.stringify(choices);
+    select.value = chosen;
+    if (select.dataset.filled === key) return;
+    select.dataset.filled = key;
     select.replaceChildren(...choices.map(([value, text]) => new Option(text, value, false, value === chosen)));
   }
 

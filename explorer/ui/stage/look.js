@@ -61,15 +61,15 @@ export class Look {
   }
 
   /** Take a step and the map drawn for it: its own, or, before a crop, the one that is cut. */
-  show(trace, step, drawn, pixels, crop) {
+  show(trace, step, drawn, pixels, crop, margin) {
     const { root, picture, words } = this;
     Object.assign(this, { trace, step, drawn });
     const kept = crop && drawn.name === crop.source;
     const cut = kept ? { top: crop.offset, left: crop.offset, height: crop.kept[0], width: crop.kept[1] } : null;
     this.layer.show(trace, step, drawn, pixels, cut, words);
-    picture.crop = crop;
-    picture.field = this.#heldField();
-    picture.draw();
+    picture.show(crop, margin);
+    const { unit } = this.held;
+    if (unit) picture.outlineField(this.#boxes(unit, trace.meeting(step, drawn, unit)));
     const maps = { channels: drawn.shape[0], name: drawn.name };
     root.querySelector('.fx-mosaic canvas').setAttribute('aria-label', words.t('maps.canvas', maps));
     this.#channelTools();
@@ -118,10 +118,6 @@ export class Look {
     const meeting = unit && this.trace.meeting(this.step, this.drawn, unit);
     this.picture.outlineField(unit ? this.#boxes(unit, meeting) : { field: null });
     this.#channelTools();
-  }
-
-  #heldField() {
-    return this.held.answer?.field ?? null;
   }
 
   /** What is looked at, as a place in the input that other steps have too; null if nothing is. */

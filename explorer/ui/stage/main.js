@@ -270,8 +270,7 @@ class Stage {
 
   #show(step, drawn, crop, picture) {
     const { root, trace, words } = this;
-    this.output.margin(step);
-    this.look.show(trace, step, drawn, picture, crop);
+    this.look.show(trace, step, drawn, picture, crop, this.output.margin(step));
     root.querySelector('.fx-step-name').textContent = step.name;
     root.querySelector('.fx-words').textContent = sentence(trace, step, words);
     root.querySelector('.fx-cropview').hidden = crop?.step !== step.name;

@@ -33,7 +33,12 @@ export class Maps {
       if (unit && unit.channel !== null) onChannel(this.channel === null ? unit.channel : null);
     });
     this.pane.addEventListener('scroll', () => this.shown && this.redraw());
-    new ResizeObserver(() => this.shown && this.redraw()).observe(this.pane);
+    new ResizeObserver(([{ contentRect }]) => {
+      const { width, height } = contentRect;
+      if (this.size?.width === width && this.size.height === height) return;
+      this.size = { width, height };
+      if (this.shown) this.redraw();
+    }).observe(this.pane);
   }
 
   /**
@@ -50,7 +55,8 @@ export class Maps {
 
   #colour(maps, { pixels, width, height }) {
     const [th, tw] = maps.tile;
-    const image = new ImageData(width, height);
+    if (this.image?.width !== width || this.image.height !== height) this.image = new ImageData(width, height); // else reused
+    const { image } = this;
     const out = new Uint32Array(image.data.buffer);
     for (let c = 0; c < maps.min.length; c++) {
       const table = this.scheme.codes(c);
@@ -61,8 +67,7 @@ export class Maps {
         for (let i = from; i < from + tw; i++) out[i] = table[pixels[i]];
       }
     }
-    this.coloured.width = width;
-    this.coloured.height = height;
+    resize(this.coloured, width, height);
     this.coloured.getContext('2d').putImageData(image, 0, 0);
   }
 
@@ -70,8 +75,8 @@ export class Maps {
     const { step } = this.shown;
     const channels = this.channel === null && !this.whole ? step.shape[0] : 1;
     const ratio = step.shape[1] / step.shape[2];
-    const width = this.pane.clientWidth;
-    const height = this.pane.clientHeight;
+    // asked for here, the sizes would force a layout in the middle of a step; the observer tells when they change
+    const { width, height } = (this.size ??= { width: this.pane.clientWidth, height: this.pane.clientHeight });
     let best = { tile: 0, columns: 1 };
     for (let columns = 1; columns <= channels; columns++) {
       const rows = Math.ceil(channels / columns);
@@ -93,27 +98,25 @@ export class Maps {
     const grid = (this.grid = this.#layout());
     const ratio = window.devicePixelRatio || 1;
     const across = grid.columns * (grid.width + GAP) - GAP;
-    const down = Math.min(grid.total, Math.max(this.pane.clientHeight, 1));
+    const down = Math.min(grid.total, Math.max(this.size.height, 1));
     this.sheet.style.height = `${grid.total}px`;
+    grid.down = down;
     grid.scroll = grid.total > down ? Math.min(this.pane.scrollTop, grid.total - down) : 0;
-    this.canvas.width = Math.round(across * ratio);
-    this.canvas.height = Math.round(down * ratio);
+    resize(this.canvas, Math.round(across * ratio), Math.round(down * ratio));
     this.canvas.style.width = `${across}px`;
     this.canvas.style.height = `${down}px`;
     const c = this.context;
     c.imageSmoothingEnabled = grid.width * ratio < step.maps.tile[1]; // enlarged units stay squares
-    c.imageSmoothingQuality = 'medium';
-    const pattern = crop && hatch(c, this.colours.roles.dropped, ratio, grid.width < 90 ? 5 : 8);
+    c.imageSmoothingQuality = 'low'; // a tile is hardly reduced: the mosaic is about as large as the pane
+    const over = crop && this.#cropOver(crop, step, ratio);
     for (const k of this.#inSight()) {
       const tile = this.#tile(k, ratio);
       this.#drawTile(this.channelAt(k), tile);
-      if (crop) this.#drawCrop(crop, tile, step, pattern, ratio);
+      if (over) c.drawImage(over, tile[0] - over.rim, tile[1] - over.rim);
       if (this.names && !this.whole && grid.width >= NAMED) this.#drawName(this.names[this.channelAt(k)], tile, ratio);
     }
-    this.still.width = this.canvas.width;
-    this.still.height = this.canvas.height;
-    this.still.getContext('2d').drawImage(this.canvas, 0, 0);
-    this.#drawMarks(ratio);
+    this.copied = false;
+    if (this.hover || this.held) this.#refresh();
   }
 
   #drawTile(channel, [x, y, w, h]) {
@@ -139,7 +142,7 @@ export class Maps {
   #inSight() {
     const { columns, height, channels, scroll } = this.grid;
     const first = Math.floor(scroll / (height + GAP)) * columns;
-    const rows = Math.ceil(this.canvas.clientHeight / (height + GAP)) + 1;
+    const rows = Math.ceil(this.grid.down / (height + GAP)) + 1;
     const last = Math.min(channels, first + rows * columns);
     return Array.from({ length: Math.max(0, last - first) }, (_, k) => first + k);
   }
@@ -174,15 +177,21 @@ export class Maps {
     this.redraw();
   }
 
-  #drawCrop(crop, tile, step, pattern, ratio) {
+  /** What a crop keeps and drops, drawn once for all tiles; `rim` pixels of it lie around the tile. */
+  #cropOver(crop, step, ratio) {
+    const rim = Math.ceil(2 * ratio);
+    const tile = [rim, rim, this.grid.width * ratio, this.grid.height * ratio];
+    const canvas = new OffscreenCanvas(Math.ceil(tile[2]) + 2 * rim, Math.ceil(tile[3]) + 2 * rim);
+    const c = canvas.getContext('2d');
     const box = scaleBox(tile, step.shape, crop);
-    hatchAround(this.context, tile, box, pattern);
-    if (tile[2] > 60 * ratio) outline(this.context, box, this.colours.roles.kept, ratio);
+    hatchAround(c, tile, box, hatch(c, this.colours.roles.dropped, ratio, this.grid.width < 90 ? 5 : 8));
+    if (tile[2] > 60 * ratio) outline(c, box, this.colours.roles.kept, ratio);
     else {
-      this.context.strokeStyle = this.colours.roles.kept;
-      this.context.lineWidth = 1.5 * ratio;
-      this.context.strokeRect(...box);
+      c.strokeStyle = this.colours.roles.kept;
+      c.lineWidth = 1.5 * ratio;
+      c.strokeRect(...box);
     }
+    return Object.assign(canvas, { rim });
   }
 
   /** Mark one unit on every tile ({row, column} in units), or nothing. */
@@ -198,7 +207,13 @@ export class Maps {
     if (this.shown) this.#refresh();
   }
 
+  /** Draw the marks anew over the maps, which are copied the first time. */
   #refresh() {
+    if (!this.copied) {
+      resize(this.still, this.canvas.width, this.canvas.height);
+      this.still.getContext('2d').drawImage(this.canvas, 0, 0);
+      this.copied = true;
+    }
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     this.context.drawImage(this.still, 0, 0);
     this.#drawMarks(window.devicePixelRatio || 1);
@@ -268,4 +283,10 @@ export class Maps {
 
 function scaleBox([x, y, w, h], [, rows, cols], { top, left, height, width }) {
   return [x + (left / cols) * w, y + (top / rows) * h, (width / cols) * w, (height / rows) * h];
+}
+
+/** Give a canvas a size and nothing on it; a new size costs new memory. */
+function resize(canvas, width, height) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  else canvas.getContext('2d').clearRect(0, 0, width, height);
 }

@@ -86,9 +86,11 @@ export class NetMap {
       style.width = `${half}px`;
       style.top = `${PAD + node.row * tall}px`;
       style.height = `${tall}px`;
+      node.top = PAD + node.row * tall;
       node.x = node.column ? half + CENTRE : half - CENTRE;
       node.y = PAD + (node.row + 0.5) * tall;
     }
+    this.scrolls = 2 * PAD + rows * tall > this.pane.clientHeight;
     this.list.style.height = `${2 * PAD + rows * tall}px`;
     this.lines.setAttribute('height', String(2 * PAD + rows * tall));
     this.lines.setAttribute('width', String(width));
@@ -130,10 +132,15 @@ export class NetMap {
     node.button.setAttribute('aria-current', 'step');
     node.button.tabIndex = 0;
     if (focused) node.button.focus({ preventScroll: true });
-    const top = node.button.parentElement.offsetTop;
-    const pane = this.pane;
+    const { pane } = this;
+    const top = node.top;
+    if (!this.scrolls) return this.#said(step);
     if (top < pane.scrollTop + 40) pane.scrollTop = top - 40;
     else if (top > pane.scrollTop + pane.clientHeight - 60) pane.scrollTop = top - pane.clientHeight + 60;
+    return this.#said(step);
+  }
+
+  #said(step) {
     const { name } = this.trace.steps[step];
     return `${name}, ${shapeText(this.trace.steps[step])}`;
   }

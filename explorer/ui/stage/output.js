@@ -34,8 +34,7 @@ export class Output {
     });
     root.querySelector('.fx-margin').addEventListener('click', () => {
       this.wantsMargin = !this.picture.margin;
-      this.margin(this.step);
-      this.picture.draw();
+      this.picture.show(this.picture.crop, this.margin(this.step));
     });
     root.querySelector('.fx-legend').addEventListener('click', (event) => {
       const item = event.target.closest('button');
@@ -66,14 +65,15 @@ export class Output {
     this.#sizeOfFrame();
   }
 
-  /** Show the margin of zeros: where a person wants it, else at the step that adds it. */
+  /** Whether the margin of zeros is shown: where a person wants it, else at the step that adds it. */
   margin(step) {
     this.step = step;
     const { trace, picture, root } = this;
     const button = root.querySelector('.fx-margin');
     button.hidden = !trace.margin || picture.frame !== 'network';
-    picture.margin = Boolean(trace.margin && (this.wantsMargin ?? step.name === trace.margin.step));
-    button.setAttribute('aria-pressed', String(picture.margin));
+    const margin = Boolean(trace.margin && (this.wantsMargin ?? step.name === trace.margin.step));
+    button.setAttribute('aria-pressed', String(margin));
+    return margin;
   }
 
   #legend() {

@@ -95,6 +95,13 @@ export class Picture {
     return box;
   }
 
+  /** The step's crop and whether the margin is shown: drawn anew only where something of it changed. */
+  show(crop, margin) {
+    if (crop === this.crop && margin === this.margin && this.placed && !this.field && !this.partner) return;
+    Object.assign(this, { crop, margin, field: null, whole: null, partner: null });
+    this.draw();
+  }
+
   draw() {
     const { trace, context: c } = this;
     if (!trace) return;
