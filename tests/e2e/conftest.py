@@ -172,11 +172,26 @@ class Visit:
         )
 
 
+@pytest.fixture(scope="session")
+def contexts(browser: Any) -> Iterator[dict[str, Any]]:
+    """Browser profiles by their options: visitors share what is cached, and nothing else."""
+    made: dict[str, Any] = {}
+    yield made
+    for context in made.values():
+        context.close()
+
+
 @pytest.fixture
-def visit(server: Server, browser: Any, request: pytest.FixtureRequest) -> Iterator[Visit]:
-    """A fresh visitor at 1366 x 768 in English; parametrize indirectly with context options to change that."""
+def visit(server: Server, browser: Any, contexts: dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """A new visitor at 1366 x 768 in English; parametrize indirectly with context options to change that."""
     options = {"viewport": {"width": 1366, "height": 768}, "locale": "en-US", **getattr(request, "param", {})}
-    context = browser.new_context(**options)
+    if repr(options) not in contexts:
+        contexts[repr(options)] = browser.new_context(**options)
+    context = contexts[repr(options)]
     yield (there := Visit(context.new_page(), server.url))
-    context.close()
-    assert there.complaints == []
+    complaints = list(there.complaints)
+    context.clear_permissions()
+    for page in context.pages:
+        page.evaluate("() => { try { localStorage.clear() } catch { /* it is refused here */ } }")
+        page.close()
+    assert complaints == []
