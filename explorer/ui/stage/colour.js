@@ -15,9 +15,9 @@ export class Colours {
     this.name = name;
   }
 
-  /** The colours of numbers between 0 and 1. */
-  unit() {
-    return { table: this.tables[this.name] };
+  /** The chosen colours of values without a sign. */
+  get sequential() {
+    return this.tables[this.name];
   }
 
   /**
@@ -37,7 +37,7 @@ export class Colours {
       return signed ? [-most, most] : [a, b];
     };
     const ends = (c) => symmetric(range(c));
-    const table = signed ? this.diverging : this.tables[this.name];
+    const table = signed ? this.diverging : this.sequential;
     const codesBetween = (min, max, a, b) => {
       const out = new Uint32Array(256);
       for (let p = 0; p < 256; p++) {
@@ -61,6 +61,22 @@ export class Colours {
 
 function pack(rows) {
   return Uint32Array.from(rows, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
+}
+
+/** A canvas (or `canvas`) of width x height pixels, each in the packed colour that `colourAt` its index gives. */
+export function painted(width, height, colourAt, canvas = new OffscreenCanvas(1, 1)) {
+  const image = new ImageData(width, height);
+  const out = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < out.length; i++) out[i] = colourAt(i);
+  Object.assign(canvas, { width, height });
+  canvas.getContext('2d').putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** A table of 256 colours from left to right, as wide as the canvas is. */
+export function ramp(canvas, table) {
+  const { width } = canvas;
+  return painted(width, 1, (i) => table[Math.round((i / (width - 1)) * 255)], canvas);
 }
 
 /** A hatch for what is dropped: readable without its colour. */

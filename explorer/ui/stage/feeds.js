@@ -25,9 +25,8 @@ export class Feeds {
   show(trace, step, drawn, crop, words) {
     Object.assign(this, { trace, drawn, words });
     const asCrop = step.op === 'crop';
-    const [input] = trace.steps; // a crop to its size reads nothing of it
-    const both = asCrop && crop.reference !== input.name ? [crop.source, crop.reference] : [crop?.source];
-    const names = [...new Set(asCrop ? both : drawn.inputs)];
+    const names = asCrop ? [crop.source, crop.reference] : [...new Set(drawn.inputs)];
+    if (asCrop && crop.reference === trace.steps[0].name) names.pop(); // the input gives its size and nothing else
     this.reader = asCrop ? step : drawn; // whose windows are shown: at a crop always those of the cut map
     this.shift = asCrop && drawn !== step ? crop.offset : 0;
     this.box.hidden = names.length === 0;

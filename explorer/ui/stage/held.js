@@ -1,5 +1,6 @@
 /** The unit that is held: its value, the arithmetic that makes it, and what of the input moves it. */
 
+import { painted, ramp } from './colour.js';
 import { asText } from './readout.js';
 import { decode, fetchFile } from './trace.js';
 
@@ -60,15 +61,8 @@ export class Held {
 
   /** Square roots of magnitudes as colours; what hardly matters lets the image through. */
   #paint({ data, width, height }) {
-    const image = new ImageData(width, height);
-    const out = new Uint32Array(image.data.buffer);
-    for (let i = 0; i < out.length; i++) {
-      const code = data[4 * i];
-      out[i] = (this.heat[code] & 0xffffff) | (Math.min(255, Math.round(code * 1.3)) << 24);
-    }
-    const canvas = new OffscreenCanvas(width, height);
-    canvas.getContext('2d').putImageData(image, 0, 0);
-    return canvas;
+    const seen = this.heat.map((colour, code) => (colour & 0xffffff) | (Math.min(255, Math.round(code * 1.3)) << 24));
+    return painted(width, height, (i) => seen[data[4 * i]]);
   }
 
   /** Write what is known so far, in these words. */
@@ -83,8 +77,7 @@ export class Held {
     if (effective) {
       lines.push(['p', effectiveText(effective, field, words)]);
       if (!effective.silent) lines.push(['ramp', { table: this.heat, text: words.t('held.heat') }]);
-    }
-    else if (!error) lines.push(['p', words.t('held.computing')]);
+    } else if (!error) lines.push(['p', words.t('held.computing')]);
     if (error) lines.push(['p', words.t(`error.${error.code}`)]);
     if (sum) lines.push(...arithmetic(sum, step, words));
     this.box.querySelector('div').replaceChildren(...lines.map(element));
@@ -143,19 +136,15 @@ function effectiveText(effective, field, words) {
   return words.t('held.field', { tall: bottom - top, wide: right - left, most: effective.most, size, share, half: effective.half });
 }
 
-function ramp({ table, text }) {
+function heatRamp({ table, text }) {
   const line = document.createElement('p');
   line.className = 'fx-heat-ramp';
-  const canvas = Object.assign(document.createElement('canvas'), { width: 64, height: 1 });
-  const image = new ImageData(64, 1);
-  new Uint32Array(image.data.buffer).forEach((_, i, out) => (out[i] = table[i * 4]));
-  canvas.getContext('2d').putImageData(image, 0, 0);
-  line.append(canvas, text);
+  line.append(ramp(Object.assign(document.createElement('canvas'), { width: 64 }), table), text);
   return line;
 }
 
 function element([tag, content]) {
-  if (tag === 'ramp') return ramp(content);
+  if (tag === 'ramp') return heatRamp(content);
   if (tag !== 'bars') return Object.assign(document.createElement(tag), { textContent: content });
   const list = document.createElement('ul');
   list.className = 'fx-shares';

@@ -1,6 +1,7 @@
 /** How a layer is looked at: scale, order, colour map, one channel or components; the tools above the maps. */
 
 import { radios } from './bar.js';
+import { painted } from './colour.js';
 import { histogram, byActivity, byAgreement } from './order.js';
 import { showColourBar, showStatistics } from './panels.js';
 import { decode, fetchFile } from './trace.js';
@@ -148,8 +149,8 @@ export class Layer {
     const question = { what: 'channel', run: this.trace.file, step: drawn.name, channel };
     this.asker.ask(question, async (piece) => {
       if (piece.kind !== 'channel' || this.drawn !== drawn || maps.channel !== channel) return;
-      const coded = await decode(await (await fetchFile(this.resolve(piece.file))).blob());
-      if (this.drawn !== drawn || maps.channel !== channel) return;
+      const coded = await this.#coded(piece.file);
+      if (!coded || this.drawn !== drawn || maps.channel !== channel) return;
       maps.full = { channel, step: drawn, coded, piece, canvas: this.#paint(coded, piece) };
       maps.redraw();
       this.write(this.words);
@@ -157,15 +158,20 @@ export class Layer {
     });
   }
 
+  /** A file's pixels; null if it cannot be fetched: then the reduced channel stays. */
+  async #coded(file) {
+    try {
+      return await decode(await (await fetchFile(this.resolve(file))).blob());
+    } catch (error) {
+      console.warn(error);
+      return null;
+    }
+  }
+
   #paint({ data, width, height }, { channel, min, max }) {
     const { scheme } = this.maps;
     const table = scheme.codesBetween(min, max, ...scheme.ends(channel));
-    const image = new ImageData(width, height);
-    const out = new Uint32Array(image.data.buffer);
-    for (let i = 0; i < out.length; i++) out[i] = table[data[4 * i]];
-    const canvas = new OffscreenCanvas(width, height);
-    canvas.getContext('2d').putImageData(image, 0, 0);
-    return canvas;
+    return painted(width, height, (i) => table[data[4 * i]]);
   }
 
   /** The layer's first three principal components as one picture, or its channels again. */

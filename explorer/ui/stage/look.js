@@ -68,8 +68,7 @@ export class Look {
     const cut = kept ? { top: crop.offset, left: crop.offset, height: crop.kept[0], width: crop.kept[1] } : null;
     this.layer.show(trace, step, drawn, pixels, cut, words);
     picture.show(crop, margin);
-    const { unit } = this.held;
-    if (unit) picture.outlineField(this.#boxes(unit, trace.meeting(step, drawn, unit)));
+    if (this.held.unit) this.#outline(this.held.unit);
     const maps = { channels: drawn.shape[0], name: drawn.name };
     root.querySelector('.fx-mosaic canvas').setAttribute('aria-label', words.t('maps.canvas', maps));
     this.#channelTools();
@@ -86,24 +85,24 @@ export class Look {
     const { trace, drawn: step, picture, words } = this;
     if (!step) return;
     this.maps.mark(unit);
-    const meeting = unit && trace.meeting(this.step, step, unit);
-    const { unit: held } = this.held;
-    if (unit) picture.outlineField(this.#boxes(unit, meeting));
-    else picture.outlineField(held ? this.#boxes(held, trace.meeting(this.step, step, held)) : { field: null });
+    this.#outline(unit ?? this.held.unit);
     this.feeds.point(unit ?? this.held.unit);
     const out = this.root.querySelector('.fx-unit');
     if (!unit) return void (out.textContent = '');
     const { frame } = picture;
-    out.textContent = unitText({ trace, step, unit, value: unit.channel === null ? null : this.maps.valueAt(unit), field: picture.field, frame, words });
+    const value = unit.channel === null ? null : this.maps.valueAt(unit);
+    out.textContent = unitText({ trace, step, unit, value, field: picture.field, frame, words });
   }
 
-  #boxes(unit, meeting) {
-    const { trace, drawn } = this;
-    return {
+  /** Outline what a unit sees on the input, and what the one sees that it meets; or nothing. */
+  #outline(unit) {
+    const { trace, drawn, picture } = this;
+    if (!unit) return picture.outlineField({ field: null });
+    picture.outlineField({
       field: trace.field(drawn, unit.row, unit.column),
       whole: trace.wholeField(drawn, unit.row, unit.column),
-      partner: meeting?.other.field ?? null,
-    };
+      partner: trace.meeting(this.step, drawn, unit)?.other.field ?? null,
+    });
   }
 
   /** Hold a unit of the map drawn: it stays marked, and the server is asked about it. Or let go. */
@@ -115,8 +114,7 @@ export class Look {
       const field = this.trace.field(this.drawn, unit.row, unit.column);
       this.held.show(this.trace, this.drawn, unit, field, this.words);
     } else this.held.release();
-    const meeting = unit && this.trace.meeting(this.step, this.drawn, unit);
-    this.picture.outlineField(unit ? this.#boxes(unit, meeting) : { field: null });
+    this.#outline(unit);
     this.#channelTools();
   }
 

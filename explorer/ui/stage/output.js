@@ -1,6 +1,7 @@
 /** The right pane: the image in one of its frames, what is laid over it, and what the network says of each pixel. */
 
 import { radios } from './bar.js';
+import { painted, ramp } from './colour.js';
 import { showFacts, showLegend } from './panels.js';
 import { Picture } from './picture.js';
 import { Probabilities, entropyOf } from './probabilities.js';
@@ -96,22 +97,10 @@ export class Output {
     if (!(await this.#fetched())) return;
     if (this.kind !== kind || this.probabilities !== probabilities) return;
     const { width, height, values } = kind === 'entropy' ? probabilities.entropy() : probabilities.confidence(picture.only);
-    const { table } = this.colours.unit();
-    const image = new ImageData(width, height);
-    const out = new Uint32Array(image.data.buffer);
-    for (let i = 0; i < out.length; i++) out[i] = table[Math.round(values[i] * 255)];
-    const canvas = new OffscreenCanvas(width, height);
-    canvas.getContext('2d').putImageData(image, 0, 0);
+    const table = this.colours.sequential;
+    const canvas = painted(width, height, (i) => table[Math.round(values[i] * 255)]);
     picture.showScalar({ canvas, reduction: probabilities.sheet.reduction });
-    this.#ramp(table);
-  }
-
-  #ramp(table) {
-    const canvas = this.root.querySelector('.fx-ramp canvas');
-    const image = new ImageData(canvas.width, 1);
-    const out = new Uint32Array(image.data.buffer);
-    for (let i = 0; i < out.length; i++) out[i] = table[Math.round((i / (out.length - 1)) * 255)];
-    canvas.getContext('2d').putImageData(image, 0, 0);
+    ramp(this.root.querySelector('.fx-ramp canvas'), table);
   }
 
   async #fetched() {

@@ -1,5 +1,6 @@
 /** The words around the two canvases: chips, colour bar, crop, legend, facts. Each fills one element from a run. */
 
+import { ramp } from './colour.js';
 import { chips } from './words.js';
 
 export function showChips(root, trace, step, words) {
@@ -19,11 +20,7 @@ export function showColourBar(root, { scheme, channel }, scale, words) {
   const sign = scheme.signed ? '.signed' : '';
   root.querySelector('.fx-low').textContent = own ? words.t(`maps.low${sign}`) : words.number(low, 3);
   root.querySelector('.fx-high').textContent = own ? words.t(`maps.high${sign}`) : words.number(high, 3);
-  const canvas = root.querySelector('.fx-bar-colours');
-  const image = new ImageData(canvas.width, 1);
-  const out = new Uint32Array(image.data.buffer);
-  for (let i = 0; i < out.length; i++) out[i] = scheme.table[Math.round((i / (out.length - 1)) * 255)];
-  canvas.getContext('2d').putImageData(image, 0, 0);
+  ramp(root.querySelector('.fx-bar-colours'), scheme.table);
 }
 
 /** The spread of a map's values; of one channel what is known of it. */

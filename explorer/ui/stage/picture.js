@@ -1,6 +1,6 @@
 /** The right pane: the image in one of its frames, the prediction over it, and boxes given in input pixels. */
 
-import { hatch, hatchAround, outline, zeros } from './colour.js';
+import { hatch, hatchAround, outline, painted, zeros } from './colour.js';
 import { decode } from './trace.js';
 
 export class Picture {
@@ -64,16 +64,9 @@ export class Picture {
 
   #paint() {
     const { width, height, codes } = this.labels;
-    const image = new ImageData(width, height);
-    const out = new Uint32Array(image.data.buffer);
     const table = this.trace.classes.map(({ colour: [r, g, b] }) => (255 << 24) | (b << 16) | (g << 8) | r);
-    for (let i = 0; i < codes.length; i++) {
-      if (this.only === null || codes[i] === this.only) out[i] = table[codes[i]];
-    }
-    this.overlay ??= new OffscreenCanvas(1, 1);
-    this.overlay.width = width;
-    this.overlay.height = height;
-    this.overlay.getContext('2d').putImageData(image, 0, 0);
+    const { only } = this;
+    this.overlay = painted(width, height, (i) => (only === null || codes[i] === only ? table[codes[i]] : 0), this.overlay);
   }
 
   showOnly(index) {
