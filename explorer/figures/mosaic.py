@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
-MOST_PIXELS = 600_000  # of one mosaic; what a browser holds of a trace is bounded by this times the steps
+MOST_PIXELS = 400_000  # of one mosaic; what a browser holds of a trace is bounded by this times the steps
 
 
 @dataclass(frozen=True, eq=False)

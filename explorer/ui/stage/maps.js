@@ -12,7 +12,8 @@ export class Maps {
     this.sheet = this.pane.querySelector('div');
     this.canvas = this.pane.querySelector('canvas');
     this.context = this.canvas.getContext('2d');
-    this.coloured = new OffscreenCanvas(1, 1); // the mosaic, in the picture's own pixels
+    this.coloured = new OffscreenCanvas(1, 1); // the mosaic in the picture's own pixels, at the canvas's top left
+    this.memory = new ArrayBuffer(0); // of those pixels: new memory for each step would wait for the garbage collector
     this.still = new OffscreenCanvas(1, 1); // what is drawn, without the marks at the pointer
     this.colours = colours;
     this.channel = null; // one channel shown large, or null for all
@@ -55,9 +56,8 @@ export class Maps {
 
   #colour(maps, { pixels, width, height }) {
     const [th, tw] = maps.tile;
-    if (this.image?.width !== width || this.image.height !== height) this.image = new ImageData(width, height); // else reused
-    const { image } = this;
-    const out = new Uint32Array(image.data.buffer);
+    if (this.memory.byteLength < 4 * width * height) this.memory = new ArrayBuffer(4 * width * height);
+    const out = new Uint32Array(this.memory, 0, width * height);
     for (let c = 0; c < maps.min.length; c++) {
       const table = this.scheme.codes(c);
       const top = Math.floor(c / maps.columns) * th;
@@ -67,8 +67,11 @@ export class Maps {
         for (let i = from; i < from + tw; i++) out[i] = table[pixels[i]];
       }
     }
-    resize(this.coloured, width, height);
-    this.coloured.getContext('2d').putImageData(image, 0, 0);
+    const { coloured } = this;
+    const most = { width: Math.max(coloured.width, width), height: Math.max(coloured.height, height) };
+    if (most.width > coloured.width || most.height > coloured.height) Object.assign(coloured, most);
+    const image = new ImageData(new Uint8ClampedArray(this.memory, 0, 4 * width * height), width);
+    coloured.getContext('2d').putImageData(image, 0, 0);
   }
 
   #layout() {
