@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +170,14 @@ class Visit:
             return [...context.getImageData(Math.round(x), Math.round(y), 1, 1).data] }""",
             [selector, x, y],
         )
+
+    def until(self, condition: Callable[[], bool], seconds: float = 10) -> None:
+        """Look again and again until something holds."""
+        for _ in range(int(seconds * 20)):
+            if condition():
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError("it did not become so")
 
 
 @pytest.fixture(scope="session")

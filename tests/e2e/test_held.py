@@ -128,3 +128,20 @@ def test_u_and_o_keep_the_place_in_the_input(visit: Visit) -> None:
     visit.page.wait_for_selector(".fx[data-step='relu3_1']")
     visit.press("u")
     visit.page.wait_for_function("() => document.querySelector('.fx-held h3').textContent.startsWith('conv3_1 ')")
+
+
+def test_on_a_phone_the_held_units_panel_is_one_tap_away(visit: Visit) -> None:
+    """The panes are stacked there: the panel lies below the screen until it is called."""
+    visit.page.set_viewport_size({"width": 390, "height": 844})
+    visit.open().go("conv2_2")
+    jump = visit.page.locator(".fx-to-held")
+    assert not jump.is_visible()  # nothing is held
+    visit.page.evaluate("() => scrollTo(0, 0)")
+    hold(visit, 0.03, 0.05)
+    jump.click()
+    jump.wait_for(state="hidden")
+    box = visit.page.locator(".fx-held").bounding_box()
+    assert box["y"] >= 0
+    assert box["y"] + min(box["height"], 400) <= 844
+    visit.page.set_viewport_size({"width": 1366, "height": 768})
+    assert not jump.is_visible()

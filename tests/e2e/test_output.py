@@ -77,6 +77,12 @@ def test_confidence_and_entropy_are_drawn_over_the_image(visit: Visit, kind: str
         at = [160.5 / width * size[0] - 0.5, 100.5 / height * size[1] - 0.5]
         seen = visit.pixel(".fx-view canvas", *at)[:3]
         assert np.abs(table[round(float(done.probabilities[index, 100, 160]) * 255)] - seen).max() <= 6
+    visit.page.select_option(".fx-colours select", "cividis")  # the overlay follows the maps' colours
+    index = index if kind == "confidence" else None
+    value = float(values[100, 160] if index is None else done.probabilities[index, 100, 160])
+    wanted = lookup_table("Cividis").astype(int)[round(value * 255)]
+    at = [160.5 / width * size[0] - 0.5, 100.5 / height * size[1] - 0.5]
+    visit.until(lambda: np.abs(wanted - visit.pixel(".fx-view canvas", *at)[:3]).max() <= 6)
     visit.page.select_option(".fx-shown select", "prediction")
     assert not visit.page.is_visible(".fx-ramp")
 

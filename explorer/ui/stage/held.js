@@ -12,6 +12,9 @@ export class Held {
     Object.assign(this, { root, asker, resolve, heat, onHeat, onShares });
     this.box = root.querySelector('.fx-held');
     this.box.querySelector('button').addEventListener('click', onClose);
+    const jump = root.querySelector('.fx-to-held'); // where the panes are stacked, the panel lies below the screen
+    jump.addEventListener('click', () => this.box.scrollIntoView({ block: 'center' }));
+    new IntersectionObserver(([{ isIntersecting }]) => (jump.hidden = isIntersecting)).observe(this.box);
     this.unit = null;
   }
 

@@ -64,7 +64,10 @@ class Stage {
       resolve: this.resolve,
       picture: this.output.picture,
       words: this.words,
-      again: () => this.go(this.step),
+      again: () => {
+        this.output.recolour();
+        this.go(this.step);
+      },
       onStep: (name) => this.go(this.trace.index.get(name)),
     });
     this.cursor = new Cursor(root, { look: this.look, output: this.output });

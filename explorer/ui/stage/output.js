@@ -66,6 +66,11 @@ export class Output {
     this.#sizeOfFrame();
   }
 
+  /** The colour map was changed: confidence and entropy follow it. */
+  recolour() {
+    if (this.kind !== 'prediction' && this.trace) this.#overlay();
+  }
+
   /** Whether the margin of zeros is shown: where a person wants it, else at the step that adds it. */
   margin(step) {
     this.step = step;
