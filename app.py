@@ -31,7 +31,7 @@ def main() -> None:
             server_port=arguments.port,
             share=arguments.share,
             inbrowser=arguments.open,
-            **launch_settings(),
+            **launch_settings(bench),
         )
     except OSError as error:  # the port is taken
         parser.exit(1, f"{error}\n")

@@ -21,6 +21,7 @@ from explorer.ui import app, catalog, session
 from explorer.ui.app import Cancelled, build_app, launch_settings, run_messages, uploaded
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import StageError, Workbench
+from explorer.ui.stage.bundle import bundle
 from tests.fixtures_ui import encoded, fill, listing, noise, raw, run, selection
 
 
@@ -258,8 +259,8 @@ def test_tokens_of_cancelled_runs_are_remembered_and_bounded():
 # ---- the page
 
 
-def test_launch_settings_say_no_more_than_needed():
-    settings = launch_settings()
+def test_launch_settings_say_no_more_than_needed(bench):
+    settings = launch_settings(bench)
     assert settings["show_error"] is False
     assert settings["run_history"] is False
     assert settings["enable_monitoring"] is False
@@ -314,12 +315,12 @@ def test_what_the_page_opens_on_can_be_held(tmp_path, monkeypatch):
 
 
 @contextmanager
-def serving(demo):
+def serving(demo, bench):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     demo.queue(max_size=32).launch(
-        server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **launch_settings()
+        server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **launch_settings(bench)
     )
     try:
         yield f"http://127.0.0.1:{port}/"
@@ -328,8 +329,8 @@ def serving(demo):
 
 
 @pytest.fixture(scope="module")
-def site(demo):
-    with serving(demo) as address:
+def site(demo, bench):
+    with serving(demo, bench) as address:
         yield address
 
 
@@ -377,15 +378,17 @@ def test_the_page_and_its_parts_are_served(site, bench):
     assert status == 200
     assert headers.get_content_type() == "text/html"
     assert app.TITLE in body.decode()
-    for script in sorted(app.STAGE.glob("*.js")):
-        status, headers, body = fetch(f"{site}gradio_api/file={script}")
-        assert status == 200
-        assert headers.get_content_type() in ("text/javascript", "application/javascript")
-        assert body == script.read_bytes()
+    status, headers, body = fetch(f"{site}{app.stage_script(bench)}")
+    assert status == 200
+    assert headers.get_content_type() in ("text/javascript", "application/javascript")
+    assert body.decode() == bundle(app.STAGE)
     for name in sorted(listing(bench))[:5]:
         status, headers, body = fetch(f"{site}gradio_api/file={bench.files.folder}/{name}")
         assert status == 200
-        assert headers.get_content_type() == {"png": "image/png", "json": "application/json"}[name.split(".")[1]]
+        assert (
+            headers.get_content_type()
+            == {"png": "image/png", "json": "application/json", "js": "text/javascript"}[name.split(".")[1]]
+        )
         assert body == (bench.files.folder / name).read_bytes()
 
 
@@ -398,6 +401,7 @@ ROOT = Path(__file__).resolve().parents[1]
         "/etc/passwd",
         f"{ROOT}/app.py",
         f"{ROOT}/explorer/ui/app.py",
+        f"{ROOT}/explorer/ui/stage/main.js",
         f"{app.STAGE}/../app.py",
         f"{app.STAGE}/%2e%2e/app.py",
         "FOLDER/../../etc/passwd",

@@ -20,6 +20,7 @@ from explorer.images import MAX_BYTES
 from explorer.ui.i18n import LANGUAGES, TEXTS
 from explorer.ui.looking import LookError
 from explorer.ui.session import CancelledError, StageError, Workbench
+from explorer.ui.stage.bundle import bundle
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +42,17 @@ import(new URL('__MAIN__', base).href)
 """
 
 
-def script() -> str:
-    """What the component runs when it is there: the stage's main module, or a sentence if that fails."""
-    js = JS.replace("__MAIN__", f"gradio_api/file={STAGE}/main.js")
+def script(main: str) -> str:
+    """What the component runs: the stage's module at the address `main`, or a sentence if that fails."""
+    js = JS.replace("__MAIN__", main)
     for language in LANGUAGES:
         js = js.replace(f"__FAILED_{language.upper()}__", TEXTS[language]["error.page"])
     return js
+
+
+def stage_script(bench: Workbench) -> str:
+    """The address of the stage's scripts, all in one file."""
+    return f"gradio_api/file={bench.files.folder}/{bench.files.add(bundle(STAGE).encode('utf-8'), '.js')}"
 
 
 class Cancelled:
@@ -66,7 +72,7 @@ class Cancelled:
 
 def build_app(bench: Workbench) -> gr.Blocks:
     """The page; its first example is run before it is served."""
-    gr.set_static_paths([bench.files.folder, STAGE])
+    gr.set_static_paths([bench.files.folder])
     cancelled = Cancelled()
     catalog = {**bench.catalog(), "files": f"gradio_api/file={bench.files.folder}"}
     selection, first = bench.opening()
@@ -92,7 +98,7 @@ def build_app(bench: Workbench) -> gr.Blocks:
         stage = gr.HTML(
             start,
             html_template=(STAGE / "stage.html").read_text("utf-8"),
-            js_on_load=script(),
+            js_on_load=script(stage_script(bench)),
             apply_default_css=False,
             container=False,
             padding=False,
@@ -181,11 +187,10 @@ def uploaded(path: Any) -> Path:
     return found
 
 
-def launch_settings() -> dict[str, Any]:
-    """What `launch` needs besides address and port."""
+def launch_settings(bench: Workbench) -> dict[str, Any]:
+    """What `launch` needs besides address and port, for the page that `build_app` made."""
     style = (STAGE / "stage.css").read_text("utf-8")
-    scripts = sorted(f"gradio_api/file={path}" for path in STAGE.glob("*.js"))
-    early = "".join(f'<link rel="modulepreload" href="{script}">' for script in scripts)  # beside Gradio's own scripts
+    early = f'<link rel="modulepreload" href="{stage_script(bench)}">'  # beside Gradio's own scripts
     return {
         "head": f"{early}<style>{style}</style>",
         "favicon_path": str(Path(__file__).resolve().parents[2] / "assets" / "icon.svg"),

@@ -18,8 +18,9 @@ from tests.e2e.test_layer import settled
 EN = TEXTS["en"]
 WINDOWS = """async (units) => {
     const named = (end) => performance.getEntriesByType('resource').find((r) => r.name.endsWith(end)).name;
-    const { reads, clip } = await import(named('/windows.js'));
-    const { Trace } = await import(named('/trace.js'));
+    const { modules } = await import(document.querySelector('link[rel=modulepreload][href*="gradio_api/file="]').href);
+    const { reads, clip } = await import(modules['windows.js']);
+    const { Trace } = await import(modules['trace.js']);
     const file = document.querySelector('.fx').dataset.run;
     const trace = await Trace.load(file, () => named(file));
     const sizes = (name) => trace.step(name).shape;
