@@ -21,7 +21,7 @@ import pytest
 from PIL import Image, ImageCms, ImageFile
 
 from explorer import images
-from explorer.images import ImageError, Photograph, read, resize
+from explorer.images import ImageError, Photograph, formats, read, resize
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "assets" / "examples"
@@ -138,7 +138,7 @@ def test_sources_that_hold_no_image(tmp_path: Path) -> None:
         assert refusal(other).code == "not_an_image"
 
 
-OTHERS = [(b"\0\0\0\x18ftypheic", "HEIC"), (b"\0\0\0\x18ftypavif", "AVIF"), (b"%PDF-1.7", "PDF")]
+OTHERS = [(b"\0\0\0\x18ftypavif", "AVIF"), (b"%PDF-1.7", "PDF")]
 OTHERS += [(b"8BPS\0\1", "Photoshop (PSD)"), (bytes(128) + b"DICM", "DICOM"), (b"<?xml?>\n<svg xmlns=''/>", "SVG")]
 
 
@@ -301,15 +301,49 @@ def test_senseless_orientations_are_ignored(block: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "note"), [("GIF", "first_frame"), ("PNG", "first_frame"), ("WEBP", "first_frame"), ("TIFF", "first_page")]
+    ("kind", "note"), [("GIF", "first_frame"), ("PNG", "first_frame"), ("WEBP", "first_frame"), ("TIFF", "page")]
 )
 def test_first_of_several(kind: str, note: str) -> None:
     frames = [Image.fromarray(scene(seed=seed)) for seed in range(3)]
     options = {"lossless": True} if kind == "WEBP" else {}
     photograph = read(encode(frames[0], kind, save_all=True, append_images=frames[1:], **options))
     assert photograph.notes[0].code == note
-    assert list(photograph.notes[0].details.values()) == [3]
+    assert list(photograph.notes[0].details.values()) == ([1, 3] if kind == "TIFF" else [3])
+    assert (photograph.page, photograph.pages) == (0, 3 if kind == "TIFF" else 1)
     assert np.abs(photograph.pixels.astype(int) - scene()).mean() < 8
+
+
+def test_a_page_of_a_tiff_is_chosen() -> None:
+    """Pages of different sizes; damage behind the chosen one does not matter."""
+    pages = [Image.fromarray(scene(seed=seed)).resize((60 + seed, 50)) for seed in range(3)]
+    data = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    for i, page in enumerate(pages):
+        photograph = read(data, page=i)
+        assert (photograph.page, photograph.pages) == (i, 3)
+        np.testing.assert_array_equal(photograph.pixels, np.asarray(page))
+        assert str(photograph.notes[0]) == f"Page {i + 1} of 3 is used."
+    with pytest.raises(ImageError) as caught:
+        read(data, page=3)
+    assert (caught.value.code, caught.value.details) == ("no_page", {"page": 4, "pages": 3})
+    with pytest.raises(ImageError) as caught:
+        read(encode(pages[0], "PNG"), page=1)
+    assert caught.value.code == "no_page"
+
+
+def test_heic_is_read_by_pillows_plugin_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = pytest.importorskip("pillow_heif")
+    image = Image.fromarray(scene())
+    out = io.BytesIO()
+    plugin.from_pillow(image).save(out, quality=95)
+    photograph = read(out.getvalue(), "phone.heic")
+    assert photograph.pixels.shape == scene().shape
+    assert np.abs(photograph.pixels.astype(int) - scene()).mean() < 8
+    with pytest.raises(ImageError):
+        read(out.getvalue()[:200])
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(ImageError, match="pip install pillow-heif") as caught:
+        read(out.getvalue())
+    assert caught.value.code == "heic_plugin"
 
 
 def linear_profile() -> bytes:
@@ -506,7 +540,7 @@ def test_pillow_is_left_as_it_was() -> None:
 def test_any_exception_of_a_decoder_becomes_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = [OSError, SyntaxError, ValueError, OverflowError, zlib.error, EOFError, KeyError, TypeError]
     for kind in [*kinds, RecursionError, AssertionError, AttributeError, MemoryError, Image.DecompressionBombError]:
-        monkeypatch.setitem(images._READERS, "PNG", lambda *_, kind=kind: (_ for _ in ()).throw(kind("hostile")))
+        monkeypatch.setitem(formats.READERS, "PNG", lambda *_, kind=kind: (_ for _ in ()).throw(kind("hostile")))
         error = refusal(encode(scene(), "PNG"))
         assert error.code == {MemoryError: "out_of_memory", EOFError: "truncated"}.get(kind, NO_LAYOUT)
         assert isinstance(error.__cause__, kind)

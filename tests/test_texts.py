@@ -140,7 +140,7 @@ def keys_in_scripts() -> tuple[set[str], set[str]]:
 def error_codes() -> set[str]:
     """Codes that the server sends: StageError("..."), InferenceError("..."), {"kind": "error", "code": "..."}."""
     found = set(images.SENTENCES)
-    for path in [*UI.rglob("*.py"), Path(inference.__file__)]:
+    for path in [*UI.rglob("*.py"), *Path(inference.__file__).parent.glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("StageError", "InferenceError"):
                 found |= {c.value for c in ast.walk(node.args[0]) if isinstance(c, ast.Constant)}

@@ -1,0 +1,188 @@
+"""Read any image file safely: 8-bit RGB pixels and a record of what was done to them, or a refusal with its reason.
+
+Pillow reads the files. Its classes are called directly: they open lazily, so the size is checked here before a pixel is
+decoded, while the check of Image.open depends on the whole process and hides the size. Relied on are Pillow's refusal
+of files that end too early (ImageFile.LOAD_TRUNCATED_IMAGES stays off), its limits on texts and profiles in a PNG
+(PngImagePlugin.MAX_TEXT_CHUNK, MAX_TEXT_MEMORY) and its decoders' own checks. What it leaves open is closed here: how
+much and how long is read, EXIF, TIFF directories. Nothing global is changed, so several threads may read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import struct
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from explorer.images.colours import pixels_of
+from explorer.images.formats import FORMATS, MAX_PIXELS, Stream, kind_of, opened
+from explorer.images.refusals import NOTES, SENTENCES, ImageError, Note
+
+__all__ = [
+    "FORMATS",
+    "MAX_ASPECT",
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "MIN_SIDE",
+    "NOTES",
+    "SENTENCES",
+    "ImageError",
+    "Note",
+    "Photograph",
+    "read",
+    "resize",
+    "resized_shape",
+]
+
+MAX_BYTES = 64 * 2**20  # of a file
+MIN_SIDE = 16  # pixels; below it there is nothing to segment
+MAX_ASPECT = 32  # longer side over shorter; a thinner image has no shorter side left once it is resized
+
+_turn = threading.Semaphore(2)  # files read at the same time; at MAX_PIXELS each takes about 1 GiB
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """An image ready for a network: `pixels` is H x W x 3, 8-bit, sRGB, contiguous and read-only."""
+
+    pixels: np.ndarray
+    size: tuple[int, int]  # height, width
+    notes: tuple[Note, ...]
+    digest: str  # sha256 of shape and pixels, hexadecimal
+    name: str
+    page: int = 0  # which of the file's
+    pages: int = 1  # TIFF alone has more than one
+
+
+def read(source: str | Path | bytes | BinaryIO | None, name: str = "", page: int = 0) -> Photograph:
+    """The image in a file (a path, never an address), its bytes, or a stream opened for reading bytes.
+
+    page  of a TIFF, from 0. The content decides the format, not the name. Raises ImageError, and nothing else, for
+    whatever the file holds.
+    """
+    if not name and isinstance(source, (str, Path)):
+        name = Path(source).name
+    try:
+        data = _bytes(source)
+        kind = kind_of(data)
+        with _turn:
+            pixels, notes, pages = _decode(kind, data, page)
+    except MemoryError as error:
+        raise ImageError("out_of_memory") from error
+    pixels.setflags(write=False)
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(pixels.data)
+    return Photograph(pixels, (pixels.shape[0], pixels.shape[1]), notes, digest.hexdigest(), name, page, pages)
+
+
+def resized_shape(size: tuple[int, int], longest: int, enlarge: bool = False) -> tuple[int, int]:
+    """The height and width that `resize` gives an image of `size`."""
+    long = max(size)
+    if longest > long and not enlarge:
+        return size
+    height, width = (max(1, (2 * side * longest + long) // (2 * long)) for side in size)
+    return height, width
+
+
+def resize(pixels: np.ndarray, longest: int, enlarge: bool = False) -> np.ndarray:
+    """A new H' x W' x 3 copy whose longer side is `longest`, aspect kept, both sides at least 1, antialiased.
+
+    An image that is smaller already keeps its size unless `enlarge` is set.
+    """
+    if longest < 1:
+        raise ValueError(f"longest must be at least 1, not {longest}")
+    size = (pixels.shape[0], pixels.shape[1])
+    new_height, new_width = resized_shape(size, longest, enlarge)
+    if (new_height, new_width) == size:
+        return np.array(pixels, order="C")
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.array(image.resize((new_width, new_height), Image.Resampling.LANCZOS, reducing_gap=3.0))
+
+
+def _bytes(source: Any) -> bytes:
+    """All that a source gives, which may be in pieces, and no more of it than MAX_BYTES."""
+    if source is None or source == "":
+        raise ImageError("no_image")
+    try:
+        if isinstance(source, (str, Path)):
+            if not Path(source).is_file():  # a pipe or a terminal would block the reader
+                raise OSError("not an ordinary file")
+            with open(source, "rb") as file:
+                return _bytes(file)
+        stream = io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else source
+        pieces, left = [], MAX_BYTES + 1
+        while left and (piece := stream.read(left)):
+            pieces.append(piece)
+            left -= len(piece)
+        data = b"".join(pieces)
+    except ImageError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a closed stream
+        raise ImageError("cannot_open") from error
+    except TypeError as error:  # a stream of text
+        raise ImageError("not_an_image") from error
+    if not data:
+        raise ImageError("empty_file")
+    if not left:
+        raise ImageError("too_large_bytes", limit_mib=MAX_BYTES // 2**20)
+    return data
+
+
+def _decode(kind: str, data: bytes, page: int) -> tuple[np.ndarray, tuple[Note, ...], int]:
+    """Pixels, what was done to them, and the number of pages."""
+    image = None
+    try:
+        stream = Stream(data)
+        image = opened(kind, stream)
+        if page:
+            _turn_to(page, image, kind)
+        width, height = image.size
+        if min(width, height) < MIN_SIDE:
+            raise ImageError("too_small", width=width, height=height, minimum=MIN_SIDE)
+        if width * height > MAX_PIXELS:
+            raise ImageError("too_large_pixels", width=width, height=height, limit=MAX_PIXELS)
+        if max(width, height) > MAX_ASPECT * min(width, height):
+            raise ImageError("too_thin", width=width, height=height, maximum=MAX_ASPECT)
+        if kind == "JPEG" and data.count(b"\xff\xda") > 100:
+            raise ValueError("too many scans")  # each costs a pass over the whole image
+        stream.until += 30
+        pixels, notes = pixels_of(image, kind)
+        stream.until += 5
+        pages = _frames(image)
+        if pages > 1 and kind == "TIFF":
+            notes.insert(0, Note("page", {"page": page + 1, "pages": pages}))
+        elif pages > 1:
+            notes.insert(0, Note("first_frame", {"frames": pages}))
+        return pixels, tuple(notes), pages if kind == "TIFF" else 1
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # Pillow raises nearly anything on damaged data
+        log.debug("%s not read: %r", kind, error)
+        ended = (EOFError, IndexError, struct.error)
+        short = isinstance(error, ended) or isinstance(error.__cause__, ended) or "truncated" in str(error).lower()
+        code = "truncated" if short else "unreadable" if image else "unsupported_layout"
+        raise ImageError(code, format=kind) from error
+
+
+def _frames(image: Any) -> int:
+    """GIF and TIFF are walked for it, so it comes last; damage behind the frame that is used does not matter."""
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:
+        return int(image.tell()) + 1
+
+
+def _turn_to(page: int, image: Any, kind: str) -> None:
+    pages = _frames(image) if kind == "TIFF" else 1
+    if not 0 <= page < pages:
+        raise ImageError("no_page", page=page + 1, pages=pages)
+    image.seek(page)

@@ -1,0 +1,62 @@
+"""What is said of an image that was changed on reading, or refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+SENTENCES = {
+    "no_image": "There is no image: choose an example, or upload, paste or photograph one.",
+    "cannot_open": "The file cannot be opened: check that it exists, is an ordinary file and may be read.",
+    "empty_file": "The file is empty (0 bytes): it was probably not copied completely, so save or download it again.",
+    "not_an_image": "The file is not an image, whatever its name says: "
+    "choose a JPEG, PNG, WebP, TIFF, BMP or GIF file.",
+    "heic_plugin": "HEIC files need Pillow's plugin, which is not installed here: "
+    "install it (pip install pillow-heif), or save the image as JPEG.",
+    "unsupported_format": "{format} files cannot be read here: save the image as JPEG, PNG or TIFF and try again.",
+    "unsupported_layout": "This {format} file is damaged or stores its pixels in a way that cannot be read here: "
+    "save it as 8-bit RGB or 16-bit grey and try again.",
+    "truncated": "The {format} file ends too early, so part of the image is missing: save or download it again.",
+    "unreadable": "The {format} file is damaged and cannot be decoded: save or export the image again.",
+    "too_small": "The image has only {width} x {height} pixels: use one with at least {minimum} pixels on each side.",
+    "too_thin": "The image of {width} x {height} pixels is too thin: cut it so that the longer side is at most "
+    "{maximum} times the shorter.",
+    "too_large_pixels": "The image has {width} x {height} pixels, more than the {limit:,} that are allowed: "
+    "make it smaller or cut a part out of it.",
+    "too_large_bytes": "The file is larger than the {limit_mib} MiB that are allowed: "
+    "make the image smaller or save it as JPEG or PNG.",
+    "no_page": "The file has no page {page}: choose one from 1 to {pages}.",
+    "out_of_memory": "There is not enough memory to read this image now: try again later or make the image smaller.",
+}
+NOTES = {
+    "rotated": "Turned upright as the camera recorded it (EXIF orientation {orientation}).",
+    "alpha_on_white": "Transparent parts ({percent} % of the pixels) were laid on white.",
+    "first_frame": "Only the first of {frames} frames is used.",
+    "page": "Page {page} of {pages} is used.",
+    "scaled": "Values from {low} to {high} (percentiles 0.1 and 99.9) were scaled to 0..255.",
+    "not_finite": "{count} values that are not finite numbers were replaced.",
+    "bits_dropped": "{bits} bits per colour were reduced to 8.",
+    "cmyk": "Printing colours (CMYK) were converted to RGB without a profile; they are approximate.",
+    "profile_converted": "Colours were converted from the profile “{profile}” to sRGB.",
+    "profile_ignored": "The colour profile is not usable and was ignored.",
+}
+
+
+class ImageError(ValueError):
+    """Why a file was refused. `code` is a key of SENTENCES, `details` fills it; str() is the English sentence."""
+
+    def __init__(self, code: str, **details: Any) -> None:
+        self.code = code
+        self.details = details
+        super().__init__(SENTENCES[code].format(**details))
+
+
+@dataclass(frozen=True)
+class Note:
+    """One thing that was done to an image. `code` is a key of NOTES, `details` fills it."""
+
+    code: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return NOTES[self.code].format(**self.details)
