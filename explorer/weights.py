@@ -1,9 +1,7 @@
 """Bundled weights: find them, load them strictly, save them. `NAME.safetensors` holds tensors, `NAME.json` the card.
 
-A card says what the tensors alone cannot: the network they were trained as, the geometries, the classes and their
-colours, the preprocessing, data and terms, recipe, figures, and the sha256 of the weights file. Loading compares all
-of it and refuses with a `WeightsError` rather than guess. Fixed bilinear up-sampling is not stored: it follows from
-the constructor.
+Loading compares the tensors with all that the card says and refuses with a `WeightsError` rather than guess. Fixed
+bilinear up-sampling is not stored: it follows from the constructor.
 """
 
 from __future__ import annotations
@@ -11,88 +9,60 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from explorer.cards import (
+    CHECKPOINTS,
+    LANGUAGES,
+    Card,
+    ClassInfo,
+    Preprocessing,
+    WeightsError,
+    available,
+    check_card,
+    find,
+    no_weights,
+    read_card,
+)
 from explorer.models import MODELS, ModelSpec, build
 from explorer.models.fcn import AT_ONCE_SCALE
 from explorer.models.layers import BilinearUp
 
-CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
-LANGUAGES = ("en", "ko")
+__all__ = [
+    "CHECKPOINTS",
+    "COARSER_THAN_TRAINED",
+    "LANGUAGES",
+    "OTHER_GEOMETRY",
+    "RESCALED_SKIPS",
+    "Card",
+    "ClassInfo",
+    "Loaded",
+    "Preprocessing",
+    "WeightsError",
+    "available",
+    "cards_for",
+    "find",
+    "load",
+    "read_card",
+    "replace_file",
+    "save",
+    "stored_shapes",
+]
+
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 # Codes of `Loaded.notes`: what a person should know about weights that run in another way than they were trained.
 COARSER_THAN_TRAINED = "coarser_than_trained"  # FCN-32s or -16s on the trunk of an 8s: the finer skips are left out
 OTHER_GEOMETRY = "other_geometry"  # a padding the weights were not trained in
 RESCALED_SKIPS = "rescaled_skips"  # the "at once" network scales its pools; the score layers are scaled back exactly
-
-
-class WeightsError(ValueError):
-    """Weights that cannot be used. The message says what, why and what to do; `code` and `details` let a page say it
-    in another language."""
-
-    def __init__(self, code: str, message: str, **details: Any) -> None:
-        super().__init__(message)
-        self.code, self.details = code, details
-
-
-@dataclass(frozen=True)
-class ClassInfo:
-    """One class of the prediction, by index: its name per language and its colour (red, green, blue; 0..255)."""
-
-    name: dict[str, str] = field(hash=False)
-    colour: tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """Network input = (rgb / 255 - mean) / std, per channel in the order red, green, blue."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Card:
-    """What travels with a weights file. Texts are {"en": ..., "ko": ...}."""
-
-    name: str  # the file's stem
-    title: dict[str, str] = field(hash=False)
-    spec: ModelSpec  # as trained; its padding is the main geometry
-    geometries: tuple[str, ...]  # paddings trained in
-    classes: tuple[ClassInfo, ...]
-    preprocessing: Preprocessing
-    data: dict[str, str] = field(hash=False)
-    licence: dict[str, str] = field(hash=False)  # terms of the weights
-    recipe: dict[str, Any] = field(hash=False)
-    seed: int
-    metrics: dict[str, Any] = field(hash=False)  # with the split rule in words, figures per geometry
-    note: dict[str, str] = field(hash=False)
-    sha256: str = ""  # of the weights file
-    folder: Path = CHECKPOINTS  # where the card was read; not written
-
-    @property
-    def file(self) -> Path:
-        return self.folder / f"{self.name}.safetensors"
-
-    @property
-    def family(self) -> str:
-        return MODELS[self.spec.model].family
-
-    def json(self) -> dict[str, Any]:
-        fields = asdict(self)
-        del fields["folder"], fields["name"]
-        return fields
 
 
 @dataclass(frozen=True)
@@ -103,79 +73,6 @@ class Loaded:
     card: Card
     spec: ModelSpec
     notes: tuple[str, ...] = ()
-
-
-def read_card(path: Path) -> Card:
-    """The card of `NAME.json`. Raises WeightsError("bad_card") with what is wrong with it."""
-    try:
-        raw = json.loads(path.read_text("utf-8"))
-        texts = {key: {lang: str(raw[key][lang]) for lang in LANGUAGES} for key in ("title", "data", "licence", "note")}
-        card = Card(
-            name=path.stem,
-            spec=ModelSpec(**raw["spec"]),
-            geometries=tuple(raw["geometries"]),
-            classes=tuple(
-                ClassInfo({lang: str(c["name"][lang]) for lang in LANGUAGES}, _colour(c["colour"]))
-                for c in raw["classes"]
-            ),
-            preprocessing=Preprocessing(*(tuple(map(float, raw["preprocessing"][k])) for k in ("mean", "std"))),
-            recipe=dict(raw["recipe"]),
-            seed=int(raw["seed"]),
-            metrics=dict(raw["metrics"]),
-            sha256=str(raw["sha256"]),
-            folder=path.parent,
-            **texts,
-        )
-    except KeyError as error:
-        raise _bad_card(path, f"{error.args[0]!r} is missing") from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise _bad_card(path, str(error) or type(error).__name__) from error
-    _check_card(path, card)
-    return card
-
-
-def _colour(values: Iterable[int]) -> tuple[int, int, int]:
-    red, green, blue = values
-    if not all(isinstance(v, int) and 0 <= v <= 255 for v in (red, green, blue)):
-        raise ValueError(f"{[red, green, blue]} is no colour of three numbers 0..255")
-    return red, green, blue
-
-
-def _check_card(path: Path, card: Card) -> None:
-    spec, channels = card.spec, card.spec.in_channels
-    if spec.model not in MODELS:
-        raise _bad_card(path, f"the network {spec.model!r} is unknown")
-    paddings = MODELS[spec.model].paddings
-    if unknown := {spec.padding, *card.geometries} - set(paddings):
-        raise _bad_card(path, f"the geometry {sorted(unknown)[0]!r} is unknown; known: {', '.join(paddings)}")
-    if spec.padding not in card.geometries:
-        raise _bad_card(path, f"its main geometry {spec.padding!r} is not among those trained in")
-    if len(card.classes) != spec.classes:
-        raise _bad_card(path, f"it names {len(card.classes)} classes for a network of {spec.classes}")
-    mean, std = card.preprocessing.mean, card.preprocessing.std
-    if len(mean) != channels or len(std) != channels or min(std) <= 0:
-        raise _bad_card(path, f"its preprocessing is not {channels} means and {channels} positive deviations")
-
-
-def _bad_card(path: Path, why: str) -> WeightsError:
-    return WeightsError(
-        "bad_card", f"The card {path.name} cannot be used: {why}. Restore the file.", file=path.name, why=why
-    )
-
-
-def available(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
-    """All cards of a folder whose weights file exists, by name. A broken or lonely card is left out with a warning."""
-    cards = []
-    for path in sorted(Path(folder).glob("*.json")):
-        try:
-            card = read_card(path)
-            if not card.file.is_file():
-                raise _no_weights(card)
-        except WeightsError as error:
-            warnings.warn(str(error), stacklevel=2)
-        else:
-            cards.append(card)
-    return tuple(cards)
 
 
 def cards_for(model: str, cards: Iterable[Card]) -> tuple[Card, ...]:
@@ -192,15 +89,8 @@ def load(card: Card, model: str | None = None, padding: str | None = None) -> Lo
     padding  one of MODELS[model].paddings; the card's main one by default.
     Raises WeightsError unless the file is the card's, has exactly its network's tensors, and they suffice.
     """
-    spec = replace(card.spec, model=model or card.spec.model, padding=padding or card.spec.padding)
-    if spec.model not in MODELS or spec.padding not in MODELS[spec.model].paddings:
-        raise WeightsError(
-            "unknown_network",
-            f"There is no network {spec.model!r} with padding {spec.padding!r}. Choose one of {', '.join(MODELS)}.",
-            model=spec.model,
-            padding=spec.padding,
-        )
-    if MODELS[spec.model].family != card.family:
+    spec = replace(card.spec, model=model or card.spec.model)
+    if spec.model in MODELS and MODELS[spec.model].family != card.family:
         raise WeightsError(
             "other_family",
             f"The weights {card.name} belong to {MODELS[card.spec.model].title} and do not fit "
@@ -208,6 +98,14 @@ def load(card: Card, model: str | None = None, padding: str | None = None) -> Lo
             card=card.name,
             trained=card.spec.model,
             model=spec.model,
+        )
+    spec = replace(spec, padding=padding or card.spec.padding)
+    if spec.model not in MODELS or spec.padding not in MODELS[spec.model].paddings:
+        raise WeightsError(
+            "unknown_network",
+            f"There is no network {spec.model!r} with padding {spec.padding!r}. Choose one of {', '.join(MODELS)}.",
+            model=spec.model,
+            padding=spec.padding,
         )
     state = _read(card)
     _compare(card, state)
@@ -220,18 +118,10 @@ def load(card: Card, model: str | None = None, padding: str | None = None) -> Lo
     return Loaded(module, card, spec, tuple(notes))
 
 
-def _no_weights(card: Card) -> WeightsError:
-    return WeightsError(
-        "no_weights",
-        f"The card {card.name}.json has no weights file {card.file.name} beside it. Restore it or remove the card.",
-        file=card.file.name,
-    )
-
-
 def _read(card: Card) -> dict[str, Tensor]:
     """The file's tensors as float32, after its sha256 was compared."""
     if not card.file.is_file():
-        raise _no_weights(card)
+        raise no_weights(card)
     data = card.file.read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != card.sha256:
@@ -340,7 +230,7 @@ def save(path: Path, module: nn.Module, card: Card, dtype: torch.dtype | None = 
     card = replace(card, name=path.stem, folder=path.parent)
     fixed = _fixed(module)
     state = {k: v.detach().cpu().to(dtype or v.dtype) for k, v in module.state_dict().items() if k not in fixed}
-    _check_card(path.with_suffix(".json"), card)
+    check_card(path.with_suffix(".json"), card)
     _compare(card, state)
     metadata = {
         "format": "pt",

@@ -13,23 +13,9 @@ from explorer.training import data
 from explorer.training.data import DataError
 from explorer.training.evaluate import Tally, measure
 from explorer.training.sets import SETS
-from explorer.weights import Card, WeightsError
+from explorer.weights import Card
 
 SPLITS = ("all", "validation", "training")
-
-
-def find_card(name: str) -> Card:
-    """The card of a bundled checkpoint's name, or of a path to its weights or card. Raises WeightsError."""
-    path = Path(name)
-    if not path.suffix:
-        path = weights.CHECKPOINTS / f"{name}.json"
-    path = path.with_suffix(".json")
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in weights.CHECKPOINTS.glob("*.json")))
-        raise WeightsError(
-            "no_card", f"There is no checkpoint {name!r}. Bundled: {known}; or give the path of a card.", file=name
-        )
-    return weights.read_card(path)
 
 
 def find_set(card: Card, folder: Path) -> str:

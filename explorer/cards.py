@@ -1,0 +1,186 @@
+"""Cards: what tensors alone cannot say. The network they were trained as, the geometries, the classes and their
+colours, the preprocessing, data and terms, recipe, figures, and the sha256 of the weights file.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from explorer.models import MODELS, ModelSpec
+
+CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
+LANGUAGES = ("en", "ko")
+
+
+class WeightsError(ValueError):
+    """Weights that cannot be used. The message says what, why and what to do; `code` and `details` let a page say it
+    in another language."""
+
+    def __init__(self, code: str, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.code, self.details = code, details
+
+
+@dataclass(frozen=True)
+class ClassInfo:
+    """One class of the prediction, by index: its name per language and its colour (red, green, blue; 0..255)."""
+
+    name: dict[str, str] = field(hash=False)
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Network input = (rgb / 255 - mean) / std, per channel in the order red, green, blue."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What travels with a weights file. Texts are {"en": ..., "ko": ...}."""
+
+    name: str  # the file's stem
+    title: dict[str, str] = field(hash=False)
+    spec: ModelSpec  # as trained; its padding is the main geometry
+    geometries: tuple[str, ...]  # paddings trained in
+    classes: tuple[ClassInfo, ...]
+    preprocessing: Preprocessing
+    data: dict[str, str] = field(hash=False)
+    licence: dict[str, str] = field(hash=False)  # terms of the weights
+    recipe: dict[str, Any] = field(hash=False)
+    seed: int
+    metrics: dict[str, Any] = field(hash=False)  # with the split rule in words, figures per geometry
+    note: dict[str, str] = field(hash=False)
+    sha256: str = ""  # of the weights file
+    folder: Path = CHECKPOINTS  # where the card was read; not written
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"{self.name}.safetensors"
+
+    @property
+    def family(self) -> str:
+        return MODELS[self.spec.model].family
+
+    @property
+    def background(self) -> int | None:
+        """The class that stands for nothing in particular; None where every pixel is something."""
+        return self._index("background")
+
+    @property
+    def objects(self) -> tuple[int, int] | None:
+        """The classes "inside an object" and "border where two touch", where the network tells single objects apart."""
+        inside, touching = self._index("nucleus"), self._index("touching border")
+        return None if inside is None or touching is None else (inside, touching)
+
+    def _index(self, name: str) -> int | None:
+        return next((i for i, info in enumerate(self.classes) if info.name["en"] == name), None)
+
+    def json(self) -> dict[str, Any]:
+        fields = asdict(self)
+        del fields["folder"], fields["name"]
+        return fields
+
+
+def read_card(path: Path) -> Card:
+    """The card of `NAME.json`. Raises WeightsError("bad_card") with what is wrong with it."""
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+        texts = {key: {lang: str(raw[key][lang]) for lang in LANGUAGES} for key in ("title", "data", "licence", "note")}
+        card = Card(
+            name=path.stem,
+            spec=ModelSpec(**raw["spec"]),
+            geometries=tuple(raw["geometries"]),
+            classes=tuple(
+                ClassInfo({lang: str(c["name"][lang]) for lang in LANGUAGES}, _colour(c["colour"]))
+                for c in raw["classes"]
+            ),
+            preprocessing=Preprocessing(*(tuple(map(float, raw["preprocessing"][k])) for k in ("mean", "std"))),
+            recipe=dict(raw["recipe"]),
+            seed=int(raw["seed"]),
+            metrics=dict(raw["metrics"]),
+            sha256=str(raw["sha256"]),
+            folder=path.parent,
+            **texts,
+        )
+    except KeyError as error:
+        raise _bad_card(path, f"{error.args[0]!r} is missing") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise _bad_card(path, str(error) or type(error).__name__) from error
+    check_card(path, card)
+    return card
+
+
+def _colour(values: Iterable[int]) -> tuple[int, int, int]:
+    red, green, blue = values
+    if not all(isinstance(v, int) and 0 <= v <= 255 for v in (red, green, blue)):
+        raise ValueError(f"{[red, green, blue]} is no colour of three numbers 0..255")
+    return red, green, blue
+
+
+def check_card(path: Path, card: Card) -> None:
+    """Raises WeightsError("bad_card") unless what the card says fits together."""
+    spec, channels = card.spec, card.spec.in_channels
+    if spec.model not in MODELS:
+        raise _bad_card(path, f"the network {spec.model!r} is unknown")
+    paddings = MODELS[spec.model].paddings
+    if unknown := {spec.padding, *card.geometries} - set(paddings):
+        raise _bad_card(path, f"the geometry {sorted(unknown)[0]!r} is unknown; known: {', '.join(paddings)}")
+    if spec.padding not in card.geometries:
+        raise _bad_card(path, f"its main geometry {spec.padding!r} is not among those trained in")
+    if len(card.classes) != spec.classes:
+        raise _bad_card(path, f"it names {len(card.classes)} classes for a network of {spec.classes}")
+    mean, std = card.preprocessing.mean, card.preprocessing.std
+    if len(mean) != channels or len(std) != channels or min(std) <= 0:
+        raise _bad_card(path, f"its preprocessing is not {channels} means and {channels} positive deviations")
+
+
+def _bad_card(path: Path, why: str) -> WeightsError:
+    return WeightsError(
+        "bad_card", f"The card {path.name} cannot be used: {why}. Restore the file.", file=path.name, why=why
+    )
+
+
+def available(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
+    """All cards of a folder whose weights file exists, by name. A broken or lonely card is left out with a warning."""
+    cards = []
+    for path in sorted(Path(folder).glob("*.json")):
+        try:
+            card = read_card(path)
+            if not card.file.is_file():
+                raise no_weights(card)
+        except WeightsError as error:
+            warnings.warn(str(error), stacklevel=2)
+        else:
+            cards.append(card)
+    return tuple(cards)
+
+
+def find(name: str) -> Card:
+    """The card of a bundled checkpoint's name, or of a path to its weights or card. Raises WeightsError."""
+    path = Path(name)
+    if not path.suffix:
+        path = CHECKPOINTS / f"{name}.json"
+    path = path.with_suffix(".json")
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in CHECKPOINTS.glob("*.json")))
+        raise WeightsError(
+            "no_card", f"There is no checkpoint {name!r}. Bundled: {known}; or give the path of a card.", file=name
+        )
+    return read_card(path)
+
+
+def no_weights(card: Card) -> WeightsError:
+    """The error to raise for a card whose weights file is gone."""
+    return WeightsError(
+        "no_weights",
+        f"The card {card.name}.json has no weights file {card.file.name} beside it. Restore it or remove the card.",
+        file=card.file.name,
+    )
