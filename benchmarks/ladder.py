@@ -25,8 +25,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from explorer.inference import has_bfloat16
 from explorer.training import data, recipe
-from explorer.training.loop import Run, has_bfloat16, keep_freed_memory
+from explorer.training.loop import Run, keep_freed_memory
 from explorer.training.recipe import Geometry, Recipe
 
 STAGES = {  # name: network, the stage it starts from
@@ -105,7 +106,7 @@ def main() -> None:
         "command": f"python benchmarks/ladder.py --data DIR --seeds {' '.join(map(str, given.seeds))} "
         f"--steps {given.steps}",
         "network": "width 0.25, fc_channels 128, same padding, batch 8 of 192 x 192",
-        "precision": "bfloat16" if has_bfloat16(device) else "float32",
+        "precision": "bfloat16" if has_bfloat16(device.type) else "float32",
         "device": given.device,
         "torch": torch.__version__,
         "training_images": len(train) + sum(map(len, extra.values())),

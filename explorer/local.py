@@ -7,15 +7,18 @@ values are those of the whole run (up to the order of summation), at a cost that
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from explorer import geometry
 from explorer.models.layers import Add, BilinearUp, Concat, Crop, Input, operation
-from explorer.trace import graph_of
+from explorer.trace import CancelledError, graph_of
 
 Span = tuple[int, int]  # half-open units along one axis; (0, 0) if nothing is needed
 
@@ -44,12 +47,18 @@ def unit(row: int, column: int) -> Region:
 class Local:
     """A network on one image, computed where it is asked for.
 
-    module  in eval mode; image  1 x C x H x W on the module's device. `shapes` are those of the whole run's steps.
+    module  in eval mode; image  1 x C x H x W on the module's device, or on "meta" where windows of it are handed in.
+    `shapes` are those of the whole run's steps.
     """
 
     def __init__(self, module: nn.Module, image: Tensor, shapes: dict[str, tuple[int, ...]]) -> None:
         self.module, self.image, self.shapes = module, image, shapes
         self.nodes = [node for node in graph_of(module).nodes if node.op == "call_module"]
+        self._inputs = {str(n.target): [_name(source) for source in n.all_input_nodes] for n in self.nodes}
+        crops = {str(n.target) for n in self.nodes if isinstance(module.get_submodule(str(n.target)), Crop)}
+        self._sources = {
+            name: of[:1] if name in crops else of for name, of in self._inputs.items()
+        }  # whose values it reads
 
     def regions(self, step: str, region: Region) -> dict[str, Region]:
         """What of every step (and of "image", the network's input) the region of a step depends on."""
@@ -59,7 +68,7 @@ class Local:
             name = str(node.target)
             if name not in needed:
                 continue
-            for source, reads in self._reads(node, needed[name]):
+            for source, reads in self.reads(node, needed[name]):
                 needed[source] = _hull(needed[source], reads) if source in needed else reads
         return needed
 
@@ -77,10 +86,58 @@ class Local:
                 found[name] = self._compute(node, needed, found)
         return found
 
+    def run(
+        self,
+        step: str,
+        region: Region,
+        image: Tensor,
+        before: Callable[[str], bool | None] | None = None,
+    ) -> Tensor:
+        """Values of one step alone, of its whole region: what no further step reads is given back at once.
+
+        image   the window "image" that `regions` gives, of any float type; steps take the type of their weights
+        before  called with the name of each step on the way; returning False stops with CancelledError
+        """
+        needed = self.regions(step, region)
+        nodes = [node for node in self.nodes if str(node.target) in needed]
+        left = self.readers(needed)
+        found = {"image": image}
+        del image  # else it would stay until the end
+        with torch.inference_mode():
+            for node in nodes:
+                name = str(node.target)
+                if before and before(name) is False:
+                    raise CancelledError(name)
+                found[name] = self._compute(node, needed, found, self.in_place(node))
+                for source in self._sources[name]:
+                    left[source] -= 1
+                    if not left[source]:
+                        del found[source]
+        return found[step]
+
+    def readers(self, needed: dict[str, Region]) -> dict[str, int]:
+        """How many of the steps needed read each of them."""
+        count = dict.fromkeys(needed, 0)
+        for name in needed:
+            for source in self._sources.get(name, ()):
+                count[source] += 1
+        return count
+
+    def in_place(self, node: fx.Node) -> bool:
+        """Whether a step may overwrite what it reads: a ReLU alone behind a convolution."""
+        (source, *more) = node.all_input_nodes
+        if more or source.op == "placeholder" or len(source.users) > 1:
+            return False
+        kinds = [type(self.module.get_submodule(str(n.target))) for n in (node, source)]
+        return kinds[0] is nn.ReLU and issubclass(kinds[1], nn.Conv2d | nn.ConvTranspose2d)
+
     def inputs(self, step: str) -> list[str]:
         """The steps that a step reads, "image" for the network's input."""
-        (node,) = (n for n in self.nodes if n.target == step)
-        return [_name(source) for source in node.all_input_nodes]
+        return self._inputs[step]
+
+    def sources(self, step: str) -> list[str]:
+        """The steps whose values a step reads: of a crop's reference it takes the size only."""
+        return self._sources[step]
 
     def size(self, name: str) -> tuple[int, int]:
         """Height and width of a step's whole map."""
@@ -94,7 +151,8 @@ class Local:
             if not 0 <= low < high <= n:
                 raise ValueError(f"units {low} to {high - 1} do not lie in {step}, which has {n}")
 
-    def _reads(self, node: fx.Node, region: Region) -> list[tuple[str, Region]]:
+    def reads(self, node: fx.Node, region: Region) -> list[tuple[str, Region]]:
+        """What a region of a step reads of each of its inputs."""
         module = self.module.get_submodule(str(node.target))
         sources = [_name(source) for source in node.all_input_nodes]
         if isinstance(module, Add | Concat):
@@ -106,21 +164,25 @@ class Local:
         spans = [_read_span(operation(module, a), size[a], region.spans[a]) for a in (0, 1)]
         return [(sources[0], Region(*spans))]
 
-    def _compute(self, node: fx.Node, needed: dict[str, Region], found: dict[str, Tensor]) -> Tensor:
+    def _compute(
+        self, node: fx.Node, needed: dict[str, Region], found: dict[str, Tensor], in_place: bool = False
+    ) -> Tensor:
         name = str(node.target)
         module, region = self.module.get_submodule(name), needed[name]
         sources = [_name(source) for source in node.all_input_nodes]
         if isinstance(module, Add | Concat):
             return module(*(_cut(found[s], needed[s], region) for s in sources))
-        reads = self._reads(node, region)[0][1]
+        reads = self.reads(node, region)[0][1]
         x = _cut(found[sources[0]], needed[sources[0]], reads)
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            x = x.to(module.weight.dtype)
         if isinstance(module, nn.ConvTranspose2d):
             return _transposed(module, x, reads, region)
         if isinstance(module, nn.Conv2d | nn.MaxPool2d):
             return _window(module, x, reads, region, self.size(sources[0]))
         if isinstance(module, Input | Crop):
             return x
-        return module(x)
+        return x.relu_() if in_place else module(x)
 
 
 def _name(node: fx.Node) -> str:
@@ -135,13 +197,22 @@ def _hull(a: Region, b: Region) -> Region:
     return Region(*spans)
 
 
+@lru_cache(maxsize=1024)
+def _first_and_last(op: Hashable, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Per output unit the first and the last of n input units that it reads; n and -1 where it reads none."""
+    assert isinstance(op, geometry.Window | geometry.Transposed | geometry.Crop)  # frozen, so hashable
+    taps = list(op.taps(n))
+    low = np.min([np.where(tap.valid, tap.units, n) for tap in taps], axis=0)
+    high = np.max([np.where(tap.valid, tap.units, -1) for tap in taps], axis=0)
+    return low, high
+
+
 def _read_span(op: geometry.Op, n: int, span: Span) -> Span:
     """The units of a map of n that output units [low, high) read."""
-    low, high = n, -1
-    for index, valid in op.taps(n):
-        here = index[slice(*span)][valid[slice(*span)]]
-        if here.size:
-            low, high = min(low, int(here.min())), max(high, int(here.max()))
+    if span[0] >= span[1]:
+        return 0, 0
+    first, last = _first_and_last(op, n)  # type: ignore[arg-type]
+    low, high = int(first[slice(*span)].min()), int(last[slice(*span)].max())
     return (low, high + 1) if low <= high else (0, 0)
 
 
@@ -153,10 +224,8 @@ def _cut(value: Tensor, has: Region, wants: Region) -> Tensor:
     return value[:, :, top:bottom, left:right]
 
 
-def _window(
-    module: nn.Conv2d | nn.MaxPool2d, x: Tensor, reads: Region, region: Region, size: tuple[int, int]
-) -> Tensor:
-    """Convolution or max-pooling of exactly the windows of `region`, with what lies outside the map filled in."""
+def outside_of(module: nn.Conv2d | nn.MaxPool2d, reads: Region, region: Region) -> tuple[Span, Span]:
+    """How many rows (above, below) and columns (left, right) of the windows of `region` lie outside of the map."""
     pads = []
     for axis in (0, 1):
         op = operation(module, axis)
@@ -165,11 +234,18 @@ def _window(
         last = (region.spans[axis][1] - 1) * op.stride - op.padding + op.extent
         low, high = reads.spans[axis]
         pads.append((low - first, last - high) if low < high else (0, last - first))
-    (top, bottom), (left, right) = pads
+    return pads[0], pads[1]
+
+
+def _window(
+    module: nn.Conv2d | nn.MaxPool2d, x: Tensor, reads: Region, region: Region, size: tuple[int, int]
+) -> Tensor:
+    """Convolution or max-pooling of exactly the windows of `region`, with what lies outside the map filled in."""
+    (top, bottom), (left, right) = outside_of(module, reads, region)
     outside = 0.0 if isinstance(module, nn.Conv2d) else float("-inf")
     if 0 in x.shape:  # these windows lie in the padding alone
         x = x.new_full((x.shape[0], x.shape[1], top + bottom + reads.shape[0], left + right + reads.shape[1]), outside)
-    else:
+    elif any((left, right, top, bottom)):  # else it would be a copy for nothing
         x = F.pad(x, (left, right, top, bottom), value=outside)
     if isinstance(module, nn.Conv2d):
         return F.conv2d(x, module.weight, module.bias, module.stride, 0, module.dilation, module.groups)
@@ -191,7 +267,8 @@ def _transposed(module: nn.ConvTranspose2d, x: Tensor, reads: Region, region: Re
         first = [region.spans[a][0] + int(module.padding[a]) - reads.spans[a][0] * module.stride[a] for a in (0, 1)]
         short = [max(0, first[a] + region.shape[a] - spread.shape[2 + a]) for a in (0, 1)]
         before = [max(0, -f) for f in first]
-        spread = F.pad(spread, (before[1], short[1], before[0], short[0]))
+        if any((*before, *short)):
+            spread = F.pad(spread, (before[1], short[1], before[0], short[0]))
         top, left = (f + b for f, b in zip(first, before, strict=True))
         made = spread[:, :, top : top + height, left : left + width]
     return made if module.bias is None else made + module.bias[:, None, None]

@@ -74,18 +74,24 @@ def dice(matrix: np.ndarray) -> np.ndarray:
     return _ratio(2 * np.diag(matrix), matrix.sum(1) + matrix.sum(0))
 
 
+def edges(labels: np.ndarray) -> np.ndarray:
+    """The pixels (bool, H x W) that have another label to the left, right, above or below."""
+    edge = np.zeros(labels.shape, bool)
+    for axis in (0, 1):
+        a, b = np.moveaxis(edge, axis, 0), np.moveaxis(labels, axis, 0)
+        meets = b[1:] != b[:-1]
+        a[1:] |= meets
+        a[:-1] |= meets
+    return edge
+
+
 def boundary_band(truth: np.ndarray, radius: int = 5) -> np.ndarray:
     """The pixels (bool, H x W) at most `radius` from a place where two labels meet (Euclidean, in pixels).
 
     A label that is not judged counts as a label, because such pixels line the objects in many data sets; measure on
     the judged pixels of the band (the "trimap" of Kohli et al. 2009, section 4).
     """
-    edge = np.zeros(truth.shape, bool)
-    for axis in (0, 1):
-        a, b = np.moveaxis(edge, axis, 0), np.moveaxis(truth, axis, 0)
-        meets = b[1:] != b[:-1]
-        a[1:] |= meets
-        a[:-1] |= meets
+    edge = edges(truth)
     band = edge.copy()
     height, width = truth.shape
     for down in range(-min(radius, height - 1), min(radius, height - 1) + 1):

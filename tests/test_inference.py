@@ -363,7 +363,7 @@ def test_out_of_memory_is_said(monkeypatch, error):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(inference, "trace", fail)
+    monkeypatch.setattr(inference.run, "trace", fail)
     with pytest.raises(InferenceError) as caught:
         segment(random_network(FCN), prepare(noise(20, 20), FCN, 20), MEAN, STD)
     assert caught.value.code == "out_of_memory"
@@ -376,7 +376,7 @@ def test_other_errors_are_not_taken_for_it(monkeypatch, error):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(inference, "trace", fail)
+    monkeypatch.setattr(inference.run, "trace", fail)
     with pytest.raises(type(error), match=str(error)) as caught:
         segment(random_network(FCN), prepare(noise(20, 20), FCN, 20), MEAN, STD)
     assert caught.value is error

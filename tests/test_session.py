@@ -375,7 +375,7 @@ def test_a_run_without_memory_is_said_and_leaves_no_file(fresh, monkeypatch):
     def full(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(inference, "trace", full)
+    monkeypatch.setattr(inference.run, "trace", full)
     with pytest.raises(StageError) as caught:
         run(fresh, selection("fcn32s", padding="same"))
     assert caught.value.code == "out_of_memory"

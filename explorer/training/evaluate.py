@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer import inference, metrics, objects, tiles
+from explorer import inference, metrics, objects
+from explorer.inference import windows
 from explorer.models import ModelSpec
 from explorer.training.border import OBJECT, TOUCHING
 from explorer.training.data import Sample
@@ -32,7 +33,7 @@ def scores_of(
     if spec.padding == "valid":
         far = inference.reach(spec)
         outputs = {
-            spec.model: tiles.run(lambda x: _streams(net(x), spec)[spec.model], canvas, TILE, far.sizes, far.shrink)
+            spec.model: windows.run(lambda x: _streams(net(x), spec)[spec.model], canvas, TILE, far.sizes, far.shrink)
         }
     else:
         outputs = _streams(net(canvas), spec)

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from explorer.inference import reach
+from explorer.inference import has_bfloat16, reach
 from explorer.training import augment
 from explorer.training.data import Sample
 from explorer.training.evaluate import measure
@@ -45,17 +45,6 @@ def keep_freed_memory() -> None:
         return
     for option, value in ((-4, 0), (-1, 2**31 - 1), (-2, 2**28)):  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
         mallopt(option, value)
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether the processor multiplies bfloat16 in hardware (elsewhere it is slower than float32)."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 class Batches:
@@ -162,7 +151,7 @@ class Run:
         self.resume()
         saved = began = time.monotonic()
         spent, steps = self.seconds, self.recipe.steps
-        precise = torch.autocast(self.device.type, torch.bfloat16) if has_bfloat16(self.device) else nullcontext()
+        precise = torch.autocast(self.device.type, torch.bfloat16) if has_bfloat16(self.device.type) else nullcontext()
         often = 0.5 if sys.stderr.isatty() else 10.0  # seconds; a log file needs fewer lines
         bar = tqdm(
             desc=self.recipe.name, total=steps, initial=self.step, unit="step", dynamic_ncols=True, mininterval=often

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from explorer import weights
+from explorer.inference import has_bfloat16
 from explorer.training.data import Sample
-from explorer.training.loop import Run, has_bfloat16
+from explorer.training.loop import Run
 from explorer.training.nets import Nets
 from explorer.training.sets import SETS
 from explorer.weights import LANGUAGES, Card, Preprocessing
@@ -91,5 +92,5 @@ def _figures(run: Run, state: State, samples: list[Sample]) -> dict[str, dict[st
 
 
 def _machine(run: Run) -> dict[str, Any]:
-    precision = "bfloat16" if has_bfloat16(run.device) else "float32"
+    precision = "bfloat16" if has_bfloat16(run.device.type) else "float32"
     return {"torch": torch.__version__, "python": platform.python_version(), "precision": precision}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -165,8 +166,7 @@ class Workbench:
         found = self._known(key)
         if found:
             return found
-        self._take_turn(progress, cancelled)
-        try:
+        with self.turn(progress, cancelled):
             found = self._known(key)  # another thread may have run the same while this one waited
             if found:
                 return found
@@ -177,9 +177,20 @@ class Workbench:
                 self.files.release(recorder.names)
                 raise
             self.runs.put(key, run, self.files.bytes(list(run.names)))
+        return run
+
+    @contextmanager
+    def turn(self, progress: Progress, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """The whole machine for one run: waits until no other is going. Raises CancelledError."""
+        self._take_turn(progress, cancelled)
+        try:
+            yield
         finally:
             self._working.release()
-        return run
+
+    def network(self, wish: Selection) -> weights.Loaded:
+        """The network of a selection, loaded once. Raises StageError."""
+        return _load(next(card for card in self.cards if card.name == wish.checkpoint), wish.model, wish.padding)
 
     def _known(self, key: Selection) -> Run | None:
         """A run that is still there; it can be asked about again."""
@@ -212,8 +223,8 @@ class Workbench:
         cancelled: Callable[[], bool],
     ) -> Run:
         progress(0.05, "progress.weights", {})
-        card = next(card for card in self.cards if card.name == wish.checkpoint)
-        loaded = _load(card, wish.model, wish.padding)
+        loaded = self.network(wish)
+        card = loaded.card
         device = inference.pick_device(wish.device)
         prepared = inference.prepare(photograph.pixels, loaded.spec, wish.size)
         fields = _fields(loaded.spec)

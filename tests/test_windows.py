@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer import inference, tiles
+from explorer import inference
+from explorer.inference import windows
 from explorer.models import ModelSpec, build
 
 SPEC = ModelSpec("unet", "valid", 1 / 32, 8, 3, 3)
@@ -24,12 +25,12 @@ def net() -> torch.nn.Module:
 def test_a_plan_covers_the_output_once_from_windows_in_phase(extra: int, tile: int) -> None:
     canvas = FAR.sizes.minimum + extra * FAR.sizes.period
     try:
-        found = tiles.plan(canvas, tile, FAR.sizes, FAR.shrink)
+        found = windows.plan(canvas, tile, FAR.sizes, FAR.shrink)
     except ValueError as error:
         assert tile < canvas
         least = int(str(error).split("at least ")[1])
         assert tile < least
-        assert tiles.plan(max(canvas, least + 16), least, FAR.sizes, FAR.shrink)
+        assert windows.plan(max(canvas, least + 16), least, FAR.sizes, FAR.shrink)
         return
     covered = [t.to + i for t in found for i in range(t.take)]
     assert covered == list(range(canvas - FAR.shrink))
@@ -47,7 +48,7 @@ def test_tiled_equals_whole(net: torch.nn.Module, down: int, across: int, bigger
     height, width = (FAR.sizes.minimum + 16 * n for n in (down, across))
     x = torch.randn(1, 3, height, width, dtype=torch.float64, generator=torch.Generator().manual_seed(down))
     with torch.inference_mode():
-        joined = tiles.run(net, x, 188 + 16 * bigger + 3, FAR.sizes, FAR.shrink)
+        joined = windows.run(net, x, 188 + 16 * bigger + 3, FAR.sizes, FAR.shrink)
         torch.testing.assert_close(joined, net(x), rtol=0, atol=1e-11)
 
 
@@ -64,4 +65,4 @@ def test_abutting_tiles_of_the_papers_388_pixels_are_not_exact(net: torch.nn.Mod
 
 def test_a_canvas_of_an_illegal_size_is_refused() -> None:
     with pytest.raises(ValueError, match="no legal input size"):
-        tiles.plan(573, 188, FAR.sizes, FAR.shrink)
+        windows.plan(573, 188, FAR.sizes, FAR.shrink)

@@ -1,0 +1,54 @@
+"""Where and how a network is run on an image: device, normalisation, mirror padding to a legal size, tiles, labels.
+
+Three frames are named. "original": the image as read. "resized": at the working size. "network": what the network
+gets, the resized image with a mirrored border where the network needs one. Boxes are mapped exactly between them.
+"""
+
+from explorer.inference.canvas import Canvas, Prepared, normalise, prepare
+from explorer.inference.devices import (
+    DTYPES,
+    InferenceError,
+    device_name,
+    devices,
+    free_memory,
+    has_bfloat16,
+    pick_device,
+    pick_precision,
+    precisions,
+)
+from explorer.inference.forecast import Forecast
+from explorer.inference.frames import Frame, Frames, Reach, reach
+from explorer.inference.label import Labelling, Outputs, Progress, Remark, label
+from explorer.inference.plan import Plan, Wish, plan
+from explorer.inference.run import Segmentation, segment
+
+__all__ = [
+    "DTYPES",
+    "Canvas",
+    "Forecast",
+    "Frame",
+    "Frames",
+    "InferenceError",
+    "Labelling",
+    "Outputs",
+    "Plan",
+    "Prepared",
+    "Progress",
+    "Reach",
+    "Remark",
+    "Segmentation",
+    "Wish",
+    "device_name",
+    "devices",
+    "free_memory",
+    "has_bfloat16",
+    "label",
+    "normalise",
+    "pick_device",
+    "pick_precision",
+    "plan",
+    "precisions",
+    "prepare",
+    "reach",
+    "segment",
+]

@@ -1,0 +1,76 @@
+"""The frames of a run, and the way from an image's pixels to what a network gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import torch
+
+from explorer.geometry import Box, LegalSizes
+from explorer.models import ModelSpec, build
+from explorer.trace import trace
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A named pixel frame."""
+
+    name: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The three frames of a run; the resized image lies at (top, left) of the network's input."""
+
+    original: Frame
+    resized: Frame
+    network: Frame
+    top: int
+    left: int
+
+    def to_resized(self, box: Box) -> Box | None:
+        """A box of the network's input in the resized image, clipped to it; None if it lies in the border."""
+        top, bottom = (min(max(y - self.top, 0), self.resized.height) for y in (box.top, box.bottom))
+        left, right = (min(max(x - self.left, 0), self.resized.width) for x in (box.left, box.right))
+        return Box(top, left, bottom, right) if top < bottom and left < right else None
+
+    def to_original(self, box: Box) -> tuple[Fraction, Fraction, Fraction, Fraction]:
+        """Edges (top, left, bottom, right) of a box of the resized image in the original, as exact fractions."""
+        down = Fraction(self.original.height, self.resized.height)
+        across = Fraction(self.original.width, self.resized.width)
+        return box.top * down, box.left * across, box.bottom * down, box.right * across
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How a network's output lies on its input along an axis: output pixel p is input pixel p + margin."""
+
+    sizes: LegalSizes
+    margin: int  # 92 for the paper's U-Net, 0 for FCN and "same" networks
+    shrink: int  # input size minus output size
+
+
+@lru_cache(maxsize=32)
+def reach(spec: ModelSpec) -> Reach:
+    """Derived from one run on the meta device at a legal size; raises GeometryError if the output is no pixel grid."""
+    with torch.device("meta"):
+        module = build(spec)
+        sizes: LegalSizes = module.input.sizes  # type: ignore[assignment,union-attr]
+        n = sizes.minimum + 2 * sizes.period
+        out = trace(module, torch.empty(1, spec.in_channels, n, n)).output
+    grid = out.rows.grid
+    if grid.jump != 1 or grid.start.denominator != 1:
+        raise ValueError(f"the output of {spec.model} does not stand on the input's pixels: {grid}")
+    return Reach(sizes, int(grid.start), n - len(out.rows))
+
+
+def border(original: tuple[int, ...], resized: tuple[int, ...], far: Reach) -> Frames:
+    """The frames of an image of `original` size (height, width) that is run at `resized` size."""
+    full = [far.sizes.at_least(n + far.shrink) for n in resized]
+    return Frames(
+        Frame("original", *original), Frame("resized", *resized), Frame("network", *full), far.margin, far.margin
+    )

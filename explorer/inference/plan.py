@@ -1,0 +1,159 @@
+"""Before a run: how much memory each way of running takes, and the way that fits."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import torch
+from torch import nn
+
+from explorer.inference.devices import DTYPES, InferenceError, device_name, free_memory, pick_device, pick_precision
+from explorer.inference.forecast import Forecast, forecast
+from explorer.inference.frames import border, reach
+from explorer.inference.tiles import Tile, cut, spans
+from explorer.local import Local, Region
+from explorer.models import MODELS, ModelSpec, build
+from explorer.trace import trace
+
+SHARE = 0.7  # of the free memory that a run may be forecast to take
+SIDES = (4096, 3072, 2048, 1536, 1024, 768, 512, 384, 256, 192, 128, 96, 64, 32)  # pixels of a tile's output
+WAYS = ("auto", "whole", "tiles", "paper")
+PAPERS_TILE = 572  # pixels a side (Ronneberger et al. 2015, figure 1)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person asks for. `way` "auto" is whole where it fits, else tiles that are exact.
+
+    "paper" are the abutting tiles of U-Net's paper, each run as an image of its own, which is not exact. `side` of a
+    tile's output in pixels (of the input for "paper"), None picks.
+    """
+
+    device: str = "auto"
+    precision: str = "float32"
+    way: str = "auto"
+    side: int | None = None
+
+
+ANYHOW = Wish()
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How an image of a size will be run; `free` are the device's bytes when it was made, None if unknown."""
+
+    spec: ModelSpec
+    size: tuple[int, int]  # of the image, height and width
+    network: tuple[int, int]  # of the network's input
+    device: str
+    precision: str
+    side: int | None  # of a tile's output in pixels; None: the whole image at once
+    tiles: tuple[Tile, ...]
+    forecast: Forecast  # of the most costly tile
+    whole: Forecast  # of the whole image at once
+    free: int | None
+    alone: tuple[int, int] | None = None  # the size of a tile's input, where each is run as an image of its own
+
+    @property
+    def fits(self) -> bool:
+        return self.free is None or self.forecast.bytes <= SHARE * self.free
+
+
+@lru_cache(maxsize=16)
+def shape_of(spec: ModelSpec, precision: str, network: tuple[int, int]) -> tuple[Local, str]:
+    """The network on an input of a size, without weights or values, and the name of its last step."""
+    with torch.device("meta"):
+        module = build(spec)
+        image = torch.empty(1, spec.in_channels, *network)
+    done = trace(module, image)
+    shapes = {step.name: step.shape for step in done.steps}
+    return Local(in_precision(module, precision, spec.classes), image, shapes), done.output.name
+
+
+def in_precision(module: nn.Module, precision: str, classes: int) -> nn.Module:
+    """A copy whose convolutions compute in `precision`, apart from those that make or enlarge class scores.
+
+    Those stay float32: near a boundary two scores differ by less than 8 bits tell apart.
+    """
+    if precision == "float32":
+        return module
+    made = copy.deepcopy(module)
+    for layer in made.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.out_channels != classes:
+            layer.to(DTYPES[precision])
+    return made
+
+
+def plan(spec: ModelSpec, size: tuple[int, int], wish: Wish = ANYHOW) -> Plan:
+    """How to label an image of `size` (height, width). Raises InferenceError where the wish cannot be met."""
+    device = pick_device(wish.device)
+    precision = pick_precision(wish.precision, device)
+    far = reach(spec)
+    network = border(size, size, far).network
+    local, step = shape_of(spec, precision, (network.height, network.width))
+    free = free_memory(device)
+    whole = _cost(local, step, size, None)
+    room = float("inf") if free is None else SHARE * free
+
+    if wish.way == "paper":
+        return _papers(
+            spec,
+            size,
+            wish,
+            Plan(spec, size, (network.height, network.width), device, precision, None, (), whole, whole, free),
+        )
+
+    def made(side: int | None, cost: Forecast) -> Plan:
+        tiles = tuple(cut(local, step, size, side or max(size)))
+        return Plan(spec, size, (network.height, network.width), device, precision, side, tiles, cost, whole, free)
+
+    if wish.way == "whole" or (wish.way == "auto" and whole.bytes <= room):
+        return made(None, whole)
+    cost = whole
+    if wish.side:
+        return made(wish.side, _cost(local, step, size, wish.side))
+    for side in SIDES:
+        if side >= max(size):
+            continue
+        cost = _cost(local, step, size, side)
+        if cost.bytes <= room:
+            return made(side, cost)
+    raise InferenceError(
+        "no_room",
+        f"{MODELS[spec.model].title} needs {cost.bytes / 2**20:,.0f} MiB even for the smallest tile, and "
+        f"{device_name(device)} has {(free or 0) / 2**20:,.0f} MiB free; close other programs or take another device",
+        model=MODELS[spec.model].title,
+        device=device_name(device),
+        needed=round(cost.bytes / 2**20),
+        free=round((free or 0) / 2**20),
+    )
+
+
+def _papers(spec: ModelSpec, size: tuple[int, int], wish: Wish, frame: Plan) -> Plan:
+    """Tiles whose outputs abut: the overlap-tile strategy as the paper draws it (figure 2)."""
+    if spec.padding != "valid":
+        raise InferenceError(
+            "not_valid",
+            f"only a network of valid convolutions has the paper's abutting tiles, not {MODELS[spec.model].title} with "
+            f"{spec.padding} padding; take tiles",
+            model=MODELS[spec.model].title,
+        )
+    far = reach(spec)
+    n = far.sizes.at_least(max(wish.side or PAPERS_TILE, far.sizes.minimum))
+    side = n - far.shrink
+    tiles = tuple(
+        Tile(Region(rows, cols), Region((rows[0], rows[0] + n), (cols[0], cols[0] + n)))
+        for rows in spans(size[0], side)
+        for cols in spans(size[1], side)
+    )
+    local, step = shape_of(spec, frame.precision, (n, n))
+    cost = forecast(local, step, Region((0, side), (0, side)))
+    return replace(frame, side=side, tiles=tiles, forecast=cost, alone=(n, n))
+
+
+def _cost(local: Local, step: str, size: tuple[int, int], side: int | None) -> Forecast:
+    """Of the most costly tile: one in the middle, where no edge saves it a part of its halo."""
+    (rows, cols) = (spans(n, side or n) for n in size)
+    return forecast(local, step, Region(rows[(len(rows) - 1) // 2], cols[(len(cols) - 1) // 2]))
