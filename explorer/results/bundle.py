@@ -1,0 +1,155 @@
+"""The files that a segmented image becomes, by what they are."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from explorer.results import pictures, tables
+from explorer.results.found import Found
+from explorer.results.polygons import Polygon, coco, geojson, polygons
+
+OVERVIEW = 4096  # pixels; of an image too large for memory the overlay is a smaller copy
+
+
+def _colours(found: Found) -> list[tuple[int, int, int]]:
+    return [info.colour for info in found.card.classes]
+
+
+def mask(found: Found) -> bytes:
+    """Indexed PNG: pixel = class."""
+    return pictures.mask_png(found.labels[:, :], _colours(found))
+
+
+def overlay(found: Found) -> bytes:
+    """The classes' colours over the image, objects outlined; PNG, at most OVERVIEW pixels a side."""
+    height, width = found.pixels.shape[:2]
+    step = -(-max(height, width) // OVERVIEW)
+    if step > 1:
+        rows = range(0, height - height % step, step) if height >= step else range(0, 1)
+        pixels = np.concatenate([found.pixels[y : y + 1, 0:width][:, ::step] for y in rows])
+        labels = np.concatenate([found.labels[y : y + 1, 0:width][:, ::step] for y in rows])
+        return pictures.png(pictures.overlay(pixels, labels, _colours(found), clear=found.card.background))
+    made = pictures.overlay(found.pixels[:, :], found.labels[:, :], _colours(found), clear=found.card.background)
+    if found.instances is not None:
+        made[pictures.outlines(found.instances)] = 255
+    return pictures.png(made)
+
+
+def areas(found: Found) -> bytes:
+    """CSV: class, pixels, share."""
+    return tables.as_csv(found.areas, tables.Area).encode("utf-8")
+
+
+def objects(found: Found) -> bytes:
+    """CSV: one line per object."""
+    assert found.instances is not None
+    return tables.as_csv(tables.things(found.instances), tables.Thing).encode("utf-8")
+
+
+def instances(found: Found) -> bytes:
+    """16-bit PNG: pixel = number of the object."""
+    assert found.instances is not None
+    return pictures.instances_png(found.instances)
+
+
+def polygons_geojson(found: Found) -> bytes:
+    """Regions, or objects where there are any, as GeoJSON."""
+    shapes, one = _shapes(found)
+    return json.dumps(geojson(shapes, found.card.classes, one), ensure_ascii=False).encode("utf-8")
+
+
+def polygons_coco(found: Found) -> bytes:
+    """The same as a COCO file."""
+    shapes, one = _shapes(found)
+    size = tuple(found.pixels.shape[:2])
+    return json.dumps(coco(shapes, found.card.classes, found.name, size, one)).encode("utf-8")
+
+
+def _shapes(found: Found) -> tuple[Iterator[Polygon], int | None]:
+    """Polygons, and the class of all of them where they are objects."""
+    if found.card.objects and found.instances is not None:
+        return polygons(found.instances, without=0), found.card.objects[0]
+    labels = found.labels if isinstance(found.labels, np.ndarray) else found.labels.band
+    return polygons(labels, without=found.card.background), None
+
+
+def about(found: Found) -> dict[str, Any]:
+    """What was done, for machines."""
+    run, plan = found.labelling, found.labelling.plan
+    counted = {} if found.instances is None else {"objects": int(found.instances.max(initial=0))}
+    return {
+        "image": found.name,
+        "height": found.pixels.shape[0],
+        "width": found.pixels.shape[1],
+        "model": plan.spec.model,
+        "padding": plan.spec.padding,
+        "weights": found.card.name,
+        "sha256": found.card.sha256,
+        "network_input": list(plan.network),
+        "run_at": list(plan.size),
+        "device": run.device,
+        "precision": plan.precision,
+        "tiles": len(run.tiles),
+        "tile_side": plan.side,
+        "seconds": {key: round(value, 3) for key, value in found.seconds.items()},
+        "step_seconds": {key: round(value, 4) for key, value in run.step_seconds.items()},
+        "memory": {"forecast": plan.forecast.bytes, "peak": run.peak, "free_before": plan.free},
+        "notes": [str(note) for note in found.notes],
+        "remarks": [{"code": remark.code, **remark.details} for remark in run.remarks],
+        "areas": [vars(area) for area in found.areas],
+        **counted,
+    }
+
+
+def scores(found: Found, path: Path) -> None:
+    """Class scores before the softmax as NPZ: "scores" is classes x H x W, at the size that the network ran at."""
+    values = found.labelling.outputs.scores
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file,
+        file.open("scores.npy", "w", force_zip64=True) as part,
+    ):
+        npy.write_array_header_1_0(part, npy.header_data_from_array_1_0(values))
+        for one in values:  # class by class: memory stays that of one
+            part.write(np.ascontiguousarray(one).tobytes())
+
+
+KINDS: dict[str, tuple[str, Callable[[Found], bytes]]] = {  # what: ending of the file's name, how it is made
+    "mask": ("mask.png", mask),
+    "overlay": ("overlay.png", overlay),
+    "areas": ("areas.csv", areas),
+    "geojson": ("regions.geojson", polygons_geojson),
+    "coco": ("coco.json", polygons_coco),
+}
+OBJECT_KINDS: dict[str, tuple[str, Callable[[Found], bytes]]] = {
+    "instances": ("instances.png", instances),
+    "objects": ("objects.csv", objects),
+}
+EVERY_KIND = (*KINDS, *OBJECT_KINDS, "scores")
+
+
+def save(found: Found, folder: str | Path, kinds: tuple[str, ...], stem: str = "") -> list[Path]:
+    """Write files of these kinds into a folder; objects only where there are any. Returns what was written."""
+    folder, stem = Path(folder), stem or Path(found.name).stem or "image"
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for kind in kinds:
+        if kind == "scores":
+            if found.labelling.outputs.scores is None:
+                continue
+            path = folder / f"{stem}.scores.npz"
+            scores(found, path)
+        elif kind in OBJECT_KINDS and found.instances is None:
+            continue
+        else:
+            ending, make = (KINDS | OBJECT_KINDS)[kind]
+            path = folder / f"{stem}.{ending}"
+            path.write_bytes(make(found))
+        written.append(path)
+    return written

@@ -1,0 +1,77 @@
+"""Tables of a segmentation as CSV: the area of each class, and the single objects."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+
+from explorer.cards import ClassInfo
+
+
+@dataclass(frozen=True)
+class Area:
+    """Pixels of one class, and their share of all."""
+
+    index: int
+    name_en: str
+    name_ko: str
+    pixels: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One object: its number in the instance map, its area in pixels, its centre and its box (half-open)."""
+
+    number: int
+    pixels: int
+    centre_row: float
+    centre_column: float
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+def areas(counts: Sequence[int] | np.ndarray, classes: Sequence[ClassInfo]) -> list[Area]:
+    """Of all classes, from their pixel counts."""
+    total = int(sum(counts)) or 1
+    return [
+        Area(i, info.name["en"], info.name["ko"], int(n), int(n) / total)
+        for i, (n, info) in enumerate(zip(counts, classes, strict=True))
+    ]
+
+
+def things(instances: np.ndarray) -> list[Thing]:
+    """The objects of an instance map (H x W integers, 0 outside)."""
+    rows, cols = np.nonzero(instances)
+    numbers, where = np.unique(instances[rows, cols], return_inverse=True)
+    count = np.bincount(where, minlength=len(numbers))
+    mean = [np.bincount(where, line, len(numbers)) / np.maximum(count, 1) for line in (rows, cols)]
+    low, high = [], []
+    for line in (rows, cols):
+        low.append(np.full(len(numbers), np.iinfo(np.int64).max))
+        high.append(np.full(len(numbers), -1))
+        np.minimum.at(low[-1], where, line)
+        np.maximum.at(high[-1], where, line)
+    return [
+        Thing(
+            int(number), int(count[i]), round(float(mean[0][i]), 2), round(float(mean[1][i]), 2),
+            int(low[0][i]), int(low[1][i]), int(high[0][i]) + 1, int(high[1][i]) + 1,
+        )
+        for i, number in enumerate(numbers)
+    ]  # fmt: skip
+
+
+def as_csv(rows: Iterable[Area | Thing], kind: type[Area] | type[Thing]) -> str:
+    """A header and a line per row; shares with six decimals. Begins with a byte order mark, so that Excel reads it."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(field.name for field in fields(kind))
+    for row in rows:
+        writer.writerow(f"{v:.6f}" if f.name == "share" else v for f, v in zip(fields(kind), astuple(row), strict=True))
+    return "\ufeff" + out.getvalue()

@@ -1,0 +1,138 @@
+"""A segmentation against the truth: figures, confusion matrix, and where it errs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from explorer import metrics, objects
+from explorer.cards import ClassInfo
+from explorer.images import MAX_PIXELS
+
+RIGHT, WRONG, UNJUDGED = 0, 1, 2  # of an error map
+COLOURS = ((0, 158, 115), (213, 94, 0), (90, 90, 90))  # theirs: Okabe-Ito's green and vermilion, grey
+
+
+class TruthError(ValueError):
+    """A label map that cannot be used; `code` and `details` let a page say why in another language."""
+
+    def __init__(self, code: str, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.code, self.details = code, details
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """`matrix` rows are true, columns predicted classes; `errors` is H x W of RIGHT, WRONG and UNJUDGED."""
+
+    matrix: np.ndarray
+    boundary: np.ndarray  # only pixels within 5 of a true boundary
+    errors: np.ndarray
+    matches: objects.Matches | None = None
+
+    def figures(self, classes: Sequence[ClassInfo]) -> dict[str, Any]:
+        """Shares, None where there is nothing to judge by."""
+        found: dict[str, Any] = {**metrics.summary(self.matrix), "boundary_iou": metrics.mean_iou(self.boundary)}
+        found["iou"] = {c.name["en"]: float(v) for c, v in zip(classes, metrics.iou(self.matrix), strict=True)}
+        if self.matches:
+            found["object_f1"] = self.matches.f1
+        return {key: _known(value) for key, value in found.items()}
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _known(part) for key, part in value.items()}
+    return None if value != value else value
+
+
+def judge(truth: np.ndarray, labels: np.ndarray, classes: int) -> Judged:
+    """Compare labels with true ones of the same size; metrics.IGNORE (255) is not judged."""
+    near = metrics.boundary_band(truth)
+    errors = np.where(truth == metrics.IGNORE, UNJUDGED, np.where(truth == labels, RIGHT, WRONG)).astype(np.uint8)
+    banded = np.where(near, truth, metrics.IGNORE)
+    return Judged(metrics.confusion(truth, labels, classes), metrics.confusion(banded, labels, classes), errors)
+
+
+def judge_objects(truth: np.ndarray, found: np.ndarray) -> Judged:
+    """Compare instance maps: pixels as object or not, objects by their overlap."""
+    judged = judge((truth > 0).astype(np.uint8), (found > 0).astype(np.uint8), 2)
+    return Judged(judged.matrix, judged.boundary, judged.errors, objects.match(truth, found))
+
+
+def read_labels(path: str | Path, size: tuple[int, int], classes: Sequence[ClassInfo]) -> np.ndarray:
+    """True labels (H x W uint8) out of a picture: indexed or grey, pixel = class; or RGB in the classes' colours.
+
+    255, and black where no class is black, is not judged. Raises TruthError naming what does not fit.
+    """
+    image = _open(path, size)
+    if image.mode in ("RGB", "RGBA"):
+        return _by_colour(np.asarray(image.convert("RGB")), classes, Path(path).name)
+    if image.mode not in ("P", "L", "1", "I", "I;16"):
+        raise TruthError(
+            "truth_mode", f"{Path(path).name} is no label map: its pixels are {image.mode}", name=Path(path).name
+        )
+    values = np.asarray(image).astype(np.int64)
+    odd = np.setdiff1d(np.unique(values), [*range(len(classes)), metrics.IGNORE])
+    if odd.size:
+        raise TruthError(
+            "truth_class",
+            f"{Path(path).name} has the value {odd[0]}, and the classes are 0 to {len(classes) - 1} (255: not judged)",
+            name=Path(path).name,
+            value=int(odd[0]),
+            most=len(classes) - 1,
+        )
+    return values.astype(np.uint8)
+
+
+def read_instances(path: str | Path, size: tuple[int, int]) -> np.ndarray:
+    """True objects (H x W int32) out of an indexed or grey picture: pixel = number of the object, 0 outside."""
+    image = _open(path, size)
+    if image.mode not in ("P", "L", "1", "I", "I;16"):
+        raise TruthError(
+            "truth_mode", f"{Path(path).name} is no label map: its pixels are {image.mode}", name=Path(path).name
+        )
+    return np.asarray(image).astype(np.int32)
+
+
+def _open(path: str | Path, size: tuple[int, int]) -> Image.Image:
+    name = Path(path).name
+    try:
+        with Image.open(path, formats=("PNG", "TIFF", "BMP", "GIF")) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError("too large")
+            if (image.height, image.width) != tuple(size):
+                raise TruthError(
+                    "truth_size",
+                    f"{name} has {image.width} x {image.height} pixels, the image {size[1]} x {size[0]}",
+                    name=name,
+                    width=image.width,
+                    height=image.height,
+                    image_width=size[1],
+                    image_height=size[0],
+                )
+            image.load()
+            return image
+    except TruthError:
+        raise
+    except Exception as error:  # Pillow raises nearly anything on damaged data
+        raise TruthError(
+            "truth_file", f"{name} cannot be read as a label map (PNG, TIFF, BMP or GIF)", name=name
+        ) from error
+
+
+def _by_colour(pixels: np.ndarray, classes: Sequence[ClassInfo], name: str) -> np.ndarray:
+    codes = (pixels.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(-1)
+    known = {(r << 16) + (g << 8) + b: i for i, (r, g, b) in enumerate(c.colour for c in classes)}
+    known.setdefault(0, metrics.IGNORE)
+    there, where = np.unique(codes, return_inverse=True)
+    if odd := [int(code) for code in there if int(code) not in known]:
+        colour = f"#{odd[0]:06X}"
+        raise TruthError(
+            "truth_colour", f"{name} has the colour {colour}, which no class has", name=name, colour=colour
+        )
+    return np.array([known[int(code)] for code in there], np.uint8)[where].reshape(codes.shape)
