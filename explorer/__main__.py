@@ -3,70 +3,40 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from pathlib import Path
 
-import torch
-
-from explorer import inference, weights
-from explorer.models import MODELS
-from explorer.training import report
+from explorer.commands import evaluate, info, segment, trace
+from explorer.images import ImageError
+from explorer.inference import InferenceError
+from explorer.results.truth import TruthError
 from explorer.training.data import DataError
-from explorer.training.sets import SETS
 from explorer.weights import WeightsError
+
+COMMANDS = {
+    "segment": (segment, "label images, from file to file"),
+    "trace": (trace, "the steps of a network on an image"),
+    "info": (info, "what is known of weights, and of this machine"),
+    "evaluate": (evaluate, "measure a checkpoint on labelled images"),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; 0 if it did what was asked, 2 for input that cannot be used (one line on stderr says why)."""
     parser = argparse.ArgumentParser(prog="python -m explorer", description="The explorer without its page.")
     commands = parser.add_subparsers(dest="command", required=True)
-    add_evaluate(commands.add_parser("evaluate", help="measure a checkpoint on labelled images"))
+    for name, (command, title) in COMMANDS.items():
+        command.add(commands.add_parser(name, help=title))
     given = parser.parse_args(arguments)
     try:
-        return int(given.run(given))
-    except (DataError, WeightsError, inference.InferenceError) as error:
+        return COMMANDS[given.command][0].run(given)
+    except (DataError, WeightsError, InferenceError, ImageError, TruthError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
-
-
-def add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.description = (
-        "Measure a checkpoint on a folder of labelled images: images/ beside masks/ (photographs), instances16/ "
-        "(micrographs), or the layout of another known data set."
-    )
-    bundled = ", ".join(sorted(p.stem for p in weights.CHECKPOINTS.glob("*.json")))
-    parser.add_argument("checkpoint", help=f"a bundled checkpoint ({bundled}) or the path of one")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the folder of labelled images")
-    parser.add_argument("--data-set", choices=sorted(SETS), help="its layout (default: recognised by its folders)")
-    parser.add_argument("--model", choices=sorted(MODELS), help="run as another network of the family")
-    parser.add_argument(
-        "--geometry",
-        action="append",
-        default=[],
-        metavar="PADDING",
-        help="paper, same or valid; may be given twice (default: those the card was trained in)",
-    )
-    parser.add_argument("--split", choices=report.SPLITS, default="all", help="images by the data set's rule")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--json", action="store_true", help="print JSON, with the confusion matrix")
-    parser.set_defaults(run=run_evaluate)
-
-
-def run_evaluate(given: argparse.Namespace) -> int:
-    card = report.find_card(given.checkpoint)
-    result = report.evaluate(
-        card,
-        given.data,
-        given.model,
-        tuple(given.geometry),
-        given.split,
-        inference.pick_device(given.device),
-        given.data_set,
-    )
-    result["torch"] = torch.__version__
-    print(json.dumps(result, indent=1) if given.json else report.table(result))
-    return 0
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

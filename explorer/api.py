@@ -1,0 +1,236 @@
+"""The explorer from Python: `segment`, `trace` and `info`, as `python -m explorer` has them.
+
+>>> from explorer import api
+>>> found = api.segment("photo.jpg", "fcn8s")                       # doctest: +SKIP
+>>> found.labels.shape, found.areas[0]                              # doctest: +SKIP
+>>> api.save(found, "out", ("mask", "overlay", "areas"))            # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from explorer import cards, images, inference, weights
+from explorer.cards import Card, ClassInfo, Preprocessing
+from explorer.giant import GiantImage, LabelFile
+from explorer.images import Photograph
+from explorer.inference import Canvas, Outputs, Plan, Progress, Wish
+from explorer.models import MODELS, ModelSpec, build
+from explorer.results.bundle import save
+from explorer.results.found import Found
+from explorer.trace import Trace
+from explorer.trace import trace as trace_module
+from explorer.weights import Loaded
+
+__all__ = ["Found", "info", "network", "prepare", "save", "segment", "segment_file", "trace"]
+
+RANDOM = "random"  # instead of weights: the paper's full width, drawn anew
+ANYHOW = Wish()  # the best device, float32, whole or in tiles as it fits
+EVERYTHING = 2**31 - 1  # a working size that no image exceeds
+
+
+def network(model: str = "fcn8s", checkpoint: str | None = None, padding: str | None = None) -> Loaded:
+    """A network with weights: `checkpoint` is a bundled one's name, a card's path, or "random" for the paper's width.
+
+    Without one, the bundled weights that were trained as this network come first. Raises WeightsError.
+
+    >>> network("unet").spec.padding
+    'valid'
+    """
+    if checkpoint == RANDOM:
+        return _untrained(model, padding)
+    if checkpoint:
+        return weights.load(cards.find(checkpoint), model, padding)
+    fitting = weights.cards_for(model, weights.available()) if model in MODELS else ()
+    if not fitting:
+        raise weights.WeightsError(
+            "unknown_network",
+            f"There is no network {model!r} with bundled weights. Choose one of {', '.join(MODELS)}.",
+            model=model,
+        )
+    return weights.load(fitting[0], model, padding)
+
+
+def _untrained(model: str, padding: str | None) -> Loaded:
+    if model not in MODELS or (padding or MODELS[model].paddings[0]) not in MODELS[model].paddings:
+        raise weights.WeightsError(
+            "unknown_network", f"There is no network {model!r} with padding {padding!r}.", model=model, padding=padding
+        )
+    spec = ModelSpec(model, padding or MODELS[model].paddings[0])
+    texts = dict.fromkeys(cards.LANGUAGES, "")
+    classes = tuple(
+        ClassInfo({"en": f"class {i}", "ko": f"클래스 {i}"}, (i * 97 % 256, i * 57 % 256, i * 157 % 256))
+        for i in range(spec.classes)
+    )
+    card = Card(
+        RANDOM,
+        texts,
+        spec,
+        (spec.padding,),
+        classes,
+        Preprocessing((0.5,) * 3, (0.25,) * 3),
+        texts,
+        texts,
+        {},
+        0,
+        {},
+        texts,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Loaded(build(spec), card, spec)
+
+
+def segment(
+    image: str | Path | Photograph | np.ndarray,
+    model: str = "fcn8s",
+    checkpoint: str | None = None,
+    padding: str | None = None,
+    size: int | None = None,
+    wish: Wish = ANYHOW,
+    page: int = 0,
+    scores: bool = False,
+    progress: Callable[[Progress], bool | None] | None = None,
+    loaded: Loaded | None = None,
+) -> Found:
+    """Label every pixel of an image.
+
+    size      of the longer side at which the network runs; None: the image's own. Labels are enlarged to the image's.
+    wish      device, precision, whole image or tiles
+    loaded    a network at hand, instead of the three that name one
+    Raises ImageError, WeightsError, InferenceError; CancelledError when `progress` returns False.
+
+    >>> import numpy as np
+    >>> found = segment(np.zeros((40, 50, 3), np.uint8), "unet")
+    >>> found.labels.shape, int(found.counts.sum())
+    ((40, 50), 2000)
+    """
+    began = time.perf_counter()
+    loaded = loaded or network(model, checkpoint, padding)
+    photograph = image if isinstance(image, Photograph) else None
+    if not isinstance(image, np.ndarray | Photograph):
+        photograph = images.read(image, page=page)
+    pixels = photograph.pixels if photograph else np.asarray(image)
+    read = time.perf_counter()
+    small = images.resize(pixels, size or EVERYTHING)
+    canvas, plan = prepare(loaded, small, wish)
+    outputs = Outputs.in_memory(small.shape[:2], loaded.spec.classes, scores)
+    labelling = inference.label(loaded.module, canvas, plan, outputs, progress)
+    labels = outputs.labels
+    if small.shape != pixels.shape:
+        labels = _enlarged(labels, pixels.shape[:2])
+    counts = np.bincount(labels.ravel(), minlength=loaded.spec.classes)
+    seconds = {"reading": read - began, "network": labelling.seconds}
+    name = photograph.name if photograph else ""
+    return Found(name, loaded, pixels, photograph.notes if photograph else (), labelling, labels, counts, seconds)
+
+
+def prepare(loaded: Loaded, pixels: Any, wish: Wish) -> tuple[Canvas, Plan]:
+    """The network's view of an image (array or file), and how it will be run."""
+    steps = loaded.card.preprocessing
+    plan = inference.plan(loaded.spec, pixels.shape[:2], wish)
+    return Canvas.of(pixels, inference.reach(loaded.spec), steps.mean, steps.std), plan
+
+
+def _enlarged(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Labels at another size: each pixel takes that of the place it stands on."""
+    rows, cols = ((2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(size, labels.shape, strict=True))
+    return labels[rows[:, None], cols[None]]
+
+
+@contextmanager
+def segment_file(
+    path: str | Path,
+    goal: str | Path,
+    loaded: Loaded,
+    wish: Wish = ANYHOW,
+    page: int = 0,
+    progress: Callable[[Progress], bool | None] | None = None,
+) -> Iterator[Found]:
+    """An image of any size from file to file: labels go to `goal` as an indexed PNG; memory stays that of a tile.
+
+    A context: inside it, image and labels can be sliced. Raises what `segment` raises; `goal` is written whole or not
+    at all.
+    """
+    began = time.perf_counter()
+    with GiantImage(path, page) as image, LabelFile(Path(goal), image.shape[:2], _colours(loaded.card)) as labels:
+        read = time.perf_counter()
+        canvas, plan = prepare(loaded, image, wish)
+        counted = _Counting(labels, loaded.spec.classes)
+        labelling = inference.label(loaded.module, canvas, plan, Outputs(counted), progress)
+        labels.finish()
+        seconds = {"reading": read - began, "network": labelling.seconds}
+        yield Found(Path(path).name, loaded, image, tuple(image.notes), labelling, labels, counted.counts, seconds)
+
+
+class _Counting:
+    """Passes labels on and counts them; every pixel comes once."""
+
+    def __init__(self, labels: Any, classes: int) -> None:
+        self.labels, self.counts = labels, np.zeros(classes, np.int64)
+
+    def __setitem__(self, box: Any, labels: np.ndarray) -> None:
+        self.counts += np.bincount(labels.ravel(), minlength=len(self.counts))
+        self.labels[box] = labels
+
+
+def _colours(card: Card) -> list[tuple[int, int, int]]:
+    return [info.colour for info in card.classes]
+
+
+def trace(
+    image: str | Path | Photograph | np.ndarray,
+    model: str = "fcn8s",
+    checkpoint: str | None = None,
+    padding: str | None = None,
+    size: int = 500,
+    device: str = "auto",
+    page: int = 0,
+) -> Trace:
+    """Run a network step by step and keep every map.
+
+    >>> import numpy as np
+    >>> run = trace(np.zeros((64, 64, 3), np.uint8), "fcn8s", padding="paper")
+    >>> run["pool3"].shape[2:], run["pool3"].rows.grid.jump
+    ((33, 33), Fraction(8, 1))
+    """
+    loaded = network(model, checkpoint, padding)
+    if not isinstance(image, np.ndarray | Photograph):
+        image = images.read(image, page=page)
+    pixels = image.pixels if isinstance(image, Photograph) else image
+    prepared = inference.prepare(pixels, loaded.spec, size)
+    steps = loaded.card.preprocessing
+    where = inference.pick_device(device)
+    return trace_module(loaded.module.to(where), inference.normalise(prepared.network, steps.mean, steps.std).to(where))
+
+
+def info(names: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """What is known of the bundled weights, or of those named: the card with the network's size and legal inputs.
+
+    >>> [card["name"] for card in info(["unet-nuclei"])]
+    ['unet-nuclei']
+    """
+    found = [cards.find(name) for name in names] or list(weights.available())
+    return [{"name": card.name, **card.json(), **_network(card.spec)} for card in found]
+
+
+def _network(spec: ModelSpec) -> dict[str, Any]:
+    far = inference.reach(spec)
+    with torch.device("meta"):
+        module = build(spec)
+        run = trace_module(module, torch.empty(1, spec.in_channels, *(far.sizes.at_least(512),) * 2))
+    middle = len(run.output.rows) // 2
+    return {
+        "parameters": run.parameters,
+        "macs_at": {"input": run.steps[0].shape[2], "macs": run.macs},
+        "receptive_field": sorted({int(n) for n in run.output.rows.extents[middle - 32 : middle + 32]}),
+        "legal_inputs": {"least": far.sizes.minimum, "step": far.sizes.period},
+        "margin": far.margin,
+    }

@@ -1,0 +1,51 @@
+"""evaluate: measure a checkpoint on labelled images."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from explorer import cards, inference
+from explorer.models import MODELS
+from explorer.training import report
+from explorer.training.sets import SETS
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Measure a checkpoint on a folder of labelled images: images/ beside masks/ (photographs), instances16/ "
+        "(micrographs), or the layout of another known data set."
+    )
+    bundled = ", ".join(sorted(p.stem for p in cards.CHECKPOINTS.glob("*.json")))
+    parser.add_argument("checkpoint", help=f"a bundled checkpoint ({bundled}) or the path of one")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the folder of labelled images")
+    parser.add_argument("--data-set", choices=sorted(SETS), help="its layout (default: recognised by its folders)")
+    parser.add_argument("--model", choices=sorted(MODELS), help="run as another network of the family")
+    parser.add_argument(
+        "--geometry",
+        action="append",
+        default=[],
+        metavar="PADDING",
+        help="paper, same or valid; may be given twice (default: those the card was trained in)",
+    )
+    parser.add_argument("--split", choices=report.SPLITS, default="all", help="images by the data set's rule")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--json", action="store_true", help="print JSON, with the confusion matrix")
+
+
+def run(given: argparse.Namespace) -> int:
+    result = report.evaluate(
+        cards.find(given.checkpoint),
+        given.data,
+        given.model,
+        tuple(given.geometry),
+        given.split,
+        inference.pick_device(given.device),
+        given.data_set,
+    )
+    result["torch"] = torch.__version__
+    print(json.dumps(result, indent=1) if given.json else report.table(result))
+    return 0

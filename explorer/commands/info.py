@@ -1,0 +1,50 @@
+"""info: what is known of weights."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from explorer import api, inference
+from explorer.models import MODELS
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Say what is known of weights: network, classes, data, terms, figures; and of this machine."
+    parser.add_argument("checkpoint", nargs="*", help="a bundled checkpoint or the path of one (default: all bundled)")
+    parser.add_argument("--json", action="store_true", help="print JSON, the whole card")
+
+
+def run(given: argparse.Namespace) -> int:
+    found = api.info(given.checkpoint)
+    machine = {name: _device(name) for name in inference.devices()}
+    if given.json:
+        print(json.dumps({"weights": found, "devices": machine}, indent=1, ensure_ascii=False))
+        return 0
+    for card in found:
+        spec = card["spec"]
+        print(f"{card['name']}: {card['title']['en']}")
+        print(
+            f"  network      {MODELS[spec['model']].title}, width {spec['width']:g}, {card['parameters']:,} parameters"
+        )
+        print(f"  geometries   {', '.join(card['geometries'])}")
+        least, step = card["legal_inputs"]["least"], card["legal_inputs"]["step"]
+        fields = " or ".join(map(str, card["receptive_field"]))
+        print(f"  inputs       {least} + {step} k pixels a side; receptive field {fields}")
+        print(f"  classes      {', '.join(c['name']['en'] for c in card['classes'])}")
+        print(f"  data         {card['data']['en']}")
+        print(f"  terms        {card['licence']['en']}")
+        print()
+    for name, about in machine.items():
+        free = "" if about["free_bytes"] is None else f", {about['free_bytes'] / 2**30:.1f} GiB free"
+        print(f"{name}: {about['name']}{free}; {', '.join(about['precisions'])}")
+    return 0
+
+
+def _device(name: str) -> dict[str, Any]:
+    return {
+        "name": inference.device_name(name),
+        "precisions": inference.precisions(name),
+        "free_bytes": inference.free_memory(name),
+    }

@@ -1,0 +1,190 @@
+"""segment: label images, from file to file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from explorer import api, images, inference
+from explorer.images import ImageError
+from explorer.inference import InferenceError, Progress, Wish
+from explorer.inference.plan import WAYS
+from explorer.models import MODELS
+from explorer.results import bundle, truth
+from explorer.results.truth import TruthError
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Label every pixel of images. Images too large for memory are read and written piece by piece. Exit code 0: "
+        "all done; 1: some images could not be used (a line each on stderr says why); 2: nothing could be done."
+    )
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files, or folders of them")
+    parser.add_argument("--model", choices=sorted(MODELS), default="fcn8s", help="network (default: fcn8s)")
+    parser.add_argument("--weights", metavar="NAME", help='bundled checkpoint, path of one, or "random" (full width)')
+    parser.add_argument("--padding", help="paper, same or valid (default: that of the weights)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("segmented"), metavar="DIR", help="folder for results (default: segmented)"
+    )
+    parser.add_argument(
+        "--save",
+        default="mask,overlay,areas",
+        metavar="KINDS",
+        help=f"what to write, commas between: {', '.join(bundle.EVERY_KIND)}; or all (default: mask,overlay,areas)",
+    )
+    parser.add_argument("--size", type=int, metavar="N", help="run on a copy with this longer side (default: as it is)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--precision", choices=tuple(inference.DTYPES), default="float32", help="number format")
+    parser.add_argument("--way", choices=WAYS, default="auto", help="whole image, tiles, or what fits (default)")
+    parser.add_argument("--tile", type=int, metavar="N", help="side of a tile's output in pixels (default: what fits)")
+    parser.add_argument("--page", type=int, default=1, help="page of a TIFF (default: 1)")
+    parser.add_argument(
+        "--truth", type=Path, metavar="PATH", help="true labels: a file, or a folder with the images' names"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, a line per image")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done with every image."""
+
+    given: argparse.Namespace
+    loaded: api.Loaded
+    wish: Wish
+    kinds: tuple[str, ...]
+
+
+def run(given: argparse.Namespace) -> int:
+    kinds = bundle.EVERY_KIND if given.save == "all" else tuple(k for k in given.save.split(",") if k)
+    if unknown := set(kinds) - set(bundle.EVERY_KIND):
+        raise InferenceError(
+            "unknown_kind", f"cannot save {sorted(unknown)[0]!r}; choose of {', '.join(bundle.EVERY_KIND)}"
+        )
+    if (given.tile is not None and given.tile < 1) or (given.size is not None and given.size < 1) or given.page < 1:
+        raise InferenceError("bad_number", "--tile, --size and --page count from 1")
+    files = list(_files(given.images))
+    wish = Wish(given.device, given.precision, "tiles" if given.tile else given.way, given.tile)
+    job = Job(given, api.network(given.model, given.weights, given.padding), wish, kinds)
+    given.out.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    for path, stem in files:
+        try:
+            result = _one(path, stem, job)
+        except (ImageError, InferenceError, TruthError) as error:
+            failed += 1
+            print(f"error: {path}: {error}", file=sys.stderr)
+        else:
+            print(json.dumps(result, ensure_ascii=False) if given.json else _sentence(result), flush=True)
+    return 0 if not failed else 1 if failed < len(files) else 2
+
+
+def _files(given: list[str]) -> Iterator[tuple[Path, str]]:
+    """Files and the stems of their results, each stem once. Raises ImageError for a folder without images."""
+    taken: set[str] = set()
+    for name in given:
+        path = Path(name)
+        found = [path]
+        if path.is_dir():
+            found = sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS and p.is_file())
+            if not found:
+                raise InferenceError("no_images", f"the folder {path} holds no images ({', '.join(ENDINGS)})")
+        for file in found:
+            stem = next(s for s in _stems(file) if s not in taken)
+            taken.add(stem)
+            yield file, stem
+
+
+def _stems(path: Path) -> Iterator[str]:
+    yield path.stem
+    yield path.name  # a.png and a.jpg
+    number = 2
+    while True:
+        yield f"{path.name}-{number}"
+        number += 1
+
+
+def _one(path: Path, stem: str, job: Job) -> dict[str, Any]:
+    try:
+        photograph = images.read(path, page=job.given.page - 1)
+    except ImageError as error:
+        if error.code not in ("too_large_pixels", "too_large_bytes") or job.given.size:
+            raise
+        return _giant(path, stem, job)
+    with _bar(path.name) as progress:
+        found = api.segment(
+            photograph,
+            size=job.given.size,
+            wish=job.wish,
+            scores="scores" in job.kinds,
+            progress=progress,
+            loaded=job.loaded,
+        )
+    written = bundle.save(found, job.given.out, job.kinds, stem)
+    return _report(found, written, _judged(path, found, stem, job, written))
+
+
+def _giant(path: Path, stem: str, job: Job) -> dict[str, Any]:
+    """An image too large for memory. Single objects are not told apart: they may reach over tiles."""
+    goal = job.given.out / f"{stem}.mask.png"
+    kinds = tuple(kind for kind in job.kinds if kind not in ("mask", "scores", *bundle.OBJECT_KINDS))
+    with (
+        _bar(path.name) as progress,
+        api.segment_file(path, goal, job.loaded, job.wish, job.given.page - 1, progress) as found,
+    ):
+        return _report(found, [goal, *bundle.save(found, job.given.out, kinds, stem)], None)
+
+
+def _judged(path: Path, found: api.Found, stem: str, job: Job, written: list[Path]) -> dict[str, Any] | None:
+    given = job.given.truth
+    if not given:
+        return None
+    place = given / f"{path.stem}.png" if given.is_dir() else given
+    size, classes = found.labels.shape, found.card.classes
+    if found.instances is not None:
+        judged = truth.judge_objects(truth.read_instances(place, size), found.instances)
+        classes = (classes[0], classes[found.card.objects[0]])  # type: ignore[index]
+    else:
+        judged = truth.judge(truth.read_labels(place, size, classes), found.labels, len(classes))
+    errors = job.given.out / f"{stem}.errors.png"
+    errors.write_bytes(bundle.pictures.mask_png(judged.errors, truth.COLOURS))
+    written.append(errors)
+    return {**judged.figures(classes), "confusion": judged.matrix.tolist()}
+
+
+def _report(found: api.Found, written: list[Path], judged: dict[str, Any] | None) -> dict[str, Any]:
+    return {**bundle.about(found), "files": [str(p) for p in written], **({"truth": judged} if judged else {})}
+
+
+@contextmanager
+def _bar(name: str) -> Iterator[Any]:
+    """A progress bar on stderr; silent where stderr is no terminal."""
+    with tqdm(
+        total=100, desc=name, unit="%", leave=False, disable=None, bar_format="{desc} {bar} {n:.0f} % {postfix}"
+    ) as bar:
+
+        def tell(progress: Progress) -> None:
+            bar.n = 100 * progress.share
+            left = "" if progress.seconds_left is None else f", {progress.seconds_left:.0f} s left"
+            bar.set_postfix_str(f"tile {progress.tile}/{progress.tiles}{left}")
+
+        yield tell
+
+
+def _sentence(result: dict[str, Any]) -> str:
+    largest = sorted((a for a in result["areas"] if a["pixels"]), key=lambda a: -a["pixels"])[:3]
+    shares = ", ".join(f"{a['name_en']} {100 * a['share']:.1f} %" for a in largest)
+    counted = f"; {result['objects']} objects" if "objects" in result else ""
+    tiles = f", {result['tiles']} tiles" if result["tiles"] > 1 else ""
+    judged = f"; pixel accuracy {100 * result['truth']['pixel_accuracy']:.1f} %" if result.get("truth") else ""
+    took = f"{result['seconds']['network']:.2f} s on {result['device']}{tiles}"
+    return f"{result['image']}: {result['width']} x {result['height']}, {took}: {shares}{counted}{judged}"
