@@ -6,7 +6,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -108,7 +108,7 @@ def about(found: Found) -> dict[str, Any]:
     }
 
 
-def scores(found: Found, path: Path) -> None:
+def scores(found: Found, path: Path | BinaryIO) -> None:
     """Class scores before the softmax as NPZ: "scores" is classes x H x W, at the size that the network ran at."""
     values = found.labelling.outputs.scores
     with (

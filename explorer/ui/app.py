@@ -1,4 +1,4 @@
-"""The Gradio app: one gr.HTML component, the stage, and the events it sends: run, cancel and look."""
+"""The Gradio app: one gr.HTML component, the stage, and the events it sends: run, cancel, look and full."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from explorer.images import MAX_BYTES
+from explorer.ui.fullsize import FullSize
 from explorer.ui.i18n import LANGUAGES, TEXTS
 from explorer.ui.looking import LookError
-from explorer.ui.session import CancelledError, StageError, Workbench
+from explorer.ui.session import CancelledError, Progress, StageError, Workbench
 from explorer.ui.stage.bundle import bundle
 
 log = logging.getLogger(__name__)
@@ -28,9 +29,9 @@ STAGE = Path(__file__).parent / "stage"
 MOST_AT_ONCE = 40  # runs that are told where they stand; Gradio has as many threads
 TITLE = "FCN · U-Net Explorer"
 
-# 'run', 'cancel' and 'look' stand here in quotes because Gradio looks for the names of events in this text
+# 'run', 'cancel', 'look' and 'full' stand here in quotes because Gradio looks for the names of events in this text
 JS = """
-const events = ['run', 'cancel', 'look'];
+const events = ['run', 'cancel', 'look', 'full'];
 const root = new URL(window.gradio_config?.root ?? '.', location.href).pathname;
 const base = new URL(root.endsWith('/') ? root : `${root}/`, location.origin); // below a proxy's path, by its scheme
 import(new URL('__MAIN__', base).href)
@@ -73,7 +74,7 @@ class Cancelled:
 def build_app(bench: Workbench) -> gr.Blocks:
     """The page; its first example is run before it is served."""
     gr.set_static_paths([bench.files.folder])
-    cancelled = Cancelled()
+    cancelled, full = Cancelled(), FullSize(bench)
     catalog = {**bench.catalog(), "files": f"gradio_api/file={bench.files.folder}"}
     selection, first = bench.opening()
     start = json.dumps({"catalog": catalog, "selection": asdict(selection), "trace": first.file})
@@ -82,6 +83,12 @@ def build_app(bench: Workbench) -> gr.Blocks:
         data: dict[str, Any] = event._data if isinstance(event._data, dict) else {}
         token = str(data.get("request", ""))
         for message in run_messages(bench, data, lambda: token in cancelled):
+            yield json.dumps({"request": token, **message})
+
+    def on_full(event: gr.EventData) -> Iterator[str]:
+        data: dict[str, Any] = event._data if isinstance(event._data, dict) else {}
+        token = str(data.get("request", ""))
+        for message in full_messages(full, data, lambda: token in cancelled):
             yield json.dumps({"request": token, **message})
 
     def on_look(event: gr.EventData) -> Iterator[str]:
@@ -105,6 +112,7 @@ def build_app(bench: Workbench) -> gr.Blocks:
         )
         settings: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
         stage.run(on_run, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)  # they take turns in the workbench
+        stage.full(on_full, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)
         stage.look(on_look, None, stage, concurrency_limit=2, **settings)
         stage.cancel(on_cancel, None, None, queue=False, **settings)
     return demo
@@ -112,12 +120,34 @@ def build_app(bench: Workbench) -> gr.Blocks:
 
 def run_messages(bench: Workbench, data: dict[str, Any], cancelled: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """What the page hears of one run: progress again and again, then the finished run or an error."""
+    return _messages(lambda progress, stop: _work(bench, data, progress, stop), cancelled)
+
+
+def full_messages(full: FullSize, data: dict[str, Any], cancelled: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """What the page hears of a question about full size: progress, then the answer or an error."""
+
+    def work(progress: Progress, stop: Callable[[], bool]) -> dict[str, Any]:
+        question, name = _with_upload(full.bench, data, progress)
+        if isinstance(data.get("path"), str):  # true labels
+            question["path"] = str(uploaded(data["path"]))
+        return {**full.answer(question, progress, stop), "imageName": name}
+
+    return _messages(work, cancelled)
+
+
+def _messages(
+    task: Callable[[Progress, Callable[[], bool]], dict[str, Any]], cancelled: Callable[[], bool]
+) -> Iterator[dict[str, Any]]:
+    """A task in a thread of its own, what it says on the way, and what it gives in the end."""
     said: queue.Queue[dict[str, Any] | None] = queue.Queue()
     left = threading.Event()  # the page is gone: nobody waits for this run
 
+    def progress(fraction: float, text: str, details: dict[str, Any]) -> None:
+        said.put({"kind": "progress", "fraction": fraction, "text": text, "details": details})
+
     def work() -> None:
         try:
-            said.put(_work(bench, data, said, lambda: cancelled() or left.is_set()))
+            said.put(task(progress, lambda: cancelled() or left.is_set()))
         except CancelledError:
             pass
         except StageError as error:
@@ -152,28 +182,27 @@ def look_messages(bench: Workbench, data: dict[str, Any]) -> Iterator[dict[str, 
         yield {"kind": "error", "code": "internal", "details": {}}
 
 
-def _work(
-    bench: Workbench,
-    data: dict[str, Any],
-    said: queue.Queue[dict[str, Any] | None],
-    cancelled: Callable[[], bool],
-) -> dict[str, Any]:
-    def progress(fraction: float, text: str, details: dict[str, Any]) -> None:
-        said.put({"kind": "progress", "fraction": fraction, "text": text, "details": details})
-
-    selection, upload, name = data.get("selection"), data.get("upload"), ""
-    if isinstance(upload, dict):
-        name, path = str(upload.get("name", ""))[:200], uploaded(upload.get("path"))
-        progress(0.03, "progress.image", {})
-        try:
-            image = bench.add_image(path, name)
-        finally:
-            with suppress(OSError):  # gone already, or no file
-                path.unlink()  # the pixels are held in memory; the file is the person's own
-        selection = {**selection, "image": image} if isinstance(selection, dict) else None
-    wish = bench.check(selection)
+def _work(bench: Workbench, data: dict[str, Any], progress: Progress, cancelled: Callable[[], bool]) -> dict[str, Any]:
+    question, name = _with_upload(bench, data, progress)
+    wish = bench.check(question.get("selection"))
     run = bench.run(wish, progress, cancelled)
     return {"kind": "done", "trace": run.file, "selection": asdict(wish), "imageName": name}
+
+
+def _with_upload(bench: Workbench, data: dict[str, Any], progress: Progress) -> tuple[dict[str, Any], str]:
+    """The question with the image that was uploaded for it in its selection, and the file's name."""
+    selection, upload = data.get("selection"), data.get("upload")
+    if not isinstance(upload, dict):
+        return dict(data), ""
+    name, path = str(upload.get("name", ""))[:200], uploaded(upload.get("path"))
+    page = data.get("page", 0)
+    progress(0.03, "progress.image", {})
+    try:
+        image = bench.add_image(path, name, page if type(page) is int else 0)
+    finally:
+        with suppress(OSError):  # gone already, or no file
+            path.unlink()  # the pixels are held in memory; the file is the person's own
+    return {**data, "selection": {**selection, "image": image} if isinstance(selection, dict) else None}, name
 
 
 def uploaded(path: Any) -> Path:

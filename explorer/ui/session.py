@@ -64,7 +64,7 @@ class Workbench:
                 "no_weights", f"There are no weights in {checkpoints}. Restore the folder.", file=str(checkpoints)
             )
         self.images: Bounded[images.Photograph] = Bounded(IMAGE_BYTES)
-        self._uploads: Bounded[str] = Bounded(1000)  # path -> image id, the last thousand
+        self._uploads: Bounded[str] = Bounded(1000)  # path and page -> image id, the last thousand
         self.looks = Looks(self.files)
         self.runs: Bounded[Run] = Bounded(FILE_BYTES, lambda run: self.files.release(list(run.names)))
         self._working = threading.Lock()  # one run at a time: it takes the whole machine
@@ -93,7 +93,7 @@ class Workbench:
 
     # ---- images
 
-    def add_image(self, path: Path, name: str) -> str:
+    def add_image(self, path: Path, name: str, page: int = 0) -> str:
         """Read an uploaded file and return the image's id. Raises StageError with the reason.
 
         Uploads lie under a name made of their content, so that two people who send the same file at once share it;
@@ -104,20 +104,20 @@ class Workbench:
         except (OSError, ValueError) as error:
             raise StageError("upload") from error
         if not there:
-            known = self._uploads.get(path)
+            known = self._uploads.get((path, page))
             if known is None:
                 raise StageError("upload")
             return known
-        photograph = self._read(path, name)
+        photograph = self._read(path, name, page)
         key = self.files.name(_identity(photograph).encode())
         self.images.put(key, photograph, photograph.pixels.nbytes)
-        self._uploads.put(path, key, 1)
+        self._uploads.put((path, page), key, 1)
         return key
 
     @staticmethod
-    def _read(path: Path, name: str = "") -> images.Photograph:
+    def _read(path: Path, name: str = "", page: int = 0) -> images.Photograph:
         try:
-            return images.read(path, name)
+            return images.read(path, name, page)
         except images.ImageError as error:
             raise StageError(error.code, error.details) from error
 

@@ -49,6 +49,17 @@ export class Words {
     return this.t('number.percent', { value });
   }
 
+  /** An error {code, details} as a sentence. */
+  error({ code, details }) {
+    return this.has(`error.${code}`) ? this.t(`error.${code}`, details) : this.t('error.internal');
+  }
+
+  /** 640 MiB, 3.2 GiB: bytes of memory. */
+  bytes(value) {
+    const [unit, size] = value < 2 ** 30 ? ['MiB', 2 ** 20] : ['GiB', 2 ** 30];
+    return `${this.number(value / size, unit === 'MiB' ? 3 : 2)} ${unit}`;
+  }
+
   /** 752 M, 1.2 G, in Korean 7.52억: large counts as people say them. */
   count(value) {
     const compact = { notation: 'compact', maximumSignificantDigits: 3 };

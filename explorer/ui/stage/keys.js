@@ -7,8 +7,9 @@ export function keyOf({ key, code }) {
   return !own && /^Key[A-Z]$/.test(code) ? code[3].toLowerCase() : key;
 }
 
-/** Whether the person is writing into a field, or a dialog is open: then keys are not for the stage. */
+/** Whether the person is writing into a field, a dialog is open, or another view: then keys are not for the steps. */
 export function busyElsewhere(event) {
+  if (document.querySelector('.fx:not([data-view=explore])')) return true;
   const active = document.activeElement;
   const writes = ['SELECT', 'TEXTAREA', 'INPUT'].includes(active?.tagName) && active.type !== 'range';
   return writes || event.ctrlKey || event.altKey || event.metaKey || Boolean(document.querySelector('dialog[open]'));

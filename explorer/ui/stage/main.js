@@ -15,6 +15,7 @@ import { Address, complete, fromAddress } from './selection.js';
 import { Sources } from './sources.js';
 import { Steps } from './steps.js';
 import { Trace } from './trace.js';
+import { Views } from './views.js';
 import { sentence } from './words.js';
 
 const AHEAD = 3; // steps fetched before they are looked at
@@ -45,10 +46,10 @@ class Stage {
     });
     this.bar = new Bar(root, this.catalog, {
       onChange: (change) => this.change(change),
-      onRun: () => (this.runner.request ? this.cancel() : this.run()),
+      onRun: () => (this.busy ? this.cancel() : this.run()),
     });
     this.sources = new Sources(root, {
-      onFile: (file) => this.#with(() => this.runner.runFile(file, this.selection)),
+      onFiles: (files) => this.#files(files),
       onExample: (file) => this.change({ image: file }),
       onNothing: () => this.say({ code: 'nothing_dropped', details: {} }),
       t: (key, values) => this.words.t(key, values),
@@ -70,6 +71,18 @@ class Stage {
       },
       onStep: (name) => this.go(this.trace.index.get(name)),
     });
+    const shared = {
+      gradio, catalog: this.catalog, colours: this.colours, words: this.words, resolve: this.resolve,
+      alive: () => this.#alive(),
+      selection: () => this.selection,
+      say: (problem) => this.say(problem),
+      onProgress: (...news) => this.#progress(...news),
+      onImage: (image, name) => {
+        if (!this.catalog.examples.some((e) => e.file === image)) this.imageName = name || this.imageName;
+        this.#choose({ ...this.selection, image });
+      },
+    };
+    this.views = new Views(root, shared, { onShow: (view) => this.show(view) });
     this.cursor = new Cursor(root, { look: this.look, output: this.output });
     this.figure = new FigureView(root, { onStep: (name) => this.go(this.trace.index.get(name)) });
     this.steps = new Steps(root, this.colours, { onStep: (i, how) => (how?.keepPlace ? this.goWithPlace(i) : this.go(i)) });
@@ -77,8 +90,7 @@ class Stage {
     this.translate().then(() => this.begin(start));
     gradio.watch('value', () => {
       const message = JSON.parse(gradio.props.value);
-      this.runner.hear(message);
-      this.asker.hear(message);
+      for (const listener of [this.runner, this.asker, this.views]) listener.hear(message);
     });
   }
 
@@ -115,6 +127,7 @@ class Stage {
     this.sources.list(this.catalog.examples, this.resolve, this.words.language);
     this.#imageButton();
     if (this.problem) this.say(this.problem);
+    this.views.panel?.write();
     if (!this.trace) return;
     this.steps.load(this.trace, this.words);
     this.figure.load(this.trace, this.words);
@@ -127,16 +140,46 @@ class Stage {
   async begin(start) {
     const wish = fromAddress(this.catalog, this.address, start.selection);
     this.wantedStep = this.address.get('step');
+    const view = this.address.get('view');
+    if (this.views.has(view)) {
+      if (wish) this.#choose(wish);
+      this.root.dataset.state = 'ready';
+      return this.show(view);
+    }
     if (wish) {
       this.#choose(wish);
       this.run();
     } else if (start.trace) await this.open(start.trace);
   }
 
+  get busy() {
+    return this.views.panel ? this.views.panel.busy : this.runner.request !== null;
+  }
+
+  /** Look inside, segment, or compare; what goes on in the view that is left ends. */
+  show(view) {
+    if (this.views.shown === view) return;
+    if (this.busy) this.cancel();
+    this.steps.play(false);
+    this.say(null);
+    this.views.show(view, { image: this.selection.image, name: this.#nameOfImage() });
+    const stale = !this.trace || JSON.stringify(this.trace.selection) !== JSON.stringify(this.selection);
+    if (!this.views.panel && stale) this.run();
+    this.settle();
+  }
+
+  /** Files that a person gave: one is looked into, several are segmented. */
+  #files(files) {
+    if (files.length > 1) this.show('segment');
+    const { panel } = this.views;
+    this.#with(() => (panel ? panel.add(files) : this.runner.sendFile(files[0], { selection: this.selection })));
+  }
+
   /** A control was used: complete the selection so that it fits together, and run it. */
   change(change) {
     this.#choose(complete(this.catalog, this.selection, change));
-    this.#with(() => this.runner.run(this.selection, { ownImage: !('image' in change) }));
+    if (this.views.panel) return this.#with(() => this.views.panel.changed(change, this.#nameOfImage()));
+    this.#with(() => this.runner.send({ selection: this.selection }, { ownImage: !('image' in change) }));
   }
 
   #choose(selection) {
@@ -147,12 +190,13 @@ class Stage {
 
   /** Stop the run; the controls go back to what is shown. */
   cancel() {
+    if (this.views.panel) return this.views.panel.cancel();
     this.runner.cancel();
     if (this.trace) this.#choose(this.trace.selection);
   }
 
   run() {
-    this.#with(() => this.runner.run(this.selection));
+    this.#with(() => (this.views.panel ? this.views.panel.run() : this.runner.send({ selection: this.selection })));
   }
 
   #with(begin) {
@@ -181,7 +225,7 @@ class Stage {
     this.progress = { text, details };
     this.bar.running(fraction, this.#progressText(), this.words.t('bar.run'));
     if (fraction !== null) this.root.dataset.state = 'running';
-    else if (this.trace) this.root.dataset.state = 'ready';
+    else if (this.trace || this.views.panel) this.root.dataset.state = 'ready';
   }
 
   #progressText() {
@@ -194,8 +238,7 @@ class Stage {
     const box = this.root.querySelector('.fx-message');
     box.hidden = !problem;
     if (!problem) return;
-    const key = this.words.has(`error.${problem.code}`) ? `error.${problem.code}` : 'error.internal';
-    box.firstElementChild.textContent = this.words.t(key, problem.details);
+    box.firstElementChild.textContent = this.words.error(problem);
   }
 
   async open(file) {
@@ -288,12 +331,17 @@ class Stage {
     const image = this.root.querySelector('.fx-image img');
     if (example) image.src = this.resolve(example.thumbnail);
     else if (this.trace) image.src = this.resolve(this.trace.pictures.resized);
-    this.root.querySelector('.fx-image-name').textContent = example ? example.title[this.words.language] : this.imageName;
+    this.root.querySelector('.fx-image-name').textContent = this.#nameOfImage();
+  }
+
+  #nameOfImage() {
+    const example = this.catalog.examples.find((e) => e.file === this.selection.image);
+    return example ? example.title[this.words.language] : this.imageName;
   }
 
   settle() {
     const own = !this.catalog.examples.some((e) => e.file === this.selection.image);
     const step = this.trace?.steps[this.step].name;
-    this.position.settle({ selection: this.selection, step, lang: this.chosenLanguage, own });
+    this.position.settle({ selection: this.selection, step, lang: this.chosenLanguage, own, view: this.views.shown });
   }
 }

@@ -5,15 +5,15 @@ const REFUSED = 20000; // ms without a first word: the server did not take the r
 
 export class Runner {
   /** `heard` gets {onProgress(fraction | null, text, details), onDone(message), onError({code, details})}. */
-  constructor({ trigger, upload, alive, mostBytes }, heard) {
-    Object.assign(this, { trigger, upload, alive, mostBytes });
+  constructor({ trigger, upload, alive, mostBytes }, heard, event = 'run') {
+    Object.assign(this, { trigger, upload, alive, mostBytes, event });
     this.heard = heard;
     this.request = null; // token of the run in progress
     this.pending = null; // an upload {path, name} whose image no run has answered for yet
   }
 
-  /** Send a file and run it. The server reads it, whatever it holds, and says so if it cannot. */
-  async runFile(file, selection) {
+  /** Send a file and ask about it. The server reads it, whatever it holds, and says so if it cannot. */
+  async sendFile(file, question) {
     if (this.request) this.cancel();
     this.pending = null;
     if (file.size > this.mostBytes) {
@@ -26,7 +26,7 @@ export class Runner {
       this.pending = uploading.then(({ path }) => ({ path, name: file.name }));
       this.pending.catch(() => (this.pending = null));
       await uploading;
-      if (this.request === token) this.run(selection);
+      if (this.request === token) this.send(question);
     } catch (error) {
       console.warn(error);
       if (this.request === token) this.#fail('upload');
@@ -34,8 +34,8 @@ export class Runner {
     }
   }
 
-  /** Run a selection; a file that was just given stays the image, whatever else is changed meanwhile. */
-  async run(selection, { ownImage = true } = {}) {
+  /** Ask {selection, ...}; a file that was just given stays the image, whatever else is changed meanwhile. */
+  async send(question, { ownImage = true } = {}) {
     if (this.request) this.#stop();
     if (!ownImage) this.pending = null;
     const token = (this.request = newToken());
@@ -43,7 +43,7 @@ export class Runner {
     const upload = await Promise.resolve(this.pending).catch(() => null);
     if (this.request !== token) return;
     this.#watch(token);
-    this.trigger('run', { request: token, selection, upload });
+    this.trigger(this.event, { request: token, upload, ...question });
   }
 
   cancel() {

@@ -43,7 +43,7 @@ export function fromAddress(catalog, address, standard) {
 
 /** Puts the settled position into the address. An upload stays out of it: the image is the person's own. */
 export class Address {
-  settle({ selection, step, lang, own }) {
+  settle({ selection, step, lang, own, view }) {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       const at = new URLSearchParams(location.search);
@@ -51,6 +51,8 @@ export class Address {
       if (own) at.delete('image');
       if (step) at.set('step', step);
       if (lang) at.set('lang', lang);
+      if (view === 'explore') at.delete('view');
+      else at.set('view', view);
       history.replaceState(null, '', `${location.pathname}?${at}`);
     }, SETTLED);
   }

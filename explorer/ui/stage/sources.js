@@ -1,14 +1,14 @@
 /** Where images come from: examples, a file, drop, paste, the camera. Hands on a File or an example's name. */
 
 export class Sources {
-  constructor(root, { onFile, onExample, onNothing, t }) {
+  constructor(root, { onFiles, onExample, onNothing, t }) {
     this.root = root;
     this.dialog = root.querySelector('.fx-sources');
     this.video = root.querySelector('video');
     this.camera = root.querySelector('.fx-webcam');
     this.problem = root.querySelector('.fx-source-error');
     this.t = t;
-    this.onFile = onFile;
+    this.onFiles = onFiles;
     this.onExample = onExample;
     const button = (this.button = root.querySelector('.fx-image'));
     button.addEventListener('click', () => this.open());
@@ -17,9 +17,9 @@ export class Sources {
       button.setAttribute('aria-expanded', 'false');
     });
     this.dialog.addEventListener('click', (event) => event.target === this.dialog && this.dialog.close());
-    const input = root.querySelector('.fx-file input');
+    const input = this.dialog.querySelector('.fx-file input');
     input.addEventListener('change', () => {
-      if (input.files.length) this.#take(input.files[0]);
+      if (input.files.length) this.#take(...input.files);
       input.value = ''; // the same file may be chosen again
     });
     root.querySelector('.fx-paste').addEventListener('click', () => this.#paste());
@@ -33,8 +33,8 @@ export class Sources {
       onExample(card.dataset.file);
     });
     document.addEventListener('paste', (event) => {
-      const file = [...(event.clipboardData?.files ?? [])][0];
-      if (file) this.#take(file);
+      const files = event.clipboardData?.files ?? [];
+      if (files.length) this.#take(...files);
     });
     root.addEventListener('dragover', (event) => {
       event.preventDefault();
@@ -47,8 +47,8 @@ export class Sources {
     }
     root.addEventListener('drop', (event) => {
       event.preventDefault();
-      const file = event.dataTransfer?.files[0];
-      if (file) this.#take(file);
+      const files = event.dataTransfer?.files ?? [];
+      if (files.length) this.#take(...files);
       else onNothing(); // an address, a text: nothing is fetched for anybody
     });
   }
@@ -80,9 +80,9 @@ export class Sources {
     this.root.querySelector('.fx-examples').replaceChildren(...cards);
   }
 
-  #take(file) {
+  #take(...files) {
     if (this.dialog.open) this.dialog.close();
-    this.onFile(file);
+    this.onFiles(files);
   }
 
   #say(text) {

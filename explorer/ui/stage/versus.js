@@ -1,0 +1,244 @@
+/** The view "compare": two to four networks on one image, looked at together. */
+
+import { radios } from './bar.js';
+import { painted } from './colour.js';
+import { Runner } from './runner.js';
+import { decode, fetchFile } from './trace.js';
+import { View, Viewer } from './viewer.js';
+
+const MOST = 4;
+const DIFFERENT = [0, 0xb3f0e442, 0xd9d55e00, 0xffcc79a7]; // one, two, three labels more than one: AARRGGBB
+
+export class Versus {
+  constructor(root, { gradio, alive, catalog, words, resolve, selection, say, onProgress, onImage }) {
+    Object.assign(this, { root, catalog, words, resolve, selection, say, onImage });
+    this.runner = new Runner(
+      { ...gradio, alive, mostBytes: catalog.mostBytes },
+      { onProgress, onDone: (message) => this.#done(message), onError: say },
+      'full'
+    );
+    this.view = new View();
+    this.chosen = this.#alike();
+    this.mode = 'beside';
+    this.divide = 0.5;
+    this.boards = [];
+    this.answer = null;
+    root.querySelector('.fx-rivals').addEventListener('click', ({ target }) => {
+      const key = target.closest('button')?.dataset.model;
+      if (!key) return;
+      const rest = this.chosen.filter((one) => one !== key);
+      if (rest.length === this.chosen.length) rest.push(key);
+      this.chosen = catalog.models.map((model) => model.key).filter((one) => rest.includes(one));
+      this.#rivals();
+    });
+    this.modes = radios(root.querySelector('.fx-modes'), ({ mode }) => {
+      this.mode = mode;
+      this.#lay();
+    });
+    this.modes.choose(({ mode }) => mode === this.mode);
+    this.opacity = root.querySelector('.fx-versus .fx-see input');
+    this.opacity.addEventListener('input', () => this.#paint());
+    this.wipe = root.querySelector('.fx-wipe');
+    this.wipe.addEventListener('input', () => {
+      this.divide = this.wipe.value / 100;
+      this.#paint();
+    });
+  }
+
+  get busy() {
+    return this.runner.request !== null;
+  }
+
+  enter() {
+    this.write();
+  }
+
+  write() {
+    this.#rivals();
+    this.#lay();
+  }
+
+  /** A file was given: it is sent, read, and becomes the image that is compared on. */
+  add([file]) {
+    this.answer = null;
+    this.write();
+    this.runner.sendFile(file, this.#question());
+  }
+
+  cancel() {
+    this.runner.cancel();
+  }
+
+  /** A control of the bar was used: another image, most likely. */
+  changed() {
+    this.answer = null;
+    this.write();
+  }
+
+  hear(message) {
+    this.runner.hear(message);
+  }
+
+  /** The networks whose weights know the same classes as those of the stage's network: only they can agree. */
+  #alike() {
+    const { catalog } = this;
+    const data = (name) => catalog.cards.find((card) => card.name === name)?.data;
+    const wanted = data(this.selection().checkpoint);
+    const alike = catalog.models.filter(({ cards }) => cards.some((name) => data(name) === wanted)).map(({ key }) => key);
+    return alike.length > 1 ? alike.slice(0, MOST) : catalog.models.filter(({ cards }) => cards.length).map(({ key }) => key).slice(0, MOST);
+  }
+
+  /** The selection of one network on the stage's image, with weights on the same data where there are such. */
+  #selectionOf(key) {
+    const old = this.selection();
+    const model = this.catalog.models.find((one) => one.key === key);
+    const card = (name) => this.catalog.cards.find((one) => one.name === name);
+    const alike = model.cards.find((name) => card(name).data === card(old.checkpoint)?.data) ?? model.cards[0];
+    const padding = model.paddings.includes(old.padding) ? old.padding : model.paddings[0];
+    return { ...old, model: key, checkpoint: alike, padding };
+  }
+
+  #question() {
+    return { what: 'compare', selection: this.selection(), selections: this.chosen.map((key) => this.#selectionOf(key)), options: { way: 'auto' } };
+  }
+
+  run() {
+    if (this.chosen.length < 2) return this.say({ code: 'two_networks', details: {} });
+    this.runner.send(this.#question(), { ownImage: false });
+  }
+
+  #rivals() {
+    const { root, catalog, chosen, words } = this;
+    root.querySelector('.fx-rivals').replaceChildren(
+      ...catalog.models.filter(({ cards }) => cards.length).map(({ key, title }) => {
+        const button = Object.assign(document.createElement('button'), { type: 'button', className: 'fx-pill', textContent: title });
+        button.dataset.model = key;
+        button.setAttribute('aria-pressed', String(chosen.includes(key)));
+        return button;
+      })
+    );
+    root.querySelector('.fx-versus .fx-hint').textContent = this.answer ? '' : words.t('versus.begin');
+  }
+
+  async #done(message) {
+    const layers = await Promise.all(
+      message.results.map(async ({ pictures }) => {
+        const get = async (name) => (await fetchFile(this.resolve(name))).blob();
+        return { image: await createImageBitmap(await get(pictures.image)), labels: await decode(await get(pictures.labels)) };
+      })
+    );
+    this.answer = { ...message, layers };
+    this.view.fit();
+    this.onImage(message.image, message.imageName);
+    this.write();
+  }
+
+  /** The boards of a mode: one for each network, or one for the wipe or the disagreement. */
+  #lay() {
+    const { root, words, answer } = this;
+    for (const board of this.boards) board.viewer.drop();
+    const box = root.querySelector('.fx-boards');
+    this.wipe.hidden = this.mode !== 'wipe' || !answer;
+    this.boards = [];
+    if (!answer) return box.replaceChildren();
+    const many = this.mode === 'beside' ? answer.results.map((_, i) => [i]) : [this.mode === 'wipe' ? [0, answer.results.length - 1] : answer.results.map((_, i) => i)];
+    box.dataset.boards = String(many.length);
+    box.replaceChildren(...many.map((which) => this.#board(which)));
+    root.querySelector('.fx-pairs').replaceChildren(...answer.pairs.map((pair) => this.#pair(pair)));
+    root.querySelector('.fx-versus-legend').textContent = this.mode === 'differ' ? words.t('versus.legend') : '';
+    this.#paint();
+  }
+
+  #board(which) {
+    const { words, answer } = this;
+    const figure = document.createElement('figure');
+    const titles = which.map((i) => this.#title(answer.results[i]));
+    const head = Object.assign(document.createElement('figcaption'), { textContent: this.mode === 'wipe' ? titles.join(' | ') : titles.join(', ') });
+    const canvas = Object.assign(document.createElement('canvas'), { tabIndex: 0 });
+    canvas.setAttribute('role', 'application');
+    canvas.setAttribute('aria-label', head.textContent);
+    const under = Object.assign(document.createElement('p'), { className: 'fx-here' });
+    const viewer = new Viewer(canvas, this.view, {
+      size: () => answer.results[0].size,
+      onPixel: () => this.#names(),
+      paint: (...drawing) => this.#line(...drawing),
+    });
+    figure.append(head, canvas, under);
+    if (which.length === 1) {
+      const { seconds, memory, device, deviceName, weightsTitle } = answer.results[which[0]];
+      const cost = { weights: weightsTitle[words.language], seconds: words.number(seconds.network, 3), peak: words.bytes(memory.peak ?? memory.forecast), device: words.t(`device.${device}.name`, { name: deviceName }) };
+      figure.append(Object.assign(document.createElement('small'), { textContent: words.t('versus.cost', cost) }));
+    }
+    this.boards.push({ viewer, which, under });
+    return figure;
+  }
+
+  #title({ model }) {
+    return this.catalog.models.find(({ key }) => key === model).title;
+  }
+
+  #paint() {
+    const { answer, mode, divide } = this;
+    if (!answer) return;
+    const opacity = this.opacity.value / 100;
+    this.opacity.nextElementSibling.textContent = this.words.percent(opacity);
+    for (const { viewer, which } of this.boards) {
+      viewer.image = answer.layers[which[0]].image;
+      if (mode === 'differ') viewer.layers = [{ canvas: this.#disagreement(), opacity: 1 }];
+      else if (mode === 'wipe') {
+        viewer.layers = which.map((i, k) => ({ canvas: this.#coloured(i), opacity, from: k ? divide : 0, to: k ? 1 : divide }));
+      } else viewer.layers = [{ canvas: this.#coloured(which[0]), opacity }];
+      viewer.soon();
+    }
+  }
+
+  #coloured(i) {
+    const layer = this.answer.layers[i];
+    if (layer.coloured) return layer.coloured;
+    const { width, height, data } = layer.labels;
+    const table = this.answer.results[i].classes.map(({ colour: [r, g, b] }) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0);
+    return (layer.coloured = painted(width, height, (k) => table[data[4 * k]]));
+  }
+
+  /** How many different classes the networks give each pixel. */
+  #disagreement() {
+    const { answer } = this;
+    if (answer.differ) return answer.differ;
+    const maps = answer.layers.map(({ labels }, i) => ({ data: labels.data, names: answer.results[i].classes.map(({ name }) => name.en) }));
+    const table = DIFFERENT.map((argb) => ((argb & 0xff00ff00) | ((argb & 0xff) << 16) | ((argb >> 16) & 0xff)) >>> 0);
+    const { width, height } = answer.layers[0].labels;
+    return (answer.differ = painted(width, height, (k) => table[new Set(maps.map(({ data, names }) => names[data[4 * k]])).size - 1]));
+  }
+
+  /** The line between the two sides of the wipe. */
+  #line(context, _, ratio) {
+    if (this.mode !== 'wipe') return;
+    const { width, height } = context.canvas;
+    for (const [style, wide] of [['#000', 4], ['#fff', 2]]) {
+      context.fillStyle = style;
+      context.fillRect(this.divide * width - (wide / 2) * ratio, 0, wide * ratio, height);
+    }
+  }
+
+  /** What each network says of the pixel at the pointer. */
+  #names() {
+    const { answer, words, view } = this;
+    for (const { which, under } of this.boards) {
+      under.textContent = !view.pointer ? '' : which.map((i) => {
+        const { width, height, data } = answer.layers[i].labels;
+        const at = data[4 * (Math.floor(view.pointer.y * height) * width + Math.floor(view.pointer.x * width))];
+        const name = answer.results[i].classes[at].name[words.language];
+        return which.length > 1 ? `${this.#title(answer.results[i])}: ${name}` : name;
+      }).join(' · ');
+    }
+  }
+
+  #pair({ a, b, agreement, apart }) {
+    const { words, answer } = this;
+    const values = { a: this.#title(answer.results[a]), b: this.#title(answer.results[b]), agreement: words.percent(agreement) };
+    const text = apart
+      ? words.t('versus.pair', { ...values, median: words.number(apart.median, 3), mean: words.number(apart.mean, 3), most: words.number(apart.most95, 3), near: words.percent(apart.near) })
+      : words.t('versus.pair.none', values);
+    return Object.assign(document.createElement('li'), { textContent: text });
+  }
+}

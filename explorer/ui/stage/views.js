@@ -1,0 +1,41 @@
+/** Which view is shown: the steps of a run ("explore"), images at their own size ("segment"), networks side by side. */
+
+import { radios } from './bar.js';
+import { Full } from './full.js';
+import { Versus } from './versus.js';
+
+export class Views {
+  /** `shared` is what the views need of the stage; `onShow(view)` is called when a person chooses one. */
+  constructor(root, shared, { onShow }) {
+    this.root = root;
+    this.others = { segment: new Full(root, shared), compare: new Versus(root, shared) };
+    this.group = radios(root.querySelector('.fx-views'), ({ view }) => onShow(view));
+    this.group.choose(({ view }) => view === this.shown);
+  }
+
+  get shown() {
+    return this.root.dataset.view;
+  }
+
+  /** The view that is not about steps, if one is shown. */
+  get panel() {
+    return this.others[this.shown];
+  }
+
+  has(view) {
+    return view in this.others;
+  }
+
+  /** Show a view with the image {image, name} that is looked at. */
+  show(view, image) {
+    this.root.dataset.view = view;
+    this.group.choose((data) => data.view === view);
+    this.root.querySelector('.fx-full').hidden = view !== 'segment';
+    this.root.querySelector('.fx-versus').hidden = view !== 'compare';
+    this.panel?.enter(image);
+  }
+
+  hear(message) {
+    for (const other of Object.values(this.others)) other.hear(message);
+  }
+}
