@@ -17,6 +17,7 @@ import pytest
 from explorer import images, inference, weights
 from explorer.figures.palettes import SEQUENTIAL
 from explorer.models import MODELS
+from explorer.results import bundle, truth
 from explorer.trace import OPERATIONS
 from explorer.ui.i18n import LANGUAGES, TEXTS
 
@@ -39,7 +40,12 @@ WITHOUT_HANGUL = {  # names that are written alike in Korean
     "device.mps.name",
     "maps.colours.cividis",
     "maps.colours.viridis",
+    "file.coco",
+    "file.geojson",
     "op.relu",
+    "precision.bfloat16",
+    "precision.float16",
+    "precision.float32",
 }
 
 
@@ -137,12 +143,15 @@ def keys_in_scripts() -> tuple[set[str], set[str]]:
     return plain, templates
 
 
+ERRORS = ("StageError", "InferenceError", "TruthError")
+
+
 def error_codes() -> set[str]:
     """Codes that the server sends: StageError("..."), InferenceError("..."), {"kind": "error", "code": "..."}."""
     found = set(images.SENTENCES)
-    for path in [*UI.rglob("*.py"), *Path(inference.__file__).parent.glob("*.py")]:
+    for path in [*UI.rglob("*.py"), *Path(inference.__file__).parent.glob("*.py"), Path(truth.__file__)]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("StageError", "InferenceError"):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS:
                 found |= {c.value for c in ast.walk(node.args[0]) if isinstance(c, ast.Constant)}
             if isinstance(node, ast.Dict):
                 said = {k.value: v for k, v in zip(node.keys, node.values, strict=True) if isinstance(k, ast.Constant)}
@@ -168,7 +177,17 @@ def keys_in_python() -> set[str]:
     for path in UI.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found |= {node.value} if re.fullmatch(r"(progress|error)\.\w+", node.value) else set()
+                found |= {node.value} if re.fullmatch(r"(progress|error)\.[\w.]+", node.value) else set()
+    return found
+
+
+def remark_codes() -> set[str]:
+    """Codes of what is remarked on a run: Remark("...")."""
+    found = set()
+    for path in Path(inference.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Remark":
+                found.add(node.args[0].value)
     return found
 
 
@@ -189,6 +208,12 @@ FAMILIES = {
     "figure.fcn.*": {"thin", "conv1", "copy", "up"},
     "picture.shown.*": {"prediction", "confidence", "entropy"},
     "maps.low*": {"", ".signed"},
+    "full.state.*": {"waiting", "ready", "done", "failed"},
+    "full.layer.*": {"prediction", "confidence", "errors", "differs"},
+    "full.way.*": {"whole", "tiles", "smaller", "paper"},
+    "precision.*": set(inference.DTYPES),
+    "file.*": {*bundle.EVERY_KIND, "zip"},
+    "remark.*": remark_codes(),
     "maps.high*": {"", ".signed"},
 }
 

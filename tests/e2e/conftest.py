@@ -161,7 +161,15 @@ class Visit:
 
     def upload(self, path: Path) -> None:
         self.page.locator(".fx-image").click()
-        self.page.set_input_files(".fx-file input", str(path))
+        self.page.set_input_files(".fx-sources .fx-file input", str(path))
+
+    def set(self, name: str, value: str) -> None:
+        """Choose a value of one of the settings, which lie in a drawer unless the page is wide."""
+        select = self.page.locator(f".fx-{name} select")
+        if not select.is_visible():
+            self.page.locator(".fx-more").click()
+        select.select_option(value)
+        self.page.keyboard.press("Escape")
 
     def pixel(self, selector: str, x: float, y: float) -> list[int]:
         """Colour of a canvas at (x, y) in its own pixels."""

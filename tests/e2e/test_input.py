@@ -57,7 +57,7 @@ def test_bad_files_get_a_sentence_and_settings_are_kept(
     visit: Visit, server: Server, tmp_path: Path, language: str
 ) -> None:
     visit.open()
-    visit.page.locator(".fx-size select").select_option("256")
+    visit.set("size", "256")
     visit.page.wait_for_function("() => document.querySelector('.fx').dataset.state === 'running'")
     visit.ready()
     run, step, shown = visit.run, visit.step, visit.text(".fx-image-name")
@@ -88,7 +88,7 @@ def test_no_image_at_all(visit: Visit) -> None:
     visit.open()
     run = visit.run
     visit.page.locator(".fx-image").click()
-    visit.page.set_input_files(".fx-file input", [])
+    visit.page.set_input_files(".fx-sources .fx-file input", [])
     visit.page.keyboard.press("Escape")
     assert not visit.page.locator(".fx-sources").is_visible()
     assert visit.run == run
@@ -144,7 +144,7 @@ def test_a_change_during_an_upload_keeps_the_upload(visit: Visit, tmp_path: Path
     path = tmp_path / "mine.png"
     path.write_bytes(picture((130, 100)))
     visit.upload(path)
-    visit.page.locator(".fx-size select").select_option("192")  # before the run has ended
+    visit.set("size", "192")  # before the run has ended
     visit.page.wait_for_function("() => document.querySelector('.fx-image-name').textContent === 'mine.png'")
     visit.ready()
     assert visit.page.locator(".fx-size select").input_value() == "192"

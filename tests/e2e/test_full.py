@@ -1,0 +1,184 @@
+"""Images at their own size in a browser: the offers, the result's pixels, tiles, files, several images, a truth."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+
+from explorer import api
+from explorer.inference import Wish
+from explorer.ui.i18n import TEXTS
+from tests.e2e.conftest import Visit, two_sizes
+
+EN = TEXTS["en"]
+
+
+def photo(path: Path, height: int = 240, width: int = 320, seed: int = 0) -> Path:
+    small = np.random.default_rng(seed).integers(0, 256, (height // 20, width // 20, 3), np.uint8)
+    Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+def segmenting(visit: Visit, query: str = "") -> Visit:
+    visit.open(f"?view=segment{query}")
+    visit.page.wait_for_selector(".fx-offers button")
+    return visit.ready()
+
+
+def give(visit: Visit, *paths: Path) -> None:
+    visit.page.set_input_files(".fx-many input", [str(p) for p in paths])
+    chosen = f".fx-queue [aria-current] b:text-is('{paths[0].name}')"
+    visit.page.wait_for_selector(chosen)
+    visit.page.wait_for_selector(".fx-queue [aria-current] small:text-is('ready')")
+    visit.ready()
+
+
+def run(visit: Visit) -> None:
+    visit.page.locator(".fx-run").click()
+    visit.page.wait_for_selector(".fx-outcome:not([hidden]) .fx-took")
+    visit.ready()
+
+
+@two_sizes
+def test_an_own_image_is_segmented_as_the_api_does_it(visit: Visit, tmp_path: Path) -> None:
+    path = photo(tmp_path / "own.png")
+    segmenting(visit)
+    give(visit, path)
+    assert visit.page.get_attribute(".fx-offers [aria-checked=true]", "data-offer") == "0"
+    run(visit)
+    visit.page.locator(".fx-sheet .fx-see input").fill("100")
+    found = api.segment(path, "fcn8s", padding="paper", wish=Wish("cpu"))
+    colours = np.array([c.colour for c in found.card.classes])
+    box = visit.page.evaluate(
+        "() => { const c = document.querySelector('.fx-board canvas'); return [c.width, c.height] }"
+    )
+    scale = min(box[0] / 320, box[1] / 240)
+    left, top = (box[0] - 320 * scale) / 2, (box[1] - 240 * scale) / 2
+    right = 0
+    places = [(r, c) for r in range(10, 240, 23) for c in range(10, 320, 29)]
+    visit.page.wait_for_timeout(200)
+    for row, column in places:
+        seen = visit.pixel(".fx-board canvas", left + (column + 0.5) * scale, top + (row + 0.5) * scale)[:3]
+        right += int(np.abs(colours[found.labels[row, column]] - seen).max() <= 3)
+    assert right >= 0.97 * len(places)  # a pixel beside a boundary may be its neighbour's
+    areas = visit.page.eval_on_selector_all(".fx-areas li", "l => l.map(e => e.querySelector('span').textContent)")
+    largest = sorted(found.areas, key=lambda a: -a.pixels)
+    assert areas == [a.name_en for a in largest if a.pixels][:8]
+    assert visit.complaints == []
+
+
+def test_files_can_be_taken_along(visit: Visit, tmp_path: Path) -> None:
+    path = photo(tmp_path / "own.png")
+    segmenting(visit)
+    give(visit, path)
+    run(visit)
+    found = api.segment(path, "fcn8s", padding="paper", wish=Wish("cpu"))
+    with visit.page.expect_download() as mask:
+        visit.page.get_by_role("button", name=EN["file.mask"]).click()
+    assert mask.value.suggested_filename == "own.mask.png"
+    labels = np.asarray(Image.open(mask.value.path()))
+    assert (labels == found.labels).mean() > 0.9999
+    with visit.page.expect_download() as packed:
+        visit.page.get_by_role("button", name=EN["file.zip"]).click()
+    with zipfile.ZipFile(packed.value.path()) as file:
+        assert {"own.mask.png", "own.overlay.png", "own.areas.csv"} <= set(file.namelist())
+        assert json.loads(file.read("own.coco.json"))["images"][0]["width"] == 320
+
+
+def test_tiles_are_drawn_with_the_window_that_they_read(visit: Visit, tmp_path: Path) -> None:
+    path = photo(tmp_path / "large.png", 600, 900)
+    segmenting(visit, "&model=unet")
+    give(visit, path)
+    visit.page.locator(".fx-offers button", has_text=EN["full.way.tiles"]).click()
+    run(visit)
+    visit.page.locator(".fx-grid").click()
+    box = visit.page.locator(".fx-board canvas").bounding_box()
+    before = visit.page.locator(".fx-board canvas").screenshot()
+    visit.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    visit.page.wait_for_timeout(200)
+    assert visit.page.locator(".fx-board canvas").screenshot() != before
+    assert visit.text(".fx-here")
+
+
+def test_several_images_are_run_one_after_the_other(visit: Visit, tmp_path: Path) -> None:
+    paths = [photo(tmp_path / f"{i}.png", 100, 120, i) for i in range(3)]
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    visit.open()
+    visit.page.locator(".fx-image").click()
+    visit.page.set_input_files(".fx-sources .fx-file input", [str(p) for p in (*paths[:2], broken, paths[2])])
+    visit.page.wait_for_selector(".fx[data-view=segment] .fx-offers button")  # several files: they are segmented
+    visit.ready()
+    visit.page.locator(".fx-all").click()
+    states = "() => [...document.querySelectorAll('.fx-queue li small')].map(e => e.textContent).join()"
+    wanted = [EN[f"full.state.{s}"] for s in ("done", "done", "failed", "done")]
+    visit.page.wait_for_function(f"w => ({states})() === w", arg=",".join(wanted))
+
+
+def test_true_labels_give_a_matrix_and_the_errors(visit: Visit, tmp_path: Path) -> None:
+    path = photo(tmp_path / "own.png")
+    labels = api.segment(path, "fcn8s", padding="paper", wish=Wish("cpu")).labels.copy()
+    labels[:24] = (labels[:24] + 1) % 21
+    Image.fromarray(labels).save(tmp_path / "truth.png")
+    segmenting(visit)
+    give(visit, path)
+    run(visit)
+    visit.page.set_input_files(".fx-truth input", str(tmp_path / "truth.png"))
+    visit.page.wait_for_selector(".fx-confusion")
+    assert "90 %" in visit.text(".fx-outcome")
+    assert visit.page.locator(".fx-layer select").input_value() == "errors"
+    Image.fromarray(labels[:50]).save(tmp_path / "small.png")
+    visit.page.set_input_files(".fx-truth input", str(tmp_path / "small.png"))
+    visit.page.wait_for_selector(".fx-message:not([hidden])")
+    assert "small.png" not in visit.text(".fx-message") or "240" in visit.text(".fx-message")
+
+
+def test_zooming_and_moving_by_wheel_and_keys(visit: Visit) -> None:
+    segmenting(visit)
+    run(visit)
+    canvas = visit.page.locator(".fx-board canvas")
+    fitted = canvas.screenshot()
+    box = canvas.bounding_box()
+    visit.page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.4)
+    here = visit.text(".fx-here")
+    visit.page.mouse.wheel(0, -600)
+    visit.page.wait_for_timeout(200)
+    assert canvas.screenshot() != fitted
+    visit.page.mouse.move(box["x"] + box["width"] * 0.4 + 0.3, box["y"] + box["height"] * 0.4)
+    places = [[int(n) for n in re.findall(r"\d+", text.split("(")[1])] for text in (here, visit.text(".fx-here"))]
+    assert np.abs(np.subtract(*places)).max() <= 1  # the place under the pointer stays
+    canvas.focus()
+    visit.press("0")
+    visit.press("ArrowRight")
+    assert visit.text(".fx-here")
+    assert visit.step is None or visit.page.get_attribute(".fx", "data-view") == "segment"  # arrows do not step here
+
+
+def test_the_view_is_in_the_address_and_comes_back(visit: Visit) -> None:
+    visit.open()
+    visit.page.get_by_role("radio", name=EN["view.segment"]).click()
+    visit.page.wait_for_selector(".fx-offers button")
+    visit.page.wait_for_function("() => location.search.includes('view=segment')")
+    visit.page.reload()
+    visit.page.wait_for_selector(".fx-offers button")
+    assert not visit.page.is_visible(".fx-main")
+    visit.page.get_by_role("radio", name=EN["view.explore"]).click()
+    visit.page.wait_for_selector(".fx-main .fx-mosaic canvas", state="visible")
+    visit.page.wait_for_function("() => document.querySelector('.fx').dataset.step")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_views_are_accessible(visit: Visit, scheme: str) -> None:
+    rules = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
+    segmenting(visit, f"&__theme={scheme}")
+    run(visit)
+    assert Axe().run(visit.page, ".fx", rules).response["violations"] == []
+    visit.page.get_by_role("radio", name=EN["view.compare"]).click()
+    assert Axe().run(visit.page, ".fx", rules).response["violations"] == []

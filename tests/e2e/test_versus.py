@@ -1,0 +1,116 @@
+"""Networks beside each other in a browser: locked, wiped, their disagreement, and how far they agree."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from explorer import api, compare, images
+from explorer.inference import Wish
+from explorer.ui.i18n import TEXTS
+from explorer.ui.session import EXAMPLES
+from tests.e2e.conftest import Visit
+
+EN = TEXTS["en"]
+SIZE = "() => { const c = document.querySelector('.fx-boards canvas'); return [c.width, c.height] }"
+
+
+@pytest.fixture
+def compared(visit: Visit) -> Visit:
+    """FCN-32s and FCN-8s on the example that the page opens on."""
+    visit.open("?view=compare")
+    pressed = "() => [...document.querySelectorAll('.fx-rivals [aria-pressed=true]')].map(e => e.textContent).join()"
+    if "FCN-16s" in visit.page.evaluate(pressed):
+        visit.page.locator(".fx-rivals button", has_text="FCN-16s").click()
+    for name in set(visit.page.evaluate(pressed).split(",")) - {"FCN-32s", "FCN-8s"}:
+        visit.page.locator(".fx-rivals button", has_text=name).click()
+    visit.page.locator(".fx-run").click()
+    visit.page.wait_for_selector(".fx-boards[data-boards='2'] canvas")
+    return visit.ready()
+
+
+def maps() -> list[np.ndarray]:
+    pixels = images.read(EXAMPLES / "pagoda.jpg").pixels
+    return [api.segment(pixels, model, padding="paper", wish=Wish("cpu")).labels for model in ("fcn32s", "fcn8s")]
+
+
+def test_pairs_say_how_far_they_agree(compared: Visit) -> None:
+    a, b = maps()
+    text = compared.text(".fx-pairs li")
+    assert text.startswith("FCN-32s and FCN-8s: ")
+    said = float(text.split(": ")[1].split(" %")[0])
+    assert said == pytest.approx(100 * compare.agreement(a, b), abs=0.06)
+    far = compare.apart(a, b)
+    assert f"{far.median:.3g}".rstrip("0").rstrip(".") in text
+
+
+def test_what_one_is_pointed_at_the_others_are_too(compared: Visit) -> None:
+    box = compared.page.locator(".fx-boards canvas").first.bounding_box()
+    compared.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    compared.page.wait_for_timeout(150)
+    here = compared.page.eval_on_selector_all(".fx-boards .fx-here", "l => l.map(e => e.textContent)")
+    a, b = maps()
+    names = [info.name["en"] for info in api.network("fcn8s").card.classes]
+    row, column = a.shape[0] // 2, a.shape[1] // 2
+    near = [{names[v] for v in np.unique(m[row - 2 : row + 3, column - 2 : column + 3])} for m in (a, b)]
+    assert [h in n for h, n in zip(here, near, strict=True)] == [True, True]
+    before = compared.page.locator(".fx-boards canvas").nth(1).screenshot()
+    compared.page.mouse.wheel(0, -500)
+    compared.page.wait_for_timeout(200)
+    assert compared.page.locator(".fx-boards canvas").nth(1).screenshot() != before
+
+
+def test_the_wipe_shows_one_on_each_side(compared: Visit) -> None:
+    compared.page.get_by_role("radio", name=EN["versus.wipe"]).click()
+    compared.page.locator(".fx-versus .fx-see input").fill("100")
+    compared.page.wait_for_timeout(200)
+    width, height = compared.page.evaluate(SIZE)
+    a, b = maps()
+    colours = np.array([c.colour for c in api.network("fcn8s").card.classes])
+    scale = min(width / a.shape[1], height / a.shape[0])
+    left, top = (width - a.shape[1] * scale) / 2, (height - a.shape[0] * scale) / 2
+    hits = []
+    for row in range(20, a.shape[0], 41):
+        for column in range(20, a.shape[1], 37):
+            x = left + (column + 0.5) * scale
+            if abs(x - width / 2) < 6:
+                continue
+            seen = compared.pixel(".fx-boards canvas", x, top + (row + 0.5) * scale)[:3]
+            wanted = (a if x < width / 2 else b)[row, column]
+            hits.append(np.abs(colours[wanted] - seen).max() <= 3)
+    assert np.mean(hits) > 0.95
+
+
+def test_disagreement_is_drawn_where_labels_differ(compared: Visit) -> None:
+    compared.page.get_by_role("radio", name=EN["versus.differ"]).click()
+    compared.page.wait_for_timeout(200)
+    width, height = compared.page.evaluate(SIZE)
+    a, b = maps()
+    pixels = images.read(EXAMPLES / "pagoda.jpg").pixels
+    scale = min(width / a.shape[1], height / a.shape[0])
+    left, top = (width - a.shape[1] * scale) / 2, (height - a.shape[0] * scale) / 2
+    hits = []
+    for row in range(15, a.shape[0], 23):
+        for column in range(15, a.shape[1], 29):
+            seen = np.array(
+                compared.pixel(".fx-boards canvas", left + (column + 0.5) * scale, top + (row + 0.5) * scale)[:3]
+            )
+            yellow = (
+                seen[0] > 120
+                and seen[1] > 120
+                and seen[2] < 0.75 * seen[0]
+                and np.abs(seen - pixels[row, column].astype(int)).max() > 15
+            )
+            hits.append(yellow == (a[row, column] != b[row, column]))
+    assert np.mean(hits) > 0.9
+
+
+def test_fewer_than_two_networks_are_refused(visit: Visit) -> None:
+    visit.open("?view=compare")
+    for name in ("FCN-16s", "U-Net", "FCN-32s"):
+        button = visit.page.locator(".fx-rivals button", has_text=name)
+        if button.get_attribute("aria-pressed") == "true":
+            button.click()
+    visit.page.locator(".fx-run").click()
+    visit.page.wait_for_selector(".fx-message:not([hidden])")
+    assert visit.text(".fx-message p") == EN["error.two_networks"]

@@ -1,0 +1,237 @@
+"""The page's questions about images at full size, without a page."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from explorer import api, compare, inference, metrics
+from explorer.inference import Wish
+from explorer.trace import CancelledError
+from explorer.ui import app
+from explorer.ui.fullsize import FullSize
+from explorer.ui.session import StageError, Workbench
+from tests import fixtures_ui as ui
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    return Workbench(ui.fill(tmp_path_factory.mktemp("checkpoints")))
+
+
+@pytest.fixture
+def full(bench: Workbench) -> FullSize:
+    return FullSize(bench)
+
+
+def ask(
+    full: FullSize, what: str, cancelled=lambda: False, said: list[Any] | None = None, **more: Any
+) -> dict[str, Any]:
+    def progress(*news: Any) -> None:
+        if said is not None:
+            said.append(news)
+
+    return full.answer({"what": what, **more}, progress, cancelled)
+
+
+def upload(bench: Workbench, tmp_path: Path, pixels: np.ndarray, name: str = "own.png", page: int = 0) -> str:
+    path = tmp_path / name
+    path.write_bytes(ui.encoded(pixels))
+    return bench.add_image(path, name, page)
+
+
+def picture(bench: Workbench, name: str) -> np.ndarray:
+    return np.asarray(Image.open(bench.files.folder / name))
+
+
+def test_a_plan_offers_what_can_be_run_and_says_what_it_takes(full: FullSize, tmp_path: Path) -> None:
+    image = upload(full.bench, tmp_path, ui.photo(700, 1300))
+    found = ask(full, "plan", selection=ui.raw(image=image))
+    assert found["size"] == [700, 1300]
+    assert [offer["way"] for offer in found["offers"]] == ["whole", "tiles", "smaller", "smaller"]
+    assert found["chosen"] == 0
+    json.dumps(found)
+    loaded = full.bench.network(ui.selection())
+    assert (
+        found["offers"][0]["bytes"] == inference.plan(loaded.spec, (700, 1300), Wish("cpu", way="whole")).forecast.bytes
+    )
+    assert found["offers"][2]["size"] == [551, 1024]
+    valid = ask(full, "plan", selection=ui.raw(image=image, model="unet", checkpoint="unet", padding="valid"))
+    assert valid["offers"][-1]["way"] == "paper"
+    assert valid["offers"][-1]["tiles"] == 2 * 4
+
+
+def test_a_result_is_that_of_the_api_and_files_can_be_taken_along(full: FullSize, tmp_path: Path) -> None:
+    pixels = ui.photo(150, 210)
+    image = upload(full.bench, tmp_path, pixels, "my cells.png")
+    said: list[Any] = []
+    found = ask(full, "segment", said=said, selection=ui.raw(image=image), options={"way": "tiles", "side": 96})
+    assert found["kind"] == "segmented"
+    assert found["tiles"] == 6
+    assert len(found["boxes"]) == 6
+    json.dumps(found)
+    shares = [news[0] for news in said]
+    assert shares == sorted(shares)
+    assert {news[1] for news in said} <= {"progress.full", "progress.full.left", "progress.pictures"}
+    same = api.segment(pixels, loaded=full.bench.network(ui.selection()), wish=Wish("cpu"))
+    np.testing.assert_array_equal(picture(full.bench, found["pictures"]["labels"]), same.labels)
+    assert [a["pixels"] for a in found["areas"]] == same.counts.tolist()
+    sure = picture(full.bench, found["pictures"]["confidence"]) / 255
+    np.testing.assert_allclose(sure, same.labelling.outputs.confidence, atol=0.005)
+    for kind in found["kinds"]:
+        made = ask(full, "export", tokens=[found["token"]], file=kind)
+        assert made["name"].startswith("my cells.")
+        assert (full.bench.files.folder / made["file"]).stat().st_size
+    made = ask(full, "export", tokens=[found["token"]], file="zip")
+    with zipfile.ZipFile(full.bench.files.folder / made["file"]) as packed:
+        labels = np.asarray(Image.open(io.BytesIO(packed.read("my cells.mask.png"))))
+    np.testing.assert_array_equal(labels, same.labels)
+
+
+def test_several_results_of_one_name_are_packed_apart(full: FullSize, tmp_path: Path) -> None:
+    tokens = []
+    for seed in range(2):
+        image = upload(full.bench, tmp_path, ui.photo(64, 80, seed), "a.png")
+        tokens.append(ask(full, "segment", selection=ui.raw(image=image))["token"])
+    made = ask(full, "export", tokens=tokens, file="zip")
+    with zipfile.ZipFile(full.bench.files.folder / made["file"]) as packed:
+        assert {"a.mask.png", "a-2.mask.png"} <= set(packed.namelist())
+        assert packed.testzip() is None
+
+
+def test_objects_are_counted_and_outlined(full: FullSize) -> None:
+    wish = ui.raw(model="unet", checkpoint="unet", padding="valid")
+    found = ask(full, "segment", selection=wish)
+    assert "objects" not in found  # these weights do not tell objects apart
+    assert "instances" not in found["kinds"]
+
+
+def test_the_papers_tiles_are_held_against_the_exact_ones(full: FullSize, tmp_path: Path) -> None:
+    pixels = ui.photo(420, 430)
+    image = upload(full.bench, tmp_path, pixels)
+    wish = ui.raw(model="unet", checkpoint="unet", padding="valid", image=image)
+    found = ask(full, "paper", selection=wish, options={"way": "paper"})
+    loaded = full.bench.network(ui.selection("unet"))
+    exact, abutting = (
+        api.segment(pixels, loaded=loaded, wish=Wish("cpu", way=way), scores=True) for way in ("tiles", "paper")
+    )
+    differs = exact.labels != abutting.labels
+    assert found["difference"]["share"] == pytest.approx(differs.mean())
+    apart = np.abs(exact.labelling.outputs.scores - abutting.labelling.outputs.scores).max()
+    assert found["difference"]["score"] == pytest.approx(apart, rel=1e-3)
+    assert found["difference"]["score"] > 1e-3
+    np.testing.assert_array_equal(picture(full.bench, found["pictures"]["differs"]) > 0, differs)
+
+
+def test_networks_are_compared_on_one_image(full: FullSize, tmp_path: Path) -> None:
+    pixels = ui.photo(120, 160)
+    image = upload(full.bench, tmp_path, pixels)
+    wanted = [ui.raw(image="cat.jpg", model=model) for model in ("fcn32s", "fcn8s")]
+    other = ui.raw(image="cat.jpg", model="unet", checkpoint="unet", padding="valid")
+    found = ask(full, "compare", selection=ui.raw(image=image), selections=[*wanted, other])
+    assert [r["model"] for r in found["results"]] == ["fcn32s", "fcn8s", "unet"]
+    assert found["image"] == image
+    maps = [
+        api.segment(pixels, loaded=full.bench.network(ui.selection(m)), wish=Wish("cpu")).labels
+        for m in ("fcn32s", "fcn8s")
+    ]
+    assert [(p["a"], p["b"]) for p in found["pairs"]] == [(0, 1)]  # the U-Net has other classes
+    assert found["pairs"][0]["agreement"] == pytest.approx((maps[0] == maps[1]).mean())
+    far = compare.apart(*maps)
+    assert (found["pairs"][0]["apart"] is None) == (far is None)
+    json.dumps(found)
+    for few in ([], wanted[:1], wanted * 3, "no list"):
+        with pytest.raises(StageError):
+            ask(full, "compare", selection=ui.raw(), selections=few)
+
+
+def test_true_labels_are_compared(full: FullSize, tmp_path: Path) -> None:
+    pixels = ui.photo(100, 130)
+    image = upload(full.bench, tmp_path, pixels)
+    found = ask(full, "segment", selection=ui.raw(image=image))
+    labels = picture(full.bench, found["pictures"]["labels"]).copy()
+    labels[:10] = (labels[:10] + 1) % ui.FCN.classes
+    labels[10:20] = 255
+    path = tmp_path / "truth.png"
+    Image.fromarray(labels).save(path)
+    judged = ask(full, "judge", token=found["token"], path=str(path))
+    assert judged["pixel_accuracy"] == pytest.approx(80 / 90)
+    assert not path.exists()
+    guess = picture(full.bench, found["pictures"]["labels"])
+    np.testing.assert_array_equal(judged["matrix"], metrics.confusion(labels, guess, ui.FCN.classes))
+    json.dumps(judged)
+    path.write_bytes(b"nothing")
+    with pytest.raises(StageError) as caught:
+        ask(full, "judge", token=found["token"], path=str(path))
+    assert caught.value.code == "truth_file"
+    assert not path.exists()
+
+
+def test_cancelling_stops_and_lets_the_next_one_run(full: FullSize, tmp_path: Path) -> None:
+    image = upload(full.bench, tmp_path, ui.photo(200, 200))
+    with pytest.raises(CancelledError):
+        ask(full, "segment", cancelled=lambda: True, selection=ui.raw(image=image))
+    assert ask(full, "segment", selection=ui.raw(image=image))["kind"] == "segmented"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"what": "nonsense"},
+        {"what": None},
+        {"what": "segment", "selection": None},
+        {"what": "segment", "selection": ui.raw(), "options": {"way": "magic"}},
+        {"what": "segment", "selection": ui.raw(), "options": {"side": -1}},
+        {"what": "segment", "selection": ui.raw(), "options": {"side": True}},
+        {"what": "segment", "selection": ui.raw(), "options": {"precision": "int4"}},
+        {"what": "segment", "selection": ui.raw(), "options": []},
+        {"what": "export", "tokens": ["unknown"], "file": "mask"},
+        {"what": "export", "tokens": [], "file": "mask"},
+        {"what": "export", "tokens": ["x"], "file": "../../etc/passwd"},
+        {"what": "judge", "token": "unknown", "path": "/etc/passwd"},
+    ],
+)
+def test_what_is_not_on_offer_is_refused(full: FullSize, question: dict[str, Any]) -> None:
+    before = ui.listing(full.bench)
+    with pytest.raises(StageError):
+        full.answer(question, lambda *_: None, lambda: False)
+    assert ui.listing(full.bench) == before
+
+
+def test_files_go_with_their_results(bench: Workbench, tmp_path: Path) -> None:
+    small = FullSize(bench)
+    small.kept.most_bytes = 1
+    seen = []
+    for seed in range(3):
+        image = upload(bench, tmp_path, ui.photo(64, 90, seed))
+        found = ask(small, "segment", selection=ui.raw(image=image))
+        seen.append(set(found["pictures"].values()))
+    assert not (seen[0] - seen[2]) & ui.listing(bench)
+    assert seen[2] <= ui.listing(bench)
+
+
+def test_an_upload_is_read_for_a_question(
+    bench: Workbench, full: FullSize, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(app, "get_upload_folder", lambda: str(tmp_path))
+    path = tmp_path / "pages.tif"
+    pages = [Image.fromarray(ui.photo(40 + 8 * i, 64)) for i in range(3)]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    data = {
+        "what": "plan",
+        "selection": ui.raw(image=""),
+        "upload": {"path": str(path), "name": "pages.tif"},
+        "page": 2,
+    }
+    *_, last = app.full_messages(full, data, lambda: False)
+    assert (last["kind"], last["size"], last["page"], last["pages"]) == ("planned", [56, 64], 2, 3)
+    assert not path.exists()
+    *_, last = app.full_messages(full, {"what": "judge", "token": "x", "path": "/etc/passwd"}, lambda: False)
+    assert last["kind"] == "error"
