@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from explorer.commands import evaluate, info, segment, trace
+from explorer.commands import CommandError, evaluate, info, segment, trace
 from explorer.images import ImageError
 from explorer.inference import InferenceError
 from explorer.results.truth import TruthError
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         return COMMANDS[given.command][0].run(given)
-    except (DataError, WeightsError, InferenceError, ImageError, TruthError) as error:
+    except (CommandError, DataError, WeightsError, InferenceError, ImageError, TruthError) as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -21,7 +21,7 @@ from explorer import cards, images, inference, weights
 from explorer.cards import Card, ClassInfo, Preprocessing
 from explorer.giant import GiantImage, LabelFile
 from explorer.images import Photograph
-from explorer.inference import Canvas, Outputs, Plan, Progress, Wish
+from explorer.inference import ANYHOW, Canvas, Outputs, Plan, Progress, Wish
 from explorer.models import MODELS, ModelSpec, build
 from explorer.results.bundle import save
 from explorer.results.found import Found
@@ -32,7 +32,6 @@ from explorer.weights import Loaded
 __all__ = ["Found", "info", "network", "prepare", "save", "segment", "segment_file", "trace"]
 
 RANDOM = "random"  # instead of weights: the paper's full width, drawn anew
-ANYHOW = Wish()  # the best device, float32, whole or in tiles as it fits
 EVERYTHING = 2**31 - 1  # a working size that no image exceeds
 
 
@@ -120,29 +119,24 @@ def segment(
     pixels = photograph.pixels if photograph else np.asarray(image)
     read = time.perf_counter()
     small = images.resize(pixels, size or EVERYTHING)
-    canvas, plan = prepare(loaded, small, wish)
-    outputs = Outputs.in_memory(small.shape[:2], loaded.spec.classes, scores)
+    kept = small.shape[:2], loaded.spec.classes, scores
+    canvas, plan = prepare(loaded, small, wish, Outputs.bytes(*kept))
+    outputs = Outputs.in_memory(*kept)
     labelling = inference.label(loaded.module, canvas, plan, outputs, progress)
     labels = outputs.labels
     if small.shape != pixels.shape:
-        labels = _enlarged(labels, pixels.shape[:2])
+        labels = images.at_places(labels, pixels.shape[:2])
     counts = np.bincount(labels.ravel(), minlength=loaded.spec.classes)
     seconds = {"reading": read - began, "network": labelling.seconds}
     name = photograph.name if photograph else ""
     return Found(name, loaded, pixels, photograph.notes if photograph else (), labelling, labels, counts, seconds)
 
 
-def prepare(loaded: Loaded, pixels: Any, wish: Wish) -> tuple[Canvas, Plan]:
-    """The network's view of an image (array or file), and how it will be run."""
+def prepare(loaded: Loaded, pixels: Any, wish: Wish, held: int = 0) -> tuple[Canvas, Plan]:
+    """The network's view of an image (array or file), and how it will be run with `held` bytes of results in memory."""
     steps = loaded.card.preprocessing
-    plan = inference.plan(loaded.spec, pixels.shape[:2], wish)
+    plan = inference.plan(loaded.spec, pixels.shape[:2], wish, held)
     return Canvas.of(pixels, inference.reach(loaded.spec), steps.mean, steps.std), plan
-
-
-def _enlarged(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Labels at another size: each pixel takes that of the place it stands on."""
-    rows, cols = ((2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(size, labels.shape, strict=True))
-    return labels[rows[:, None], cols[None]]
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from PIL import Image
 from explorer import api, compare, inference, metrics
 from explorer.inference import Wish
 from explorer.trace import CancelledError
-from explorer.ui import app
+from explorer.ui import app, fullsize
 from explorer.ui.fullsize import FullSize
+from explorer.ui.keeping import Keeper
 from explorer.ui.session import StageError, Workbench
 from tests import fixtures_ui as ui
 
@@ -59,9 +60,10 @@ def test_a_plan_offers_what_can_be_run_and_says_what_it_takes(full: FullSize, tm
     assert found["chosen"] == 0
     json.dumps(found)
     loaded = full.bench.network(ui.selection())
-    assert (
-        found["offers"][0]["bytes"] == inference.plan(loaded.spec, (700, 1300), Wish("cpu", way="whole")).forecast.bytes
-    )
+    whole = inference.plan(loaded.spec, (700, 1300), Wish("cpu", way="whole"))
+    results = inference.Outputs.in_memory((700, 1300), loaded.spec.classes, scores=True)
+    held = sum(array.nbytes for array in vars(results).values())
+    assert found["offers"][0]["bytes"] == whole.forecast.bytes + held
     assert found["offers"][2]["size"] == [551, 1024]
     valid = ask(full, "plan", selection=ui.raw(image=image, model="unet", checkpoint="unet", padding="valid"))
     assert valid["offers"][-1]["way"] == "paper"
@@ -163,7 +165,6 @@ def test_true_labels_are_compared(full: FullSize, tmp_path: Path) -> None:
     Image.fromarray(labels).save(path)
     judged = ask(full, "judge", token=found["token"], path=str(path))
     assert judged["pixel_accuracy"] == pytest.approx(80 / 90)
-    assert not path.exists()
     guess = picture(full.bench, found["pictures"]["labels"])
     np.testing.assert_array_equal(judged["matrix"], metrics.confusion(labels, guess, ui.FCN.classes))
     json.dumps(judged)
@@ -171,7 +172,6 @@ def test_true_labels_are_compared(full: FullSize, tmp_path: Path) -> None:
     with pytest.raises(StageError) as caught:
         ask(full, "judge", token=found["token"], path=str(path))
     assert caught.value.code == "truth_file"
-    assert not path.exists()
 
 
 def test_cancelling_stops_and_lets_the_next_one_run(full: FullSize, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_what_is_not_on_offer_is_refused(full: FullSize, question: dict[str, Any
 
 def test_files_go_with_their_results(bench: Workbench, tmp_path: Path) -> None:
     small = FullSize(bench)
-    small.kept.most_bytes = 1
+    small.kept = Keeper(bench.files, 1)
     seen = []
     for seed in range(3):
         image = upload(bench, tmp_path, ui.photo(64, 90, seed))
@@ -235,3 +235,27 @@ def test_an_upload_is_read_for_a_question(
     assert not path.exists()
     *_, last = app.full_messages(full, {"what": "judge", "token": "x", "path": "/etc/passwd"}, lambda: False)
     assert last["kind"] == "error"
+    truth = tmp_path / "truth.png"
+    for token, expected in (("gone", "result_gone"), (token_of_a_run(full), "truth_size")):
+        Image.new("L", (5, 5)).save(truth)
+        *_, last = app.full_messages(full, {"what": "judge", "token": token, "path": str(truth)}, lambda: False)
+        assert last["code"] == expected
+        assert not truth.exists()  # whatever became of the question
+
+
+def token_of_a_run(full: FullSize) -> str:
+    return ask(full, "segment", selection=ui.raw(image=ui.raw()["image"]))["token"]
+
+
+def test_scores_of_large_images_are_not_kept(full: FullSize, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are forecast where they are, and the comparison with the paper's tiles does without."""
+    image = upload(full.bench, tmp_path, ui.photo(420, 430))
+    wish = ui.raw(model="unet", checkpoint="unet", padding="valid", image=image)
+    needs = {}
+    for most in (fullsize.MOST_SCORES, 1000):
+        monkeypatch.setattr(fullsize, "MOST_SCORES", most)
+        found = ask(full, "paper", selection=wish, options={"way": "paper"})
+        assert ("scores" in found["kinds"]) == (found["difference"]["score"] is not None) == (most > 1000)
+        needs[most] = ask(full, "plan", selection=wish)["offers"][0]["bytes"]
+    classes = full.bench.network(ui.selection("unet")).spec.classes
+    assert needs[fullsize.MOST_SCORES] + 4 * classes * 420 * 430 == max(needs.values())

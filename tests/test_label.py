@@ -268,10 +268,10 @@ module = build(spec)
 small = (max(32, height // 8), max(32, wide // 8))
 for size in (small, (height, wide)):
     pixels = np.zeros((*size, 3), np.uint8)
-    made = plan(spec, size, Wish("cpu", way="whole"))
-    outputs = Outputs(np.zeros(size, np.uint8))
+    made = plan(spec, size, Wish("cpu", way="whole"), Outputs.bytes(size, 21, True))
+    outputs = Outputs.in_memory(size, 21, True)
     done = label(module, Canvas.of(pixels, reach(spec), (0.5,) * 3, (0.5,) * 3), made, outputs)
-print(made.forecast.activations, done.peak)
+print(made.bytes - made.forecast.weights, done.peak)
 """
 
 

@@ -125,7 +125,7 @@ def nuclei() -> api.Found:
 
 
 def test_every_kind_of_file_is_written_and_agrees(nuclei: api.Found, tmp_path: Path) -> None:
-    written = bundle.save(nuclei, tmp_path, bundle.EVERY_KIND, "cells")
+    written = bundle.save(nuclei, tmp_path, tuple(bundle.KINDS), "cells")
     assert {p.name for p in written} == {
         "cells.mask.png", "cells.overlay.png", "cells.areas.csv", "cells.regions.geojson", "cells.coco.json",
         "cells.instances.png", "cells.objects.csv", "cells.scores.npz",

@@ -212,7 +212,7 @@ FAMILIES = {
     "full.layer.*": {"prediction", "confidence", "errors", "differs"},
     "full.way.*": {"whole", "tiles", "smaller", "paper"},
     "precision.*": set(inference.DTYPES),
-    "file.*": {*bundle.EVERY_KIND, "zip"},
+    "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),
     "maps.high*": {"", ".signed"},
 }

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explorer import inference
-from explorer.inference import windows
 from explorer.models import ModelSpec, build
+from explorer.training import windows
 
 SPEC = ModelSpec("unet", "valid", 1 / 32, 8, 3, 3)
 FAR = inference.reach(SPEC)

@@ -14,6 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from explorer import api, images, inference
+from explorer.commands import CommandError
 from explorer.images import ImageError
 from explorer.inference import InferenceError, Progress, Wish
 from explorer.inference.plan import WAYS
@@ -40,7 +41,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--save",
         default="mask,overlay,areas",
         metavar="KINDS",
-        help=f"what to write, commas between: {', '.join(bundle.EVERY_KIND)}; or all (default: mask,overlay,areas)",
+        help=f"what to write, commas between: {', '.join(bundle.KINDS)}; or all (default: mask,overlay,areas)",
     )
     parser.add_argument("--size", type=int, metavar="N", help="run on a copy with this longer side (default: as it is)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
@@ -65,13 +66,11 @@ class Job:
 
 
 def run(given: argparse.Namespace) -> int:
-    kinds = bundle.EVERY_KIND if given.save == "all" else tuple(k for k in given.save.split(",") if k)
-    if unknown := set(kinds) - set(bundle.EVERY_KIND):
-        raise InferenceError(
-            "unknown_kind", f"cannot save {sorted(unknown)[0]!r}; choose of {', '.join(bundle.EVERY_KIND)}"
-        )
+    kinds = tuple(bundle.KINDS) if given.save == "all" else tuple(k for k in given.save.split(",") if k)
+    if unknown := set(kinds) - set(bundle.KINDS):
+        raise CommandError(f"cannot save {sorted(unknown)[0]!r}; choose of {', '.join(bundle.KINDS)}")
     if (given.tile is not None and given.tile < 1) or (given.size is not None and given.size < 1) or given.page < 1:
-        raise InferenceError("bad_number", "--tile, --size and --page count from 1")
+        raise CommandError("--tile, --size and --page count from 1")
     files = list(_files(given.images))
     wish = Wish(given.device, given.precision, "tiles" if given.tile else given.way, given.tile)
     job = Job(given, api.network(given.model, given.weights, given.padding), wish, kinds)
@@ -89,7 +88,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _files(given: list[str]) -> Iterator[tuple[Path, str]]:
-    """Files and the stems of their results, each stem once. Raises ImageError for a folder without images."""
+    """Files and the stems of their results, each stem once. Raises CommandError for a folder without images."""
     taken: set[str] = set()
     for name in given:
         path = Path(name)
@@ -97,7 +96,7 @@ def _files(given: list[str]) -> Iterator[tuple[Path, str]]:
         if path.is_dir():
             found = sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS and p.is_file())
             if not found:
-                raise InferenceError("no_images", f"the folder {path} holds no images ({', '.join(ENDINGS)})")
+                raise CommandError(f"the folder {path} holds no images ({', '.join(ENDINGS)})")
         for file in found:
             stem = next(s for s in _stems(file) if s not in taken)
             taken.add(stem)
@@ -136,7 +135,7 @@ def _one(path: Path, stem: str, job: Job) -> dict[str, Any]:
 def _giant(path: Path, stem: str, job: Job) -> dict[str, Any]:
     """An image too large for memory. Single objects are not told apart: they may reach over tiles."""
     goal = job.given.out / f"{stem}.mask.png"
-    kinds = tuple(kind for kind in job.kinds if kind not in ("mask", "scores", *bundle.OBJECT_KINDS))
+    kinds = tuple(kind for kind in job.kinds if kind not in ("mask", "scores", *bundle.OF_OBJECTS))
     with (
         _bar(path.name) as progress,
         api.segment_file(path, goal, job.loaded, job.wish, job.given.page - 1, progress) as found,

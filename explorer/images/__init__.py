@@ -36,6 +36,7 @@ __all__ = [
     "ImageError",
     "Note",
     "Photograph",
+    "at_places",
     "read",
     "resize",
     "resized_shape",
@@ -106,6 +107,12 @@ def resize(pixels: np.ndarray, longest: int, enlarge: bool = False) -> np.ndarra
         return np.array(pixels, order="C")
     image = Image.fromarray(np.ascontiguousarray(pixels))
     return np.array(image.resize((new_width, new_height), Image.Resampling.LANCZOS, reducing_gap=3.0))
+
+
+def at_places(codes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A map of codes (H x W) at another size: each pixel takes the code of the one that its middle lies in."""
+    rows, cols = ((2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(size, codes.shape, strict=True))
+    return codes[rows[:, None], cols[None]]
 
 
 def _bytes(source: Any) -> bytes:

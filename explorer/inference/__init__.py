@@ -19,10 +19,11 @@ from explorer.inference.devices import (
 from explorer.inference.forecast import Forecast
 from explorer.inference.frames import Frame, Frames, Reach, reach
 from explorer.inference.label import Labelling, Outputs, Progress, Remark, label
-from explorer.inference.plan import Plan, Wish, plan
+from explorer.inference.plan import ANYHOW, Plan, Wish, plan
 from explorer.inference.run import Segmentation, segment
 
 __all__ = [
+    "ANYHOW",
     "DTYPES",
     "Canvas",
     "Forecast",

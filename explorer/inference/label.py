@@ -56,6 +56,11 @@ class Outputs:
     confidence: Any = None
     scores: Any = None
 
+    @staticmethod
+    def bytes(size: tuple[int, int], classes: int, scores: bool = False) -> int:
+        """Of those that `in_memory` makes."""
+        return size[0] * size[1] * (1 + 4 + (4 * classes if scores else 0))
+
     @classmethod
     def in_memory(cls, size: tuple[int, int], classes: int, scores: bool = False) -> Outputs:
         """Arrays for an image of `size` (height, width)."""
@@ -124,7 +129,7 @@ class _Run:
         self.todo, self.done = deque(plan.tiles), list[Tile]()
         self.remarks: list[Remark] = []
         self.seconds: dict[str, float] = defaultdict(float)
-        self.macs = 0
+        self.spent = self.total = 0  # multiply-accumulates: of all tiles begun, and with those that are left
         self.began = time.perf_counter()
         self._move(plan.device, plan.precision)
 
@@ -136,6 +141,7 @@ class _Run:
             module = copy.deepcopy(module).to(device)  # other runs share the one on the CPU
         self.precision = precision
         self.local: Local | None = Local(module, self.shape.image, self.shape.shapes)
+        self._count()
 
     def forget(self) -> None:
         """Give the device's memory back."""
@@ -163,9 +169,7 @@ class _Run:
             if full:  # outside of the handler, which holds on to the values of all its frames
                 self._make_room()
                 continue
-            tile = self.todo.popleft()
-            self.macs += sum(self._macs(tile).values())
-            self.done.append(tile)
+            self.done.append(self.todo.popleft())
 
     def _scores(self, tile: Tile) -> Tensor:
         """Class scores of a tile, 1 x classes x h x w."""
@@ -189,23 +193,28 @@ class _Run:
 
     def _teller(self, tile: Tile) -> Callable[[str], bool | None]:
         """Tells `progress` of every step of a tile."""
-        costs, done = self._macs(tile), self.macs
-        total = done + sum(sum(self._macs(t).values()) for t in self.todo)
+        if not self.progress:
+            return lambda name: True
+        progress, costs, done = self.progress, self._macs(tile), self.spent
+        self.spent += sum(costs.values())
 
         def tell(name: str) -> bool | None:
             nonlocal done
-            if not self.progress:
-                return True
-            share = done / total
+            share = done / self.total
             done += costs[name]
             spent = time.perf_counter() - self.began
             left = spent * (1 - share) / share if share > 0.01 else None
-            return self.progress(Progress(share, len(self.done) + 1, len(self.done) + len(self.todo), name, left))
+            return progress(Progress(share, len(self.done) + 1, len(self.done) + len(self.todo), name, left))
 
         return tell
 
     def _macs(self, tile: Tile) -> dict[str, int]:
         return macs_of_steps(self.shape, self.step, self._units(tile))
+
+    def _count(self) -> None:
+        """What there is to do, anew: the tiles that are left are others, or one of them has to be run again."""
+        if self.progress:
+            self.total = self.spent + sum(sum(self._macs(tile).values()) for tile in self.todo)
 
     def _write(self, output: Region, scores: Tensor) -> None:
         top, cols = output.rows[0], slice(*output.cols)
@@ -229,6 +238,7 @@ class _Run:
             smaller = [p for tile in self.todo for p in halves(self.shape, self.step, tile, max(period, SMALLEST))]
         if len(smaller) > len(self.todo):
             self.todo = deque(smaller)
+            self._count()
             if not any(remark.code == "smaller_tiles" for remark in self.remarks):
                 self.remarks.append(Remark("smaller_tiles", {"device": device_name(self.device)}))
         elif self.device != "cpu":

@@ -55,10 +55,16 @@ class Plan:
     whole: Forecast  # of the whole image at once
     free: int | None
     alone: tuple[int, int] | None = None  # the size of a tile's input, where each is run as an image of its own
+    held: int = 0  # bytes of results in memory, where that is the device's
+
+    @property
+    def bytes(self) -> int:
+        """All that the run is forecast to take."""
+        return self.forecast.bytes + self.held
 
     @property
     def fits(self) -> bool:
-        return self.free is None or self.forecast.bytes <= SHARE * self.free
+        return self.free is None or self.bytes <= SHARE * self.free
 
 
 @lru_cache(maxsize=16)
@@ -86,28 +92,28 @@ def in_precision(module: nn.Module, precision: str, classes: int) -> nn.Module:
     return made
 
 
-def plan(spec: ModelSpec, size: tuple[int, int], wish: Wish = ANYHOW) -> Plan:
-    """How to label an image of `size` (height, width). Raises InferenceError where the wish cannot be met."""
+def plan(spec: ModelSpec, size: tuple[int, int], wish: Wish = ANYHOW, held: int = 0) -> Plan:
+    """How to label an image of `size` (height, width), with results of `held` bytes in the computer's memory.
+
+    Raises InferenceError where the wish cannot be met.
+    """
     device = pick_device(wish.device)
     precision = pick_precision(wish.precision, device)
     far = reach(spec)
     network = border(size, size, far).network
     local, step = shape_of(spec, precision, (network.height, network.width))
-    free = free_memory(device)
     whole = _cost(local, step, size, None)
-    room = float("inf") if free is None else SHARE * free
+    held = held if device == "cpu" else 0
+    free = free_memory(device)
+    room = float("inf") if free is None else SHARE * free - held
+    pixels = (network.height, network.width)
+    frame = Plan(spec, size, pixels, device, precision, None, (), whole, whole, free, held=held)
 
     if wish.way == "paper":
-        return _papers(
-            spec,
-            size,
-            wish,
-            Plan(spec, size, (network.height, network.width), device, precision, None, (), whole, whole, free),
-        )
+        return _papers(spec, size, wish, frame)
 
     def made(side: int | None, cost: Forecast) -> Plan:
-        tiles = tuple(cut(local, step, size, side or max(size)))
-        return Plan(spec, size, (network.height, network.width), device, precision, side, tiles, cost, whole, free)
+        return replace(frame, side=side, tiles=tuple(cut(local, step, size, side or max(size))), forecast=cost)
 
     if wish.way == "whole" or (wish.way == "auto" and whole.bytes <= room):
         return made(None, whole)
@@ -122,11 +128,11 @@ def plan(spec: ModelSpec, size: tuple[int, int], wish: Wish = ANYHOW) -> Plan:
             return made(side, cost)
     raise InferenceError(
         "no_room",
-        f"{MODELS[spec.model].title} needs {cost.bytes / 2**20:,.0f} MiB even for the smallest tile, and "
+        f"{MODELS[spec.model].title} needs {(cost.bytes + held) / 2**20:,.0f} MiB even for the smallest tile, and "
         f"{device_name(device)} has {(free or 0) / 2**20:,.0f} MiB free; close other programs or take another device",
         model=MODELS[spec.model].title,
         device=device_name(device),
-        needed=round(cost.bytes / 2**20),
+        needed=round((cost.bytes + held) / 2**20),
         free=round((free or 0) / 2**20),
     )
 

@@ -100,7 +100,7 @@ def about(found: Found) -> dict[str, Any]:
         "tile_side": plan.side,
         "seconds": {key: round(value, 3) for key, value in found.seconds.items()},
         "step_seconds": {key: round(value, 4) for key, value in run.step_seconds.items()},
-        "memory": {"forecast": plan.forecast.bytes, "peak": run.peak, "free_before": plan.free},
+        "memory": {"forecast": plan.bytes, "peak": run.peak, "free_before": plan.free},
         "notes": [str(note) for note in found.notes],
         "remarks": [{"code": remark.code, **remark.details} for remark in run.remarks],
         "areas": [vars(area) for area in found.areas],
@@ -120,36 +120,45 @@ def scores(found: Found, path: Path | BinaryIO) -> None:
             part.write(np.ascontiguousarray(one).tobytes())
 
 
-KINDS: dict[str, tuple[str, Callable[[Found], bytes]]] = {  # what: ending of the file's name, how it is made
+KINDS: dict[str, tuple[str, Callable[[Found], bytes] | None]] = {  # what: ending of the file's name, how it is made
     "mask": ("mask.png", mask),
     "overlay": ("overlay.png", overlay),
     "areas": ("areas.csv", areas),
     "geojson": ("regions.geojson", polygons_geojson),
     "coco": ("coco.json", polygons_coco),
-}
-OBJECT_KINDS: dict[str, tuple[str, Callable[[Found], bytes]]] = {
     "instances": ("instances.png", instances),
     "objects": ("objects.csv", objects),
+    "scores": ("scores.npz", None),  # written piece by piece
 }
-EVERY_KIND = (*KINDS, *OBJECT_KINDS, "scores")
+OF_OBJECTS = ("instances", "objects")
+
+
+def kinds_of(found: Found) -> list[str]:
+    """Of what kinds there can be files: of objects where they are told apart, of scores where they were kept."""
+    missing = set() if found.instances is not None else set(OF_OBJECTS)
+    if found.labelling.outputs.scores is None:
+        missing.add("scores")
+    return [kind for kind in KINDS if kind not in missing]
+
+
+def write(found: Found, kind: str, file: BinaryIO) -> None:
+    """One file. `kind` is one of `kinds_of(found)`."""
+    make = KINDS[kind][1]
+    if make:
+        file.write(make(found))
+    else:
+        scores(found, file)
 
 
 def save(found: Found, folder: str | Path, kinds: tuple[str, ...], stem: str = "") -> list[Path]:
-    """Write files of these kinds into a folder; objects only where there are any. Returns what was written."""
+    """Write files of these kinds into a folder, where there can be any. Returns what was written."""
     folder, stem = Path(folder), stem or Path(found.name).stem or "image"
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for kind in kinds:
-        if kind == "scores":
-            if found.labelling.outputs.scores is None:
-                continue
-            path = folder / f"{stem}.scores.npz"
-            scores(found, path)
-        elif kind in OBJECT_KINDS and found.instances is None:
-            continue
-        else:
-            ending, make = (KINDS | OBJECT_KINDS)[kind]
-            path = folder / f"{stem}.{ending}"
-            path.write_bytes(make(found))
+    there = kinds_of(found)
+    for kind in (kind for kind in kinds if kind in there):
+        path = folder / f"{stem}.{KINDS[kind][0]}"
+        with path.open("wb") as file:
+            write(found, kind, file)
         written.append(path)
     return written

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from explorer import inference, metrics, objects
-from explorer.inference import windows
 from explorer.models import ModelSpec
+from explorer.training import windows
 from explorer.training.border import OBJECT, TOUCHING
 from explorer.training.data import Sample
 

@@ -79,27 +79,28 @@ def build_app(bench: Workbench) -> gr.Blocks:
     selection, first = bench.opening()
     start = json.dumps({"catalog": catalog, "selection": asdict(selection), "trace": first.file})
 
-    def on_run(event: gr.EventData) -> Iterator[str]:
+    def asked(event: gr.EventData) -> tuple[dict[str, Any], str]:
+        """What the page sent, and the token that its answers carry."""
         data: dict[str, Any] = event._data if isinstance(event._data, dict) else {}
-        token = str(data.get("request", ""))
+        return data, str(data.get("request", ""))[:100]
+
+    def on_run(event: gr.EventData) -> Iterator[str]:
+        data, token = asked(event)
         for message in run_messages(bench, data, lambda: token in cancelled):
             yield json.dumps({"request": token, **message})
 
     def on_full(event: gr.EventData) -> Iterator[str]:
-        data: dict[str, Any] = event._data if isinstance(event._data, dict) else {}
-        token = str(data.get("request", ""))
+        data, token = asked(event)
         for message in full_messages(full, data, lambda: token in cancelled):
             yield json.dumps({"request": token, **message})
 
     def on_look(event: gr.EventData) -> Iterator[str]:
-        data = event._data if isinstance(event._data, dict) else {}
-        token = str(data.get("request", ""))
+        data, token = asked(event)
         for message in look_messages(bench, data):
             yield json.dumps({"request": token, **message})
 
     def on_cancel(event: gr.EventData) -> None:
-        data = event._data if isinstance(event._data, dict) else {}
-        cancelled.add(str(data.get("request", ""))[:100])
+        cancelled.add(asked(event)[1])
 
     with gr.Blocks(title=TITLE, fill_width=True, fill_height=True, delete_cache=(3600, 3600)) as demo:
         stage = gr.HTML(
@@ -127,10 +128,13 @@ def full_messages(full: FullSize, data: dict[str, Any], cancelled: Callable[[], 
     """What the page hears of a question about full size: progress, then the answer or an error."""
 
     def work(progress: Progress, stop: Callable[[], bool]) -> dict[str, Any]:
-        question, name = _with_upload(full.bench, data, progress)
-        if isinstance(data.get("path"), str):  # true labels
-            question["path"] = str(uploaded(data["path"]))
-        return {**full.answer(question, progress, stop), "imageName": name}
+        truth = uploaded(data["path"]) if isinstance(data.get("path"), str) else None  # true labels
+        try:
+            question, name = _with_upload(full.bench, data, progress)
+            return {**full.answer({**question, "path": truth}, progress, stop), "imageName": name}
+        finally:
+            if truth:
+                _forget(truth)
 
     return _messages(work, cancelled)
 
@@ -200,9 +204,14 @@ def _with_upload(bench: Workbench, data: dict[str, Any], progress: Progress) -> 
     try:
         image = bench.add_image(path, name, page if type(page) is int else 0)
     finally:
-        with suppress(OSError):  # gone already, or no file
-            path.unlink()  # the pixels are held in memory; the file is the person's own
+        _forget(path)
     return {**data, "selection": {**selection, "image": image} if isinstance(selection, dict) else None}, name
+
+
+def _forget(path: Path) -> None:
+    """Delete an uploaded file once it is read: it is the person's own."""
+    with suppress(OSError):  # gone already, or no file
+        path.unlink()
 
 
 def uploaded(path: Any) -> Path:

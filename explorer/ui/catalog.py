@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import torch
+
 from explorer import images, inference, weights
 from explorer.figures import palettes
 from explorer.models import MODELS
@@ -84,3 +86,8 @@ def first(cards: Iterable[Card], examples: list[dict[str, Any]]) -> Selection:
     paper = MODELS[model].paddings[0]  # what is read about, where the weights were trained in it
     padding = paper if paper in card.geometries else card.spec.padding
     return Selection(model, card.name, padding, example["file"], FIRST_SIZE[family], "auto")
+
+
+def device_words(device: str) -> str | int:
+    """What the sentence "device.<device>.name" is filled with: the device's name, or how many threads the CPU runs."""
+    return torch.get_num_threads() if device == "cpu" else inference.device_name(device)

@@ -18,7 +18,7 @@ from explorer import images, inference, weights
 from explorer.fields import Reach, whole_fields
 from explorer.models import MODELS, ModelSpec, build
 from explorer.trace import CancelledError
-from explorer.ui.catalog import SHOWN, SIZES, cards_for, catalog, first
+from explorer.ui.catalog import SHOWN, SIZES, cards_for, catalog, device_words, first
 from explorer.ui.looking import Looks, Scene
 from explorer.ui.stage.payload import Recorder, png
 from explorer.ui.state import Bounded, Files, Selection
@@ -245,7 +245,7 @@ class Workbench:
         about = {
             "selection": asdict(wish),
             "title": MODELS[wish.model].title,
-            "deviceName": torch.get_num_threads() if device == "cpu" else inference.device_name(device),
+            "deviceName": device_words(device),
             "classes": [{"name": c.name, "colour": c.colour} for c in card.classes],
             "notes": notes,
         }

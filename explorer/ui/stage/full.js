@@ -1,35 +1,24 @@
 /** The view "segment": images at their own size, what running them takes, the result, its files and a truth. */
 
 import { radios } from './bar.js';
-import { painted } from './colour.js';
 import { Outcome } from './outcome.js';
 import { Runner } from './runner.js';
+import { Sheet } from './sheet.js';
 import { decode, fetchFile } from './trace.js';
-import { View, Viewer } from './viewer.js';
-
-const LAYERS = ['prediction', 'confidence', 'errors', 'differs'];
-const RIGHT = [0, 158, 115, 120];
-const WRONG = [213, 94, 0, 255];
 
 export class Full {
   /** `selection()` is the stage's; `say` tells of an error; `onProgress(fraction | null, text, details)`. */
   constructor(root, { gradio, alive, catalog, colours, words, resolve, selection, say, onProgress, onImage }) {
-    Object.assign(this, { root, colours, words, selection, resolve, say, onImage });
+    Object.assign(this, { root, words, selection, resolve, say, onImage });
     this.items = []; // {name, image, file, planned, result, layers}
     this.current = null;
     this.options = { precision: 'float32' };
-    this.layer = 'prediction';
     this.runner = new Runner(
       { ...gradio, alive, mostBytes: catalog.mostBytes },
       { onProgress: (fraction, ...more) => onProgress(this.asked === 'plan' ? null : fraction, ...more), onDone: (message) => this.#done(message), onError: (problem) => this.#failed(problem) },
       'full'
     );
-    this.view = new View();
-    this.viewer = new Viewer(root.querySelector('.fx-board canvas'), this.view, {
-      size: () => this.current?.result?.size ?? this.current?.planned?.size ?? [1, 1],
-      paint: (...drawing) => this.#marks(...drawing),
-      onPixel: (pixel) => this.#name(pixel),
-    });
+    this.sheet = new Sheet(root, { colours, words });
     this.offers = radios(root.querySelector('.fx-offers'), ({ offer }) => (this.current.chosen = Number(offer)));
     this.outcome = new Outcome(root, { words, ask: (question) => this.#send(question), upload: gradio.upload, resolve });
     this.#controls();
@@ -46,21 +35,6 @@ export class Full {
       if (button) this.choose(this.items[Number(button.dataset.item)]);
     });
     root.querySelector('.fx-all').addEventListener('click', () => this.#all());
-    this.layers = root.querySelector('.fx-layer select');
-    this.layers.addEventListener('change', () => {
-      this.layer = this.layers.value;
-      this.#paint();
-    });
-    this.opacity = root.querySelector('.fx-see input');
-    this.opacity.addEventListener('input', () => this.#paint());
-    this.grid = root.querySelector('.fx-grid');
-    this.grid.addEventListener('click', () => {
-      this.grid.setAttribute('aria-pressed', String(this.grid.getAttribute('aria-pressed') !== 'true'));
-      this.viewer.soon();
-    });
-    for (const [name, act] of [['in', () => this.view.scale(1.5)], ['out', () => this.view.scale(1 / 1.5)], ['fit', () => this.view.fit()]]) {
-      root.querySelector(`.fx-zoom-${name}`).addEventListener('click', act);
-    }
     root.querySelector('.fx-precision select').addEventListener('change', ({ target }) => {
       this.options.precision = target.value;
       this.plan();
@@ -100,7 +74,7 @@ export class Full {
   choose(item) {
     if (this.busy) this.cancel();
     this.current = item;
-    this.view.fit();
+    this.sheet.fit();
     this.#show();
     if (!item.planned) this.plan();
   }
@@ -180,10 +154,10 @@ export class Full {
     } else if (message.kind === 'segmented') {
       const layers = await this.#fetch(message);
       Object.assign(item, { result: message, layers });
-      this.layer = 'difference' in message ? 'differs' : 'prediction';
+      this.sheet.layer = 'difference' in message ? 'differs' : 'prediction';
     } else {
       await this.outcome.answer(message, item);
-      if (message.kind === 'judged') this.layer = 'errors';
+      if (message.kind === 'judged') this.sheet.layer = 'errors';
     }
     if (item === this.current) this.#show();
     if ((this.running || this.eager) && message.kind === 'planned') this.run();
@@ -227,15 +201,8 @@ export class Full {
     const planned = current?.planned;
     this.#offers(planned);
     this.#choices(planned);
-    const layers = current?.layers;
-    const there = LAYERS.filter((key) => key === 'prediction' || layers?.[key]);
-    if (!there.includes(this.layer)) this.layer = 'prediction';
-    this.layers.replaceChildren(...there.map((key) => new Option(words.t(`full.layer.${key}`), key, false, key === this.layer)));
-    this.layers.disabled = !current?.result;
-    this.grid.hidden = !(current?.result?.boxes.length > 1);
     this.outcome.show(current);
-    this.#paint();
-    this.#name(null);
+    this.sheet.show(current);
   }
 
   #offers(planned) {
@@ -272,71 +239,6 @@ export class Full {
     if (!page.hidden) {
       page.querySelector('select').replaceChildren(...Array.from({ length: planned.pages }, (_, i) => new Option(words.t('full.page', { page: i + 1, pages: planned.pages }), String(i), false, i === current.page)));
     }
-  }
-
-  /** What lies over the image, painted from the codes. */
-  #paint() {
-    const { viewer, current, layer } = this;
-    const { result, layers } = current ?? {};
-    viewer.image = layers?.image ?? current?.preview ?? null;
-    viewer.layers = [];
-    if (result) {
-      const made = this.#painted(result, layers, layer);
-      viewer.layers = [{ canvas: made, opacity: this.opacity.value / 100 }];
-      if (layers.outlines && layer === 'prediction') viewer.layers.push({ canvas: this.#outlines(layers.outlines), opacity: 1 });
-    }
-    this.opacity.nextElementSibling.textContent = this.words.percent(this.opacity.value / 100);
-    viewer.soon();
-  }
-
-  #painted({ classes }, layers, layer) {
-    const { width, height, data } = layers[{ prediction: 'labels', confidence: 'confidence', errors: 'errors', differs: 'differs' }[layer]];
-    const packed = ([r, g, b, a = 255]) => ((a << 24) | (b << 16) | (g << 8) | r) >>> 0;
-    const tables = {
-      prediction: () => classes.map(({ colour }) => packed(colour)),
-      confidence: () => this.colours.sequential,
-      errors: () => [packed(RIGHT), packed(WRONG), 0],
-      differs: () => [0, packed(WRONG)],
-    };
-    const table = tables[layer]();
-    return painted(width, height, (i) => table[data[4 * i]]);
-  }
-
-  #outlines({ width, height, data }) {
-    return painted(width, height, (i) => (data[4 * i] ? 0xffffffff : 0));
-  }
-
-  /** The tiles' outputs, and the window that the one at the pointer reads: the paper's figure 2. */
-  #marks(context, place, ratio) {
-    const { current, grid } = this;
-    if (grid.hidden || grid.getAttribute('aria-pressed') !== 'true' || !current?.result) return;
-    const { boxes, margin, run_at: [rows, cols], size } = current.result;
-    const scale = ([top, bottom, left, right]) => [(top / rows) * size[0], (left / cols) * size[1], (bottom / rows) * size[0], (right / cols) * size[1]];
-    const stroke = (box, style, width, dash = []) => {
-      context.strokeStyle = style;
-      context.lineWidth = width * ratio;
-      context.setLineDash(dash.map((d) => d * ratio));
-      context.strokeRect(...box);
-    };
-    for (const box of boxes) stroke(place(scale(box.slice(0, 4))), '#fffc', 1);
-    const { pointer } = this.view;
-    const under = pointer && boxes.find(([top, bottom, left, right]) => pointer.y * rows >= top && pointer.y * rows < bottom && pointer.x * cols >= left && pointer.x * cols < right);
-    if (!under) return;
-    const [top, bottom, left, right] = under.slice(4).map((at) => at - margin);
-    for (const [style, width] of [['#000', 4], [this.colours.roles.contracting, 2.5]]) stroke(place(scale([top, bottom, left, right])), style, width, [8, 5]);
-    for (const [style, width] of [['#000', 4], [this.colours.roles.field, 2.5]]) stroke(place(scale(under.slice(0, 4))), style, width);
-    context.setLineDash([]);
-  }
-
-  /** The class at the pointer, and how sure the network is of it. */
-  #name(pixel) {
-    const { root, words, current } = this;
-    const here = root.querySelector('.fx-here');
-    const { result, layers } = current ?? {};
-    if (!pixel || !result) return (here.textContent = '');
-    const at = ({ width, height, data }) => data[4 * (Math.floor((pixel.row / result.size[0]) * height) * width + Math.floor((pixel.column / result.size[1]) * width))];
-    const { name } = result.classes[at(layers.labels)];
-    here.textContent = words.t('full.here', { name: name[words.language], share: words.percent(at(layers.confidence) / 255), row: pixel.row, column: pixel.column });
   }
 
   write() {

@@ -57,6 +57,7 @@ export class Look {
   /** Another step comes: the unit goes. */
   leave() {
     this.maps.hover = null;
+    this.root.querySelector('.fx-unit').textContent = ''; // the next step's maps may be a while on their way
     this.hold(null);
   }
 

@@ -1,24 +1,14 @@
-/** The stage: wires controls, run, steps, maps and picture. Python is called to run a network, for nothing else. */
+/** The stage: wires controls, runs and the three views. Python is called to run a network, for nothing else. */
 
-import { Asker } from './asker.js';
 import { Bar, radios } from './bar.js';
 import { Colours } from './colour.js';
-import { Cursor } from './cursor.js';
-import { FigureView } from './figureview.js';
+import { Explore } from './explore.js';
 import { Words, pickLanguage } from './i18n.js';
-import { Look } from './look.js';
-import { Output } from './output.js';
-import { showChips, showCrop } from './panels.js';
 import { themeButton, stored } from './preferences.js';
 import { Runner } from './runner.js';
 import { Address, complete, fromAddress } from './selection.js';
 import { Sources } from './sources.js';
-import { Steps } from './steps.js';
-import { Trace } from './trace.js';
 import { Views } from './views.js';
-import { sentence } from './words.js';
-
-const AHEAD = 3; // steps fetched before they are looked at
 
 export function mount({ element, props, trigger, upload, watch, base }) {
   new Stage(element.querySelector('.fx'), JSON.parse(props.value), { props, trigger, upload, watch, base });
@@ -35,7 +25,6 @@ class Stage {
     this.words = new Words(start.catalog.texts, pickLanguage(this.address));
     this.colours = new Colours(start.catalog.colours);
     for (const [role, colour] of Object.entries(this.colours.roles)) root.style.setProperty(`--fx-${role}`, colour);
-    this.step = 0;
     this.selection = start.selection;
     this.imageName = '';
 
@@ -54,43 +43,25 @@ class Stage {
       onNothing: () => this.say({ code: 'nothing_dropped', details: {} }),
       t: (key, values) => this.words.t(key, values),
     });
-    this.asker = new Asker(gradio.trigger, () => this.#alive());
-    this.output = new Output(root, this.colours, {
-      words: this.words,
-      cardOf: (trace) => this.catalog.cards.find((card) => card.name === trace.selection.checkpoint),
-      say: (problem) => this.say(problem),
-    });
-    this.look = new Look(root, this.colours, {
-      asker: this.asker,
-      resolve: this.resolve,
-      picture: this.output.picture,
-      words: this.words,
-      again: () => {
-        this.output.recolour();
-        this.go(this.step);
-      },
-      onStep: (name) => this.go(this.trace.index.get(name)),
-    });
     const shared = {
       gradio, catalog: this.catalog, colours: this.colours, words: this.words, resolve: this.resolve,
       alive: () => this.#alive(),
       selection: () => this.selection,
       say: (problem) => this.say(problem),
       onProgress: (...news) => this.#progress(...news),
+      onSettle: () => this.settle(),
       onImage: (image, name) => {
         if (!this.catalog.examples.some((e) => e.file === image)) this.imageName = name || this.imageName;
         this.#choose({ ...this.selection, image });
       },
     };
+    this.explore = new Explore(root, shared);
     this.views = new Views(root, shared, { onShow: (view) => this.show(view) });
-    this.cursor = new Cursor(root, { look: this.look, output: this.output });
-    this.figure = new FigureView(root, { onStep: (name) => this.go(this.trace.index.get(name)) });
-    this.steps = new Steps(root, this.colours, { onStep: (i, how) => (how?.keepPlace ? this.goWithPlace(i) : this.go(i)) });
     this.#controls();
     this.translate().then(() => this.begin(start));
     gradio.watch('value', () => {
       const message = JSON.parse(gradio.props.value);
-      for (const listener of [this.runner, this.asker, this.views]) listener.hear(message);
+      for (const listener of [this.runner, this.explore, this.views]) listener.hear(message);
     });
   }
 
@@ -100,20 +71,10 @@ class Stage {
       this.chosenLanguage = stored('language', lang);
       this.words.use(lang).then(() => this.translate());
     });
-    this.cropViews = radios(root.querySelector('.fx-cropview'), ({ cropview }) => {
-      const place = this.look.place();
-      this.look.leave();
-      this.cropView = cropview;
-      this.go(this.step, place);
-    });
-    this.cropView = 'whole';
-    this.cropViews.choose(({ cropview }) => cropview === this.cropView);
-    this.grains = radios(root.querySelector('.fx-grain'), ({ grain }) => this.steps.map.useBlocks(grain === 'blocks'));
-    this.grains.choose(({ grain }) => (grain === 'blocks') === this.steps.map.blocks);
     root.querySelector('.fx-message button').addEventListener('click', () => this.say(null));
     themeButton(root.querySelector('.fx-theme'), this.address);
     document.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape' && !document.querySelector('dialog[open]')) this.look.escape();
+      if (event.key === 'Escape' && !document.querySelector('dialog[open]')) this.explore.look.escape();
     });
   }
 
@@ -128,12 +89,7 @@ class Stage {
     this.#imageButton();
     if (this.problem) this.say(this.problem);
     this.views.panel?.write();
-    if (!this.trace) return;
-    this.steps.load(this.trace, this.words);
-    this.figure.load(this.trace, this.words);
-    this.output.write();
-    this.look.write();
-    this.go(this.step);
+    this.explore.write();
   }
 
   /** Start with the run that came with the page, or the one that the address asks for. */
@@ -152,6 +108,10 @@ class Stage {
     } else if (start.trace) await this.open(start.trace);
   }
 
+  get trace() {
+    return this.explore.trace;
+  }
+
   get busy() {
     return this.views.panel ? this.views.panel.busy : this.runner.request !== null;
   }
@@ -160,7 +120,7 @@ class Stage {
   show(view) {
     if (this.views.shown === view) return;
     if (this.busy) this.cancel();
-    this.steps.play(false);
+    this.explore.steps.play(false);
     this.say(null);
     this.views.show(view, { image: this.selection.image, name: this.#nameOfImage() });
     const stale = !this.trace || JSON.stringify(this.trace.selection) !== JSON.stringify(this.selection);
@@ -241,89 +201,13 @@ class Stage {
     box.firstElementChild.textContent = this.words.error(problem);
   }
 
+  /** Show a finished run. */
   async open(file) {
-    const name = this.trace?.steps[this.step]?.name;
-    const token = (this.opening = {});
-    try {
-      const trace = await Trace.load(file, this.resolve);
-      const pictures = await this.output.picture.fetch(trace);
-      if (this.opening !== token) return; // a newer run has come meanwhile
-      this.look.load();
-      this.trace = trace;
-      this.output.load(trace, pictures);
-    } catch (error) {
-      console.warn(error);
-      return this.say({ code: error.status ? 'gone' : 'connection', details: {} });
-    }
-    this.steps.load(this.trace, this.words);
-    this.figure.load(this.trace, this.words);
-    this.#imageButton();
-    const wanted = this.wantedStep ?? name ?? this.#firstLook();
+    if (!(await this.explore.open(file, this.wantedStep))) return;
     this.wantedStep = null;
-    const { index } = this.trace;
-    await this.go(index.get(wanted) ?? index.get(this.#firstLook()) ?? 0);
+    this.#imageButton();
     if (!this.runner.request) this.root.dataset.state = 'ready';
     this.root.dataset.run = file;
-  }
-
-  /** The page opens on a step that already says something: the first pooled map. */
-  #firstLook() {
-    return this.trace.steps.find((step) => step.op === 'maxpool')?.name;
-  }
-
-  /** Show step i, and in it the unit that stands where the held one, or the one at the pointer, stands. */
-  async goWithPlace(i) {
-    if (i === this.step) return;
-    const place = this.going?.place ?? this.look.place(); // of a step still on its way, the place that it goes to
-    await this.go(i, place);
-  }
-
-  /** Show step i: at once if its picture is at hand, else as soon as it has come. */
-  async go(i, place = null) {
-    const { trace } = this;
-    if (!trace) return;
-    const token = (this.going = { place });
-    if (i !== this.step) this.look.leave();
-    this.step = i;
-    this.steps.mark(i);
-    const step = trace.steps[i];
-    const crop = trace.cropAt(step);
-    const cutHere = crop?.step === step.name; // at a crop: the whole map with what is kept, or what it becomes
-    const drawn = cutHere && this.cropView === 'whole' ? trace.step(crop.source) : step;
-    let picture = trace.ready(drawn);
-    if (!picture) {
-      this.root.classList.add('fx-fetching');
-      try {
-        picture = await trace.map(drawn);
-      } catch (error) {
-        console.warn(error);
-        if (this.going === token) this.say({ code: error.status ? 'gone' : 'connection', details: {} });
-        return;
-      } finally {
-        if (this.going === token) this.root.classList.remove('fx-fetching');
-      }
-      if (this.going !== token) return;
-    }
-    this.#show(step, drawn, crop, picture);
-    token.place = null;
-    if (place) this.look.lookAt(place);
-    for (let d = 1; d <= AHEAD; d++) {
-      trace.prefetch(trace.steps[i + d]);
-      trace.prefetch(trace.steps[i - d]);
-    }
-    this.settle();
-  }
-
-  #show(step, drawn, crop, picture) {
-    const { root, trace, words } = this;
-    this.look.show(trace, step, drawn, picture, crop, this.output.margin(step));
-    root.querySelector('.fx-step-name').textContent = step.name;
-    root.querySelector('.fx-words').textContent = sentence(trace, step, words);
-    root.querySelector('.fx-cropview').hidden = crop?.step !== step.name;
-    showChips(root, trace, step, words);
-    showCrop(root, trace, step, crop, words);
-    this.figure.mark(step.name);
-    root.dataset.step = step.name;
   }
 
   #imageButton() {
@@ -341,7 +225,6 @@ class Stage {
 
   settle() {
     const own = !this.catalog.examples.some((e) => e.file === this.selection.image);
-    const step = this.trace?.steps[this.step].name;
-    this.position.settle({ selection: this.selection, step, lang: this.chosenLanguage, own, view: this.views.shown });
+    this.position.settle({ selection: this.selection, step: this.explore.name, lang: this.chosenLanguage, own, view: this.views.shown });
   }
 }

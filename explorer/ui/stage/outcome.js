@@ -69,11 +69,18 @@ export class Outcome {
     const { peak, forecast } = result.memory;
     found.push(line('', words.t(peak === null ? 'full.memory.unknown' : 'full.memory', { peak: words.bytes(peak ?? 0), forecast: words.bytes(forecast) })));
     for (const { code, details } of result.remarks) found.push(line('fx-note', words.t(`remark.${code}`, details)));
-    if (result.difference) found.push(line('fx-note', words.t('full.difference', { share: words.percent(result.difference.share, 2), score: words.number(result.difference.score, 3) })));
+    if (result.difference) found.push(line('fx-note', this.#difference(result.difference)));
     if ('objects' in result) found.push(line('fx-took', words.t('full.objects', { count: result.objects })));
     const steps = Object.entries(result.step_seconds).sort(([, a], [, b]) => b - a).slice(0, SLOWEST);
     found.push(line('', words.t('full.slowest', { list: steps.map(([name, s]) => `${name} ${words.number(s, 2)} s`).join(', ') })));
     return found;
+  }
+
+  /** Between the paper's tiles and exact ones; of large images the scores are not kept. */
+  #difference({ share, score }) {
+    const { words } = this;
+    const values = { share: words.percent(share, 2) };
+    return score === null ? words.t('full.difference.labels', values) : words.t('full.difference', { ...values, score: words.number(score, 3) });
   }
 
   #areas({ areas, classes }) {

@@ -1,0 +1,148 @@
+"""Runs at full size that the page shows: their pictures, the files they become, a truth to judge them by. No Gradio."""
+
+from __future__ import annotations
+
+import io
+import secrets
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from explorer import api, images, inference
+from explorer.images import Photograph
+from explorer.results import bundle, truth
+from explorer.ui.catalog import device_words
+from explorer.ui.session import StageError
+from explorer.ui.stage.payload import png
+from explorer.ui.state import Bounded, Files
+
+MOST_SHOWN = 2048  # pixels of the longer side on the page; files hold all
+KEPT_BYTES = 600 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A finished run that files may still be asked of; `names` are the files made so far."""
+
+    found: api.Found
+    stem: str
+    names: list[str]
+
+
+class Keeper:
+    """The last runs, by tokens that only the page that asked for them knows."""
+
+    def __init__(self, files: Files, most_bytes: int = KEPT_BYTES) -> None:
+        self.files = files
+        self._kept: Bounded[Kept] = Bounded(most_bytes, lambda kept: files.release(kept.names))
+
+    def add(self, found: api.Found, photograph: Photograph, **more: np.ndarray) -> dict[str, Any]:
+        """Keep a run, and say of it what the page shows. `more` are further maps of codes (H x W uint8) by name."""
+        shown = images.resize(photograph.pixels, MOST_SHOWN)
+        size = shown.shape[:2]
+        outputs = found.labelling.outputs
+        small = {name: images.at_places(codes, size) for name, codes in {"labels": found.labels, **more}.items()}
+        small["confidence"] = np.rint(images.at_places(outputs.confidence, size) * 255).astype(np.uint8)
+        if found.instances is not None:
+            small["outlines"] = bundle.pictures.outlines(images.at_places(found.instances, size)).astype(np.uint8)
+        pictures = {"image": self.files.add(jpeg(shown), ".jpg")}
+        pictures |= {name: self.files.add(png(codes), ".png") for name, codes in small.items()}
+        kept = Kept(found, Path(photograph.name).stem[:80] or "image", list(pictures.values()))
+        token = secrets.token_urlsafe(12)
+        arrays = (found.labels, found.instances, outputs.confidence, outputs.scores, photograph.pixels)
+        self._kept.put(token, kept, sum(array.nbytes for array in arrays if array is not None))
+        return {"token": token, "pictures": pictures, "shown": list(size), **_facts(found)}
+
+    def export(self, data: dict[str, Any]) -> dict[str, Any]:
+        """A file of a run, or all files of several as a ZIP; the page fetches it by its name."""
+        tokens, kind = data.get("tokens"), data.get("file")
+        if not isinstance(tokens, list) or not tokens:
+            raise StageError("bad_selection")
+        kept = [self._get(token) for token in tokens]
+        if kind == "zip":
+            content, name = _zipped(kept), f"{kept[0].stem}.zip" if len(kept) == 1 else "segmented.zip"
+        elif kind in bundle.kinds_of(kept[0].found):
+            content, name = _made(kept[0].found, kind), f"{kept[0].stem}.{bundle.KINDS[kind][0]}"
+        else:
+            raise StageError("bad_selection")
+        file = self.files.add(content, Path(name).suffix)
+        kept[0].names.append(file)
+        return {"kind": "exported", "file": file, "name": name}
+
+    def judge(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Compare a run with true labels that the person gave as a file. Raises TruthError."""
+        kept = self._get(data.get("token"))
+        path, found = Path(str(data.get("path"))), kept.found
+        size, classes = found.labels.shape, found.card.classes
+        if found.instances is not None and found.card.objects:
+            judged = truth.judge_objects(truth.read_instances(path, size), found.instances)
+            classes = tuple(classes[i] for i in (found.card.background or 0, found.card.objects[0]))
+        else:
+            judged = truth.judge(truth.read_labels(path, size, classes), found.labels, len(classes))
+        errors = images.at_places(judged.errors, images.resized_shape(size, MOST_SHOWN))
+        file = self.files.add(png(errors), ".png")
+        kept.names.append(file)
+        return {
+            "kind": "judged",
+            "errors": file,
+            "names": [c.name for c in classes],
+            "matrix": judged.matrix.tolist(),
+            **judged.figures(classes),
+            "iou": [None if v != v else float(v) for v in truth.metrics.iou(judged.matrix)],
+        }
+
+    def _get(self, token: Any) -> Kept:
+        kept = self._kept.get(str(token))
+        if not kept:
+            raise StageError("result_gone")
+        return kept
+
+
+def _facts(found: api.Found) -> dict[str, Any]:
+    """What the page says of a run."""
+    run, plan = found.labelling, found.labelling.plan
+    about = bundle.about(found)
+    return {
+        **about,
+        "classes": [{"name": c.name, "colour": c.colour} for c in found.card.classes],
+        "size": [about["height"], about["width"]],
+        "margin": inference.reach(plan.spec).margin,
+        "boxes": [[*t.output.rows, *t.output.cols, *t.input.rows, *t.input.cols] for t in run.tiles],
+        "remarks": [{"code": r.code, "details": r.details} for r in run.remarks],
+        "notes": [{"code": f"image.{n.code}", "details": n.details} for n in found.notes],
+        "deviceName": device_words(run.device),
+        "weightsTitle": found.card.title,
+        "kinds": bundle.kinds_of(found),
+    }
+
+
+def _made(found: api.Found, kind: str) -> bytes:
+    out = io.BytesIO()
+    bundle.write(found, kind, out)
+    return out.getvalue()
+
+
+def _zipped(kept: list[Kept]) -> bytes:
+    """All files of some runs but their scores, which are as large as all else together."""
+    out, used = io.BytesIO(), set[str]()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        for one in kept:
+            stem, number = one.stem, 2
+            while stem in used:
+                stem, number = f"{one.stem}-{number}", number + 1
+            used.add(stem)
+            for kind in bundle.kinds_of(one.found):
+                if kind != "scores":
+                    file.writestr(f"{stem}.{bundle.KINDS[kind][0]}", _made(one.found, kind))
+    return out.getvalue()
+
+
+def jpeg(pixels: np.ndarray) -> bytes:
+    """Pixels (H x W x 3) as the page shows photographs."""
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=90)
+    return out.getvalue()
