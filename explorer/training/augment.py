@@ -17,6 +17,9 @@ from explorer.metrics import IGNORE
 from explorer.training.data import Sample
 
 
+UNEVEN_GRID = 6  # in a crop of some hundred pixels: nuclei side by side are lit alike, those across it are not
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """Ranges are drawn uniformly (factors: uniformly in the logarithm)."""
@@ -31,6 +34,7 @@ class Augmentation:
     saturation: float = 1.0
     gains: float = 1.0  # of the three channels, one by one
     gamma: float = 1.0
+    uneven: float = 1.0  # light that changes over the image: largest factor at the points of a coarse grid
     grey: float = 0.0  # probability
     invert: float = 0.0  # probability
     mirror: bool = False  # beyond the image: mirrored (True), or mean colour and no label (False)
@@ -112,8 +116,14 @@ def _factor(low: float, high: float, rng: np.random.Generator) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
+def _light(size: torch.Size, top: float, rng: np.random.Generator) -> Tensor:
+    """Factors that change smoothly over an image (H x W): uniform in the logarithm at UNEVEN_GRID points a side."""
+    coarse = rng.uniform(-np.log(top), np.log(top), (1, 1, UNEVEN_GRID, UNEVEN_GRID))
+    return F.interpolate(torch.from_numpy(coarse).float(), size, mode="bilinear", align_corners=True)[0, 0].exp()
+
+
 def colours(image: Tensor, how: Augmentation, rng: np.random.Generator) -> Tensor:
-    """Random colours of an image in [0, 1]; every number is drawn, used or not."""
+    """Random colours of an image in [0, 1]; every number is drawn, used or not, but those of uneven light."""
     brightness, contrast, saturation, gamma = (
         _factor(1 / top, top, rng) for top in (how.brightness, how.contrast, how.saturation, how.gamma)
     )
@@ -122,6 +132,8 @@ def colours(image: Tensor, how: Augmentation, rng: np.random.Generator) -> Tenso
     luma = (image * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0, keepdim=True)
     image = luma.expand_as(image) if grey else luma + saturation * (image - luma)
     image = image * (brightness * gains)
+    if how.uneven > 1:
+        image = image * _light(image.shape[1:], how.uneven, rng)
     middle = image.mean()
     image = (middle + contrast * (image - middle)).clamp(0, 1) ** gamma
     return 1 - image if invert else image
