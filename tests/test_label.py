@@ -263,12 +263,13 @@ import resource, sys, numpy as np, torch
 from explorer.inference import Canvas, Outputs, Wish, label, plan, reach
 from explorer.models import ModelSpec, build
 model, padding, width, height, wide = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])
+tile = int(sys.argv[6]) or None
 spec = ModelSpec(model, padding, width, round(4096 * width), classes=21)
 module = build(spec)
 small = (max(32, height // 8), max(32, wide // 8))
 for size in (small, (height, wide)):
     pixels = np.zeros((*size, 3), np.uint8)
-    made = plan(spec, size, Wish("cpu", way="whole"), Outputs.bytes(size, 21, True))
+    made = plan(spec, size, Wish("cpu", way="tiles" if tile else "whole", side=tile), Outputs.bytes(size, 21, True))
     outputs = Outputs.in_memory(size, 21, True)
     done = label(module, Canvas.of(pixels, reach(spec), (0.5,) * 3, (0.5,) * 3), made, outputs)
 print(made.bytes - made.forecast.weights, done.peak)
@@ -276,13 +277,18 @@ print(made.bytes - made.forecast.weights, done.peak)
 
 
 @pytest.mark.parametrize(
-    ("model", "padding", "width", "height", "wide"),
-    [("fcn8s", "paper", 0.25, 700, 900), ("fcn8s", "same", 0.25, 1100, 1300), ("unet", "valid", 0.25, 900, 1100)],
+    ("model", "padding", "width", "height", "wide", "tile"),
+    [
+        ("fcn8s", "paper", 0.25, 700, 900, 0),
+        ("fcn8s", "same", 0.25, 1100, 1300, 0),
+        ("unet", "valid", 0.25, 900, 1100, 0),
+        ("fcn8s", "same", 0.25, 1300, 1300, 448),  # what one tile leaves in pieces does not pile up
+    ],
 )
 def test_a_forecast_is_not_exceeded_and_not_far_off(
-    model: str, padding: str, width: float, height: int, wide: int
+    model: str, padding: str, width: float, height: int, wide: int, tile: int
 ) -> None:
-    arguments = [str(v) for v in (model, padding, width, height, wide)]
+    arguments = [str(v) for v in (model, padding, width, height, wide, tile)]
     done = subprocess.run(
         [sys.executable, "-c", FORECAST, *arguments], capture_output=True, text=True, check=True, timeout=300
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import threading
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -127,6 +130,22 @@ def _group_limits() -> list[int]:
     return limits or [2**62]
 
 
+def resident() -> int | None:
+    """Bytes of memory that this process holds; None if that cannot be looked at."""
+    try:
+        import psutil
+    except ImportError:  # the core runs without it
+        return None
+    return int(psutil.Process().memory_info().rss)
+
+
+def give_back() -> None:
+    """Hand freed memory that the C library holds on to back to the system (glibc; elsewhere it does so itself)."""
+    if sys.platform == "linux":
+        with suppress(AttributeError, OSError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
+
+
 class PeakMemory:
     """Most bytes that a device holds while the block runs, beyond what it held before; `bytes` afterwards.
 
@@ -155,17 +174,15 @@ class PeakMemory:
             self.bytes = self._most - self._before
 
     def _begin(self) -> None:
-        try:
-            import psutil
-        except ImportError:
+        before = resident()
+        if before is None:
             return
-        process = psutil.Process()
-        self._before = self._most = process.memory_info().rss
+        self._before = self._most = before
         self._done = threading.Event()
 
         def look() -> None:
             while not self._done.wait(0.005):
-                self._most = max(self._most, process.memory_info().rss)
+                self._most = max(self._most, resident() or 0)
 
         self._thread = threading.Thread(target=look, daemon=True)
         self._thread.start()

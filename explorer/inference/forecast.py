@@ -10,7 +10,7 @@ from explorer.local import Local, Region, outside_of
 from explorer.models.layers import Crop, Input
 
 CONVOLUTIONS = nn.Conv2d | nn.ConvTranspose2d
-SPARE = 160 * 2**20  # bytes; the C library holds on to freed blocks of up to 32 MiB, a few at a time
+SPARE = 160 * 2**20  # bytes; the C library holds on to freed blocks of up to 32 MiB; `label` lets it keep no more
 VIEWS = Crop | Input | nn.Dropout | nn.Identity  # hand on a part of what they read
 
 

@@ -14,8 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from explorer.inference.canvas import Canvas
-from explorer.inference.devices import PeakMemory, device_name, is_out_of_memory, out_of_memory
-from explorer.inference.forecast import macs_of_steps
+from explorer.inference.devices import (
+    PeakMemory,
+    device_name,
+    give_back,
+    is_out_of_memory,
+    out_of_memory,
+    resident,
+)
+from explorer.inference.forecast import SPARE, macs_of_steps
 from explorer.inference.frames import reach
 from explorer.inference.plan import Plan, in_precision, shape_of
 from explorer.inference.tiles import Tile, halves
@@ -131,6 +138,7 @@ class _Run:
         self.seconds: dict[str, float] = defaultdict(float)
         self.spent = self.total = 0  # multiply-accumulates: of all tiles begun, and with those that are left
         self.began = time.perf_counter()
+        self.before = resident()
         self._move(plan.device, plan.precision)
 
     def _move(self, device: str, precision: str) -> None:
@@ -143,9 +151,16 @@ class _Run:
         self.local: Local | None = Local(module, self.shape.image, self.shape.shapes)
         self._count()
 
+    def _tidy(self) -> None:
+        """Between tiles nothing is held but results: more than half of SPARE beyond them is memory in pieces."""
+        held = resident() if self.device == "cpu" else None
+        if held and self.before and held - self.before > self.plan.held + SPARE // 2:
+            give_back()
+
     def forget(self) -> None:
         """Give the device's memory back."""
         self.local = None
+        give_back()
         if self.device == "cuda":
             torch.cuda.empty_cache()
         elif self.device == "mps":
@@ -170,6 +185,7 @@ class _Run:
                 self._make_room()
                 continue
             self.done.append(self.todo.popleft())
+            self._tidy()
 
     def _scores(self, tile: Tile) -> Tensor:
         """Class scores of a tile, 1 x classes x h x w."""

@@ -16,7 +16,6 @@ from torch import Tensor
 from explorer.metrics import IGNORE
 from explorer.training.data import Sample
 
-
 UNEVEN_GRID = 6  # in a crop of some hundred pixels: nuclei side by side are lit alike, those across it are not
 
 

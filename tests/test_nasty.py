@@ -1,0 +1,69 @@
+"""Nasty files on the whole way from an upload to a segmented image: a result or a sentence, and nothing left behind."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from explorer.ui import app
+from explorer.ui.fullsize import FullSize
+from explorer.ui.i18n import TEXTS
+from explorer.ui.session import Workbench
+from tests import fixtures_ui as ui
+from tests import nasty
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> FullSize:
+    return FullSize(Workbench(ui.fill(tmp_path_factory.mktemp("checkpoints"))))
+
+
+def send(full: FullSize, folder: Path, data: bytes, longest: int = 64) -> dict[str, Any]:
+    """Upload a file and have it segmented as a copy with this longer side."""
+    path = folder / "own.png"
+    path.write_bytes(data)
+    question = {
+        "what": "segment",
+        "selection": ui.raw(image="", padding="same"),
+        "upload": {"path": str(path), "name": "own.png"},
+        "options": {"way": "smaller", "longest": longest},
+    }
+    *_, last = app.full_messages(full, question, lambda: False)
+    assert not path.exists()
+    return last
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow's remarks on the damage
+def test_each_is_segmented_or_refused_with_its_reason(
+    full: FullSize, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "get_upload_folder", lambda: str(tmp_path))
+    files = nasty.collection()
+    assert len(files) >= 60
+    threads = threading.active_count()
+    for name, (make, expected) in files.items():
+        if name == "bomb largest_allowed":
+            continue  # seconds and a GiB; benchmarks/nasty.py has it too
+        said = send(full, tmp_path, make())
+        assert (name, said.get("code", said["kind"])) == (name, expected)
+        if expected != nasty.SEGMENTED:
+            for language in TEXTS.values():
+                language[f"error.{expected}"].format(**said["details"])
+    assert list(tmp_path.iterdir()) == []
+    assert threading.active_count() <= threads + 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_are_segmented_or_refused(
+    full: FullSize, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "get_upload_folder", lambda: str(tmp_path))
+    seen = {"segmented": 0, "refused": 0}
+    for data in nasty.mutations(60, seed=1):
+        said = send(full, tmp_path, data)
+        assert said.get("code") != "internal"
+        seen["refused" if said["kind"] == "error" else "segmented"] += 1
+    assert min(seen.values()) > 2
