@@ -108,7 +108,7 @@ def _open(path: str | Path, size: tuple[int, int]) -> Image.Image:
             if (image.height, image.width) != tuple(size):
                 raise TruthError(
                     "truth_size",
-                    f"{name} has {image.width} x {image.height} pixels, the image {size[1]} x {size[0]}",
+                    f"{name} has {image.height} x {image.width} pixels, the image {size[0]} x {size[1]}",
                     name=name,
                     width=image.width,
                     height=image.height,

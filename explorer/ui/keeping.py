@@ -14,6 +14,7 @@ from PIL import Image
 
 from explorer import api, images, inference
 from explorer.images import Photograph
+from explorer.models import MODELS
 from explorer.results import bundle, truth
 from explorer.ui.catalog import device_words
 from explorer.ui.session import StageError
@@ -115,6 +116,7 @@ def _facts(found: api.Found) -> dict[str, Any]:
         "remarks": [{"code": r.code, "details": r.details} for r in run.remarks],
         "notes": [{"code": f"image.{n.code}", "details": n.details} for n in found.notes],
         "deviceName": device_words(run.device),
+        "title": MODELS[plan.spec.model].title,
         "weightsTitle": found.card.title,
         "kinds": bundle.kinds_of(found),
     }

@@ -182,3 +182,91 @@ def test_the_views_are_accessible(visit: Visit, scheme: str) -> None:
     assert Axe().run(visit.page, ".fx", rules).response["violations"] == []
     visit.page.get_by_role("radio", name=EN["view.compare"]).click()
     assert Axe().run(visit.page, ".fx", rules).response["violations"] == []
+
+
+def test_a_judgement_goes_with_its_result(visit: Visit, tmp_path: Path) -> None:
+    path = photo(tmp_path / "own.png", 120, 160)
+    segmenting(visit)
+    give(visit, path)
+    run(visit)
+    labels = tmp_path / "labels.png"
+    Image.fromarray(np.zeros((120, 160), np.uint8)).save(labels)
+    visit.page.set_input_files(".fx-truth input", str(labels))
+    visit.page.wait_for_selector(".fx-confusion")
+    assert "errors" in visit.page.eval_on_selector_all(".fx-layer option", "l => l.map(e => e.value)")
+    assert EN["full.key.wrong"] in visit.text(".fx-sheet-key")
+    visit.page.locator(".fx-offers button", has_text=EN["full.way.tiles"]).click()
+    visit.page.wait_for_timeout(700)  # the button takes no second click within half a second of a question
+    visit.page.locator(".fx-run").click()
+    visit.page.wait_for_selector(".fx-confusion", state="detached")
+    assert "errors" not in visit.page.eval_on_selector_all(".fx-layer option", "l => l.map(e => e.value)")
+
+
+def test_an_answer_belongs_to_the_file_that_was_asked_about(visit: Visit, tmp_path: Path) -> None:
+    """Whatever is clicked while a file is read or run."""
+    small, large = photo(tmp_path / "small.png", 120, 160), photo(tmp_path / "large.png", 2400, 3000)
+    segmenting(visit)
+    give(visit, small)
+    visit.page.set_input_files(".fx-many input", str(large))
+    visit.page.locator(".fx-queue button", has_text="small.png").click()
+    visit.page.wait_for_selector(".fx-queue [aria-current] small:text-is('ready')")
+    assert visit.text(".fx-offers span").startswith("120 × 160")
+    assert visit.text(".fx-image-name") == "small.png"
+    visit.page.locator(".fx-queue button", has_text="large.png").click()
+    visit.page.wait_for_selector(".fx-queue [aria-current] small:text-is('ready')")
+    assert visit.text(".fx-offers span").startswith("2,400 × 3,000")
+    visit.page.locator(".fx-run").click()
+    visit.page.locator(".fx-queue button", has_text="small.png").click()  # the run goes on meanwhile
+    visit.page.wait_for_selector(".fx-queue small:text-is('segmented')", timeout=120_000)
+    assert visit.page.locator(".fx-outcome").is_hidden()
+    visit.page.locator(".fx-queue button", has_text="large.png").click()
+    assert "2,400 × 3,000" in visit.text(".fx-outcome")
+
+
+def test_another_network_keeps_the_results_and_plans_anew(visit: Visit, tmp_path: Path) -> None:
+    segmenting(visit)
+    give(visit, photo(tmp_path / "own.png", 420, 500))
+    run(visit)
+    assert visit.text(".fx-outcome").startswith("FCN-8s")
+    visit.page.get_by_role("radio", name="U-Net", exact=True).click()
+    visit.page.wait_for_selector(f".fx-offers b:text-is('{EN['full.way.paper']}')")
+    assert visit.text(".fx-outcome").startswith("FCN-8s")  # until there is another
+    assert visit.text(".fx-image-name") == "own.png"
+    visit.page.locator(".fx-views [data-view=explore]").click()
+    visit.page.get_by_role("radio", name="FCN-8s", exact=True).click()
+    visit.page.wait_for_function("() => document.querySelector('.fx').dataset.state === 'ready'")
+    visit.page.locator(".fx-views [data-view=segment]").click()
+    visit.page.wait_for_selector(f'.fx-offers:not(:has-text("{EN["full.way.paper"]}")) button')
+    visit.page.wait_for_function("() => new URLSearchParams(location.search).get('view') === 'segment'")
+    assert "model=fcn8s" in visit.page.url
+
+
+def test_results_of_several_files_are_taken_at_once(visit: Visit, tmp_path: Path) -> None:
+    paths = [photo(tmp_path / f"{name}.png", 64, 80, seed) for seed, name in enumerate("ab")]
+    segmenting(visit)
+    give(visit, *paths)
+    visit.page.locator(".fx-all").click()
+    visit.page.wait_for_selector(".fx-take-all:not([hidden])")
+    assert visit.page.locator(".fx-all").is_disabled()
+    with visit.page.expect_download() as packed:
+        visit.page.locator(".fx-take-all").click()
+    with zipfile.ZipFile(packed.value.path()) as file:
+        assert {"a.mask.png", "b.mask.png"} <= set(file.namelist())
+
+
+def test_nothing_is_pushed_off_the_page_by_the_keyboard(visit: Visit, tmp_path: Path) -> None:
+    segmenting(visit)
+    give(visit, photo(tmp_path / "own.png"))
+    run(visit)
+    for _ in range(60):
+        visit.press("Tab")
+        assert visit.page.evaluate("() => document.querySelector('.fx').scrollTop") == 0
+
+
+@pytest.mark.parametrize("visit", [{"viewport": {"width": 390, "height": 844}, "has_touch": True}], indirect=True)
+def test_a_finger_on_the_picture_scrolls_the_page_until_it_is_enlarged(visit: Visit) -> None:
+    segmenting(visit)
+    touch = "() => document.querySelector('.fx-board canvas').style.touchAction"
+    visit.page.wait_for_function(f"() => ({touch})() === 'pan-y'")
+    visit.page.locator(".fx-zoom-in").click()
+    visit.page.wait_for_function(f"() => ({touch})() === 'none'")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from explorer import api, compare, images
 from explorer.inference import Wish
@@ -114,3 +117,51 @@ def test_fewer_than_two_networks_are_refused(visit: Visit) -> None:
     visit.page.locator(".fx-run").click()
     visit.page.wait_for_selector(".fx-message:not([hidden])")
     assert visit.text(".fx-message p") == EN["error.two_networks"]
+
+
+def test_a_comparison_goes_with_its_image(compared: Visit) -> None:
+    compared.page.locator(".fx-views [data-view=segment]").click()
+    compared.page.wait_for_selector(".fx-offers button")
+    compared.page.locator(".fx-views [data-view=compare]").click()
+    assert compared.page.locator(".fx-boards canvas").count() == 2  # the same image: it is still there
+    compared.page.locator(".fx-image").click()
+    compared.page.locator(".fx-examples button", has_text="Cat").first.click()
+    compared.page.wait_for_selector(".fx-boards canvas", state="detached")
+    assert compared.page.locator(".fx-pairs li").count() == 0
+    assert compared.text(".fx-versus .fx-hint") == EN["versus.begin"]
+
+
+def test_other_networks_wait_for_run(compared: Visit) -> None:
+    compared.page.locator(".fx-rivals button", has_text="FCN-16s").click()
+    assert compared.text(".fx-versus .fx-hint") == EN["versus.again"]
+    compared.page.locator(".fx-run").click()
+    compared.page.wait_for_selector(".fx-boards[data-boards='3'] canvas")
+    compared.page.locator(".fx-modes [data-mode=wipe]").click()
+    sides = compared.page.locator(".fx-sides select")
+    assert [sides.nth(k).input_value() for k in (0, 1)] == ["0", "2"]
+    sides.nth(1).select_option("1")
+    assert compared.text(".fx-boards figcaption") == "FCN-32s | FCN-16s"
+
+
+def test_the_wipes_line_is_dragged_on_the_picture(compared: Visit) -> None:
+    compared.page.locator(".fx-modes [data-mode=wipe]").click()
+    box = compared.page.locator(".fx-boards canvas").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    compared.page.mouse.move(box["x"] + box["width"] / 2, middle)
+    compared.page.mouse.down()
+    compared.page.mouse.move(box["x"] + box["width"] / 4, middle, steps=4)
+    compared.page.mouse.up()
+    assert float(compared.page.locator(".fx-wipe").input_value()) == pytest.approx(25, abs=1)
+
+
+def test_an_upload_waits_for_a_second_network(compared: Visit, tmp_path: Path) -> None:
+    path = tmp_path / "own.png"
+    Image.fromarray(np.zeros((64, 80, 3), np.uint8)).save(path)
+    compared.page.locator(".fx-rivals button", has_text="FCN-32s").click()
+    compared.upload(path)
+    compared.page.wait_for_selector(".fx-message:not([hidden])")
+    assert EN["error.two_networks"] in compared.text(".fx-message")
+    compared.page.locator(".fx-rivals button", has_text="FCN-16s").click()
+    compared.page.locator(".fx-run").click()
+    compared.page.wait_for_selector(".fx-boards[data-boards='2'] canvas")
+    assert compared.text(".fx-image-name") == "own.png"

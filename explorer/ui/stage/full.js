@@ -10,17 +10,17 @@ export class Full {
   /** `selection()` is the stage's; `say` tells of an error; `onProgress(fraction | null, text, details)`. */
   constructor(root, { gradio, alive, catalog, colours, words, resolve, selection, say, onProgress, onImage }) {
     Object.assign(this, { root, words, selection, resolve, say, onImage });
-    this.items = []; // {name, image, file, planned, result, layers}
+    this.items = []; // {name, image, file, planned, result, layers, judged, failed}
     this.current = null;
     this.options = { precision: 'float32' };
     this.runner = new Runner(
       { ...gradio, alive, mostBytes: catalog.mostBytes },
-      { onProgress: (fraction, ...more) => onProgress(this.asked === 'plan' ? null : fraction, ...more), onDone: (message) => this.#done(message), onError: (problem) => this.#failed(problem) },
+      { onProgress: (...news) => (this.asked === 'plan' ? this.#reading(...news) : onProgress(...news)), onDone: (message) => this.#done(message), onError: (problem) => this.#failed(problem) },
       'full'
     );
     this.sheet = new Sheet(root, { colours, words });
     this.offers = radios(root.querySelector('.fx-offers'), ({ offer }) => (this.current.chosen = Number(offer)));
-    this.outcome = new Outcome(root, { words, ask: (question) => this.#send(question), upload: gradio.upload, resolve });
+    this.outcome = new Outcome(root, { words, ask: (question) => this.#ask(question), upload: gradio.upload, resolve });
     this.#controls();
   }
 
@@ -35,6 +35,10 @@ export class Full {
       if (button) this.choose(this.items[Number(button.dataset.item)]);
     });
     root.querySelector('.fx-all').addEventListener('click', () => this.#all());
+    root.querySelector('.fx-take-all').addEventListener('click', () => {
+      const tokens = this.items.filter(({ result }) => result).map(({ result }) => result.token);
+      this.#ask({ what: 'export', file: 'zip', tokens });
+    });
     root.querySelector('.fx-precision select').addEventListener('change', ({ target }) => {
       this.options.precision = target.value;
       this.plan();
@@ -47,9 +51,19 @@ export class Full {
     return this.runner.request !== null && this.asked !== 'plan';
   }
 
-  #send(question) {
+  /** Ask about the item that is looked at; what comes back is that item's, whatever is looked at then. */
+  #ask(question, file) {
     this.asked = question.what;
-    this.runner.send({ selection: this.#selection(this.current), ...question }, { ownImage: false });
+    this.asking = this.current;
+    this.key = this.#key();
+    const whole = { selection: { ...this.selection(), image: this.asking.image ?? '' }, ...question };
+    if (file) this.runner.sendFile(file, whole);
+    else this.runner.send(whole, { ownImage: false });
+  }
+
+  /** What a plan or a result depends on beside the image. */
+  #key() {
+    return JSON.stringify({ ...this.selection(), image: '', size: 0, ...this.options });
   }
 
   /** Take files into the list and begin with the first of them. */
@@ -71,34 +85,41 @@ export class Full {
     this.choose(item);
   }
 
+  /** Look at an item; a run of another one goes on. */
   choose(item) {
-    if (this.busy) this.cancel();
     this.current = item;
     this.sheet.fit();
+    if (!item.failed) this.say(null);
+    if (item.image !== undefined) this.onImage(item.image, item.name, item.planned?.picture);
     this.#show();
-    if (!item.planned) this.plan();
+    if (!this.busy) this.#ready();
+  }
+
+  /** Have a plan for what is looked at. */
+  #ready() {
+    const { current } = this;
+    if (current && !(current.planned?.key === this.#key() || current.failed?.key === this.#key())) this.plan();
   }
 
   /** Ask what running the current image would take; a file is sent first. */
   plan() {
     const item = this.current;
     if (!item) return;
-    item.result = item.layers = null;
+    if (this.runner.request) this.runner.cancel();
+    item.planned = item.failed = null;
+    this.#ask({ what: 'plan', options: this.options, page: item.page }, item.image === undefined ? item.file : null);
     this.#show();
-    const question = { what: 'plan', options: this.options, page: item.page };
-    this.asked = 'plan';
-    if (item.image === undefined) this.runner.sendFile(item.file, { selection: this.#selection(item), ...question });
-    else this.#send(question);
   }
 
   #turn(page) {
-    const item = this.current;
-    Object.assign(item, { page, image: undefined, planned: null });
+    Object.assign(this.current, { page, image: undefined, result: null, layers: null, judged: null });
     this.plan();
   }
 
-  #selection(item) {
-    return { ...this.selection(), image: item.image ?? '' };
+  /** A file that is sent and read: the desk says so. */
+  #reading(fraction, text, details) {
+    if (fraction === null || this.asking !== this.current || this.current.planned) return;
+    this.root.querySelector('.fx-read').textContent = this.words.t(text, details);
   }
 
   /** Run the current image in the way that is chosen. */
@@ -106,25 +127,28 @@ export class Full {
     const item = this.current;
     if (!item) return;
     this.eager = !item.planned; // then it is run as soon as it is
-    if (this.eager) return item.failed && this.plan();
+    if (this.eager) return this.asked === 'plan' && this.runner.request ? null : this.plan();
     const { way, longest } = item.planned.offers[item.chosen];
     const options = { ...this.options, way, ...(longest ? { longest } : {}) };
-    this.#send({ what: way === 'paper' ? 'paper' : 'segment', options });
+    this.#ask({ what: way === 'paper' ? 'paper' : 'segment', options });
   }
 
-  /** One image after the other, until all have a result. */
+  /** One image after the other, until all have a result of these settings. */
   #all() {
     this.running = true;
     this.#next();
   }
 
+  #left() {
+    const key = this.#key();
+    return this.items.filter(({ result, failed }) => result?.key !== key && failed?.key !== key);
+  }
+
   #next() {
-    const item = this.items.find((one) => !one.result && !one.failed);
+    const [item] = this.#left();
     if (!item) return (this.running = false);
-    this.current = item;
-    this.#show();
-    if (item.planned) this.run();
-    else this.plan();
+    this.choose(item);
+    if (item.planned?.key === this.#key()) this.run();
   }
 
   cancel() {
@@ -132,11 +156,13 @@ export class Full {
     this.runner.cancel();
   }
 
-  /** A control of the bar was used. */
+  /** A control of the bar was used. Results stay until there are others. */
   changed(change, name) {
-    for (const item of this.items) item.planned = item.failed = null;
-    if ('image' in change) return this.use(change.image, name);
-    this.plan();
+    if (this.busy) this.cancel();
+    const { image } = this.selection();
+    const { current } = this;
+    if ('image' in change || (current && !current.file && current.image !== image)) return this.use(image, name);
+    this.#ready();
   }
 
   hear(message) {
@@ -144,31 +170,33 @@ export class Full {
   }
 
   async #done(message) {
-    const item = this.current;
-    item.failed = null;
+    const { asking: item, key } = this;
     if (message.kind === 'planned') {
-      Object.assign(item, { planned: message, image: message.image, name: item.name || message.name, chosen: message.chosen });
+      const preview = await createImageBitmap(await (await fetchFile(this.resolve(message.picture))).blob());
+      Object.assign(item, { planned: { ...message, key }, preview, failed: null, image: message.image, name: item.name || message.name, chosen: message.chosen });
       if (!message.precisions.includes(this.options.precision)) [this.options.precision] = message.precisions;
-      item.preview = await createImageBitmap(await (await fetchFile(this.resolve(message.picture))).blob());
-      this.onImage(message.image, item.name);
+      if (item === this.current) this.onImage(message.image, item.name, message.picture);
     } else if (message.kind === 'segmented') {
       const layers = await this.#fetch(message);
-      Object.assign(item, { result: message, layers });
+      Object.assign(item, { result: { ...message, key }, layers, judged: null, failed: null });
       this.sheet.layer = 'difference' in message ? 'differs' : 'prediction';
     } else {
       await this.outcome.answer(message, item);
       if (message.kind === 'judged') this.sheet.layer = 'errors';
     }
-    if (item === this.current) this.#show();
+    this.#show();
     if ((this.running || this.eager) && message.kind === 'planned') this.run();
     else if (this.running && message.kind === 'segmented') this.#next();
+    else this.#ready();
   }
 
+  /** A plan that failed concerns its file, and is said beside it; a run that failed concerns all. */
   #failed(problem) {
-    if (!this.current) return this.say(problem);
+    const { asking: item, key } = this;
     this.eager = false;
-    if (!this.current.result) this.current.failed = problem;
-    this.say(problem);
+    if (!item || problem.code === 'connection') this.say(problem);
+    else if (this.asked === 'plan' || this.running) item.failed = { ...problem, key };
+    else this.say(problem);
     this.#show();
     if (this.running) this.#next();
   }
@@ -198,6 +226,9 @@ export class Full {
     });
     root.querySelector('.fx-queue ol').replaceChildren(...list);
     root.querySelector('.fx-all').hidden = items.length < 2;
+    root.querySelector('.fx-all').disabled = !this.#left().length;
+    const done = items.filter(({ result }) => result);
+    root.querySelector('.fx-take-all').hidden = done.length < 2;
     const planned = current?.planned;
     this.#offers(planned);
     this.#choices(planned);

@@ -50,9 +50,10 @@ class Stage {
       say: (problem) => this.say(problem),
       onProgress: (...news) => this.#progress(...news),
       onSettle: () => this.settle(),
-      onImage: (image, name) => {
-        if (!this.catalog.examples.some((e) => e.file === image)) this.imageName = name || this.imageName;
+      onImage: (image, name, picture) => {
+        if (!this.#example(image)) Object.assign(this, { imageName: name || this.imageName, picture: picture ?? this.picture });
         this.#choose({ ...this.selection, image });
+        this.settle();
       },
     };
     this.explore = new Explore(root, shared);
@@ -119,7 +120,7 @@ class Stage {
   /** Look inside, segment, or compare; what goes on in the view that is left ends. */
   show(view) {
     if (this.views.shown === view) return;
-    if (this.busy) this.cancel();
+    if (this.busy) (this.views.panel ?? this.runner).cancel(); // the choice stays
     this.explore.steps.play(false);
     this.say(null);
     this.views.show(view, { image: this.selection.image, name: this.#nameOfImage() });
@@ -138,7 +139,10 @@ class Stage {
   /** A control was used: complete the selection so that it fits together, and run it. */
   change(change) {
     this.#choose(complete(this.catalog, this.selection, change));
-    if (this.views.panel) return this.#with(() => this.views.panel.changed(change, this.#nameOfImage()));
+    if (this.views.panel) {
+      this.settle();
+      return this.#with(() => this.views.panel.changed(change, this.#nameOfImage()));
+    }
     this.#with(() => this.runner.send({ selection: this.selection }, { ownImage: !('image' in change) }));
   }
 
@@ -205,26 +209,31 @@ class Stage {
   async open(file) {
     if (!(await this.explore.open(file, this.wantedStep))) return;
     this.wantedStep = null;
+    if (!this.#example(this.trace.selection.image)) this.picture = this.trace.pictures.resized;
     this.#imageButton();
     if (!this.runner.request) this.root.dataset.state = 'ready';
     this.root.dataset.run = file;
   }
 
   #imageButton() {
-    const example = this.catalog.examples.find((e) => e.file === this.selection.image);
+    const example = this.#example(this.selection.image);
     const image = this.root.querySelector('.fx-image img');
     if (example) image.src = this.resolve(example.thumbnail);
-    else if (this.trace) image.src = this.resolve(this.trace.pictures.resized);
+    else if (this.picture) image.src = this.resolve(this.picture);
     this.root.querySelector('.fx-image-name').textContent = this.#nameOfImage();
   }
 
+  #example(file) {
+    return this.catalog.examples.find((example) => example.file === file);
+  }
+
   #nameOfImage() {
-    const example = this.catalog.examples.find((e) => e.file === this.selection.image);
+    const example = this.#example(this.selection.image);
     return example ? example.title[this.words.language] : this.imageName;
   }
 
   settle() {
-    const own = !this.catalog.examples.some((e) => e.file === this.selection.image);
+    const own = !this.#example(this.selection.image);
     this.position.settle({ selection: this.selection, step: this.explore.name, lang: this.chosenLanguage, own, view: this.views.shown });
   }
 }

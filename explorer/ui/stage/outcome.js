@@ -44,7 +44,7 @@ export class Outcome {
     for (const part of [box, this.files, this.truth]) part.hidden = !result;
     const planned = item?.planned;
     const lines = [];
-    if (item?.failed) lines.push(line('fx-note', words.error(item.failed)));
+    if (item?.failed) lines.push(line('fx-note', `${item.name}: ${words.error(item.failed)}`));
     for (const { code, details } of result?.notes ?? planned?.notes ?? []) lines.push(line('', words.t(`note.${code}`, details)));
     box.parentNode.querySelector('.fx-read').replaceChildren(...lines);
     if (!result) return;
@@ -65,14 +65,14 @@ export class Outcome {
     const [height, width] = result.run_at;
     const seconds = words.number(result.seconds.network, 3);
     const run = { height, width, seconds, device: words.t(`device.${result.device}.name`, { name: result.deviceName }), precision: words.t(`precision.${result.precision}`), tiles: result.tiles };
-    const found = [line('fx-took', words.t(result.tiles > 1 ? 'full.ran.tiles' : 'full.ran', run))];
+    const found = [line('', words.t('full.network', { network: result.title, weights: result.weightsTitle[words.language] })), line('fx-took', words.t(result.tiles > 1 ? 'full.ran.tiles' : 'full.ran', run))];
     const { peak, forecast } = result.memory;
     found.push(line('', words.t(peak === null ? 'full.memory.unknown' : 'full.memory', { peak: words.bytes(peak ?? 0), forecast: words.bytes(forecast) })));
     for (const { code, details } of result.remarks) found.push(line('fx-note', words.t(`remark.${code}`, details)));
     if (result.difference) found.push(line('fx-note', this.#difference(result.difference)));
     if ('objects' in result) found.push(line('fx-took', words.t('full.objects', { count: result.objects })));
     const steps = Object.entries(result.step_seconds).sort(([, a], [, b]) => b - a).slice(0, SLOWEST);
-    found.push(line('', words.t('full.slowest', { list: steps.map(([name, s]) => `${name} ${words.number(s, 2)} s`).join(', ') })));
+    found.push(line('', words.t('full.slowest', { list: steps.map(([name, s]) => words.t('full.step', { name, seconds: words.number(s, 2) })).join(', ') })));
     return found;
   }
 

@@ -13,6 +13,7 @@ export class Sheet {
     this.item = null; // {planned, preview, result, layers}
     this.layer = 'prediction';
     this.here = root.querySelector('.fx-here');
+    this.legend = root.querySelector('.fx-sheet-key');
     this.view = new View();
     this.viewer = new Viewer(root.querySelector('.fx-board canvas'), this.view, {
       size: () => this.item?.result?.size ?? this.item?.planned?.size ?? [1, 1],
@@ -64,7 +65,27 @@ export class Sheet {
       if (layers.outlines && layer === 'prediction') viewer.layers.push({ canvas: coded(layers.outlines, [0, 0xffffffff]), opacity: 1 });
     }
     this.opacity.nextElementSibling.textContent = this.words.percent(this.opacity.value / 100);
+    this.#key(result);
     viewer.soon();
+  }
+
+  /** What the colours of the layer mean; the classes' stand beside their areas. */
+  #key(result) {
+    const { words, layer } = this;
+    const entry = (background, text) => {
+      const part = document.createElement('span');
+      part.append(Object.assign(document.createElement('i'), { style: `background: ${background}` }), text);
+      return part;
+    };
+    const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
+    const ramp = [...this.colours.sequential].filter((_, i) => i % 32 === 0).map((abgr) => css([abgr & 255, (abgr >> 8) & 255, (abgr >> 16) & 255]));
+    const keys = {
+      confidence: () => [entry(`linear-gradient(90deg, ${ramp.join(', ')})`, words.t('full.key.confidence'))],
+      errors: () => [entry(css(RIGHT), words.t('full.key.right')), entry(css(WRONG), words.t('full.key.wrong'))],
+      differs: () => [entry(css(WRONG), words.t('full.key.differs'))],
+    };
+    this.legend.replaceChildren(...(result && keys[layer] ? keys[layer]() : []));
+    this.legend.classList.toggle('fx-ramp', layer === 'confidence');
   }
 
   #painted({ classes }, codes) {

@@ -5,8 +5,10 @@ import { painted } from './colour.js';
 import { Runner } from './runner.js';
 import { decode, fetchFile } from './trace.js';
 import { View, Viewer } from './viewer.js';
+import { Wipe } from './wipe.js';
 
 const MOST = 4;
+const NAMED = 8; // classes in the legend
 const DIFFERENT = [0, 0xb3f0e442, 0xd9d55e00, 0xffcc79a7]; // one, two, three labels more than one: AARRGGBB
 
 export class Versus {
@@ -19,8 +21,8 @@ export class Versus {
     );
     this.view = new View();
     this.chosen = this.#alike();
+    this.file = null; // given, and not sent yet
     this.mode = 'beside';
-    this.divide = 0.5;
     this.boards = [];
     this.answer = null;
     root.querySelector('.fx-rivals').addEventListener('click', ({ target }) => {
@@ -28,6 +30,7 @@ export class Versus {
       if (!key) return;
       const rest = this.chosen.filter((one) => one !== key);
       if (rest.length === this.chosen.length) rest.push(key);
+      this.touched = true;
       this.chosen = catalog.models.map((model) => model.key).filter((one) => rest.includes(one));
       this.#rivals();
     });
@@ -38,18 +41,17 @@ export class Versus {
     this.modes.choose(({ mode }) => mode === this.mode);
     this.opacity = root.querySelector('.fx-versus .fx-see input');
     this.opacity.addEventListener('input', () => this.#paint());
-    this.wipe = root.querySelector('.fx-wipe');
-    this.wipe.addEventListener('input', () => {
-      this.divide = this.wipe.value / 100;
-      this.#paint();
-    });
+    this.wipe = new Wipe(root, { words, title: (result) => this.#title(result), onSides: () => this.#lay(), onMove: () => this.#paint() });
   }
 
   get busy() {
     return this.runner.request !== null;
   }
 
-  enter() {
+  /** The view is shown; a comparison on another image is none any more. */
+  enter({ image }) {
+    if (this.answer?.image !== image) this.answer = null;
+    if (!this.touched && !this.answer) this.chosen = this.#alike();
     this.write();
   }
 
@@ -58,11 +60,12 @@ export class Versus {
     this.#lay();
   }
 
-  /** A file was given: it is sent, read, and becomes the image that is compared on. */
+  /** A file was given: it becomes the image that is compared on. */
   add([file]) {
+    this.file = file;
     this.answer = null;
     this.write();
-    this.runner.sendFile(file, this.#question());
+    this.run();
   }
 
   cancel() {
@@ -70,8 +73,11 @@ export class Versus {
   }
 
   /** A control of the bar was used: another image, most likely. */
-  changed() {
+  changed(change) {
+    if (this.busy) this.cancel();
+    if ('image' in change) this.file = null;
     this.answer = null;
+    if (!this.touched) this.chosen = this.#alike();
     this.write();
   }
 
@@ -104,7 +110,9 @@ export class Versus {
 
   run() {
     if (this.chosen.length < 2) return this.say({ code: 'two_networks', details: {} });
-    this.runner.send(this.#question(), { ownImage: false });
+    this.wipe.sides = null;
+    if (this.file) this.runner.sendFile(this.file, this.#question());
+    else this.runner.send(this.#question(), { ownImage: false });
   }
 
   #rivals() {
@@ -117,7 +125,8 @@ export class Versus {
         return button;
       })
     );
-    root.querySelector('.fx-versus .fx-hint').textContent = this.answer ? '' : words.t('versus.begin');
+    const stale = this.answer && this.answer.results.map(({ model }) => model).join() !== chosen.join();
+    root.querySelector('.fx-versus .fx-hint').textContent = !this.answer ? words.t('versus.begin') : stale ? words.t('versus.again') : '';
   }
 
   async #done(message) {
@@ -128,8 +137,9 @@ export class Versus {
       })
     );
     this.answer = { ...message, layers };
+    this.file = null;
     this.view.fit();
-    this.onImage(message.image, message.imageName);
+    this.onImage(message.image, message.imageName, message.results[0].pictures.image);
     this.write();
   }
 
@@ -138,15 +148,39 @@ export class Versus {
     const { root, words, answer } = this;
     for (const board of this.boards) board.viewer.drop();
     const box = root.querySelector('.fx-boards');
-    this.wipe.hidden = this.mode !== 'wipe' || !answer;
+    this.wipe.show(answer?.results ?? [], this.mode === 'wipe');
     this.boards = [];
+    root.querySelector('.fx-pairs').replaceChildren(...(answer?.pairs ?? []).map((pair) => this.#pair(pair)));
+    root.querySelector('.fx-versus-legend').replaceChildren(...(answer ? this.#legend() : []));
     if (!answer) return box.replaceChildren();
-    const many = this.mode === 'beside' ? answer.results.map((_, i) => [i]) : [this.mode === 'wipe' ? [0, answer.results.length - 1] : answer.results.map((_, i) => i)];
+    const all = answer.results.map((_, i) => i);
+    const many = { beside: all.map((i) => [i]), wipe: [this.wipe.sides], differ: [all] }[this.mode];
     box.dataset.boards = String(many.length);
     box.replaceChildren(...many.map((which) => this.#board(which)));
-    root.querySelector('.fx-pairs').replaceChildren(...answer.pairs.map((pair) => this.#pair(pair)));
-    root.querySelector('.fx-versus-legend').textContent = this.mode === 'differ' ? words.t('versus.legend') : '';
     this.#paint();
+  }
+
+  /** The classes that were found, the largest first; or what the colours of disagreement mean. */
+  #legend() {
+    const { answer, words, mode } = this;
+    const line = (text) => Object.assign(document.createElement('span'), { textContent: text });
+    if (mode === 'differ') {
+      const strange = new Set(answer.results.map(({ classes }) => classes.map(({ name }) => name.en).join())).size > 1;
+      return [line(words.t('versus.legend')), ...(strange ? [line(words.t('versus.strange'))] : [])];
+    }
+    const areas = new Map();
+    for (const { areas: found, classes } of answer.results) {
+      for (const { index, pixels } of found) {
+        const { name, colour } = classes[index];
+        const key = `${name.en} ${colour}`;
+        if (pixels) areas.set(key, { name, colour, pixels: pixels + (areas.get(key)?.pixels ?? 0) });
+      }
+    }
+    return [...areas.values()].sort((a, b) => b.pixels - a.pixels).slice(0, NAMED).map(({ name, colour }) => {
+      const entry = line('');
+      entry.append(Object.assign(document.createElement('i'), { style: `background: rgb(${colour})` }), name[words.language]);
+      return entry;
+    });
   }
 
   #board(which) {
@@ -161,9 +195,10 @@ export class Versus {
     const viewer = new Viewer(canvas, this.view, {
       size: () => answer.results[0].size,
       onPixel: () => this.#names(),
-      paint: (...drawing) => this.#line(...drawing),
+      paint: (context, _, ratio) => this.mode === 'wipe' && this.wipe.line(context, ratio),
     });
     figure.append(head, canvas, under);
+    if (this.mode === 'wipe') this.wipe.draggable(canvas);
     if (which.length === 1) {
       const { seconds, memory, device, deviceName, weightsTitle } = answer.results[which[0]];
       const cost = { weights: weightsTitle[words.language], seconds: words.number(seconds.network, 3), peak: words.bytes(memory.peak ?? memory.forecast), device: words.t(`device.${device}.name`, { name: deviceName }) };
@@ -178,13 +213,13 @@ export class Versus {
   }
 
   #paint() {
-    const { answer, mode, divide } = this;
+    const { answer, mode, wipe: { divide } } = this;
     if (!answer) return;
     const opacity = this.opacity.value / 100;
     this.opacity.nextElementSibling.textContent = this.words.percent(opacity);
     for (const { viewer, which } of this.boards) {
       viewer.image = answer.layers[which[0]].image;
-      if (mode === 'differ') viewer.layers = [{ canvas: this.#disagreement(), opacity: 1 }];
+      if (mode === 'differ') viewer.layers = [{ canvas: this.#disagreement(), opacity }];
       else if (mode === 'wipe') {
         viewer.layers = which.map((i, k) => ({ canvas: this.#coloured(i), opacity, from: k ? divide : 0, to: k ? 1 : divide }));
       } else viewer.layers = [{ canvas: this.#coloured(which[0]), opacity }];
@@ -208,16 +243,6 @@ export class Versus {
     const table = DIFFERENT.map((argb) => ((argb & 0xff00ff00) | ((argb & 0xff) << 16) | ((argb >> 16) & 0xff)) >>> 0);
     const { width, height } = answer.layers[0].labels;
     return (answer.differ = painted(width, height, (k) => table[new Set(maps.map(({ data, names }) => names[data[4 * k]])).size - 1]));
-  }
-
-  /** The line between the two sides of the wipe. */
-  #line(context, _, ratio) {
-    if (this.mode !== 'wipe') return;
-    const { width, height } = context.canvas;
-    for (const [style, wide] of [['#000', 4], ['#fff', 2]]) {
-      context.fillStyle = style;
-      context.fillRect(this.divide * width - (wide / 2) * ratio, 0, wide * ratio, height);
-    }
   }
 
   /** What each network says of the pixel at the pointer. */

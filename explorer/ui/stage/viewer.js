@@ -95,6 +95,7 @@ export class Viewer {
     const { canvas, context: c, image } = this;
     const ratio = window.devicePixelRatio || 1;
     const { clientWidth, clientHeight } = canvas;
+    canvas.style.touchAction = this.view.zoom > 1 ? 'none' : 'pan-y'; // fitted in, a finger scrolls the page
     if (!clientWidth) return;
     Object.assign(canvas, { width: Math.round(clientWidth * ratio), height: Math.round(clientHeight * ratio) });
     if (!image) return;
