@@ -204,7 +204,7 @@ def test_a_judgement_goes_with_its_result(visit: Visit, tmp_path: Path) -> None:
 
 def test_an_answer_belongs_to_the_file_that_was_asked_about(visit: Visit, tmp_path: Path) -> None:
     """Whatever is clicked while a file is read or run."""
-    small, large = photo(tmp_path / "small.png", 120, 160), photo(tmp_path / "large.png", 2400, 3000)
+    small, large = photo(tmp_path / "small.png", 120, 160), photo(tmp_path / "large.png", 1000, 1200)
     segmenting(visit)
     give(visit, small)
     visit.page.set_input_files(".fx-many input", str(large))
@@ -214,13 +214,13 @@ def test_an_answer_belongs_to_the_file_that_was_asked_about(visit: Visit, tmp_pa
     assert visit.text(".fx-image-name") == "small.png"
     visit.page.locator(".fx-queue button", has_text="large.png").click()
     visit.page.wait_for_selector(".fx-queue [aria-current] small:text-is('ready')")
-    assert visit.text(".fx-offers span").startswith("2,400 × 3,000")
+    assert visit.text(".fx-offers span").startswith("1,000 × 1,200")
     visit.page.locator(".fx-run").click()
     visit.page.locator(".fx-queue button", has_text="small.png").click()  # the run goes on meanwhile
     visit.page.wait_for_selector(".fx-queue small:text-is('segmented')", timeout=120_000)
     assert visit.page.locator(".fx-outcome").is_hidden()
     visit.page.locator(".fx-queue button", has_text="large.png").click()
-    assert "2,400 × 3,000" in visit.text(".fx-outcome")
+    assert "1,000 × 1,200" in visit.text(".fx-outcome")
 
 
 def test_another_network_keeps_the_results_and_plans_anew(visit: Visit, tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ export class Full {
 
   cancel() {
     this.running = this.eager = false;
-    this.runner.cancel();
+    if (this.runner.request) this.runner.cancel();
   }
 
   /** A control of the bar was used. Results stay until there are others. */

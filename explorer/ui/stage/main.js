@@ -120,7 +120,7 @@ class Stage {
   /** Look inside, segment, or compare; what goes on in the view that is left ends. */
   show(view) {
     if (this.views.shown === view) return;
-    if (this.busy) (this.views.panel ?? this.runner).cancel(); // the choice stays
+    if (this.busy || this.views.panel) (this.views.panel ?? this.runner).cancel(); // the choice stays
     this.explore.steps.play(false);
     this.say(null);
     this.views.show(view, { image: this.selection.image, name: this.#nameOfImage() });
@@ -177,7 +177,7 @@ class Stage {
   /** Whether the server still answers. */
   async #alive() {
     try {
-      await fetch(new URL('config', this.gradio.base), { method: 'HEAD', cache: 'no-store' });
+      await fetch(this.gradio.base, { method: 'HEAD', cache: 'no-store' }); // of other addresses Gradio allows no HEAD
       return true;
     } catch {
       return false;

@@ -69,7 +69,7 @@ export class Versus {
   }
 
   cancel() {
-    this.runner.cancel();
+    if (this.runner.request) this.runner.cancel();
   }
 
   /** A control of the bar was used: another image, most likely. */
