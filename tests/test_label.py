@@ -60,9 +60,9 @@ def untiled(spec: ModelSpec, module: nn.Module, pixels: np.ndarray) -> np.ndarra
 
 @st.composite
 def tilings(draw: st.DrawFn) -> tuple[int, int, int]:
-    """Height, width and tile side, with at most four tiles along each side: each tile costs its halo."""
-    height, width = (draw(st.integers(16, 300)) for _ in range(2))
-    return height, width, draw(st.integers(-(-max(height, width) // 4), max(height, width)))
+    """Height, width and tile side, with at most three tiles along each side: each tile costs its halo."""
+    height, width = (draw(st.integers(16, 260)) for _ in range(2))
+    return height, width, draw(st.integers(-(-max(height, width) // 3), max(height, width)))
 
 
 @settings(max_examples=200, deadline=None)

@@ -286,7 +286,7 @@ def test_notes_on_weights_and_device_names_are_filled():
 # ---- nothing said outside the tables
 
 TYPED = {"Language / 언어", "한국어", "EN"}  # the switch of languages names each in itself
-CAPS = {*"uowasdcp,.→←", "Home", "End", "Space", "Shift", "Enter", "Esc"}  # as they stand on the keyboard
+CAPS = {*"uowasdcp,.+-0→←↑↓", "Home", "End", "Space", "Shift", "Enter", "Esc"}  # as they stand on the keyboard
 
 
 def test_the_page_has_no_words_of_its_own():

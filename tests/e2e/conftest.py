@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -105,6 +106,25 @@ two_sizes = pytest.mark.parametrize(
 )
 
 
+GIVE = """([type, data, name]) => {
+    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], name, { type: 'image/png' }));
+    const options = { bubbles: true, cancelable: true };
+    const event = type === 'paste'
+        ? new ClipboardEvent('paste', { ...options, clipboardData: transfer })
+        : new DragEvent('drop', { ...options, dataTransfer: transfer });
+    document.querySelector('.fx').dispatchEvent(event);
+}"""
+
+CAMERA = """() => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 240 });
+    const context = canvas.getContext('2d');
+    setInterval(() => { context.fillStyle = '#2a7'; context.fillRect(0, 0, 320, 240); }, 30);
+    navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(30);
+}"""
+
+
 class Visit:
     """One visitor's page, with what the console complained about and what was requested."""
 
@@ -162,6 +182,18 @@ class Visit:
     def upload(self, path: Path) -> None:
         self.page.locator(".fx-image").click()
         self.page.set_input_files(".fx-sources .fx-file input", str(path))
+
+    def hand(self, way: str, data: bytes, name: str = "given.png") -> None:
+        """Paste a file, or drop it on the page."""
+        self.page.evaluate(GIVE, [way, base64.b64encode(data).decode(), name])
+
+    def photograph(self) -> None:
+        """Take a picture with the camera. Headless Chromium has none: the stream of a canvas stands in for one."""
+        self.page.evaluate(CAMERA)
+        self.page.locator(".fx-image").click()
+        self.page.locator(".fx-camera").click()
+        self.page.wait_for_function("() => document.querySelector('.fx-webcam video').videoWidth === 320")
+        self.page.locator(".fx-shoot").click()
 
     def set(self, name: str, value: str) -> None:
         """Choose a value of one of the settings, which lie in a drawer unless the page is wide."""

@@ -270,3 +270,40 @@ def test_a_finger_on_the_picture_scrolls_the_page_until_it_is_enlarged(visit: Vi
     visit.page.wait_for_function(f"() => ({touch})() === 'pan-y'")
     visit.page.locator(".fx-zoom-in").click()
     visit.page.wait_for_function(f"() => ({touch})() === 'none'")
+
+
+def test_images_are_pasted_dropped_and_photographed(visit: Visit, tmp_path: Path) -> None:
+    data = photo(tmp_path / "own.png", 64, 80).read_bytes()
+    segmenting(visit)
+    chosen = ".fx-queue [aria-current]:has(small:text-is('ready')) b"
+    for way in ("paste", "drop"):
+        visit.hand(way, data, f"{way}.png")
+        visit.page.wait_for_selector(f"{chosen}:text-is('{way}.png')")
+        assert visit.text(".fx-offers span").startswith("64 × 80")
+    visit.photograph()
+    visit.page.wait_for_selector(f"{chosen}:text-is('{EN['sources.photograph']}')")
+    assert visit.text(".fx-offers span").startswith("240 × 320")
+    run(visit)
+
+
+def test_whoever_looks_elsewhere_stays_there_while_the_others_are_run(visit: Visit, tmp_path: Path) -> None:
+    paths = [photo(tmp_path / f"{name}.png", 200, 240, seed) for seed, name in enumerate("abc")]
+    segmenting(visit)
+    give(visit, *paths)
+    visit.page.locator(".fx-all").click()
+    visit.page.wait_for_selector(".fx-queue li:nth-child(1) small:text-is('segmented')")
+    visit.page.locator(".fx-queue button", has_text="a.png").click()
+    visit.page.wait_for_selector(".fx-queue li:nth-child(3) small:text-is('segmented')")
+    assert visit.text(".fx-queue [aria-current] b") == "a.png"
+    assert visit.text(".fx-image-name") == "a.png"
+    assert "200 × 240" in visit.text(".fx-outcome")
+
+
+def test_the_keys_of_the_view_are_listed(visit: Visit) -> None:
+    segmenting(visit)
+    visit.press("?")
+    assert EN["keys.zoom"] in visit.text(".fx-keys")
+    assert EN["keys.play"] not in visit.text(".fx-keys")
+    visit.press("Escape")
+    visit.page.locator(".fx-sheet .fx-help").click()
+    assert visit.page.locator(".fx-keys").is_visible()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import struct
 import zlib
@@ -95,44 +94,20 @@ def test_no_image_at_all(visit: Visit) -> None:
     assert visit.page.locator(".fx-message").is_hidden()
 
 
-GIVE = """([type, data]) => {
-    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([bytes], 'given.png', { type: 'image/png' }));
-    const options = { bubbles: true, cancelable: true };
-    const event = type === 'paste'
-        ? new ClipboardEvent('paste', { ...options, clipboardData: transfer })
-        : new DragEvent('drop', { ...options, dataTransfer: transfer });
-    document.querySelector('.fx').dispatchEvent(event);
-}"""
-
-
 @pytest.mark.parametrize("way", ["paste", "drop"])
 def test_an_image_is_pasted_or_dropped(visit: Visit, way: str) -> None:
     visit.open()
     before = visit.run
     data = picture((90 + len(way), 80))
-    visit.page.evaluate(GIVE, [way, base64.b64encode(data).decode()])
+    visit.hand(way, data)
     visit.after(before)
     assert visit.text(".fx-image-name") == "given.png"
-
-
-CAMERA = """() => {
-    const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 240 });
-    const context = canvas.getContext('2d');
-    setInterval(() => { context.fillStyle = '#2a7'; context.fillRect(0, 0, 320, 240); }, 30);
-    navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(30);
-}"""
 
 
 def test_an_image_is_photographed(visit: Visit) -> None:
     visit.open()
     before = visit.run
-    visit.page.evaluate(CAMERA)  # headless Chromium has no camera: the stream of a canvas stands in for one
-    visit.page.locator(".fx-image").click()
-    visit.page.locator(".fx-camera").click()
-    visit.page.wait_for_function("() => document.querySelector('.fx-webcam video').videoWidth === 320")
-    visit.page.locator(".fx-shoot").click()
+    visit.photograph()
     visit.after(before)
     assert visit.text(".fx-image-name") == TEXTS["en"]["sources.photograph"]
     visit.page.get_by_role("radio", name="original").click()

@@ -126,7 +126,7 @@ def test_a_comparison_goes_with_its_image(compared: Visit) -> None:
     assert compared.page.locator(".fx-boards canvas").count() == 2  # the same image: it is still there
     compared.page.locator(".fx-image").click()
     compared.page.locator(".fx-examples button", has_text="Cat").first.click()
-    compared.page.wait_for_selector(".fx-boards canvas", state="detached")
+    compared.page.wait_for_selector(".fx-boards[data-boards='1'] canvas")  # the other image, not compared yet
     assert compared.page.locator(".fx-pairs li").count() == 0
     assert compared.text(".fx-versus .fx-hint") == EN["versus.begin"]
 
@@ -165,3 +165,22 @@ def test_an_upload_waits_for_a_second_network(compared: Visit, tmp_path: Path) -
     compared.page.locator(".fx-run").click()
     compared.page.wait_for_selector(".fx-boards[data-boards='2'] canvas")
     assert compared.text(".fx-image-name") == "own.png"
+
+
+def test_the_image_is_seen_before_it_is_compared(visit: Visit, tmp_path: Path) -> None:
+    """Pasted into the view it is compared at once; without enough networks it waits, and is seen."""
+    visit.open("?view=compare")
+    visit.page.wait_for_selector(".fx-boards[data-boards='1'] canvas")
+    pressed = visit.page.locator(".fx-rivals [aria-pressed=true]")
+    while pressed.count() > 1:
+        pressed.last.click()
+    path = tmp_path / "own.png"
+    Image.fromarray(np.full((64, 80, 3), (10, 200, 30), np.uint8)).save(path)
+    visit.hand("paste", path.read_bytes())
+    visit.page.wait_for_selector(".fx-message:not([hidden])")
+    middle = "() => { const c = document.querySelector('.fx-boards canvas'); return [c.width / 2, c.height / 2] }"
+    visit.until(lambda: visit.pixel(".fx-boards canvas", *visit.page.evaluate(middle))[:3] == [10, 200, 30])
+    visit.page.locator(".fx-rivals [aria-pressed=false]").first.click()
+    visit.hand("drop", path.read_bytes())
+    visit.page.wait_for_selector(".fx-boards[data-boards='2'] canvas")
+    assert visit.text(".fx-image-name") == "given.png"

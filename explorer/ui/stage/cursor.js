@@ -8,8 +8,6 @@ const FAR = 8; // units at once, with the shift key
 export class Cursor {
   constructor(root, { look, output }) {
     Object.assign(this, { root, look, output });
-    this.help = root.querySelector('.fx-keys');
-    root.querySelector('.fx-help').addEventListener('click', () => this.help.showModal());
     document.addEventListener('keydown', (event) => this.#key(event));
   }
 
@@ -23,7 +21,6 @@ export class Cursor {
     else if (key === ',' || key === '.') this.#channel(key === '.' ? 1 : -1);
     else if (key === 'c') look.pick(look.maps.channel === null ? this.#unit().channel : null);
     else if (key === 'p') look.pin(this.#unit().channel);
-    else if (key === '?') this.help.showModal();
     else if (key === 'Enter' && active?.tagName !== 'BUTTON') this.#hold();
     else return;
     event.preventDefault();

@@ -51,10 +51,10 @@ export class Full {
     return this.runner.request !== null && this.asked !== 'plan';
   }
 
-  /** Ask about the item that is looked at; what comes back is that item's, whatever is looked at then. */
-  #ask(question, file) {
+  /** Ask about an item; what comes back is that item's, whatever is looked at then. */
+  #ask(question, { item = this.current, file } = {}) {
     this.asked = question.what;
-    this.asking = this.current;
+    this.asking = item;
     this.key = this.#key();
     const whole = { selection: { ...this.selection(), image: this.asking.image ?? '' }, ...question };
     if (file) this.runner.sendFile(file, whole);
@@ -101,13 +101,12 @@ export class Full {
     if (current && !(current.planned?.key === this.#key() || current.failed?.key === this.#key())) this.plan();
   }
 
-  /** Ask what running the current image would take; a file is sent first. */
-  plan() {
-    const item = this.current;
+  /** Ask what running an image would take; a file is sent first. */
+  plan(item = this.current) {
     if (!item) return;
     if (this.runner.request) this.runner.cancel();
     item.planned = item.failed = null;
-    this.#ask({ what: 'plan', options: this.options, page: item.page }, item.image === undefined ? item.file : null);
+    this.#ask({ what: 'plan', options: this.options, page: item.page }, { item, file: item.image === undefined ? item.file : null });
     this.#show();
   }
 
@@ -122,20 +121,20 @@ export class Full {
     this.root.querySelector('.fx-read').textContent = this.words.t(text, details);
   }
 
-  /** Run the current image in the way that is chosen. */
-  run() {
-    const item = this.current;
+  /** Run an image in the way that is chosen for it. */
+  run(item = this.current) {
     if (!item) return;
     this.eager = !item.planned; // then it is run as soon as it is
-    if (this.eager) return this.asked === 'plan' && this.runner.request ? null : this.plan();
+    if (this.eager) return this.asked === 'plan' && this.runner.request ? null : this.plan(item);
     const { way, longest } = item.planned.offers[item.chosen];
     const options = { ...this.options, way, ...(longest ? { longest } : {}) };
-    this.#ask({ what: way === 'paper' ? 'paper' : 'segment', options });
+    this.#ask({ what: way === 'paper' ? 'paper' : 'segment', options }, { item });
   }
 
   /** One image after the other, until all have a result of these settings. */
   #all() {
     this.running = true;
+    this.asking = this.current; // follow
     this.#next();
   }
 
@@ -144,11 +143,13 @@ export class Full {
     return this.items.filter(({ result, failed }) => result?.key !== key && failed?.key !== key);
   }
 
+  /** Whoever looks at what is run sees one after the other; whoever looks at something else stays there. */
   #next() {
     const [item] = this.#left();
     if (!item) return (this.running = false);
-    this.choose(item);
-    if (item.planned?.key === this.#key()) this.run();
+    if (this.current === this.asking) this.choose(item);
+    if (item.planned?.key === this.#key()) this.run(item);
+    else if (item !== this.asking || !this.runner.request) this.plan(item);
   }
 
   cancel() {
@@ -185,7 +186,7 @@ export class Full {
       if (message.kind === 'judged') this.sheet.layer = 'errors';
     }
     this.#show();
-    if ((this.running || this.eager) && message.kind === 'planned') this.run();
+    if ((this.running || this.eager) && message.kind === 'planned') this.run(item);
     else if (this.running && message.kind === 'segmented') this.#next();
     else this.#ready();
   }

@@ -9,8 +9,23 @@ export function keyOf({ key, code }) {
 
 /** Whether the person is writing into a field, a dialog is open, or another view: then keys are not for the steps. */
 export function busyElsewhere(event) {
-  if (document.querySelector('.fx:not([data-view=explore])')) return true;
+  return Boolean(document.querySelector('.fx:not([data-view=explore])')) || occupied(event);
+}
+
+/** Whether a key goes into a field, belongs to the browser, or a dialog is open. */
+function occupied(event) {
   const active = document.activeElement;
   const writes = ['SELECT', 'TEXTAREA', 'INPUT'].includes(active?.tagName) && active.type !== 'range';
   return writes || event.ctrlKey || event.altKey || event.metaKey || Boolean(document.querySelector('dialog[open]'));
+}
+
+/** The list of keys: of the steps, or of the two other views. A question mark opens it as well. */
+export function keysDialog(root) {
+  const dialog = root.querySelector('.fx-keys');
+  for (const button of root.querySelectorAll('.fx-help')) button.addEventListener('click', () => dialog.showModal());
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== '?' || occupied(event)) return;
+    dialog.showModal();
+    event.preventDefault();
+  });
 }

@@ -4,6 +4,7 @@ import { Bar, radios } from './bar.js';
 import { Colours } from './colour.js';
 import { Explore } from './explore.js';
 import { Words, pickLanguage } from './i18n.js';
+import { keysDialog } from './keys.js';
 import { themeButton, stored } from './preferences.js';
 import { Runner } from './runner.js';
 import { Address, complete, fromAddress } from './selection.js';
@@ -47,6 +48,7 @@ class Stage {
       gradio, catalog: this.catalog, colours: this.colours, words: this.words, resolve: this.resolve,
       alive: () => this.#alive(),
       selection: () => this.selection,
+      picture: () => this.#pictureOfImage(),
       say: (problem) => this.say(problem),
       onProgress: (...news) => this.#progress(...news),
       onSettle: () => this.settle(),
@@ -74,6 +76,7 @@ class Stage {
     });
     root.querySelector('.fx-message button').addEventListener('click', () => this.say(null));
     themeButton(root.querySelector('.fx-theme'), this.address);
+    keysDialog(root);
     document.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && !document.querySelector('dialog[open]')) this.explore.look.escape();
     });
@@ -216,15 +219,20 @@ class Stage {
   }
 
   #imageButton() {
-    const example = this.#example(this.selection.image);
-    const image = this.root.querySelector('.fx-image img');
-    if (example) image.src = this.resolve(example.thumbnail);
-    else if (this.picture) image.src = this.resolve(this.picture);
+    const picture = this.#example(this.selection.image)?.thumbnail ?? this.picture;
+    if (picture) this.root.querySelector('.fx-image img').src = this.resolve(picture);
     this.root.querySelector('.fx-image-name').textContent = this.#nameOfImage();
   }
 
   #example(file) {
     return this.catalog.examples.find((example) => example.file === file);
+  }
+
+  /** The best picture of the image there is: of a run, else a small one. */
+  #pictureOfImage() {
+    const { trace, selection: { image } } = this;
+    const small = this.#example(image)?.thumbnail ?? this.picture;
+    return trace?.selection.image === image ? trace.pictures.resized : small;
   }
 
   #nameOfImage() {

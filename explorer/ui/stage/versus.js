@@ -12,8 +12,8 @@ const NAMED = 8; // classes in the legend
 const DIFFERENT = [0, 0xb3f0e442, 0xd9d55e00, 0xffcc79a7]; // one, two, three labels more than one: AARRGGBB
 
 export class Versus {
-  constructor(root, { gradio, alive, catalog, words, resolve, selection, say, onProgress, onImage }) {
-    Object.assign(this, { root, catalog, words, resolve, selection, say, onImage });
+  constructor(root, { gradio, alive, catalog, words, resolve, selection, picture, say, onProgress, onImage }) {
+    Object.assign(this, { root, catalog, words, resolve, selection, picture, say, onImage });
     this.runner = new Runner(
       { ...gradio, alive, mostBytes: catalog.mostBytes },
       { onProgress, onDone: (message) => this.#done(message), onError: say },
@@ -152,12 +152,35 @@ export class Versus {
     this.boards = [];
     root.querySelector('.fx-pairs').replaceChildren(...(answer?.pairs ?? []).map((pair) => this.#pair(pair)));
     root.querySelector('.fx-versus-legend').replaceChildren(...(answer ? this.#legend() : []));
-    if (!answer) return box.replaceChildren();
+    if (!answer) {
+      this.#paint();
+      return this.#preview(box);
+    }
     const all = answer.results.map((_, i) => i);
     const many = { beside: all.map((i) => [i]), wipe: [this.wipe.sides], differ: [all] }[this.mode];
     box.dataset.boards = String(many.length);
     box.replaceChildren(...many.map((which) => this.#board(which)));
     this.#paint();
+  }
+
+  /** The image that would be compared on, as far as the browser can show it. */
+  async #preview(box) {
+    const key = (this.previewing = this.file ?? this.picture());
+    const blob = this.file ?? (key && (await (await fetchFile(this.resolve(key))).blob()));
+    const image = blob && (await createImageBitmap(blob).catch(() => null));
+    if (this.answer || this.previewing !== key) return;
+    box.dataset.boards = '1';
+    if (!image) return box.replaceChildren();
+    const canvas = Object.assign(document.createElement('canvas'), { tabIndex: 0 });
+    canvas.setAttribute('role', 'application');
+    canvas.setAttribute('aria-label', this.words.t('bar.image'));
+    const viewer = new Viewer(canvas, this.view, { size: () => [image.height, image.width] });
+    Object.assign(viewer, { image, small: !this.file });
+    this.boards = [{ viewer, which: [], under: document.createElement('p') }];
+    const figure = document.createElement('figure');
+    figure.append(document.createElement('figcaption'), canvas);
+    box.replaceChildren(figure);
+    viewer.soon();
   }
 
   /** The classes that were found, the largest first; or what the colours of disagreement mean. */
@@ -214,9 +237,9 @@ export class Versus {
 
   #paint() {
     const { answer, mode, wipe: { divide } } = this;
-    if (!answer) return;
     const opacity = this.opacity.value / 100;
     this.opacity.nextElementSibling.textContent = this.words.percent(opacity);
+    if (!answer) return;
     for (const { viewer, which } of this.boards) {
       viewer.image = answer.layers[which[0]].image;
       if (mode === 'differ') viewer.layers = [{ canvas: this.#disagreement(), opacity }];

@@ -54,6 +54,7 @@ export class Viewer {
     Object.assign(this, { canvas, view, size, paint, onPixel });
     this.context = canvas.getContext('2d');
     this.image = null; // what is seen, any bitmap
+    this.small = false; // it stands for a larger one: its pixels are not the image's
     this.layers = []; // {canvas, opacity, from, to}: laid over it, between two shares of the screen's width
     view.viewers.add(this);
     this.touches = new Map();
@@ -101,7 +102,7 @@ export class Viewer {
     if (!image) return;
     const box = this.#box().map((v) => v * ratio);
     const [rows, cols] = this.size();
-    c.imageSmoothingEnabled = box[2] < 2.5 * image.width; // enlarged pixels stay squares
+    c.imageSmoothingEnabled = this.small || box[2] < 2.5 * image.width; // enlarged pixels stay squares
     c.drawImage(image, ...box);
     c.imageSmoothingEnabled = false;
     for (const { canvas: layer, opacity, from = 0, to = 1 } of this.layers) {
