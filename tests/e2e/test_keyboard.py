@@ -112,7 +112,8 @@ def test_names_roles_and_contrast_hold(visit: Visit, theme: str) -> None:
     visit.page.wait_for_selector(".fx-shares li")
     assert problems() == []
     visit.press("Escape")
-    for opener, dialog in ((".fx-figure-open", ".fx-figure"), (".fx-steps .fx-help", ".fx-keys"), (".fx-image", ".fx-sources")):
+    dialogs = {".fx-figure-open": ".fx-figure", ".fx-steps .fx-help": ".fx-keys", ".fx-image": ".fx-sources"}
+    for opener, dialog in dialogs.items():
         visit.page.locator(opener).click()
         assert problems() == []
         visit.page.locator(f"{dialog} form button").click()
