@@ -69,7 +69,7 @@ def test_card_figures_are_those_that_evaluate_prints(
 
 
 def test_nuclei_get_dice_and_objects(nuclei: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["evaluate", "unet-nuclei", "--data", str(nuclei), "--json"]) == 0
+    assert command.main(["evaluate", "unet-nuclei", "--data", str(nuclei), "--geometry", "valid", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)["geometries"].values()
     assert 0 <= found["figures"]["nucleus_dice"] <= 1
     counts = found["objects"]
