@@ -48,13 +48,21 @@ def send(full: FullSize, path: Path, data: bytes) -> dict[str, Any]:
     return last
 
 
+def emptied() -> tuple[FullSize, int]:
+    """A page that keeps no image and no result yet, and the bytes that this process holds then."""
+    full = FullSize(Workbench())
+    gc.collect()
+    give_back()
+    return full, psutil.Process().memory_info().rss
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mutated", type=int, default=10_000, metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # Pillow's remarks on the damage
-    full, process = FullSize(Workbench()), psutil.Process()
+    full = FullSize(Workbench())
     named: dict[str, str] = {}
     wrong: dict[str, str] = {}
     outcomes: Counter[str] = Counter()
@@ -70,8 +78,9 @@ def main() -> None:
             if named[name] != expected:
                 wrong[name] = f"{named[name]}, expected {expected}"
         del data
-        give_back()
-        threads, before = threading.active_count(), process.memory_info().rss
+        del full
+        full, before = emptied()
+        threads = threading.active_count()
         for i, data in enumerate(tqdm(nasty.mutations(given.mutated), desc="damaged")):
             began = time.perf_counter()
             said = send(full, path, data)
@@ -80,9 +89,8 @@ def main() -> None:
             if said.get("code") == "internal":
                 wrong[f"damaged {i}"] = "internal"
         left = sorted(p.name for p in Path(folder).iterdir())
-    full.kept = full.bench.images = full.bench.runs = None  # what is kept on purpose, within bounds
-    gc.collect()
-    give_back()
+    del full, data
+    _, after = emptied()
     result = {
         "machine": f"{platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}",
         "collection": {"files": len(named), "outcomes": dict(Counter(named.values()).most_common())},
@@ -91,7 +99,7 @@ def main() -> None:
         "slowest_seconds": round(slowest, 2),
         "uploads_left": left,
         "threads_more": threading.active_count() - threads,
-        "memory_more_mib": round((process.memory_info().rss - before) / 2**20, 1),
+        "memory_more_mib": round((after - before) / 2**20, 1),
     }
     print(json.dumps(result, indent=1))
     if given.json:

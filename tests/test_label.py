@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from functools import cache
@@ -15,6 +16,7 @@ from torch import nn
 
 from explorer import inference, local
 from explorer.inference import Canvas, InferenceError, Outputs, Plan, Wish, label, plan, reach
+from explorer.inference.label import _Run
 from explorer.local import Region
 from explorer.models import MODELS, ModelSpec, build
 from explorer.trace import CancelledError, trace
@@ -196,6 +198,55 @@ def test_a_full_device_gets_smaller_tiles_and_nothing_is_lost(monkeypatch: pytes
     for tile in done.tiles:
         covered[slice(*tile.output.rows), slice(*tile.output.cols)] += 1
     assert (covered == 1).all()
+
+
+def test_a_device_that_never_has_room_hands_the_rest_to_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`cpu:0` stands for a device of its own: torch takes it for the CPU, the run for another one than "cpu"."""
+    spec, module = network("unet", "same")
+    pixels = picture(150, 260)
+    whole = untiled(spec, module, pixels)
+    devices, calls = [], [0]
+    move, window = _Run._move, local._window
+
+    def moved(self: _Run, device: str, precision: str) -> None:
+        devices.append(device)
+        move(self, device, precision)
+
+    def full(*args, **more):
+        calls[0] += 1
+        if devices[-1] != "cpu" and calls[0] > 25:  # after the first tile
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return window(*args, **more)
+
+    monkeypatch.setattr(_Run, "_move", moved)
+    monkeypatch.setattr(local, "_window", full)
+    monkeypatch.setattr(sys.modules["explorer.inference.label"], "device_name", lambda device: f"the {device}")
+    made = plan(spec, pixels.shape[:2], Wish("cpu", way="tiles", side=130))
+    outputs = Outputs.in_memory(pixels.shape[:2], spec.classes, scores=True)
+    done = label(module, canvas_of(spec, pixels), Plan(**{**vars(made), "device": "cpu:0"}), outputs)
+    assert devices == ["cpu:0", "cpu"]
+    assert done.device == "cpu"
+    assert [(r.code, r.details["device"]) for r in done.remarks] == [
+        ("smaller_tiles", "the cpu:0"), ("moved_to_cpu", "the cpu:0")
+    ]  # fmt: skip
+    np.testing.assert_allclose(outputs.scores, whole, rtol=0, atol=1e-4)
+    assert (outputs.labels == whole.argmax(0)).mean() > 0.9999
+
+
+def test_numbers_too_large_for_float16_are_computed_in_float32() -> None:
+    spec, module = network("unet", "same")
+    module = copy.deepcopy(module)
+    with torch.no_grad():
+        module.get_parameter(next(name for name, p in module.named_parameters() if p.ndim == 4)).mul_(1e6)
+    pixels = picture(96, 112)
+    made = plan(spec, pixels.shape[:2], Wish("cpu"))
+    found = []
+    for precision in ("float16", "float32"):
+        outputs = Outputs.in_memory(pixels.shape[:2], spec.classes, scores=True)
+        done = label(module, canvas_of(spec, pixels), Plan(**{**vars(made), "precision": precision}), outputs)
+        found.append((outputs.scores, [remark.code for remark in done.remarks]))
+    assert [codes for _, codes in found] == [["not_finite"], []]
+    np.testing.assert_array_equal(found[0][0], found[1][0])
 
 
 def test_memory_that_never_suffices_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -165,17 +165,18 @@ export class Versus {
 
   /** The image that would be compared on, as far as the browser can show it. */
   async #preview(box) {
-    const key = (this.previewing = this.file ?? this.picture());
-    const blob = this.file ?? (key && (await (await fetchFile(this.resolve(key))).blob()));
-    const image = blob && (await createImageBitmap(blob).catch(() => null));
-    if (this.answer || this.previewing !== key) return;
+    const asked = (this.previewing = {}); // the latest counts, however often it is asked for
+    const { file } = this;
+    const load = async () => createImageBitmap(file ?? (await (await fetchFile(this.resolve(this.picture()))).blob()));
+    const image = await load().catch(() => null);
+    if (this.answer || this.previewing !== asked) return;
     box.dataset.boards = '1';
     if (!image) return box.replaceChildren();
     const canvas = Object.assign(document.createElement('canvas'), { tabIndex: 0 });
     canvas.setAttribute('role', 'application');
     canvas.setAttribute('aria-label', this.words.t('bar.image'));
     const viewer = new Viewer(canvas, this.view, { size: () => [image.height, image.width] });
-    Object.assign(viewer, { image, small: !this.file });
+    Object.assign(viewer, { image, small: !file });
     this.boards = [{ viewer, which: [], under: document.createElement('p') }];
     const figure = document.createElement('figure');
     figure.append(document.createElement('figcaption'), canvas);
