@@ -16,7 +16,7 @@ from torch import Tensor
 from explorer.metrics import IGNORE
 from explorer.training.data import Sample
 
-UNEVEN_GRID = 6  # in a crop of some hundred pixels: nuclei side by side are lit alike, those across it are not
+DIMMED = 1 / 3  # share of the images that are darkened further, where a recipe asks for it
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Augmentation:
     saturation: float = 1.0
     gains: float = 1.0  # of the three channels, one by one
     gamma: float = 1.0
-    uneven: float = 1.0  # light that changes over the image: largest factor at the points of a coarse grid
+    dim: float = 1.0  # one image in three: a further darkening, by this factor at most, as short exposures are
+    noise: float = 0.0  # Gaussian, per pixel, the same in all channels: largest standard deviation, white being 1
     grey: float = 0.0  # probability
     invert: float = 0.0  # probability
     mirror: bool = False  # beyond the image: mirrored (True), or mean colour and no label (False)
@@ -115,14 +116,8 @@ def _factor(low: float, high: float, rng: np.random.Generator) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def _light(size: torch.Size, top: float, rng: np.random.Generator) -> Tensor:
-    """Factors that change smoothly over an image (H x W): uniform in the logarithm at UNEVEN_GRID points a side."""
-    coarse = rng.uniform(-np.log(top), np.log(top), (1, 1, UNEVEN_GRID, UNEVEN_GRID))
-    return F.interpolate(torch.from_numpy(coarse).float(), size, mode="bilinear", align_corners=True)[0, 0].exp()
-
-
 def colours(image: Tensor, how: Augmentation, rng: np.random.Generator) -> Tensor:
-    """Random colours of an image in [0, 1]; every number is drawn, used or not, but those of uneven light."""
+    """Random colours of an image in [0, 1]; every number is drawn, used or not, but those of exposure."""
     brightness, contrast, saturation, gamma = (
         _factor(1 / top, top, rng) for top in (how.brightness, how.contrast, how.saturation, how.gamma)
     )
@@ -131,8 +126,16 @@ def colours(image: Tensor, how: Augmentation, rng: np.random.Generator) -> Tenso
     luma = (image * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(0, keepdim=True)
     image = luma.expand_as(image) if grey else luma + saturation * (image - luma)
     image = image * (brightness * gains)
-    if how.uneven > 1:
-        image = image * _light(image.shape[1:], how.uneven, rng)
     middle = image.mean()
     image = (middle + contrast * (image - middle)).clamp(0, 1) ** gamma
-    return 1 - image if invert else image
+    return _exposed(1 - image if invert else image, how, rng)
+
+
+def _exposed(image: Tensor, how: Augmentation, rng: np.random.Generator) -> Tensor:
+    """Darker and noisier, rounded to 256 levels as a camera's file is; small noise is drawn more often than large."""
+    if how.dim > 1 and rng.random() < DIMMED:
+        image = image * _factor(1 / how.dim, 1.0, rng)
+    if how.noise:
+        deviation = how.noise * rng.random() ** 2
+        image = image + torch.from_numpy(rng.normal(0, deviation, image.shape[1:])).float()
+    return image if how.dim == 1 and not how.noise else (image.clamp(0, 1) * 255).round() / 255

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from explorer.inference import has_bfloat16, reach
 from explorer.training import augment
-from explorer.training.data import Sample
+from explorer.training.data import Sample, signature
 from explorer.training.evaluate import measure
 from explorer.training.loss import class_weights, loss_of, unbalance
 from explorer.training.nets import Nets
@@ -47,14 +47,23 @@ def keep_freed_memory() -> None:
         mallopt(option, value)
 
 
+def chances_of(samples: list[Sample], recipe: Recipe) -> np.ndarray:
+    """Chance of each sample to be drawn: rare kinds, and rare groups of a kind, more often than they occur."""
+    kinds = [s.kind for s in samples]
+    groups = [signature(s) for s in samples] if recipe.groups_balance else kinds
+    kind, group = (np.unique(names, return_inverse=True, return_counts=True)[1:] for names in (kinds, groups))
+    share = group[1][group[0]] ** -recipe.groups_balance
+    share *= (kind[1] ** (1 - recipe.kinds_balance) / np.bincount(kind[0], share))[kind[0]]
+    return share / share.sum()
+
+
 class Batches:
     """Batch of a step: which geometry, which images, how deformed, all drawn from (seed, step)."""
 
     def __init__(self, recipe: Recipe, samples: list[Sample], extra: dict[str, list[Sample]] | None = None) -> None:
         self.recipe, self.samples = recipe, list(samples)
-        _, where, counts = np.unique([s.kind for s in samples], return_inverse=True, return_counts=True)
-        share = counts[where] ** -recipe.kinds_balance
-        chances = [share / share.sum() * (1 - sum(recipe.extra.values()))]
+        share = chances_of(samples, recipe)
+        chances = [share * (1 - sum(recipe.extra.values()))]
         for name, part in recipe.extra.items():
             more = (extra or {})[name]
             self.samples += more

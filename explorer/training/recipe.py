@@ -54,6 +54,7 @@ class Recipe:
     snapshots: tuple[int, ...] = ()  # the weights after so many steps are shipped too
     dice: float = 0.0  # weight of the soft Dice loss of class 1
     kinds_balance: float = 0.0  # a kind of image is drawn in proportion to its number ** (1 - this)
+    groups_balance: float = 0.0  # and within it a group of near-duplicates (`data.signature`) likewise
 
     @property
     def spec(self) -> ModelSpec:

@@ -66,6 +66,23 @@ def test_colours_can_be_left_alone_and_inverted() -> None:
     torch.testing.assert_close(grey[0], grey[2])
 
 
+def test_short_exposures_are_darker_and_noisier_in_256_levels() -> None:
+    image, rng = torch.full((3, 64, 64), 0.8), np.random.default_rng(0)
+    drawn = [augment.colours(image, Augmentation(dim=4, noise=0.05), rng) for _ in range(300)]
+    means, spreads = (np.array([float(f(x[0])) for x in drawn]) for f in (torch.mean, torch.std))
+    darker = means < 0.79
+    assert 0.25 < darker.mean() < 0.42  # one in three
+    assert 0.19 < means.min() < 0.25
+    assert np.exp(np.log(means[darker] / 0.8).mean()) == pytest.approx(0.5, abs=0.07)  # the middle of 1/4 .. 1
+    assert 0.04 < spreads.max() < 0.053
+    assert np.median(spreads) < 0.02  # small noise is more frequent
+    for x in drawn[:20]:
+        torch.testing.assert_close(x[0], x[2])
+        levels = x * 255
+        assert (levels - levels.round()).abs().max() < 1e-3
+        assert 0 <= x.min() <= x.max() <= 1
+
+
 def test_loss_by_hand() -> None:
     scores = torch.log(torch.tensor([[0.5, 0.5], [0.9, 0.1], [0.2, 0.8]])).T.reshape(1, 2, 1, 3)
     target = torch.tensor([[[0, 1, IGNORE]]])

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,7 +18,7 @@ from explorer import weights
 from explorer.models import build
 from explorer.training import data, recipe
 from explorer.training.__main__ import main
-from explorer.training.loop import Batches, Run
+from explorer.training.loop import Batches, Run, chances_of
 from tests.training.made import write_recipe, write_road_scenes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -160,6 +161,24 @@ def test_other_data_is_drawn_at_its_share(photos: Path, tmp_path: Path) -> None:
     assert "MSRC" in card.data["en"]
     assert "CamVid" in card.data["ko"]
     assert "CamVid" in card.licence["en"]
+
+
+def test_rare_kinds_and_rare_experiments_are_drawn_more_often(tmp_path: Path) -> None:
+    def shot(kind: str, middle: int) -> data.Sample:
+        image = np.full((16, 16, 3), middle, np.uint8)
+        return data.Sample("", kind, image, np.zeros((16, 16), np.uint8), None)
+
+    # fluorescence: an experiment of 9 images, one of 1; stained: one of 4
+    samples = [shot("fluorescence", 8)] * 9 + [shot("fluorescence", 40)] + [shot("stained", 200)] * 4
+    chosen = recipe.read(str(write_recipe(tmp_path / "r.json")))
+    assert chances_of(samples, chosen).tolist() == pytest.approx([1 / 14] * 14)
+    by_kind = chances_of(samples, replace(chosen, kinds_balance=0.5))
+    assert by_kind[:10].sum() / by_kind[10:].sum() == pytest.approx((10 / 4) ** 0.5)
+    assert by_kind[9] == pytest.approx(by_kind[0])
+    both = chances_of(samples, replace(chosen, kinds_balance=0.5, groups_balance=0.5))
+    assert both[:10].sum() / both[10:].sum() == pytest.approx((10 / 4) ** 0.5)
+    assert both[9] / both[:9].sum() == pytest.approx((1 / 9) ** 0.5)
+    assert both.sum() == pytest.approx(1)
 
 
 def test_a_padding_begins_when_the_recipe_says(photos: Path, tmp_path: Path) -> None:
