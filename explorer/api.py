@@ -156,7 +156,7 @@ def segment_file(
     began = time.perf_counter()
     with GiantImage(path, page) as image, LabelFile(Path(goal), image.shape[:2], _colours(loaded.card)) as labels:
         read = time.perf_counter()
-        canvas, plan = prepare(loaded, image, wish)
+        canvas, plan = prepare(loaded, image, wish, image.held)
         counted = _Counting(labels, loaded.spec.classes)
         labelling = inference.label(loaded.module, canvas, plan, Outputs(counted), progress)
         labels.finish()

@@ -169,6 +169,12 @@ class GiantImage:
         share = alpha.astype(np.float32) / 255
         return np.rint(colour * share + 255 * (1 - share)).astype(np.uint8)
 
+    @property
+    def held(self) -> int:
+        """Bytes that reading it whole and writing its labels leave in memory at most."""
+        bands = sum(np.dtype(kind).itemsize for kind in self.file.dtypes) + 1
+        return min(CACHE, bands * self.file.height * self.file.width)
+
     def close(self) -> None:
         self._open.close()
 
