@@ -109,17 +109,20 @@ def test_tiles_are_drawn_with_the_window_that_they_read(visit: Visit, tmp_path: 
 
 def test_several_images_are_run_one_after_the_other(visit: Visit, tmp_path: Path) -> None:
     paths = [photo(tmp_path / f"{i}.png", 100, 120, i) for i in range(3)]
-    broken = tmp_path / "broken.png"
-    broken.write_bytes(b"no image")
+    broken, worse = tmp_path / "broken.png", tmp_path / "worse.png"
+    for path in (broken, worse):
+        path.write_bytes(b"no image")
     visit.open()
     visit.page.locator(".fx-image").click()
-    visit.page.set_input_files(".fx-sources .fx-file input", [str(p) for p in (*paths[:2], broken, paths[2])])
+    visit.page.set_input_files(".fx-sources .fx-file input", [str(p) for p in (*paths[:2], broken, paths[2], worse)])
     visit.page.wait_for_selector(".fx[data-view=segment] .fx-offers button")  # several files: they are segmented
     visit.ready()
     visit.page.locator(".fx-all").click()
     states = "() => [...document.querySelectorAll('.fx-queue li small')].map(e => e.textContent).join()"
-    wanted = [EN[f"full.state.{s}"] for s in ("done", "done", "failed", "done")]
+    wanted = [EN[f"full.state.{s}"] for s in ("done", "done", "failed", "done", "failed")]
     visit.page.wait_for_function(f"w => ({states})() === w", arg=",".join(wanted))
+    visit.ready()
+    assert visit.text(".fx-run") == EN["bar.run"]  # also where the last one failed
 
 
 def test_true_labels_give_a_matrix_and_the_errors(visit: Visit, tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ import { decode, fetchFile } from './trace.js';
 export class Full {
   /** `selection()` is the stage's; `say` tells of an error; `onProgress(fraction | null, text, details)`. */
   constructor(root, { gradio, alive, catalog, colours, words, resolve, selection, say, onProgress, onImage }) {
-    Object.assign(this, { root, words, selection, resolve, say, onImage });
+    Object.assign(this, { root, words, selection, resolve, say, onProgress, onImage });
     this.items = []; // {name, image, file, planned, result, layers, judged, failed}
     this.current = null;
     this.options = { precision: 'float32' };
     this.runner = new Runner(
       { ...gradio, alive, mostBytes: catalog.mostBytes },
-      { onProgress: (...news) => (this.asked === 'plan' ? this.#reading(...news) : onProgress(...news)), onDone: (message) => this.#done(message), onError: (problem) => this.#failed(problem) },
+      { onProgress: (...news) => this.#progress(...news), onDone: (message) => this.#done(message), onError: (problem) => this.#failed(problem) },
       'full'
     );
     this.sheet = new Sheet(root, { colours, words });
@@ -115,9 +115,12 @@ export class Full {
     this.plan();
   }
 
-  /** A file that is sent and read: the desk says so. */
-  #reading(fraction, text, details) {
-    if (fraction === null || this.asking !== this.current || this.current.planned) return;
+  /** A plan that nobody waits for is told of at the desk alone: a file is sent and read. */
+  #progress(fraction, text, details) {
+    const aloud = this.asked !== 'plan' || this.running;
+    if (aloud || this.told) this.onProgress(aloud ? fraction : null, text, details); // what was begun aloud ends aloud
+    this.told = aloud && fraction !== null;
+    if (aloud || fraction === null || this.asking !== this.current || this.current.planned) return;
     this.root.querySelector('.fx-read').textContent = this.words.t(text, details);
   }
 
