@@ -123,6 +123,11 @@ def test_several_images_are_run_one_after_the_other(visit: Visit, tmp_path: Path
     visit.page.wait_for_function(f"w => ({states})() === w", arg=",".join(wanted))
     visit.ready()
     assert visit.text(".fx-run") == EN["bar.run"]  # also where the last one failed
+    for name, said in (("broken.png", True), ("1.png", False)):
+        visit.page.locator(".fx-queue button", has_text=name).click()
+        fault = visit.page.locator(".fx-board .fx-fault")
+        assert fault.is_visible() == said
+        assert fault.inner_text() == (f"{name}: {EN['error.not_an_image']}" if said else "")
 
 
 def test_true_labels_give_a_matrix_and_the_errors(visit: Visit, tmp_path: Path) -> None:

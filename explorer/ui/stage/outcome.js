@@ -44,7 +44,6 @@ export class Outcome {
     for (const part of [box, this.files, this.truth]) part.hidden = !result;
     const planned = item?.planned;
     const lines = [];
-    if (item?.failed) lines.push(line('fx-note', `${item.name}: ${words.error(item.failed)}`));
     for (const { code, details } of result?.notes ?? planned?.notes ?? []) lines.push(line('', words.t(`note.${code}`, details)));
     box.parentNode.querySelector('.fx-read').replaceChildren(...lines);
     if (!result) return;

@@ -12,6 +12,7 @@ export class Sheet {
     Object.assign(this, { colours, words });
     this.item = null; // {planned, preview, result, layers}
     this.layer = 'prediction';
+    this.fault = root.querySelector('.fx-fault');
     this.here = root.querySelector('.fx-here');
     this.legend = root.querySelector('.fx-sheet-key');
     this.view = new View();
@@ -50,6 +51,8 @@ export class Sheet {
     this.choice.replaceChildren(...there.map((key) => new Option(words.t(`full.layer.${key}`), key, false, key === this.layer)));
     this.choice.disabled = !item?.result;
     this.grid.hidden = !(item?.result?.boxes.length > 1);
+    this.fault.hidden = !item?.failed;
+    this.fault.textContent = item?.failed ? `${item.name}: ${words.error(item.failed)}` : '';
     this.#paint();
     this.#name(null);
   }
