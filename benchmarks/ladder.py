@@ -1,8 +1,9 @@
 """Do finer skips help? python benchmarks/ladder.py --data DIR [--seeds 0 1 2] [--json benchmarks/ladder.json]
 
-FCN-32s, then FCN-16s from it, then FCN-8s from that, as Long et al. 2015 (section 4.2, table 2) train them, on the same
-images with the same draws. A finer network has then been trained for longer, so two controls go on for as many steps
-without a new skip: 32s three stages long, 16s two. All are measured on the same validation images, per seed.
+FCN-32s, then FCN-16s from it, then FCN-8s from that, as Long et al. 2015 (section 4.2, table 2) train them. A finer
+network has then been trained for longer, so two controls go on for as many steps without a new skip: 32s three stages
+long, 16s two. Stages side by side see the same images, deformed alike, in the same order. All are measured on the same
+validation images, per seed.
 
     coarse32 (N steps) -> fine16 (N/2) -> fine8 (N/2)      the ladder
                                        -> control16 (N/2)  as many steps as fine8
@@ -29,27 +30,35 @@ from explorer.inference import has_bfloat16
 from explorer.training import data, recipe
 from explorer.training.loop import Run, keep_freed_memory
 from explorer.training.recipe import Geometry, Recipe
+from explorer.weights import replace_file
 
-STAGES = {  # name: network, the stage it starts from
-    "coarse32": ("fcn32s", ""),
-    "fine16": ("fcn16s", "coarse32"),
-    "fine8": ("fcn8s", "fine16"),
-    "control16": ("fcn16s", "fine16"),
-    "longer32": ("fcn32s", "coarse32"),
-    "control32": ("fcn32s", "longer32"),
+STAGES = {  # name: network, the stage it starts from, how many went before (those with as many share their draws)
+    "coarse32": ("fcn32s", "", 0),
+    "fine16": ("fcn16s", "coarse32", 1),
+    "fine8": ("fcn8s", "fine16", 2),
+    "control16": ("fcn16s", "fine16", 2),
+    "longer32": ("fcn32s", "coarse32", 1),
+    "control32": ("fcn32s", "longer32", 2),
 }
-PAIRS = (("fine16", "coarse32"), ("fine8", "fine16"), ("fine8", "control16"), ("control16", "control32"))
+PAIRS = (  # finer, coarser; but for the first two, trained for as many steps
+    ("fine16", "coarse32"),
+    ("fine8", "fine16"),
+    ("fine16", "longer32"),
+    ("fine8", "control16"),
+    ("control16", "control32"),
+    ("fine8", "control32"),
+)
 
 
 def stage(name: str, base: Recipe, steps: int, seed: int) -> Recipe:
     """The recipe of one stage: the base's data and augmentation, a thinner network, one geometry."""
-    model, start = STAGES[name]
+    model, start, before = STAGES[name]
     return replace(
         base,
         name=name,
         model=model,
         start=start,
-        seed=seed * 100 + list(STAGES).index(name) if start else seed,
+        seed=seed * len(STAGES) + before,
         steps=steps if not start else steps // 2,
         learning_rate=base.learning_rate if not start else base.learning_rate / 2,
         width=0.25,
@@ -94,13 +103,15 @@ def main() -> None:
     for seed in given.seeds:
         for name in STAGES:
             folder = given.run / f"seed{seed}" / name
-            done = folder / "figures.json"
-            if not done.is_file():
-                run = Run(stage(name, base, given.steps, seed), train, folder, device, 120, extra)
+            chosen, done = stage(name, base, given.steps, seed), folder / "figures.json"
+            made_of = {"recipe": repr(chosen), "images": [len(train), len(validation)]}
+            kept = json.loads(done.read_text()) if done.is_file() else {}
+            if kept.get("made_of") != made_of:
+                run = Run(chosen, train, folder, device, 120, extra)
                 run.finish()
-                found = run.measure(validation)["same"][STAGES[name][0]]
-                done.write_text(json.dumps(found))
-            results.setdefault(str(seed), {})[name] = json.loads(done.read_text())
+                kept = {"made_of": made_of, "figures": run.measure(validation)["same"][chosen.model]}
+                replace_file(done, json.dumps(kept).encode())
+            results.setdefault(str(seed), {})[name] = kept["figures"]
             print(seed, name, results[str(seed)][name], flush=True)
     report = {
         "command": f"python benchmarks/ladder.py --data DIR --seeds {' '.join(map(str, given.seeds))} "
@@ -112,7 +123,7 @@ def main() -> None:
         "training_images": len(train) + sum(map(len, extra.values())),
         "validation_images": len(validation),
         "split": rule,
-        "steps": {n: given.steps if not s else given.steps // 2 for n, (_, s) in STAGES.items()},
+        "steps": {n: given.steps if not s else given.steps // 2 for n, (_, s, _) in STAGES.items()},
         "seeds": results,
         "differences": {key: compare(results, key) for key in ("mean_iou", "boundary_iou", "pixel_accuracy")},
     }

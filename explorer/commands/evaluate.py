@@ -47,5 +47,5 @@ def run(given: argparse.Namespace) -> int:
         given.data_set,
     )
     result["torch"] = torch.__version__
-    print(json.dumps(result, indent=1) if given.json else report.table(result))
+    print(json.dumps(result, indent=1, allow_nan=False) if given.json else report.table(result))
     return 0

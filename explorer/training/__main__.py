@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from explorer.inference import InferenceError, pick_device
 from explorer.training import data, recipe
 from explorer.training.data import DataError
 from explorer.training.loop import Run, keep_freed_memory
@@ -27,37 +28,40 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--run", type=Path, help="folder of the run's state (default runs/NAME)")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--download", action="store_true", help="let torchvision fetch VOC 2012 or Oxford-IIIT Pet")
     parser.add_argument("--save-every", type=float, default=60, metavar="SECONDS", help="how often the state is saved")
     given = parser.parse_args(arguments)
     keep_freed_memory()
     try:
-        chosen = recipe.read(given.recipe)
-        chosen = replace(
-            chosen,
-            seed=chosen.seed if given.seed is None else given.seed,
-            steps=chosen.steps if given.steps is None else given.steps,
-        )
-        print(f"reading {given.data}", file=sys.stderr, flush=True)
-        samples = data.read_all(chosen.data_set, given.data, download=given.download)
-        train, validation, rule = data.split(chosen.data_set, samples)
-        if not train or not validation:
-            raise DataError(f"{given.data} has too few images for a training and a validation split")
-        extra = {name: data.split(name, data.read_all(name, given.data))[0] for name in chosen.extra}
-        folder = given.run or Path("runs") / chosen.name
-        run = Run(chosen, train, folder, torch.device(given.device), given.save_every, extra)
-    except (DataError, ValueError) as error:
+        return _train(given)
+    except (DataError, InferenceError, OSError, ValueError, ArithmeticError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"{len(train)} training, {len(validation)} validation images", file=sys.stderr, flush=True)
-    try:
-        run.finish(check=validation[:: max(1, len(validation) // 24)])
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last saved step", file=sys.stderr)
         return 130
-    facts = Split(rule, len(train) + sum(map(len, extra.values())), len(validation))
-    for card in ship(run, validation, given.out, facts):
+
+
+def _train(given: argparse.Namespace) -> int:
+    chosen = recipe.read(given.recipe)
+    changed = {key: value for key in ("seed", "steps") if (value := getattr(given, key)) is not None}
+    chosen = recipe.checked(replace(chosen, **changed))
+    device = torch.device(pick_device(given.device))
+    given.out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written to is better known now
+    print(f"reading {given.data}", file=sys.stderr, flush=True)
+    samples = data.read_all(chosen.data_set, given.data, download=given.download)
+    train, validation, rule = data.split(chosen.data_set, samples)
+    if not train or not validation:
+        raise DataError(f"{given.data} has too few images for a training and a validation split")
+    extra = {
+        name: data.split(name, data.read_all(name, given.data, download=given.download))[0] for name in chosen.extra
+    }
+    run = Run(chosen, train, given.run or Path("runs") / chosen.name, device, given.save_every, extra)
+    print(f"{len(train)} training, {len(validation)} validation images", file=sys.stderr, flush=True)
+    run.finish(check=validation[:: max(1, len(validation) // 24)])
+    counts = {chosen.data_set: len(train), **{name: len(part) for name, part in extra.items()}}
+    for card in ship(run, validation, given.out, Split(rule, counts, len(validation))):
         print(f"wrote {card.file}", file=sys.stderr)
         for geometry, figures in card.metrics["figures"].items():
             print(geometry, figures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 BACKGROUND, OBJECT, TOUCHING = 0, 1, 2
+AT_ONCE = 2**22  # distances held at a time
 
 
 def weight_map(instances: np.ndarray, w0: float = 10.0, sigma: float = 5.0) -> np.ndarray:
@@ -49,7 +50,11 @@ def squared_distance(mask: np.ndarray) -> np.ndarray:
     below = np.minimum.accumulate(np.where(mask, position, np.inf)[::-1], axis=0)[::-1]
     column = np.minimum(position - above, below - position) ** 2  # to the nearest one in the same column
     offset = (np.arange(width)[:, None] - np.arange(width)) ** 2
-    return (column[:, None, :] + offset).min(2)
+    nearest = np.empty((height, width))
+    rows = max(1, AT_ONCE // width**2)
+    for start in range(0, height, rows):
+        nearest[start : start + rows] = (column[start : start + rows, None, :] + offset).min(2)
+    return nearest
 
 
 def classes_of(instances: np.ndarray) -> np.ndarray:

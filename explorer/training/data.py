@@ -15,8 +15,12 @@ import numpy as np
 from PIL import Image
 from torchvision import datasets
 
+from explorer.images import ImageError
+from explorer.images import read as read_image
 from explorer.training import border
 from explorer.training.sets import SETS, DataSet
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 class DataError(ValueError):
@@ -89,25 +93,40 @@ def _published(data_set: DataSet, folder: Path, download: bool) -> Iterator[tupl
 def _files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise DataError(f"the folder {folder} does not exist")
-    found = {p.stem: p for p in sorted(folder.iterdir()) if p.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp")}
+    found: dict[str, Path] = {}
+    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
+        if path.stem in found:
+            raise DataError(f"{folder} holds both {found[path.stem].name} and {path.name}; one of them is too many")
+        found[path.stem] = path
     if not found:
-        raise DataError(f"the folder {folder} holds no images")
+        raise DataError(f"the folder {folder} holds no images ({', '.join(SUFFIXES)})")
     return found
 
 
-def _open(path: Path, mode: str | None) -> np.ndarray:
+def _pixels(path: Path) -> np.ndarray:
+    """H x W x 3, uint8, as the app shows the image: turned as it says, 16 bits spread between percentiles."""
     try:
-        with Image.open(path) as image:
-            image.load()
-            return np.asarray(image.convert(mode) if mode else image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return read_image(path).pixels
+    except ImageError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
 
 
+def _labels(path: Path) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            image.load()
+            labels = np.asarray(image)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    if labels.ndim != 2 or labels.dtype.kind not in "bui":
+        raise DataError(f"{path} is not a map of one whole number per pixel")
+    if labels.dtype.kind == "i" and labels.min() < 0:
+        raise DataError(f"{path} has the value {labels.min()}; labels count from 0")
+    return labels.astype(np.uint8) if labels.dtype == bool else labels
+
+
 def _read(data_set: DataSet, part: int, image_path: Path, label_path: Path, weights: bool) -> Sample:
-    image, labels = _open(image_path, "RGB"), _open(label_path, None)
-    if labels.ndim != 2:
-        raise DataError(f"{label_path} is not a map of one number per pixel")
+    image, labels = _pixels(image_path), _labels(label_path)
     if labels.shape != image.shape[:2]:
         sizes = [f"{shape[1]} x {shape[0]}" for shape in (labels.shape, image.shape)]
         raise DataError(f"{label_path} has {sizes[0]} pixels, its image {sizes[1]}")
@@ -156,7 +175,10 @@ def _split_names(samples: list[Sample], share: float = 0.18) -> tuple[list[Sampl
 
 
 def signature(sample: Sample) -> str:
-    """Size, background and contrast of a micrograph in coarse steps: alike for near-duplicates of one experiment."""
+    """Size, background and contrast of a micrograph in coarse steps: alike for pictures of one field.
+
+    Not for all of an experiment: fields that differ in brightness may fall on either side of a step.
+    """
     pixels = sample.image.reshape(-1, 3)
     middle, high = (np.percentile(pixels, q, axis=0).mean() for q in (50, 99))
     height, width = sample.target.shape
@@ -182,6 +204,7 @@ def _split_groups(samples: list[Sample], share: float = 0.18) -> tuple[list[Samp
     validation = [s for s in samples if signature(s) in chosen]
     rule = (
         f"groups of equal kind, size, median // 4 and 99th percentile // 32; per kind, in the order of sha256(group), "
-        f"a group goes to validation while at most {share:.0%} of the kind's images are there, or else the smallest one"
+        f"a group goes to validation while at most {share:.0%} of the kind's images are there, or else the smallest "
+        f"one; fields of one experiment that differ in brightness may stand on both sides"
     )
     return [s for s in samples if signature(s) not in chosen], validation, rule

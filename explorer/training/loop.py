@@ -7,6 +7,8 @@ one's place: after Ctrl-C, a crash or kill -9 the last whole state is there.
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import io
 import math
 import sys
 import time
@@ -29,6 +31,7 @@ from explorer.training.evaluate import measure
 from explorer.training.loss import class_weights, loss_of, unbalance
 from explorer.training.nets import Nets
 from explorer.training.recipe import Recipe
+from explorer.weights import replace_file
 
 Batch = tuple[str, Tensor, Tensor, Tensor]  # geometry, images, targets, weights
 
@@ -129,6 +132,8 @@ class Run:
         groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
         self.step, self.seen, self.seconds, self.loss = 0, 0, 0.0, 0.0  # the loss is a running mean
+        self.begun_from: dict[str, Any] = {}  # another run: its recipe, steps and seed
+        self.images = hashlib.sha256("\n".join(f"{s.name} {s.target.shape}" for s in self.batches.samples).encode())
         self.file = folder / "state.pt"
         if recipe.start and not self.file.is_file():
             self._begin_with(folder.parent / recipe.start / "state.pt")
@@ -141,7 +146,14 @@ class Run:
         """
         if not file.is_file():
             raise ValueError(f"the recipe starts from {self.recipe.start!r}: train that first ({file} does not exist)")
-        found = torch.load(file, map_location=self.device, weights_only=True)["average"]
+        state = _read_state(file, self.device)
+        done, wanted = state["step"], state.get("steps", state["step"])
+        if done < wanted:
+            raise ValueError(
+                f"the recipe starts from {self.recipe.start!r}, which has done {done} of {wanted} steps; let it finish"
+            )
+        self.begun_from = {"recipe": self.recipe.start, "steps": done, "seed": state.get("seed")}
+        found = state["average"]
         for nets in (self.live, self.average):
             own = nets.first.state_dict()
             taken = {k: v for k, v in found.items() if not k.startswith("upscore")}  # fixed filters
@@ -184,9 +196,10 @@ class Run:
                     bar.write(f"  average so far: {self.measure(check)}", file=sys.stderr)
 
     def _snapshot(self) -> None:
-        """Keep the weights of this step, folded."""
+        """Keep the weights of this step, folded, and the time that they took."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        torch.save(self.plain(self.live).state_dict(), self.snapshot_file(self.step))
+        kept = {"weights": self.plain(self.live).state_dict(), "seconds": self.seconds}
+        torch.save(kept, self.snapshot_file(self.step))
 
     def snapshot_file(self, step: int) -> Path:
         return self.folder / f"snapshot-{step}.pt"
@@ -223,9 +236,10 @@ class Run:
         torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1 - keep)
 
     def plain(self, nets: Nets) -> nn.Module:
-        """The network to ship, from the live or the averaged one: folded, the loss's own class weights taken out."""
+        """The network to ship, from the live or the averaged one: folded, the class weights of `class_balance` taken
+        out, once there is something that they were learned with."""
         net = nets.folded()
-        if self.recipe.class_balance:
+        if self.recipe.class_balance and self.step:
             unbalance(net, self.class_weights)
         return net
 
@@ -247,10 +261,14 @@ class Run:
 
     def save(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.file.with_suffix(".tmp")
+        file = io.BytesIO()
         torch.save(
             {
                 "recipe": repr(self.recipe),
+                "images": self.images.hexdigest(),
+                "steps": self.recipe.steps,
+                "seed": self.recipe.seed,
+                "begun_from": self.begun_from,
                 "step": self.step,
                 "seen": self.seen,
                 "seconds": self.seconds,
@@ -259,19 +277,33 @@ class Run:
                 "average": self.average.first.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
             },
-            temporary,
+            file,
         )
-        temporary.replace(self.file)
+        replace_file(self.file, file.getvalue())
 
     def resume(self) -> None:
         if not self.file.is_file():
             return
-        state = torch.load(self.file, map_location=self.device, weights_only=True)
+        state = _read_state(self.file, self.device)
         if state["recipe"] != repr(self.recipe):
             raise ValueError(f"{self.file} belongs to another recipe or seed; use another folder or remove it")
+        if state.get("images", self.images.hexdigest()) != self.images.hexdigest():
+            raise ValueError(f"{self.file} was begun with other images; use another folder or remove it")
         self.live.first.load_state_dict(state["live"])
         self.average.first.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seen, self.seconds = state["step"], state["seen"], state["seconds"]
-        self.loss = state["loss"]
+        self.loss, self.begun_from = state["loss"], state.get("begun_from", {})
         print(f"going on from step {self.step}", file=sys.stderr)
+
+
+def _read_state(file: Path, device: torch.device) -> dict[str, Any]:
+    """The state of a run. Raises ValueError that names the file if it cannot be read."""
+    try:
+        state = torch.load(file, map_location=device, weights_only=True)
+        if not {"recipe", "step", "average"} <= state.keys():
+            raise ValueError("it holds something else")
+    except Exception as error:  # torch, zip and pickle each raise their own
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{file} is no state of a run ({why}); remove it to begin anew") from error
+    return dict(state)

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from explorer.cards import LANGUAGES
 from explorer.models import MODELS, ModelSpec
 from explorer.training.augment import Augmentation
 from explorer.training.sets import SETS
 
 FOLDER = Path(__file__).parent / "recipes"
+COARSER_OF = {"fcn8s": {"fcn16s", "fcn32s"}, "fcn16s": {"fcn32s"}}  # networks whose outputs lie on one's trunk
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class Recipe:
     norm_frozen_from: float = 1.0  # share of the steps after which its running statistics are used as they are
     dropout: float = 0.5
     coarser: dict[str, float] = field(default_factory=dict)  # weight of the loss of FCN-32s and -16s on the trunk
-    class_weights: tuple[float, ...] = ()  # in the loss; taken out of the score's bias at the end
-    class_balance: float = 0.0  # class weights = frequency ** -this, if none are given
+    class_weights: tuple[float, ...] = ()  # in the loss; they stay in the prediction
+    class_balance: float = 0.0  # class weights = frequency ** -this, if none are given; taken out of the prediction
     snapshots: tuple[int, ...] = ()  # the weights after so many steps are shipped too
     dice: float = 0.0  # weight of the soft Dice loss of class 1
     kinds_balance: float = 0.0  # a kind of image is drawn in proportion to its number ** (1 - this)
@@ -105,10 +107,41 @@ def read(name: str) -> Recipe:
         for key in ("mean", "std", "class_weights", "snapshots"):
             raw[key] = tuple(raw.get(key, ()))
         recipe = Recipe(name=path.stem, augmentation=Augmentation(**augmentation), **raw)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"the recipe {path.name} cannot be read: {error}") from error
-    if {recipe.data_set, *recipe.extra} - SETS.keys() or recipe.model not in MODELS:
-        raise ValueError(f"the recipe {path.name} names an unknown data set or network")
-    if unknown := set(recipe.geometries) - set(MODELS[recipe.model].paddings):
-        raise ValueError(f"the recipe {path.name} names an unknown geometry, {sorted(unknown)[0]!r}")
+    return checked(recipe)
+
+
+def checked(recipe: Recipe) -> Recipe:
+    """The recipe itself. Raises ValueError that says what of it does not fit together."""
+    if why := _fault(recipe):
+        raise ValueError(f"the recipe {recipe.name} {why}")
     return recipe
+
+
+def _fault(recipe: Recipe) -> str | None:
+    geometries, extra = recipe.geometries, recipe.extra
+    if {recipe.data_set, *extra} - SETS.keys() or recipe.model not in MODELS:
+        return "names an unknown data set or network"
+    if unknown := set(geometries) - set(MODELS[recipe.model].paddings):
+        return f"names an unknown geometry, {sorted(unknown)[0]!r}"
+    classes = SETS[recipe.data_set].classes
+    if differing := [name for name in extra if SETS[name].classes != classes]:
+        return f"mixes {recipe.data_set} with {differing[0]}, which has other classes"
+    if any(share <= 0 for share in extra.values()) or sum(extra.values()) >= 1:
+        return "draws a share of extra images that is not above 0, or all in all not below 1"
+    if any(g.share <= 0 or g.batch < 1 or min(g.crop) < 1 or g.begins < 0 for g in geometries.values()):
+        return "has a geometry whose share, batch, crop or beginning is not positive"
+    if all(g.begins for g in geometries.values()):
+        return "has no geometry that begins at 0"
+    if recipe.steps < 1 or recipe.seed < 0:
+        return f"needs at least one step and a seed from 0, not {recipe.steps} and {recipe.seed}"
+    if late := [step for step in recipe.snapshots if not 0 <= step < recipe.steps]:
+        return f"has {recipe.steps} steps and wants a snapshot at step {late[0]}"
+    if unknown := set(recipe.coarser) - COARSER_OF.get(recipe.model, set()):
+        return f"wants {sorted(unknown)[0]!r} from the trunk of {recipe.model}, which does not have it"
+    if recipe.class_weights and len(recipe.class_weights) != len(classes):
+        return f"gives {len(recipe.class_weights)} class weights for {len(classes)} classes"
+    if any(not text.get(lang) for text in (recipe.title,) for lang in LANGUAGES) or set(recipe.note) != {*LANGUAGES}:
+        return f"needs a title and a note in {' and '.join(LANGUAGES)}"
+    return None

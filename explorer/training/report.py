@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,18 @@ from explorer.training import data
 from explorer.training.data import DataError
 from explorer.training.evaluate import Tally, measure
 from explorer.training.sets import SETS
-from explorer.weights import Card
+from explorer.weights import Card, ClassInfo
 
 SPLITS = ("all", "validation", "training")
 
 
+def _names(classes: tuple[ClassInfo, ...]) -> list[str]:
+    return [info.name["en"] for info in classes]
+
+
 def find_set(card: Card, folder: Path) -> str:
     """Which data set's layout a folder has, among those with the card's classes. Raises DataError."""
-    names = [c.name["en"] for c in card.classes]
-    fitting = [n for n, s in SETS.items() if [c.name["en"] for c in s.classes] == names]
+    fitting = [name for name, known in SETS.items() if _names(known.classes) == _names(card.classes)]
     for name in fitting:
         place = data.locate(name, folder)
         if all((place / part).is_dir() for part in data.layout(name)):
@@ -50,6 +54,8 @@ def evaluate(
     Raises DataError and WeightsError, which name the file and what is wrong.
     """
     name = data_set or find_set(card, folder)
+    if _names(SETS[name].classes) != _names(card.classes):
+        raise DataError(f"{card.name} has other classes than {name}; choose weights or data of the same ones")
     samples = data.read_all(name, folder, weights=False)
     if split != "all":
         sides = data.split(name, samples)
@@ -63,7 +69,8 @@ def evaluate(
         net = loaded.module.to(where)
         steps = card.preprocessing
         tally = measure(net, loaded.spec, samples, steps.mean, steps.std, where)[loaded.spec.model]
-        found[padding] = {"figures": tally.figures(), **_details(card, tally)}
+        figures = {key: _known(value) for key, value in tally.figures().items()}
+        found[padding] = {"figures": figures, **_details(card, tally)}
     return {
         "checkpoint": card.name,
         "sha256": card.sha256,
@@ -76,9 +83,13 @@ def evaluate(
     }
 
 
+def _known(value: float) -> float | None:
+    """None for what there is nothing to measure on; JSON has no NaN."""
+    return None if isnan(value) else float(value)
+
+
 def _details(card: Card, tally: Tally) -> dict[str, Any]:
-    names = [c.name["en"] for c in card.classes]
-    ious = [None if v != v else float(v) for v in metrics.iou(tally.matrix)]
+    names, ious = _names(card.classes), [_known(value) for value in metrics.iou(tally.matrix)]
     counts = {"right": 0, "invented": 0, "missed": 0}
     for _, matches in tally.objects:
         counts = {key: value + getattr(matches, key) for key, value in counts.items()}
@@ -109,4 +120,4 @@ def table(result: dict[str, Any]) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{100 * value:.1f} %"
+    return "-" if value is None else f"{100 * value:.1f} %"

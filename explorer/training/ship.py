@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,20 @@ import torch
 from torch import Tensor
 
 from explorer import weights
-from explorer.inference import has_bfloat16
+from explorer.inference import device_name, has_bfloat16
 from explorer.training.data import Sample
 from explorer.training.loop import Run
 from explorer.training.nets import Nets
+from explorer.training.recipe import Recipe, read
 from explorer.training.sets import SETS
 from explorer.weights import LANGUAGES, Card, Preprocessing
 
 State = dict[str, Tensor]
 STEP = {"en": "{title}, after {step} steps", "ko": "{title}, {step}스텝 학습 후"}
+MOMENT = {
+    "en": "{note} These are the weights of that moment; those of the last step are averaged over the steps before it.",
+    "ko": "{note} 이 가중치는 해당 스텝의 값 그대로이고, 마지막 스텝의 가중치는 그 앞 스텝들의 평균입니다.",
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Split:
     """How the images were divided."""
 
     rule: str
-    training: int
+    training: dict[str, int]  # images per data set
     validation: int
 
 
@@ -35,28 +41,48 @@ def ship(run: Run, validation: list[Sample], folder: Path, split: Split) -> list
     """Write the run's averaged weights to `folder`, its snapshots to the folder `snapshots` in it; all cards."""
     final = run.plain(run.average)
     state = final.state_dict()
-    half = {name: tensor.half().float() for name, tensor in state.items()}
-    stored = torch.float16 if _lost(run, state, half, validation[::4]) < 0.001 else torch.float32
-    cards = [_write(run, half if stored == torch.float16 else state, stored, validation, folder, split)]
+    stored = torch.float16 if _lost(run, state, _halved(state), validation) < 0.001 else torch.float32
+    cards = [_write(run, state, stored, validation, folder, split)]
     for step in run.recipe.snapshots:
-        file = run.snapshot_file(step)
-        kept = torch.load(file, weights_only=True)
-        cards.append(_write(run, kept, stored, validation, folder / "snapshots", split, step))
+        kept = torch.load(run.snapshot_file(step), weights_only=True)
+        made = step, kept["seconds"]
+        cards.append(_write(run, kept["weights"], stored, validation, folder / "snapshots", split, made))
     return cards
 
 
+def _halved(state: State) -> State:
+    """The values that float16 keeps."""
+    return {name: tensor.half().float() for name, tensor in state.items()}
+
+
 def _write(
-    run: Run, state: State, stored: torch.dtype, samples: list[Sample], folder: Path, split: Split, step: int = -1
+    run: Run,
+    state: State,
+    stored: torch.dtype,
+    samples: list[Sample],
+    folder: Path,
+    split: Split,
+    snapshot: tuple[int, float] | None = None,  # its step, and the seconds until then
 ) -> Card:
     recipe, data_set = run.recipe, SETS[run.recipe.data_set]
-    name, title = recipe.name, recipe.title
-    if step >= 0:
+    name, title, note = recipe.name, recipe.title, recipe.note
+    step, seconds = snapshot or (run.step, run.seconds)
+    if snapshot:
         name = f"{name}-step{step}"
         title = {lang: STEP[lang].format(title=recipe.title[lang], step=step) for lang in LANGUAGES}
+        note = {lang: MOMENT[lang].format(note=recipe.note[lang]) for lang in LANGUAGES}
+    if stored == torch.float16:
+        state = _halved(state)
     nets = Nets(recipe.spec, tuple(recipe.geometries), tuple(recipe.coarser), normed=False)
     nets.first.load_state_dict(state)
     sets = [data_set, *(SETS[extra] for extra in recipe.extra)]
-    made = {"steps_made": run.step if step < 0 else step, "minutes": round(run.seconds / 60, 1)}
+    made = {
+        "steps_made": step,
+        "minutes": round(seconds / 60, 1),
+        "images_per_second": round(run.seen / run.seconds, 1),
+        "begun_from": run.begun_from,
+        "commands": commands(recipe),
+    }
     card = Card(
         name=name,
         title=title,
@@ -70,11 +96,12 @@ def _write(
         seed=recipe.seed,
         metrics={
             "split": split.rule,
-            "training_images": split.training,
+            "training_images": sum(split.training.values()),
+            "training_sets": split.training,
             "validation_images": split.validation,
             "figures": _figures(run, state, samples),
         },
-        note=recipe.note,
+        note=note,
     )
     return weights.save(folder / f"{name}.safetensors", nets.first, card, stored)
 
@@ -83,14 +110,36 @@ def _lost(run: Run, full: State, half: State, samples: list[Sample]) -> float:
     """What half precision costs at most, in mean IoU (Dice for nuclei), over geometries and networks."""
     key = "nucleus_dice" if SETS[run.recipe.data_set].instances else "mean_iou"
     before, after = (_figures(run, state, samples) for state in (full, half))
-    return max(before[g][m][key] - after[g][m][key] for g in before for m in before[g])
+    return max((before[g][m][key] or 0) - (after[g][m][key] or 0) for g in before for m in before[g])
 
 
-def _figures(run: Run, state: State, samples: list[Sample]) -> dict[str, dict[str, dict[str, float]]]:
+def _figures(run: Run, state: State, samples: list[Sample]) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Rounded; None where there is nothing to measure on."""
     found = run.measure(samples, state)
-    return {g: {m: {k: round(v, 4) for k, v in f.items()} for m, f in by.items()} for g, by in found.items()}
+    return {
+        geometry: {
+            model: {key: None if isnan(value) else round(value, 4) for key, value in figures.items()}
+            for model, figures in by.items()
+        }
+        for geometry, by in found.items()
+    }
+
+
+def commands(recipe: Recipe) -> list[str]:
+    """What makes the weights again, run by run, in the same folder."""
+    found = [f"python -m explorer.training {recipe.name} --data DIR --out DIR --seed {recipe.seed}"]
+    while recipe.start:
+        found.insert(0, f"python -m explorer.training {recipe.start} --data DIR --out DIR")
+        try:
+            recipe = read(recipe.start)
+        except ValueError:  # a recipe of somebody's own, which was given by its path
+            break
+    return found
 
 
 def _machine(run: Run) -> dict[str, Any]:
+    name = device_name(run.device.type)
+    threads = torch.get_num_threads() if run.device.type == "cpu" else None
     precision = "bfloat16" if has_bfloat16(run.device.type) else "float32"
-    return {"torch": torch.__version__, "python": platform.python_version(), "precision": precision}
+    made_with = {"torch": torch.__version__, "python": platform.python_version(), "precision": precision}
+    return {**made_with, "device": name, "threads": threads}

@@ -16,8 +16,9 @@ from explorer.metrics import IGNORE
 from explorer.training import data, recipe
 from explorer.training.__main__ import main
 from explorer.training.data import DataError, Sample
+from explorer.training.loop import Batches
 from explorer.training.sets import SETS
-from tests.training.made import write_pets, write_photos, write_recipe, write_road_scenes, write_voc
+from tests.training.made import write_nuclei, write_pets, write_photos, write_recipe, write_road_scenes, write_voc
 
 
 def test_photos_are_read_and_split_by_name_alone(photos: Path) -> None:
@@ -86,7 +87,13 @@ def no_folder(folder: Path) -> str:
     return "masks"
 
 
-BAD = [drop_mask, drop_image, unknown_class, other_size, truncated, no_image_at_all, coloured_mask, no_folder]
+def twice(folder: Path) -> str:
+    """A second file of the same name: which one belongs to the mask?"""
+    Image.open(folder / "images/2_s.jpg").save(folder / "images/2_s.png")
+    return "2_s.png"
+
+
+BAD = [twice, drop_mask, drop_image, unknown_class, other_size, truncated, no_image_at_all, coloured_mask, no_folder]
 
 
 @pytest.mark.parametrize("spoil", BAD, ids=lambda f: f.__name__)
@@ -104,19 +111,68 @@ def test_bad_data_stops_before_training_with_the_file_named(
     assert not (tmp_path / "run").exists()
 
 
+def test_an_image_is_read_as_the_app_reads_it(tmp_path: Path) -> None:
+    """Turned as its EXIF says, 16 bits spread between percentiles, a mask of one bit taken as 0 and 1."""
+    folder = write_photos(tmp_path, count=1, size=(40, 48))
+    plain = np.asarray(Image.open(folder / "images/0_s.jpg"))
+    turned = Image.Exif()
+    turned[0x0112] = 3
+    Image.fromarray(plain).save(folder / "images/0_s.png", exif=turned)
+    (folder / "images/0_s.jpg").unlink()
+    ramp = np.linspace(1000, 60000, 40 * 48).reshape(40, 48).astype(np.uint16)
+    Image.fromarray(ramp).save(folder / "images/deep.tif")
+    Image.fromarray(ramp > 30000).save(folder / "masks/deep.png")
+    upside_down, deep = data.read_all("msrc_v2", folder)
+    assert np.array_equal(upside_down.image, plain[::-1, ::-1])
+    assert deep.image[0, 0, 0] == 0
+    assert int(deep.image[20, 24, 0]) == pytest.approx(255 * (20 * 48 + 24) / (40 * 48), abs=1)
+    assert set(np.unique(deep.target)) == {0, IGNORE}
+
+
 def test_recipes_are_read_and_bad_ones_refused(tmp_path: Path) -> None:
-    for path in recipe.FOLDER.glob("*.json"):
-        found = recipe.read(path.stem)
-        assert weights.stored_shapes(found.spec)
+    once = {"share": 1, "batch": 1, "crop": [24, 28]}
     for change, why in (
         ({"depth": 3}, "depth"),
         ({"data_set": "?"}, "unknown"),
         ({"geometries": {"valid": {"share": 1, "batch": 1, "crop": [9, 9]}}}, "valid"),
+        ({"geometries": [once]}, "cannot be read"),
+        ({"augmentation": []}, "cannot be read"),
+        ({"geometries": {"same": {**once, "begins": 0.5}}}, "no geometry that begins at 0"),
+        ({"geometries": {"same": {**once, "batch": 0}}}, "not positive"),
+        ({"extra": {"camvid": 1}}, "all in all not below 1"),
+        ({"extra": {"nuclei": 0.1}}, "mixes msrc_v2 with nuclei"),
+        ({"model": "fcn16s", "coarser": {"fcn16s": 0.3}}, "wants 'fcn16s' from the trunk of fcn16s"),
+        ({"steps": 0}, "at least one step"),
+        ({"seed": -1}, "a seed from 0"),
+        ({"steps": 5, "snapshots": [5]}, "a snapshot at step 5"),
+        ({"class_weights": [1, 2]}, "2 class weights for 21 classes"),
+        ({"title": {"en": "no Korean"}}, "in en and ko"),
     ):
         with pytest.raises(ValueError, match=why):
             recipe.read(str(write_recipe(tmp_path / "r.json", **change)))
     with pytest.raises(ValueError, match="there is no recipe"):
         recipe.read("nothing")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in recipe.FOLDER.glob("*.json")))
+def test_a_bundled_recipe_makes_its_batches(name: str, tmp_path: Path) -> None:
+    found = recipe.read(name)
+    assert weights.stored_shapes(found.spec)
+    if found.start:
+        before = recipe.read(found.start)
+        assert (before.width, before.fc_channels, before.data_set) == (found.width, found.fc_channels, found.data_set)
+    write = {"nuclei": write_nuclei, "msrc_v2": write_photos, "camvid": write_road_scenes, "voc2012": write_voc}
+    write["pets"] = write_pets
+    sets = {key: data.read_all(key, write[key](tmp_path / key)) for key in (found.data_set, *found.extra)}
+    batches = Batches(found, sets.pop(found.data_set), sets)
+    drawn = {batch[0]: batch for batch in (batches(found.steps - 1 - i) for i in range(12))}
+    assert drawn.keys() == found.geometries.keys()
+    for padding, (_, images, targets, _) in drawn.items():
+        geometry = found.geometries[padding]
+        assert images.shape == (geometry.batch, 3, *geometry.crop)
+        assert targets.shape[1] == geometry.crop[0] - 2 * batches.margins[padding][0]
+        known = targets[targets != IGNORE]
+        assert known.numel() == 0 or known.max() < found.spec.classes
 
 
 def test_a_recipe_may_be_like_another(tmp_path: Path) -> None:

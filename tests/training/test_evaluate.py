@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
 
 from explorer import __main__ as command
@@ -14,7 +15,7 @@ from explorer import images, inference, weights
 from explorer.metrics import IGNORE
 from explorer.training import data
 from explorer.training.__main__ import main as train
-from tests.training.made import write_recipe
+from tests.training.made import write_nuclei, write_recipe
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,19 @@ def test_nuclei_get_dice_and_objects(nuclei: Path, capsys: pytest.CaptureFixture
     assert found["figures"]["object_f1_pooled"] == pytest.approx(pooled)
 
 
+def test_what_there_is_nothing_to_measure_on_is_null(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_nuclei(tmp_path, count=1)
+    for part, mode in (("images", "RGB"), ("instances16", "I;16")):
+        Image.new(mode, (60, 64)).save(folder / part / "n0.png")  # darkness, and no nucleus in it
+    arguments = ["evaluate", "unet-nuclei", "--data", str(folder), "--geometry", "same"]
+    assert command.main([*arguments, "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)["geometries"].values()
+    assert found["figures"]["object_f1"] is None
+    assert found["figures"]["pixel_accuracy"] == 1
+    assert command.main(arguments) == 0
+    assert "nan" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -88,6 +102,7 @@ def test_nuclei_get_dice_and_objects(nuclei: Path, capsys: pytest.CaptureFixture
         (["{checkpoint}", "--data", "{photos}", "--geometry", "valid"], "padding 'valid'"),
         (["{checkpoint}", "--data", "{photos}", "--model", "unet"], "same family"),
         (["{checkpoint}", "--data", "{photos}", "--device", "abacus"], "no ABACUS device"),
+        (["unet-nuclei", "--data", "{photos}", "--data-set", "msrc_v2"], "unet-nuclei has other classes than msrc_v2"),
     ],
 )
 def test_what_cannot_be_evaluated_is_said_in_one_line(
