@@ -42,6 +42,7 @@ __all__ = [
     "LANGUAGES",
     "OTHER_GEOMETRY",
     "RESCALED_SKIPS",
+    "SNAPSHOTS",
     "Card",
     "ClassInfo",
     "Loaded",
@@ -57,6 +58,8 @@ __all__ = [
     "stored_shapes",
 ]
 
+CLOSEST = {"fcn": "msrc_v2", "unet": "nuclei"}  # family -> the data set closest to its paper's
+SNAPSHOTS = "snapshots"  # folder, within one of checkpoints, of weights on the way
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 # Codes of `Loaded.notes`: what a person should know about weights that run in another way than they were trained.
@@ -76,10 +79,16 @@ class Loaded:
 
 
 def cards_for(model: str, cards: Iterable[Card]) -> tuple[Card, ...]:
-    """The cards whose weights suffice for a network, those trained as it first, then in the given order."""
+    """The cards whose weights suffice for a network: finished ones first, of those the ones trained as this network,
+    of those the ones trained on the data closest to its paper's; else in the given order."""
     family = [card for card in cards if card.family == MODELS[model].family]
     fitting = [c for c in family if stored_shapes(replace(c.spec, model=model)).keys() <= stored_shapes(c.spec).keys()]
-    return tuple(sorted(fitting, key=lambda card: card.spec.model != model))
+    closest = CLOSEST[MODELS[model].family]
+
+    def order(card: Card) -> tuple[bool, bool, bool]:
+        return card.folder.name == SNAPSHOTS, card.spec.model != model, card.recipe.get("data_set") != closest
+
+    return tuple(sorted(fitting, key=order))
 
 
 def load(card: Card, model: str | None = None, padding: str | None = None) -> Loaded:

@@ -247,6 +247,22 @@ def test_cards_for_a_family(tmp_path: Path) -> None:
     assert [card.name for card in weights.cards_for("unet", cards)] == ["a"]
 
 
+def test_finished_weights_on_the_data_of_the_networks_paper_come_first(tmp_path: Path) -> None:
+    for name, data_set in (("a", "msrc_v2"), ("b", "nuclei"), (f"{weights.SNAPSHOTS}/a", "nuclei")):
+        path = tmp_path / f"{name}.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        weights.save(path, network(UNET), replace(card_of(UNET), recipe={"data_set": data_set}))
+    cards = weights.available(tmp_path / weights.SNAPSHOTS) + weights.available(tmp_path)
+    found = [(card.folder.name == weights.SNAPSHOTS, card.name) for card in weights.cards_for("unet", cards)]
+    assert found == [(False, "b"), (False, "a"), (True, "a")]
+
+
+def test_the_bundled_weights_that_are_taken_without_a_word() -> None:
+    """U-Net's own subject is cells, FCN's are photographs; both can do the other."""
+    taken = {model: weights.cards_for(model, BUNDLED)[0].name for model in ("fcn32s", "fcn16s", "fcn8s", "unet")}
+    assert taken == {f"fcn{n}s": f"fcn{n}s-everyday" for n in (32, 16, 8)} | {"unet": "unet-nuclei"}
+
+
 def test_saving_refuses_another_network_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(WeightsError):
         weights.save(tmp_path / "x.safetensors", network(FCN8S), card_of(replace(FCN8S, width=0.1)))

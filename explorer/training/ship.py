@@ -46,7 +46,7 @@ def ship(run: Run, validation: list[Sample], folder: Path, split: Split) -> list
     for step in run.recipe.snapshots:
         kept = torch.load(run.snapshot_file(step), weights_only=True)
         made = step, kept["seconds"]
-        cards.append(_write(run, kept["weights"], stored, validation, folder / "snapshots", split, made))
+        cards.append(_write(run, kept["weights"], stored, validation, folder / weights.SNAPSHOTS, split, made))
     return cards
 
 

@@ -16,20 +16,11 @@ from explorer.weights import Card
 
 SIZES = (192, 256, 320, 388, 500, 640, 800, 1000)  # working sizes: the resized image's longer side
 FIRST_SIZE = {"fcn": 320, "unet": 388}  # the photographs trained on; 388 makes the paper's 572 of a square image
-EXAMPLES_OF = {"msrc_v2": "everyday", "camvid": "everyday", "nuclei": "nuclei"}  # data set -> family of examples
-PREFERRED = {"fcn": "msrc_v2", "unet": "nuclei"}  # family -> the data closest to that of its paper
+EXAMPLES_OF = {  # data set -> family of examples
+    "nuclei": "nuclei",
+    **dict.fromkeys(("msrc_v2", "camvid", "voc2012", "pets"), "everyday"),
+}
 SHOWN = ("fcn32s", "fcn16s", "fcn8s", "unet")
-
-
-def cards_for(model: str, cards: Iterable[Card]) -> list[Card]:
-    """Weights on offer for a network: finished ones first, and first those on the data of the network's paper."""
-    preferred = PREFERRED[MODELS[model].family]
-
-    def order(card: Card) -> tuple[bool, bool, bool]:
-        data_set = card.recipe.get("data_set")
-        return card.folder.name == "snapshots", card.spec.model != model, data_set != preferred
-
-    return sorted(weights.cards_for(model, cards), key=order)
 
 
 def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -43,7 +34,7 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
                 "family": MODELS[key].family,
                 "paddings": MODELS[key].paddings,
                 "size": FIRST_SIZE[MODELS[key].family],
-                "cards": [card.name for card in cards_for(key, cards)],
+                "cards": [card.name for card in weights.cards_for(key, cards)],
             }
             for key in SHOWN
         ],
@@ -78,8 +69,8 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
 def first(cards: Iterable[Card], examples: list[dict[str, Any]]) -> Selection:
     """FCN-8s on the first everyday photograph, or whatever there is."""
     cards = tuple(cards)
-    model = "fcn8s" if cards_for("fcn8s", cards) else "unet"
-    card = cards_for(model, cards)[0]
+    model = "fcn8s" if weights.cards_for("fcn8s", cards) else "unet"
+    card = weights.cards_for(model, cards)[0]
     wanted = EXAMPLES_OF.get(card.recipe.get("data_set", ""))
     example = next((e for e in examples if e["family"] == wanted), examples[0])
     family = MODELS[model].family

@@ -18,7 +18,7 @@ from explorer import images, inference, weights
 from explorer.fields import Reach, whole_fields
 from explorer.models import MODELS, ModelSpec, build
 from explorer.trace import CancelledError
-from explorer.ui.catalog import SHOWN, SIZES, cards_for, catalog, device_words, first
+from explorer.ui.catalog import SHOWN, SIZES, catalog, device_words, first
 from explorer.ui.looking import Looks, Scene
 from explorer.ui.stage.payload import Recorder, png
 from explorer.ui.state import Bounded, Files, Selection
@@ -56,7 +56,7 @@ class Workbench:
 
     def __init__(self, checkpoints: Path = weights.CHECKPOINTS, examples: Path = EXAMPLES) -> None:
         self.files = Files()
-        self.cards = weights.available(checkpoints) + weights.available(checkpoints / "snapshots")
+        self.cards = weights.available(checkpoints) + weights.available(checkpoints / weights.SNAPSHOTS)
         self.examples = examples
         self.listed: list[dict[str, Any]] = json.loads((examples / "examples.json").read_text("utf-8"))
         if not self.cards:
@@ -144,7 +144,7 @@ class Workbench:
                 all(type(value) in (str, int) for value in vars(wish).values())
                 and wish.model in SHOWN
                 and wish.padding in MODELS[wish.model].paddings
-                and any(card.name == wish.checkpoint for card in cards_for(wish.model, self.cards))
+                and any(card.name == wish.checkpoint for card in weights.cards_for(wish.model, self.cards))
                 and wish.size in SIZES
                 and wish.device in ("auto", *inference.devices())
                 and isinstance(wish.image, str)
