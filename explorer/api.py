@@ -211,7 +211,7 @@ def info(names: Iterable[str] = ()) -> list[dict[str, Any]]:
     >>> [card["name"] for card in info(["unet-nuclei"])]
     ['unet-nuclei']
     """
-    found = [cards.find(name) for name in names] or list(weights.available())
+    found = [cards.find(name) for name in names] or list(cards.with_snapshots())
     return [{"name": card.name, **card.json(), **_network(card.spec)} for card in found]
 
 

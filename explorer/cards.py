@@ -14,6 +14,7 @@ from typing import Any
 from explorer.models import MODELS, ModelSpec
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
+SNAPSHOTS = "snapshots"  # folder, within one of checkpoints, of weights on the way
 LANGUAGES = ("en", "ko")
 
 
@@ -151,7 +152,7 @@ def _bad_card(path: Path, why: str) -> WeightsError:
 def available(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
     """All cards of a folder whose weights file exists, by name. A broken or lonely card is left out with a warning."""
     cards = []
-    for path in sorted(Path(folder).glob("*.json")):
+    for path in sorted(Path(folder).glob("*.json"), key=lambda path: path.stem):
         try:
             card = read_card(path)
             if not card.file.is_file():
@@ -163,14 +164,21 @@ def available(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
     return tuple(cards)
 
 
+def with_snapshots(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
+    """All cards of a folder, then those of weights on the way."""
+    return available(folder) + available(Path(folder) / SNAPSHOTS)
+
+
 def find(name: str) -> Card:
-    """The card of a bundled checkpoint's name, or of a path to its weights or card. Raises WeightsError."""
+    """The card of a bundled checkpoint or snapshot by name, or by the path of the weights or the card.
+
+    Raises WeightsError.
+    """
     path = Path(name)
-    if not path.suffix:
-        path = CHECKPOINTS / f"{name}.json"
-    path = path.with_suffix(".json")
+    bundled = {p.stem: p for place in (CHECKPOINTS, CHECKPOINTS / SNAPSHOTS) for p in place.glob("*.json")}
+    path = path.with_suffix(".json") if path.suffix else bundled.get(name, path)
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in CHECKPOINTS.glob("*.json")))
+        known = ", ".join(sorted(bundled))
         raise WeightsError(
             "no_card", f"There is no checkpoint {name!r}. Bundled: {known}; or give the path of a card.", file=name
         )

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from explorer.cards import (
     CHECKPOINTS,
     LANGUAGES,
+    SNAPSHOTS,
     Card,
     ClassInfo,
     Preprocessing,
@@ -59,7 +60,6 @@ __all__ = [
 ]
 
 CLOSEST = {"fcn": "msrc_v2", "unet": "nuclei"}  # family -> the data set closest to its paper's
-SNAPSHOTS = "snapshots"  # folder, within one of checkpoints, of weights on the way
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 # Codes of `Loaded.notes`: what a person should know about weights that run in another way than they were trained.

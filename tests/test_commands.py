@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import explorer.__main__ as program
-from explorer import api, images, inference, weights
+from explorer import api, cards, images, inference
 from explorer.trace import trace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -176,7 +176,7 @@ def test_trace_prints_what_trace_measures(tmp_path: Path, capsys: pytest.Capture
 def test_info_says_what_the_cards_say(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("info", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert [card["name"] for card in found["weights"]] == [card.name for card in weights.available()]
+    assert [card["name"] for card in found["weights"]] == [card.name for card in cards.with_snapshots()]
     assert found["devices"].keys() == set(inference.devices())
     unet = next(
         card for card in found["weights"] if card["spec"]["model"] == "unet" and card["spec"]["padding"] == "valid"

@@ -257,6 +257,18 @@ def test_finished_weights_on_the_data_of_the_networks_paper_come_first(tmp_path:
     assert found == [(False, "b"), (False, "a"), (True, "a")]
 
 
+def test_weights_on_the_way_are_found_by_name_and_come_in_order() -> None:
+    """Of a thin network of each family: the start, two early moments and the end; what is learned shows in figures."""
+    for last, key in (("unet-nuclei-thin", "nucleus_dice"),):
+        found = [weights.find(name) for name in (*(f"{last}-step{n}" for n in (0, 100, 1000)), last)]
+        steps = [card.recipe["steps_made"] for card in found]
+        assert steps == [0, 100, 1000, found[-1].recipe["steps"]]
+        geometry, model = found[-1].spec.padding, found[-1].spec.model
+        figures = [card.metrics["figures"][geometry][model][key] for card in found]
+        assert figures == sorted(figures)
+        assert figures[0] < 0.3 < 0.6 < figures[-1]
+
+
 def test_the_bundled_weights_that_are_taken_without_a_word() -> None:
     """U-Net's own subject is cells, FCN's are photographs; both can do the other."""
     taken = {model: weights.cards_for(model, BUNDLED)[0].name for model in ("fcn32s", "fcn16s", "fcn8s", "unet")}

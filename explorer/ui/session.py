@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from explorer import images, inference, weights
+from explorer import cards, images, inference, weights
 from explorer.fields import Reach, whole_fields
 from explorer.models import MODELS, ModelSpec, build
 from explorer.trace import CancelledError
@@ -56,7 +56,7 @@ class Workbench:
 
     def __init__(self, checkpoints: Path = weights.CHECKPOINTS, examples: Path = EXAMPLES) -> None:
         self.files = Files()
-        self.cards = weights.available(checkpoints) + weights.available(checkpoints / weights.SNAPSHOTS)
+        self.cards = cards.with_snapshots(checkpoints)
         self.examples = examples
         self.listed: list[dict[str, Any]] = json.loads((examples / "examples.json").read_text("utf-8"))
         if not self.cards:
