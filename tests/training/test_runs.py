@@ -184,8 +184,8 @@ def test_snapshots_are_shipped_too(photos: Path, tmp_path: Path) -> None:
     assert cards[0].recipe["minutes"] <= cards[1].recipe["minutes"]
     assert not weights.load(cards[0]).module.score_fr.bias.any()  # nothing was learned that could be taken out
     assert weights.load(cards[1]).module.score_fr.bias.any()
-    assert cards[0].title["en"] == "tiny, after 0 steps"
-    assert cards[0].title["ko"] == "작은 것, 0스텝 학습 후"
+    assert cards[0].title["en"] == "Step 0 · tiny"
+    assert cards[0].title["ko"] == "0스텝 · 작은 것"
     first, later = (weights.load(c).module for c in cards)
     torch.manual_seed(0)
     start = build(cards[0].spec)  # the folded first state is the plain random start, as norm begins as the identity
