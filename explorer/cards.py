@@ -67,6 +67,11 @@ class Card:
         return self.folder / f"{self.name}.safetensors"
 
     @property
+    def is_snapshot(self) -> bool:
+        """Whether the weights are from the way, not from the end of a training run."""
+        return self.folder.name == SNAPSHOTS
+
+    @property
     def family(self) -> str:
         return MODELS[self.spec.model].family
 

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from explorer.cards import (
     CHECKPOINTS,
     LANGUAGES,
-    SNAPSHOTS,
     Card,
     ClassInfo,
     Preprocessing,
@@ -43,7 +42,6 @@ __all__ = [
     "LANGUAGES",
     "OTHER_GEOMETRY",
     "RESCALED_SKIPS",
-    "SNAPSHOTS",
     "Card",
     "ClassInfo",
     "Loaded",
@@ -86,7 +84,7 @@ def cards_for(model: str, cards: Iterable[Card]) -> tuple[Card, ...]:
     closest = CLOSEST[MODELS[model].family]
 
     def order(card: Card) -> tuple[bool, bool, bool]:
-        return card.folder.name == SNAPSHOTS, card.spec.model != model, card.recipe.get("data_set") != closest
+        return card.is_snapshot, card.spec.model != model, card.recipe.get("data_set") != closest
 
     return tuple(sorted(fitting, key=order))
 

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from explorer import weights
+from explorer.cards import SNAPSHOTS
 from explorer.models import MODELS, ModelSpec, build
 from explorer.models.layers import BilinearUp
 from explorer.trace import trace
@@ -248,12 +249,12 @@ def test_cards_for_a_family(tmp_path: Path) -> None:
 
 
 def test_finished_weights_on_the_data_of_the_networks_paper_come_first(tmp_path: Path) -> None:
-    for name, data_set in (("a", "msrc_v2"), ("b", "nuclei"), (f"{weights.SNAPSHOTS}/a", "nuclei")):
+    for name, data_set in (("a", "msrc_v2"), ("b", "nuclei"), (f"{SNAPSHOTS}/a", "nuclei")):
         path = tmp_path / f"{name}.safetensors"
         path.parent.mkdir(exist_ok=True)
         weights.save(path, network(UNET), replace(card_of(UNET), recipe={"data_set": data_set}))
-    cards = weights.available(tmp_path / weights.SNAPSHOTS) + weights.available(tmp_path)
-    found = [(card.folder.name == weights.SNAPSHOTS, card.name) for card in weights.cards_for("unet", cards)]
+    cards = weights.available(tmp_path / SNAPSHOTS) + weights.available(tmp_path)
+    found = [(card.is_snapshot, card.name) for card in weights.cards_for("unet", cards)]
     assert found == [(False, "b"), (False, "a"), (True, "a")]
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from explorer import weights
+from explorer.cards import SNAPSHOTS
 from explorer.inference import device_name, has_bfloat16
 from explorer.training.data import Sample
 from explorer.training.loop import Run
@@ -46,7 +47,7 @@ def ship(run: Run, validation: list[Sample], folder: Path, split: Split) -> list
     for step in run.recipe.snapshots:
         kept = torch.load(run.snapshot_file(step), weights_only=True)
         made = step, kept["seconds"]
-        cards.append(_write(run, kept["weights"], stored, validation, folder / weights.SNAPSHOTS, split, made))
+        cards.append(_write(run, kept["weights"], stored, validation, folder / SNAPSHOTS, split, made))
     return cards
 
 
