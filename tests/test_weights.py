@@ -260,7 +260,7 @@ def test_finished_weights_on_the_data_of_the_networks_paper_come_first(tmp_path:
 
 def test_weights_on_the_way_are_found_by_name_and_come_in_order() -> None:
     """Of a thin network of each family: the start, two early moments and the end; what is learned shows in figures."""
-    for last, key in (("unet-nuclei-thin", "nucleus_dice"),):
+    for last, key in (("unet-nuclei-thin", "nucleus_dice"), ("fcn8s-everyday-thin", "pixel_accuracy")):
         found = [weights.find(name) for name in (*(f"{last}-step{n}" for n in (0, 100, 1000)), last)]
         steps = [card.recipe["steps_made"] for card in found]
         assert steps == [0, 100, 1000, found[-1].recipe["steps"]]
