@@ -2,8 +2,8 @@
 
 The collection of tests/nasty.py and N damaged files (10,000) go the whole way of a visitor's upload: read, planned,
 segmented by the bundled FCN-8s as a small copy. Counted are the outcomes; what is neither a result nor a refusal with
-a sentence is a failure. Afterwards nothing may be left: no uploaded file, no thread, no memory beyond
-what is kept for results on purpose, within its bounds.
+a sentence is a failure. Afterwards nothing may be left: no uploaded file, no thread; and memory, measured after each
+quarter of the damaged files with nothing kept, has to level off.
 """
 
 from __future__ import annotations
