@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,3 +169,21 @@ def test_the_address_brings_back_network_image_and_step(visit: Visit) -> None:
     visit.ready()
     visit.page.wait_for_selector(".fx[data-step=concat_u2b]")
     assert visit.page.get_by_role("radio", name="U-Net").get_attribute("aria-checked") == "true"
+
+
+def test_a_step_left_before_its_maps_came_leaves_no_veil(visit: Visit) -> None:
+    """Maps on their way are waited for behind a veil; the veil is for those, not for the step that one goes back to."""
+    visit.open()
+    at_hand, veiled = visit.step, "() => document.querySelector('.fx').classList.contains('fx-fetching')"
+    held: list[Any] = []
+    visit.page.route(re.compile(r"\.(png|webp)$"), lambda route: held.append(route))
+    visit.press("End")
+    visit.page.wait_for_function(veiled)
+    visit.page.locator(f".fx-net button[title^='{at_hand} ']").click()
+    visit.page.wait_for_selector(f".fx[data-step='{at_hand}']")
+    assert visit.page.locator(".fx-mosaic canvas").evaluate("c => getComputedStyle(c).opacity") == "1"
+    for route in held:
+        route.continue_()
+    visit.page.wait_for_load_state("networkidle")
+    assert visit.step == at_hand
+    assert not visit.page.evaluate(veiled)

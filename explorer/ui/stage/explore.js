@@ -120,8 +120,8 @@ export class Explore {
     const cutHere = crop?.step === step.name; // at a crop: the whole map with what is kept, or what it becomes
     const drawn = cutHere && this.cropView === 'whole' ? trace.step(crop.source) : step;
     let picture = trace.ready(drawn);
+    this.root.classList.toggle('fx-fetching', !picture); // off, too, if a step on its way was left for one at hand
     if (!picture) {
-      this.root.classList.add('fx-fetching');
       try {
         picture = await trace.map(drawn);
       } catch (error) {
