@@ -9,7 +9,8 @@ validation images, per seed.
                                        -> control16 (N/2)  as many steps as fine8
                        -> longer32 (N/2) -> control32 (N/2)
 
-Every run resumes where it was stopped; a finished one is not repeated.
+Every run resumes where it was stopped; a finished one is not repeated. Seeds may run side by side, one to a core
+(OMP_NUM_THREADS=1, --seeds 0; --seeds 1; ...); a last call with all of them puts the table together.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ STAGES = {  # name: network, the stage it starts from, how many went before (tho
     "longer32": ("fcn32s", "coarse32", 1),
     "control32": ("fcn32s", "longer32", 2),
 }
+WIDTH, FC_CHANNELS, BATCH, CROP = 0.125, 128, 8, (192, 192)
 PAIRS = (  # finer, coarser; but for the first two, trained for as many steps
     ("fine16", "coarse32"),
     ("fine8", "fine16"),
@@ -61,9 +63,9 @@ def stage(name: str, base: Recipe, steps: int, seed: int) -> Recipe:
         seed=seed * len(STAGES) + before,
         steps=steps if not start else steps // 2,
         learning_rate=base.learning_rate if not start else base.learning_rate / 2,
-        width=0.25,
-        fc_channels=128,
-        geometries={"same": Geometry(1.0, 8, (192, 192))},
+        width=WIDTH,
+        fc_channels=FC_CHANNELS,
+        geometries={"same": Geometry(1.0, BATCH, CROP)},
         norm_frozen_from=0.8 if not start else 0.5,
     )
 
@@ -91,12 +93,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of msrc_v2 and camvid")
     parser.add_argument("--run", type=Path, default=Path("runs/ladder"), help="where the states of the runs lie")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=3000, help="of the first stage; each later one takes half")
+    parser.add_argument("--steps", type=int, default=2000, help="of the first stage; each later one takes half")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     keep_freed_memory()
-    base, device = recipe.read("fcn32s-everyday"), torch.device(given.device)
+    base, device = recipe.read("fcn32s-everyday-first"), torch.device(given.device)
     train, validation, rule = data.split(base.data_set, data.read_all(base.data_set, given.data))
     extra = {name: data.split(name, data.read_all(name, given.data))[0] for name in base.extra}
     results: dict[str, dict[str, dict[str, float]]] = {}
@@ -116,7 +118,7 @@ def main() -> None:
     report = {
         "command": f"python benchmarks/ladder.py --data DIR --seeds {' '.join(map(str, given.seeds))} "
         f"--steps {given.steps}",
-        "network": "width 0.25, fc_channels 128, same padding, batch 8 of 192 x 192",
+        "network": {"width": WIDTH, "fc_channels": FC_CHANNELS, "padding": "same", "batch": BATCH, "crop": CROP},
         "precision": "bfloat16" if has_bfloat16(device.type) else "float32",
         "device": given.device,
         "torch": torch.__version__,

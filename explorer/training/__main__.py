@@ -57,7 +57,7 @@ def _train(given: argparse.Namespace) -> int:
     extra = {
         name: data.split(name, data.read_all(name, given.data, download=given.download))[0] for name in chosen.extra
     }
-    run = Run(chosen, train, given.run or Path("runs") / chosen.name, device, given.save_every, extra)
+    run = Run(chosen, train, given.run or Path("runs") / chosen.name, device, given.save_every, extra, (given.out,))
     print(f"{len(train)} training, {len(validation)} validation images", file=sys.stderr, flush=True)
     run.finish(check=validation[:: max(1, len(validation) // 24)])
     counts = {chosen.data_set: len(train), **{name: len(part) for name, part in extra.items()}}

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from explorer.inference import has_bfloat16, reach
-from explorer.training import augment
+from explorer.training import augment, begin
 from explorer.training.data import Sample, signature
 from explorer.training.evaluate import measure
 from explorer.training.loss import class_weights, loss_of, unbalance
@@ -116,7 +116,9 @@ class Run:
         device: torch.device,
         save_every: float = 60.0,
         extra: dict[str, list[Sample]] | None = None,
+        published: tuple[Path, ...] = (),
     ) -> None:
+        """published: folders of checkpoints to begin with where the run that the recipe starts from is not at hand."""
         self.recipe, self.folder, self.device, self.save_every = recipe, folder, device, save_every
         torch.manual_seed(recipe.seed)
         paddings, coarser = tuple(recipe.geometries), tuple(recipe.coarser)
@@ -132,35 +134,20 @@ class Run:
         groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
         self.step, self.seen, self.seconds, self.loss = 0, 0, 0.0, 0.0  # the loss is a running mean
-        self.begun_from: dict[str, Any] = {}  # another run: its recipe, steps and seed
+        self.begun_from: dict[str, Any] = {}  # another run: its recipe, steps and seed; of published weights the sha256
         self.images = hashlib.sha256("\n".join(f"{s.name} {s.target.shape}" for s in self.batches.samples).encode())
         self.file = folder / "state.pt"
         if recipe.start and not self.file.is_file():
-            self._begin_with(folder.parent / recipe.start / "state.pt")
+            self._begin(published)
 
-    def _begin_with(self, file: Path) -> None:
-        """Take over the averaged weights of another run.
-
-        A skip's score layer that it lacks starts from zero, so that the finer network first predicts what the coarser
-        one did (Long et al. 2015, section 4.2).
-        """
-        if not file.is_file():
-            raise ValueError(f"the recipe starts from {self.recipe.start!r}: train that first ({file} does not exist)")
-        state = _read_state(file, self.device)
-        done, wanted = state["step"], state.get("steps", state["step"])
-        if done < wanted:
-            raise ValueError(
-                f"the recipe starts from {self.recipe.start!r}, which has done {done} of {wanted} steps; let it finish"
-            )
-        self.begun_from = {"recipe": self.recipe.start, "steps": done, "seed": state.get("seed")}
-        found = state["average"]
-        for nets in (self.live, self.average):
-            own = nets.first.state_dict()
-            taken = {k: v for k, v in found.items() if not k.startswith("upscore")}  # fixed filters
-            if differing := [k for k, v in taken.items() if k not in own or own[k].shape != v.shape]:
-                raise ValueError(f"{file} does not fit the recipe: its {differing[0]} is missing or of another size")
-            skips = {k: torch.zeros_like(v) for k, v in own.items() if k.startswith("score_pool") and k not in taken}
-            nets.first.load_state_dict({**own, **skips, **taken})
+    def _begin(self, published: tuple[Path, ...]) -> None:
+        """Take over the averaged weights of the run that the recipe starts from."""
+        recipe = self.recipe
+        found = begin.find(recipe, self.folder.parent, published, self.device)
+        class_weights = self.class_weights if recipe.class_balance else None
+        begin.take_over(found, self.live, class_weights, self.batches)
+        self.average.first.load_state_dict(self.live.first.state_dict())
+        self.begun_from = found.made
 
     @property
     def progress(self) -> float:
@@ -239,7 +226,7 @@ class Run:
         """The network to ship, from the live or the averaged one: folded, the class weights of `class_balance` taken
         out, once there is something that they were learned with."""
         net = nets.folded()
-        if self.recipe.class_balance and self.step:
+        if self.recipe.class_balance and (self.step or self.begun_from):
             unbalance(net, self.class_weights)
         return net
 
@@ -284,7 +271,7 @@ class Run:
     def resume(self) -> None:
         if not self.file.is_file():
             return
-        state = _read_state(self.file, self.device)
+        state = begin.read_state(self.file, self.device)
         if state["recipe"] != repr(self.recipe):
             raise ValueError(f"{self.file} belongs to another recipe or seed; use another folder or remove it")
         if state.get("images", self.images.hexdigest()) != self.images.hexdigest():
@@ -295,15 +282,3 @@ class Run:
         self.step, self.seen, self.seconds = state["step"], state["seen"], state["seconds"]
         self.loss, self.begun_from = state["loss"], state.get("begun_from", {})
         print(f"going on from step {self.step}", file=sys.stderr)
-
-
-def _read_state(file: Path, device: torch.device) -> dict[str, Any]:
-    """The state of a run. Raises ValueError that names the file if it cannot be read."""
-    try:
-        state = torch.load(file, map_location=device, weights_only=True)
-        if not {"recipe", "step", "average"} <= state.keys():
-            raise ValueError("it holds something else")
-    except Exception as error:  # torch, zip and pickle each raise their own
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{file} is no state of a run ({why}); remove it to begin anew") from error
-    return dict(state)

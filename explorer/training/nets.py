@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from explorer.models import ModelSpec, build
-from explorer.models.layers import BilinearUp
+from explorer.models.layers import BilinearUp, Crop
 from explorer.training import norm
 
 COARSER = {"fcn32s": ("score_fr", "upscore"), "fcn16s": ("fuse_pool4", "upscore16")}  # tap, its up-sampling
@@ -22,13 +22,14 @@ class _Leaves(fx.Tracer):
 
 
 class SeparableUp(nn.Module):
-    """What a `BilinearUp` computes, as two thin matrix products per class instead of a dense transposed convolution."""
+    """What a `BilinearUp`, and the `Crop` behind it if one is given, compute, as two thin matrix products per class
+    instead of a dense transposed convolution; what the crop drops is never computed."""
 
-    def __init__(self, up: BilinearUp) -> None:
+    def __init__(self, up: BilinearUp, crop: Crop | None = None) -> None:
         super().__init__()
         kernel = up.weight.detach()[0, 0]
         self.line = kernel[:, kernel.shape[1] // 2] / kernel[:, kernel.shape[1] // 2].sum() * up.stride[0]
-        self.stride = up.stride[0]
+        self.stride, self.crop = up.stride[0], crop
 
     def _matrix(self, n: int, like: Tensor) -> Tensor:
         """(n - 1) * stride + kernel rows, n columns: column i holds the filter from row i * stride on."""
@@ -37,8 +38,14 @@ class SeparableUp(nn.Module):
             matrix[i * self.stride : i * self.stride + len(self.line), i] = self.line
         return matrix.to(like)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self._matrix(x.shape[2], x) @ x @ self._matrix(x.shape[3], x).T
+    def forward(self, x: Tensor, reference: Tensor | None = None) -> Tensor:
+        batch, classes, height, width = x.shape
+        down, across = self._matrix(height, x), self._matrix(width, x)
+        if self.crop is not None and reference is not None:
+            start = self.crop.offset
+            down, across = (m[start : start + n] for m, n in zip((down, across), reference.shape[2:], strict=True))
+        wide = (x.reshape(-1, width) @ across.T).reshape(-1, height, len(across))
+        return (down @ wide).reshape(batch, classes, len(down), len(across))
 
 
 class Streams(nn.Module):
@@ -64,13 +71,31 @@ class Streams(nn.Module):
                 big = graph.call_module(f"{name}_up", (nodes[tap],))
                 outputs[name] = graph.call_module(f"{name}_score", (big, nodes["input"]))
         result.args = (outputs,)
-        for name, part in list(parts.named_children()):
-            if isinstance(part, BilinearUp):
-                parts.add_module(name, SeparableUp(part))
+        _separate(parts, graph)
         self.graph = fx.GraphModule(parts, graph)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         return self.graph(image)
+
+
+def _separate(parts: nn.Module, graph: fx.Graph) -> None:
+    """Put `SeparableUp` in the place of each `BilinearUp`, and of the crop of its output where that is all it feeds."""
+    for node in [n for n in graph.nodes if n.op == "call_module"]:
+        up = parts.get_submodule(str(node.target))
+        if not isinstance(up, BilinearUp):
+            continue
+        user, crop = next(iter(node.users)), None
+        if len(node.users) == 1 and user.op == "call_module" and user.args[0] is node:
+            crop = parts.get_submodule(str(user.target))
+        if not isinstance(crop, Crop):
+            parts.add_module(str(node.target), SeparableUp(up))
+            continue
+        parts.add_module(str(node.target), SeparableUp(up, crop))
+        with graph.inserting_before(user):
+            joined = graph.call_module(str(node.target), (node.args[0], user.args[1]))
+        user.replace_all_uses_with(joined)
+        graph.erase_node(user)
+        graph.erase_node(node)
 
 
 class Nets:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from explorer.models.layers import BilinearUp
 
@@ -34,6 +36,58 @@ def fold(module: nn.Module) -> None:
             conv.weight.mul_(factor[:, None, None, None])
             conv.bias.copy_((conv.bias - norm.running_mean) * factor + norm.bias)
         module.add_module(name, conv)
+
+
+def named_as_normed(plain: Mapping[str, Tensor], normed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of a plain network by their names in the same network after `insert`, where each norm is the identity."""
+    found = {}
+    for key, tensor in plain.items():
+        name, _, kind = key.rpartition(".")
+        inner = f"{name}.0.{kind}"
+        found[inner if inner in normed else key] = tensor
+        if inner in normed and kind == "weight":
+            ones = torch.ones(len(tensor), device=tensor.device)
+            found |= {f"{name}.1.{part}": ones.clone() for part in ("weight", "running_var")}
+            found |= {f"{name}.1.{part}": torch.zeros_like(ones) for part in ("bias", "running_mean")}
+    return found
+
+
+def calibrate(nets: Mapping[str, nn.Module], batches: Iterable[tuple[str, Tensor]]) -> None:
+    """Give norms that are the identity the statistics of what reaches them, and the factor and shift that undo them.
+
+    The network computes what it did, and now could go on with the statistics of its batches. `nets` (by a key that
+    comes with each batch, N x C x H x W) share their tensors and are in eval mode.
+    """
+    sums: dict[str, Tensor] = {}
+
+    def note(name: str, x: Tensor) -> None:
+        pixels = x.double().transpose(0, 1).flatten(1)
+        row = torch.stack((torch.full_like(pixels[:, 0], pixels.shape[1]), pixels.sum(1), (pixels**2).sum(1)))
+        sums[name] = sums.get(name, torch.zeros_like(row)) + row
+
+    hooks = [
+        part.register_forward_pre_hook(lambda _, given, name=name: note(name, given[0]))
+        for net in nets.values()
+        for name, part in net.named_modules()
+        if isinstance(part, nn.BatchNorm2d)
+    ]
+    try:
+        with torch.inference_mode():
+            for key, images in batches:
+                nets[key](images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    first = next(iter(nets.values()))
+    with torch.no_grad():
+        for name, (count, total, squares) in sums.items():
+            part, mean = first.get_submodule(name), total / count
+            if not isinstance(part, nn.BatchNorm2d) or part.running_mean is None or part.running_var is None:
+                raise TypeError(f"{name} keeps no running statistics")
+            part.running_mean.copy_(mean)
+            part.running_var.copy_((squares / count - mean**2).clamp(min=0))
+            part.weight.copy_(torch.sqrt(part.running_var + part.eps))
+            part.bias.copy_(part.running_mean)
 
 
 def freeze(module: nn.Module) -> None:

@@ -248,3 +248,39 @@ def test_a_crop_that_does_not_fit_is_refused(nuclei: Path, tmp_path: Path) -> No
     )
     with pytest.raises(ValueError, match=r"a crop of 200 pixels does not fit .* take 188 or 204"):
         Batches(chosen, data.read_all("nuclei", nuclei))
+
+
+def test_a_run_begins_with_published_weights_where_the_first_run_is_gone(photos: Path, tmp_path: Path) -> None:
+    """They compute what they did, norms and class weights included, and can be trained on."""
+    out, samples, cpu = tmp_path / "out", data.read_all("msrc_v2", photos), torch.device("cpu")
+    both = {
+        "same": {"share": 1, "batch": 2, "crop": [24, 28]},
+        "paper": {"share": 1, "batch": 1, "crop": [24, 28]},
+    }
+    settings = {"coarser": {}, "class_balance": 0.5, "geometries": both, "norm_frozen_from": 1}
+    first = write_recipe(tmp_path / "first.json", model="fcn32s", steps=25, average=0.5, **settings)
+    usual = ["--data", str(photos), "--out", str(out)]
+    assert main([str(first), *usual, "--run", str(tmp_path / "elsewhere/first")]) == 0
+    (card,) = weights.available(out)
+    plain = weights.load(card).module
+
+    then = recipe.read(str(write_recipe(tmp_path / "then.json", model="fcn16s", start="first", steps=3, **settings)))
+    run = Run(then, samples, tmp_path / "runs/then", cpu, published=(out,))
+    assert run.begun_from == {"recipe": "first", "steps": 25, "seed": 0, "sha256": card.sha256}
+    for nets in (run.live, run.average):
+        folded = run.plain(nets)
+        assert not folded.get_submodule("score_pool4").weight.any()
+        for name, tensor in plain.state_dict().items():
+            if not name.startswith("upscore"):
+                torch.testing.assert_close(folded.state_dict()[name], tensor, rtol=1e-4, atol=1e-5)
+    images = run.batches(0)[1]
+    seen = {}
+    trunk = run.live.plain["same"]
+    norm = trunk.get_submodule("conv3_1")[1]
+    hook = norm.register_forward_pre_hook(lambda _, given: seen.update(x=given[0]))
+    with hook, torch.inference_mode():
+        trunk.eval()(images)
+    assert norm.running_mean.std() > 0.01  # statistics of real maps, not those of the identity
+    assert (seen["x"].mean((0, 2, 3)) - norm.running_mean).abs().max() < 5 * norm.running_var.sqrt().max()
+    run.finish()
+    assert run.step == 3
