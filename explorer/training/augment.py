@@ -34,6 +34,7 @@ class Augmentation:
     gains: float = 1.0  # of the three channels, one by one
     gamma: float = 1.0
     dim: float = 1.0  # one image in three: a further darkening, by this factor at most, as short exposures are
+    dim_only: str = ""  # the kind of image (`data.kind_of`) that this is for; "": every kind
     noise: float = 0.0  # Gaussian, per pixel, the same in all channels: largest standard deviation, white being 1
     grey: float = 0.0  # probability
     invert: float = 0.0  # probability
@@ -76,7 +77,7 @@ def draw(
     else:
         weight = torch.from_numpy(sample.weight.astype(np.float32))[None, None]
         weight = _sample(weight, inner, "bilinear", "reflection" if how.mirror else "zeros")
-    return Pair(colours(image[0], how, rng), target[0, 0].round().long(), weight[0, 0])
+    return Pair(colours(image[0], how, rng, sample.kind), target[0, 0].round().long(), weight[0, 0])
 
 
 def _sample(x: Tensor, positions: Tensor, mode: str, outside: str) -> Tensor:
@@ -116,8 +117,8 @@ def _factor(low: float, high: float, rng: np.random.Generator) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def colours(image: Tensor, how: Augmentation, rng: np.random.Generator) -> Tensor:
-    """Random colours of an image in [0, 1]; every number is drawn, used or not, but those of exposure."""
+def colours(image: Tensor, how: Augmentation, rng: np.random.Generator, kind: str = "") -> Tensor:
+    """Random colours of an image in [0, 1] of a kind; every number is drawn, used or not, but those of exposure."""
     brightness, contrast, saturation, gamma = (
         _factor(1 / top, top, rng) for top in (how.brightness, how.contrast, how.saturation, how.gamma)
     )
@@ -128,12 +129,12 @@ def colours(image: Tensor, how: Augmentation, rng: np.random.Generator) -> Tenso
     image = image * (brightness * gains)
     middle = image.mean()
     image = (middle + contrast * (image - middle)).clamp(0, 1) ** gamma
-    return _exposed(1 - image if invert else image, how, rng)
+    return _exposed(1 - image if invert else image, how, rng, how.dim_only in ("", kind))
 
 
-def _exposed(image: Tensor, how: Augmentation, rng: np.random.Generator) -> Tensor:
+def _exposed(image: Tensor, how: Augmentation, rng: np.random.Generator, dimmable: bool) -> Tensor:
     """Darker and noisier, rounded to 256 levels as a camera's file is; small noise is drawn more often than large."""
-    if how.dim > 1 and rng.random() < DIMMED:
+    if how.dim > 1 and rng.random() < DIMMED and dimmable:
         image = image * _factor(1 / how.dim, 1.0, rng)
     if how.noise:
         deviation = how.noise * rng.random() ** 2

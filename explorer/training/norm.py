@@ -55,8 +55,11 @@ def named_as_normed(plain: Mapping[str, Tensor], normed: Mapping[str, Tensor]) -
 def calibrate(nets: Mapping[str, nn.Module], batches: Iterable[tuple[str, Tensor]]) -> None:
     """Give norms that are the identity the statistics of what reaches them, and the factor and shift that undo them.
 
-    The network computes what it did, and now could go on with the statistics of its batches. `nets` (by a key that
-    comes with each batch, N x C x H x W) share their tensors and are in eval mode.
+    The network computes what it did, and can go on with the statistics of its batches. The convolutions before the
+    norms are brought back to the size of random ones (a channel's weights have the norm sqrt(2), as by He et al.
+    2015), which the norms take out again: folding made them small, and a step of Adam, which does not depend on the
+    size of weights, would soon have overwritten them. `nets` (by a key that comes with each batch, N x C x H x W)
+    share their tensors and are in eval mode.
     """
     sums: dict[str, Tensor] = {}
 
@@ -84,10 +87,18 @@ def calibrate(nets: Mapping[str, nn.Module], batches: Iterable[tuple[str, Tensor
             part, mean = first.get_submodule(name), total / count
             if not isinstance(part, nn.BatchNorm2d) or part.running_mean is None or part.running_var is None:
                 raise TypeError(f"{name} keeps no running statistics")
+            conv = first.get_submodule(f"{name.rpartition('.')[0]}.0")
+            if not isinstance(conv, nn.Conv2d) or conv.bias is None:
+                raise TypeError(f"{name} does not stand behind a convolution")
             part.running_mean.copy_(mean)
             part.running_var.copy_((squares / count - mean**2).clamp(min=0))
-            part.weight.copy_(torch.sqrt(part.running_var + part.eps))
             part.bias.copy_(part.running_mean)
+            size = conv.weight.flatten(1).norm(dim=1)
+            larger = torch.where(size > 0, 2**0.5 / size, 1.0)
+            conv.weight.mul_(larger[:, None, None, None])
+            part.weight.copy_(torch.sqrt(part.running_var + part.eps / larger**2))
+            for tensor, power in ((conv.bias, 1), (part.running_mean, 1), (part.running_var, 2)):
+                tensor.mul_(larger**power)
 
 
 def freeze(module: nn.Module) -> None:

@@ -83,6 +83,14 @@ def test_short_exposures_are_darker_and_noisier_in_256_levels() -> None:
         assert 0 <= x.min() <= x.max() <= 1
 
 
+def test_short_exposures_can_be_of_one_kind_of_micrograph_alone() -> None:
+    image, how = torch.full((3, 8, 8), 0.8), Augmentation(dim=4, dim_only="fluorescence")
+    for kind, some in (("fluorescence", True), ("bright-field", False)):
+        rng = np.random.default_rng(0)
+        darker = [bool(augment.colours(image, how, rng, kind).mean() < 0.79) for _ in range(60)]
+        assert any(darker) is some
+
+
 def test_loss_by_hand() -> None:
     scores = torch.log(torch.tensor([[0.5, 0.5], [0.9, 0.1], [0.2, 0.8]])).T.reshape(1, 2, 1, 3)
     target = torch.tensor([[[0, 1, IGNORE]]])
