@@ -18,6 +18,7 @@ from torch import Tensor
 from explorer import weights
 from explorer.cards import CHECKPOINTS
 from explorer.training import norm
+from explorer.training.loss import unbalance
 from explorer.training.nets import Nets
 from explorer.training.recipe import Recipe
 
@@ -95,9 +96,7 @@ def take_over(
     if not begin.plain:
         return
     if class_weights is not None:
-        layer = nets.first.get_submodule("score_fr" if hasattr(nets.first, "score_fr") else "score")
-        with torch.no_grad():
-            layer.bias += class_weights.log()  # type: ignore[operator]
+        unbalance(nets.first, 1 / class_weights)  # the inverse weights put them back in
     nets.eval()
     device = next(nets.first.parameters()).device
     some = (batch(step)[:2] for step in range(CALIBRATION))

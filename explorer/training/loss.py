@@ -33,7 +33,7 @@ def unbalance(net: nn.Module, weights: Tensor) -> None:
     """
     layer = net.get_submodule("score_fr" if hasattr(net, "score_fr") else "score")
     with torch.no_grad():
-        layer.bias -= weights.cpu().log()  # type: ignore[operator]
+        layer.bias -= weights.log().to(layer.bias.device)  # type: ignore[operator, arg-type]
 
 
 def loss_of(scores: Tensor, target: Tensor, weight: Tensor, classes: Tensor, dice: float) -> Tensor:
