@@ -304,6 +304,17 @@ def test_the_bundled_weights_are_there() -> None:
     assert listed == {card.name for card in BUNDLED}
 
 
+def test_everyday_cards_are_good_with_both_paddings_and_better_with_finer_skips() -> None:
+    """Of the figures on the cards: paddings at most 2 points apart; Long et al. 2015, table 2: 32s < 16s < 8s."""
+    measured = {n: weights.find(f"fcn{n}s-everyday").metrics["figures"] for n in (32, 16, 8)}
+    for key in ("pixel_accuracy", "mean_iou"):
+        values = {(n, at): measured[n][at][f"fcn{n}s"][key] for n in measured for at in ("same", "paper")}
+        for n in measured:
+            assert abs(values[n, "same"] - values[n, "paper"]) <= 0.02
+        for at in ("same", "paper"):
+            assert values[32, at] < values[16, at] < values[8, at]
+
+
 OFFERED = [
     (card, model, padding)
     for model in MODELS

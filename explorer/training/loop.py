@@ -135,6 +135,7 @@ class Run:
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate)
         self.step, self.seen, self.seconds, self.loss = 0, 0, 0.0, 0.0  # the loss is a running mean
         self.begun_from: dict[str, Any] = {}  # another run: its recipe, steps and seed; of published weights the sha256
+        self.begun: dict[str, Tensor] = {}  # those weights, while the recipe wants a share of them in the end
         self.images = hashlib.sha256("\n".join(f"{s.name} {s.target.shape}" for s in self.batches.samples).encode())
         self.file = folder / "state.pt"
         if recipe.start and not self.file.is_file():
@@ -148,6 +149,8 @@ class Run:
         begin.take_over(found, self.live, class_weights, self.batches)
         self.average.first.load_state_dict(self.live.first.state_dict())
         self.begun_from = found.made
+        if recipe.start_share:
+            self.begun = {k: v.clone() for k, v in self.average.first.state_dict().items()}
 
     @property
     def progress(self) -> float:
@@ -176,6 +179,8 @@ class Run:
                 self.seconds = spent + time.monotonic() - began
                 bar.set_postfix_str(f"loss {self.loss:.3f}, {self.seen / self.seconds:.1f} images/s", refresh=False)
                 bar.update()
+                if self.step == steps:
+                    self._blend()
                 if self.step == steps or time.monotonic() - saved > self.save_every:
                     self.save()
                     saved = time.monotonic()
@@ -222,6 +227,14 @@ class Run:
         floats = [(a, b) for a, b in pairs if a.is_floating_point()]
         torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1 - keep)
 
+    def _blend(self) -> None:
+        """Mix the weights begun with into the average: between two trainings of the same weights there often lies a
+        better network than either (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models")."""
+        own = self.average.first.state_dict()
+        for key, before in self.begun.items():
+            if before.is_floating_point():
+                own[key].lerp_(before, self.recipe.start_share)
+
     def plain(self, nets: Nets) -> nn.Module:
         """The network to ship, from the live or the averaged one: folded, the class weights of `class_balance` taken
         out, once there is something that they were learned with."""
@@ -256,6 +269,7 @@ class Run:
                 "steps": self.recipe.steps,
                 "seed": self.recipe.seed,
                 "begun_from": self.begun_from,
+                "begun": self.begun,
                 "step": self.step,
                 "seen": self.seen,
                 "seconds": self.seconds,
@@ -281,4 +295,5 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seen, self.seconds = state["step"], state["seen"], state["seconds"]
         self.loss, self.begun_from = state["loss"], state.get("begun_from", {})
+        self.begun = state.get("begun", {})
         print(f"going on from step {self.step}", file=sys.stderr)

@@ -47,6 +47,7 @@ class Recipe:
     weight_decay: float = 1e-2
     warm_up: float = 0.03  # share of the steps
     average: float = 0.998  # decay of the exponential moving average of the weights, which is what ships
+    start_share: float = 0.0  # of the weights begun with, in the average at the end (Wortsman et al. 2022, section 3)
     norm: bool = True  # batch norm in training, folded afterwards
     norm_frozen_from: float = 1.0  # share of the steps after which its running statistics are used as they are
     dropout: float = 0.5
@@ -138,6 +139,8 @@ def _fault(recipe: Recipe) -> str | None:
         return f"needs at least one step and a seed from 0, not {recipe.steps} and {recipe.seed}"
     if late := [step for step in recipe.snapshots if not 0 <= step < recipe.steps]:
         return f"has {recipe.steps} steps and wants a snapshot at step {late[0]}"
+    if not 0 <= recipe.start_share < 1 or (recipe.start_share and not recipe.start):
+        return f"wants a share of {recipe.start_share} of the weights begun with; it needs a start, and 0 <= share < 1"
     if unknown := set(recipe.coarser) - COARSER_OF.get(recipe.model, set()):
         return f"wants {sorted(unknown)[0]!r} from the trunk of {recipe.model}, which does not have it"
     if recipe.class_weights and len(recipe.class_weights) != len(classes):

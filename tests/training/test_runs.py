@@ -173,6 +173,35 @@ def test_one_run_starts_from_another_as_in_the_paper(photos: Path, tmp_path: Pat
         Run(wider, samples, tmp_path / "runs/wider", torch.device("cpu"))
 
 
+def test_a_run_ends_with_the_wanted_share_of_what_it_began_with(photos: Path, tmp_path: Path) -> None:
+    """Half of the weights begun with, half of the average that the same run has without, also where it was resumed;
+    the frozen norms are common to both."""
+    samples, cpu = data.read_all("msrc_v2", photos), torch.device("cpu")
+    coarse = recipe.read(str(write_recipe(tmp_path / "coarse.json", model="fcn32s", coarser={}, steps=3)))
+    Run(coarse, samples, tmp_path / "runs/coarse", cpu).finish()
+    settings = {"model": "fcn32s", "coarser": {}, "steps": 4, "norm_frozen_from": 0, "start": "coarse"}
+    ends = {}
+    for share in (0.0, 0.5):
+        chosen = recipe.read(str(write_recipe(tmp_path / "then.json", start_share=share, **settings)))
+        Run(chosen, samples, tmp_path / f"runs/{share}", cpu, save_every=0).finish()
+        ends[share] = torch.load(tmp_path / f"runs/{share}/state.pt", weights_only=True)["average"]
+    whole = recipe.read(str(write_recipe(tmp_path / "then.json", start_share=0.5, **settings)))
+    (tmp_path / "runs/resumed").mkdir()
+    Run(whole, samples, tmp_path / "runs/resumed", cpu).save()  # nothing trained yet, and the process ends
+    Run(whole, samples, tmp_path / "runs/resumed", cpu).finish()
+    resumed = torch.load(tmp_path / "runs/resumed/state.pt", weights_only=True)["average"]
+    begun = torch.load(tmp_path / "runs/coarse/state.pt", weights_only=True)["average"]
+    moved = 0.0
+    for name, tensor in ends[0.5].items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(tensor, (begun[name] + ends[0.0][name]) / 2)
+            torch.testing.assert_close(tensor, resumed[name])
+            moved = max(moved, float((tensor - begun[name]).abs().max()))
+    assert moved > 1e-4
+    with pytest.raises(ValueError, match="of the weights begun with; it needs a start"):
+        recipe.read(str(write_recipe(tmp_path / "none.json", start_share=0.5)))
+
+
 def test_snapshots_are_shipped_too(photos: Path, tmp_path: Path) -> None:
     chosen = write_recipe(tmp_path / "watched.json", steps=6, snapshots=[0, 4], class_balance=0.25)
     out = tmp_path / "out"
