@@ -313,6 +313,16 @@ def test_everyday_cards_are_good_with_both_paddings_and_better_with_finer_skips(
             assert abs(values[n, "same"] - values[n, "paper"]) <= 0.02
         for at in ("same", "paper"):
             assert values[32, at] < values[16, at] < values[8, at]
+            assert values[8, at] >= {"pixel_accuracy": 0.80, "mean_iou": 0.55}[key]
+
+
+def test_the_nuclei_card_reaches_what_was_asked_of_it_in_either_geometry() -> None:
+    """Floors of the figures on the card: 0.90 Dice (mean over images), 0.80 object F1 at IoU 0.5."""
+    measured = weights.find("unet-nuclei").metrics["figures"]
+    assert measured.keys() == {"valid", "same"}
+    for figures in measured.values():
+        assert figures["unet"]["nucleus_dice"] >= 0.90
+        assert figures["unet"]["object_f1"] >= 0.80
 
 
 OFFERED = [
