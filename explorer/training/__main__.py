@@ -7,7 +7,9 @@ to --out. The state of the run lies in --run (default runs/NAME); started again,
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument(
+        "--threads", type=_count(1), help="of the processor; the same number gives the same weights, bit for bit"
+    )
+    parser.add_argument(
+        "--workers", type=_count(0), help="processes that make the batches (default 0: a thread; on a GPU up to 8)"
+    )
     parser.add_argument("--download", action="store_true", help="let torchvision fetch VOC 2012 or Oxford-IIIT Pet")
     parser.add_argument("--save-every", type=float, default=60, metavar="SECONDS", help="how often the state is saved")
     given = parser.parse_args(arguments)
@@ -48,6 +56,9 @@ def _train(given: argparse.Namespace) -> int:
     changed = {key: value for key in ("seed", "steps") if (value := getattr(given, key)) is not None}
     chosen = recipe.checked(replace(chosen, **changed))
     device = torch.device(pick_device(given.device))
+    workers = _workers(device) if given.workers is None else given.workers
+    if given.threads is not None:
+        torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written to is better known now
     print(f"reading {given.data}", file=sys.stderr, flush=True)
     samples = data.read_all(chosen.data_set, given.data, download=given.download)
@@ -57,7 +68,8 @@ def _train(given: argparse.Namespace) -> int:
     extra = {
         name: data.split(name, data.read_all(name, given.data, download=given.download))[0] for name in chosen.extra
     }
-    run = Run(chosen, train, given.run or Path("runs") / chosen.name, device, given.save_every, extra, (given.out,))
+    folder = given.run or Path("runs") / chosen.name
+    run = Run(chosen, train, folder, device, given.save_every, extra, (given.out,), workers)
     print(f"{len(train)} training, {len(validation)} validation images", file=sys.stderr, flush=True)
     run.finish(check=validation[:: max(1, len(validation) // 24)])
     counts = {chosen.data_set: len(train), **{name: len(part) for name, part in extra.items()}}
@@ -66,6 +78,22 @@ def _train(given: argparse.Namespace) -> int:
         for geometry, figures in card.metrics["figures"].items():
             print(geometry, figures)
     return 0
+
+
+def _count(least: int) -> Callable[[str], int]:
+    """What reads a whole number from `least` on."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"a whole number from {least} on is needed, not {text!r}")
+        return int(text)
+
+    return read
+
+
+def _workers(device: torch.device) -> int:
+    """Processes that make batches: a GPU trains faster than one thread changes images."""
+    return 0 if device.type == "cpu" else min(8, max(0, (os.cpu_count() or 1) - 2))
 
 
 if __name__ == "__main__":

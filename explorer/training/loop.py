@@ -12,28 +12,24 @@ import io
 import math
 import sys
 import time
-from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from explorer.inference import has_bfloat16, reach
-from explorer.training import augment, begin
-from explorer.training.data import Sample, signature
+from explorer.inference import has_bfloat16
+from explorer.training import begin
+from explorer.training.batches import Batch, Batches
+from explorer.training.data import Sample
 from explorer.training.evaluate import measure
 from explorer.training.loss import class_weights, loss_of, unbalance
 from explorer.training.nets import Nets
 from explorer.training.recipe import Recipe
 from explorer.weights import replace_file
-
-Batch = tuple[str, Tensor, Tensor, Tensor]  # geometry, images, targets, weights
 
 
 def keep_freed_memory() -> None:
@@ -50,61 +46,6 @@ def keep_freed_memory() -> None:
         mallopt(option, value)
 
 
-def chances_of(samples: list[Sample], recipe: Recipe) -> np.ndarray:
-    """Chance of each sample to be drawn: rare kinds, and rare groups of a kind, more often than they occur."""
-    kinds = [s.kind for s in samples]
-    groups = [signature(s) for s in samples] if recipe.groups_balance else kinds
-    kind, group = (np.unique(names, return_inverse=True, return_counts=True)[1:] for names in (kinds, groups))
-    share = group[1][group[0]] ** -recipe.groups_balance
-    share *= (kind[1] ** (1 - recipe.kinds_balance) / np.bincount(kind[0], share))[kind[0]]
-    return share / share.sum()
-
-
-class Batches:
-    """Batch of a step: which geometry, which images, how deformed, all drawn from (seed, step)."""
-
-    def __init__(self, recipe: Recipe, samples: list[Sample], extra: dict[str, list[Sample]] | None = None) -> None:
-        self.recipe, self.samples = recipe, list(samples)
-        share = chances_of(samples, recipe)
-        chances = [share * (1 - sum(recipe.extra.values()))]
-        for name, part in recipe.extra.items():
-            more = (extra or {})[name]
-            self.samples += more
-            chances.append(np.full(len(more), part / len(more)))
-        self.chance = np.concatenate(chances)
-        self.margins = {}
-        for padding, geometry in recipe.geometries.items():
-            far = reach(replace(recipe.spec, padding=padding))
-            if illegal := [n for n in geometry.crop if n not in far.sizes]:
-                near = " or ".join(map(str, far.sizes.nearest(illegal[0])))
-                raise ValueError(
-                    f"a crop of {illegal[0]} pixels does not fit the network in {padding!r} geometry; take {near}"
-                )
-            self.margins[padding] = (far.margin, far.margin)
-
-    def __call__(self, step: int) -> Batch:
-        recipe = self.recipe
-        rng = np.random.default_rng((recipe.seed, step))
-        shares = np.array([g.share * (step >= g.begins * recipe.steps) for g in recipe.geometries.values()])
-        padding = list(recipe.geometries)[rng.choice(len(shares), p=shares / shares.sum())]
-        geometry = recipe.geometries[padding]
-        pairs = [
-            augment.draw(self.samples[i], geometry.crop, self.margins[padding], recipe.augmentation, recipe.mean, rng)
-            for i in rng.choice(len(self.samples), geometry.batch, p=self.chance)
-        ]
-        mean, std = (torch.tensor(v)[:, None, None] for v in (recipe.mean, recipe.std))
-        images = torch.stack([(pair.image - mean) / std for pair in pairs])
-        return padding, images, torch.stack([p.target for p in pairs]), torch.stack([p.weight for p in pairs])
-
-    def ahead(self, step: int, end: int) -> Generator[Batch, None, None]:
-        """The batches from `step` on, the next one made while the last one is in use."""
-        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            coming = pool.submit(self, step)
-            for following in range(step + 1, end + 1):
-                batch, coming = coming.result(), pool.submit(self, following)
-                yield batch
-
-
 class Run:
     """One training run in a folder. `finish()` trains to the end, from the last saved state if there is one."""
 
@@ -117,9 +58,13 @@ class Run:
         save_every: float = 60.0,
         extra: dict[str, list[Sample]] | None = None,
         published: tuple[Path, ...] = (),
+        workers: int = 0,
     ) -> None:
-        """published: folders of checkpoints to begin with where the run that the recipe starts from is not at hand."""
+        """published: folders of checkpoints to begin with where the run that the recipe starts from is not at hand;
+        workers: processes that make the batches, 0 for a thread of this one."""
         self.recipe, self.folder, self.device, self.save_every = recipe, folder, device, save_every
+        self.workers = workers
+        self.threads = torch.get_num_threads() if device.type == "cpu" else None  # sums are split up by them
         torch.manual_seed(recipe.seed)
         paddings, coarser = tuple(recipe.geometries), tuple(recipe.coarser)
         self.live, self.average = (Nets(recipe.spec, paddings, coarser, recipe.norm) for _ in range(2))
@@ -167,7 +112,7 @@ class Run:
         bar = tqdm(
             desc=self.recipe.name, total=steps, initial=self.step, unit="step", dynamic_ncols=True, mininterval=often
         )
-        with bar, closing(self.batches.ahead(self.step, steps)) as batches:
+        with bar, closing(self.batches.ahead(self.step, steps, self.workers)) as batches:
             for batch in batches:
                 if self.step in self.recipe.snapshots:
                     self._snapshot()
@@ -268,6 +213,7 @@ class Run:
                 "images": self.images.hexdigest(),
                 "steps": self.recipe.steps,
                 "seed": self.recipe.seed,
+                "threads": self.threads,
                 "begun_from": self.begun_from,
                 "begun": self.begun,
                 "step": self.step,
@@ -290,6 +236,9 @@ class Run:
             raise ValueError(f"{self.file} belongs to another recipe or seed; use another folder or remove it")
         if state.get("images", self.images.hexdigest()) != self.images.hexdigest():
             raise ValueError(f"{self.file} was begun with other images; use another folder or remove it")
+        if (before := state.get("threads", self.threads)) != self.threads:
+            was, now = (f"a CPU (threads: {n})" if n else "a GPU" for n in (before, self.threads))
+            print(f"until now on {was}, from here on {now}: other roundings, so other weights", file=sys.stderr)
         self.live.first.load_state_dict(state["live"])
         self.average.first.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -120,6 +120,7 @@ class Nets:
         for streams in self.streams.values():
             streams.to(device).to(memory_format=torch.channels_last)
         for net in self.plain.values():
+            net.to(device)  # its dense up-sampling, for which the streams have another
             share(self.first, net)
 
     def train(self, frozen_norm: bool, dropout: float) -> None:

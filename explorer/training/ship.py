@@ -82,7 +82,7 @@ def _write(
         "minutes": round(seconds / 60, 1),
         "images_per_second": round(run.seen / run.seconds, 1),
         "begun_from": run.begun_from,
-        "commands": commands(recipe),
+        "commands": commands(recipe, run.threads),
     }
     card = Card(
         name=name,
@@ -126,9 +126,11 @@ def _figures(run: Run, state: State, samples: list[Sample]) -> dict[str, dict[st
     }
 
 
-def commands(recipe: Recipe) -> list[str]:
-    """What makes the weights again, run by run, in the same folder."""
+def commands(recipe: Recipe, threads: int | None) -> list[str]:
+    """What makes the weights again, run by run, in the same folder; `threads` of a run on a CPU."""
     found = [f"python -m explorer.training {recipe.name} --data DIR --out DIR --seed {recipe.seed}"]
+    if threads:
+        found[0] += f" --device cpu --threads {threads}"
     while recipe.start:
         found.insert(0, f"python -m explorer.training {recipe.start} --data DIR --out DIR")
         try:
@@ -140,7 +142,6 @@ def commands(recipe: Recipe) -> list[str]:
 
 def _machine(run: Run) -> dict[str, Any]:
     name = device_name(run.device.type)
-    threads = torch.get_num_threads() if run.device.type == "cpu" else None
     precision = "bfloat16" if has_bfloat16(run.device.type) else "float32"
     made_with = {"torch": torch.__version__, "python": platform.python_version(), "precision": precision}
-    return {**made_with, "device": name, "threads": threads}
+    return {**made_with, "device": name, "threads": run.threads}

@@ -15,8 +15,8 @@ from explorer import weights
 from explorer.metrics import IGNORE
 from explorer.training import data, recipe
 from explorer.training.__main__ import main
+from explorer.training.batches import Batches
 from explorer.training.data import DataError, Sample
-from explorer.training.loop import Batches
 from explorer.training.sets import SETS
 from tests.training.made import write_nuclei, write_pets, write_photos, write_recipe, write_road_scenes, write_voc
 

@@ -18,18 +18,22 @@ from explorer import weights
 from explorer.models import build
 from explorer.training import data, recipe
 from explorer.training.__main__ import main
-from explorer.training.loop import Batches, Run, chances_of
+from explorer.training.batches import Batches, chances_of
+from explorer.training.loop import Run
+from explorer.training.nets import Nets
 from tests.training.made import write_recipe, write_road_scenes
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_batch_follows_from_its_step(photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_batch_follows_from_its_step(photos: Path, tmp_path: Path, workers: int) -> None:
     chosen = recipe.read(str(write_recipe(tmp_path / "r.json")))
     batches = Batches(chosen, data.read_all("msrc_v2", photos))
-    stream = list(batches.ahead(3, 6))
+    stream = list(batches.ahead(3, 6, workers))
     assert len(stream) == 3
     for step, batch in enumerate(stream, 3):
+        assert batch[0] == batches(step)[0]
         for a, b in zip(batch[1:], batches(step)[1:], strict=True):
             assert torch.equal(a, b)
     assert not torch.equal(stream[0][1], stream[1][1])
@@ -81,6 +85,42 @@ def test_the_seed_decides_the_weights(photos: Path, tmp_path: Path) -> None:
 
     assert torch.equal(trained("a", 0), trained("b", 0))
     assert not torch.equal(trained("a", 0), trained("c", 1))
+
+
+def test_the_command_on_the_card_gives_its_weights(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Seed and number of threads are in it. A run that goes on with another number says so."""
+    path = str(write_recipe(tmp_path / "r.json", steps=4))
+    before, cards = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            given = [path, "--data", str(photos), "--out", str(tmp_path / f"{threads}"), "--seed", "3"]
+            assert main([*given, "--device", "cpu", "--threads", str(threads), "--run", str(tmp_path / "run")]) == 0
+            cards += weights.available(tmp_path / f"{threads}")
+    finally:
+        torch.set_num_threads(before)
+    assert [card.recipe["threads"] for card in cards] == [1, 2]
+    assert cards[0].recipe["commands"] == [
+        "python -m explorer.training r --data DIR --out DIR --seed 3 --device cpu --threads 1"
+    ]
+    assert "until now on a CPU (threads: 1), from here on a CPU (threads: 2)" in capsys.readouterr().err
+
+
+def test_every_tensor_moves_to_the_device(photos: Path, tmp_path: Path) -> None:
+    """The plain networks' own up-sampling too, which the streams do not use: published weights run through it."""
+    chosen = recipe.read(str(write_recipe(tmp_path / "r.json", coarser={"fcn32s": 0.5})))
+    nets = Nets(chosen.spec, ("same", "paper"), ("fcn32s",), normed=True)
+    nets.to(torch.device("meta"))
+    for part in (*nets.plain.values(), *nets.streams.values()):
+        tensors = dict(part.named_parameters()) | dict(part.named_buffers())
+        assert [name for name, tensor in tensors.items() if tensor.device.type != "meta"] == []
+
+
+@pytest.mark.parametrize("option", ["--threads", "--workers"])
+@pytest.mark.parametrize("value", ["-1", "two", "1.5"])
+def test_a_count_that_is_none_is_refused(option: str, value: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        main(["x", "--data", ".", "--out", ".", f"{option}={value}"])
+    assert f"is needed, not '{value}'" in capsys.readouterr().err
 
 
 def test_a_state_of_another_recipe_is_refused(photos: Path, tmp_path: Path) -> None:
