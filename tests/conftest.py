@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -10,6 +11,9 @@ import torch
 from torch import nn
 
 from explorer.models import MODELS, ModelSpec, build
+
+if os.environ.get("PYTEST_XDIST_WORKER"):  # as many processes as cores: threads would only wait for each other
+    torch.set_num_threads(1)
 
 VARIANTS = [(model, padding) for model, entry in MODELS.items() for padding in entry.paddings]
 

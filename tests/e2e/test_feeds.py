@@ -103,11 +103,7 @@ def test_the_window_is_said_and_drawn_on_the_map_before(visit: Visit) -> None:
     shape = visit.page.evaluate("() => document.querySelector('.fx-chips b').textContent")
     height, width = (2 * int(n) for n in shape.split(" × ")[:2])
     field = [0xF0, 0xE4, 0x42]
-    marked = visit.page.evaluate(
-        """() => { const c = document.querySelector('.fx-thumb');
-        return [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data] }"""
-    )
-    pixels = np.array(marked).reshape(place[1], place[0], 4)[..., :3]
+    pixels = visit.pixels(".fx-thumb").astype(int)
     near = np.abs(pixels - field).max(-1) < 12
     rows, columns = np.nonzero(near)
     assert near.sum() > 8

@@ -15,16 +15,6 @@ from tests.e2e.test_layer import of_page
 EN = TEXTS["en"]
 
 
-def colours(visit: Visit, selector: str = ".fx-mosaic canvas") -> np.ndarray:
-    """A canvas's pixels, H x W x 3."""
-    width, height, data = visit.page.evaluate(
-        """s => { const c = document.querySelector(s);
-        return [c.width, c.height, [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]] }""",
-        selector,
-    )
-    return np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
-
-
 def unit_at(visit: Visit) -> tuple[int, int]:
     return tuple(map(int, re.search(r"\((\d+), (\d+)\)", visit.text(".fx-held h3")).groups()))
 
@@ -43,18 +33,22 @@ def test_zero_stays_white_when_a_signed_scale_is_kept(visit: Visit) -> None:
     visit.page.wait_for_selector(".fx[data-step=relu1_1]")
     run, _ = of_page(visit)
     assert float((run["relu1_1"].value == 0).float().mean()) > 0.2
-    shown = colours(visit)
+    shown = visit.pixels(".fx-mosaic canvas")
     assert (shown.min(-1) > 240).mean() > 0.1  # the middle of the diverging map, and not of the sequential one
 
 
 def test_a_large_channel_follows_colours_and_steps(visit: Visit) -> None:
+    def coloured() -> np.ndarray:
+        """How far from grey the pixels are."""
+        return np.ptp(visit.pixels(".fx-mosaic canvas").astype(int), axis=-1)
+
     visit.open().go("relu1_1")
     visit.press("d")
     visit.press("c")
     visit.page.wait_for_function("t => !document.querySelector('.fx-reduced').textContent.includes(t)", arg="mean of")
-    assert (np.ptp(colours(visit).astype(int), axis=-1) > 60).mean() > 0.1
+    assert (coloured() > 60).mean() > 0.1
     visit.page.select_option(".fx-colours select", "gray")
-    assert (np.ptp(colours(visit).astype(int), axis=-1) > 2).mean() < 0.01  # but for the mark at the cursor
+    assert (coloured() > 2).mean() < 0.01  # but for the mark at the cursor
     visit.press("ArrowLeft")
     visit.page.wait_for_selector(".fx[data-step=conv1_1]")
     visit.page.wait_for_function("t => !document.querySelector('.fx-reduced').textContent.includes(t)", arg="mean of")
@@ -186,7 +180,7 @@ def test_units_that_meet_stay_drawn_while_one_is_held(visit: Visit) -> None:
     visit.open().choose("U-Net").go("concat_u1b")
     hold(visit)
     visit.page.mouse.move(2, 2)
-    skip = np.abs(colours(visit, ".fx-view canvas").astype(int) - [0xCC, 0x79, 0xA7]).max(-1) == 0
+    skip = np.abs(visit.pixels(".fx-view canvas").astype(int) - [0xCC, 0x79, 0xA7]).max(-1) == 0
     assert skip.sum() > 15
     assert "stand 0 input pixels apart" in visit.text(".fx-explain")
 
