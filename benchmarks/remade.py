@@ -1,0 +1,93 @@
+"""How far does a checkpoint made again lie from the bundled one? python benchmarks/remade.py FOLDER ... [--json FILE]
+
+Each FOLDER holds cards (and weights) that `python -m explorer.training NAME --data DIR --out FOLDER` wrote, with the
+recipe and the seed of the bundled card of that name. On one machine, with as many threads, the weights are the same,
+bit for bit. Elsewhere the sums are rounded otherwise (another processor, another precision, a GPU), after a few hundred
+steps the weights differ as those of two seeds do, and the table says by how many points the figures do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from explorer import weights
+from explorer.cards import CHECKPOINTS, Card
+from explorer.training.augment import Augmentation
+
+KEYS = ("pixel_accuracy", "mean_iou", "nucleus_dice", "object_f1")
+MADE_WITH = ("device", "precision", "threads", "torch", "begun_from", "minutes")
+MUST_AGREE = ("steps", "geometries", "learning_rate", "augmentation", "average", "dropout", "width", "data_set")
+
+
+def row(card: Card, bundled: Card) -> dict[str, Any]:
+    """One card made again beside the bundled one. Raises ValueError if they are not of one recipe and seed."""
+    here, there = _settings(bundled), _settings(card)
+    if differing := [key for key in MUST_AGREE if there[key] != here[key]]:
+        raise ValueError(f"{card.file} was made with other settings than the bundled one: {', '.join(differing)}")
+    if card.seed != bundled.seed:
+        raise ValueError(f"{card.file} was made with seed {card.seed}, the bundled one with {bundled.seed}")
+    model = bundled.spec.model
+    ours, theirs = ({g: by[model] for g, by in c.metrics["figures"].items()} for c in (bundled, card))
+    figures = {g: {key: of[key] for key in KEYS if key in of} for g, of in theirs.items()}
+    return {
+        "name": bundled.name,
+        "bundled": {"sha256": bundled.sha256, **_made(bundled)},
+        "again": {"sha256": card.sha256, **_made(card)},
+        "figures": figures,
+        "points_above_bundled": {
+            g: {key: round(100 * (value - ours[g][key]), 2) for key, value in of.items()} for g, of in figures.items()
+        },
+    }
+
+
+def _settings(card: Card) -> dict[str, Any]:
+    """What of the recipe must agree; an older card does not name the changes that it did without."""
+    found = {key: card.recipe.get(key) for key in MUST_AGREE}
+    return {**found, "augmentation": {**asdict(Augmentation()), **card.recipe["augmentation"]}}
+
+
+def _made(card: Card) -> dict[str, Any]:
+    return {key: card.recipe[key] for key in MADE_WITH if card.recipe.get(key) not in (None, {})}
+
+
+def table(folders: list[Path]) -> list[dict[str, Any]]:
+    found = []
+    for folder in folders:
+        cards = [weights.read_card(path) for path in sorted(folder.glob("*.json"))]
+        if not cards:
+            raise ValueError(f"{folder} holds no cards (NAME.json); train a recipe with --out {folder} first")
+        for card in cards:
+            if not (path := CHECKPOINTS / f"{card.name}.json").is_file():
+                raise ValueError(f"{card.file} has no bundled card of its name")
+            found.append(row(card, weights.read_card(path)))
+    return sorted(found, key=lambda r: r["name"])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args(arguments)
+    try:
+        rows = table(given.folders)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if given.json:
+        command = "python benchmarks/remade.py FOLDER ... --json benchmarks/remade.json"
+        given.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
+    for one in rows:
+        made, points = one["again"], one["points_above_bundled"]
+        print(one["name"], made.get("device"), made.get("precision"), points, sep=" | ")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
