@@ -14,6 +14,7 @@ from explorer.models import MODELS, ModelSpec, build
 
 if os.environ.get("PYTEST_XDIST_WORKER"):  # as many processes as cores: threads would only wait for each other
     torch.set_num_threads(1)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # of what the tests start: the app, its commands
 
 VARIANTS = [(model, padding) for model, entry in MODELS.items() for padding in entry.paddings]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ def compared(visit: Visit) -> Visit:
     return visit.ready()
 
 
+@cache
 def maps() -> list[np.ndarray]:
     pixels = images.read(EXAMPLES / "pagoda.jpg").pixels
     return [api.segment(pixels, model, padding="paper", wish=Wish("cpu")).labels for model in ("fcn32s", "fcn8s")]
