@@ -23,7 +23,7 @@ EN = TEXTS["en"]
 ORDER = """() => { const seen = [], canvas = document.querySelector('.fx-mosaic canvas');
     const out = document.querySelector('.fx-unit');
     const box = canvas.getBoundingClientRect();
-    for (let y = box.top + 4; y < box.bottom; y += 14) for (let x = box.left + 4; x < box.right; x += 14) {
+    for (let y = box.top + 4; y < box.bottom; y += 28) for (let x = box.left + 4; x < box.right; x += 28) {
         canvas.dispatchEvent(new PointerEvent('pointermove', {clientX: x, clientY: y}));
         const found = /channel (\\d+)/.exec(out.textContent);
         if (found && !seen.includes(Number(found[1]))) seen.push(Number(found[1]));
