@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +20,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from explorer import weights
 from explorer.cards import CHECKPOINTS, Card
 from explorer.training.augment import Augmentation
+from explorer.training.recipe import Recipe
 
 KEYS = ("pixel_accuracy", "mean_iou", "nucleus_dice", "object_f1")
 MADE_WITH = ("device", "precision", "threads", "torch", "begun_from", "minutes")
-MUST_AGREE = ("steps", "geometries", "learning_rate", "augmentation", "average", "dropout", "width", "data_set")
+SETTINGS = {f.name for f in fields(Recipe)} - {"title", "note", "seed", "name", "start"}  # recipes were renamed
 
 
 def row(card: Card, bundled: Card) -> dict[str, Any]:
     """One card made again beside the bundled one. Raises ValueError if they are not of one recipe and seed."""
     here, there = _settings(bundled), _settings(card)
-    if differing := [key for key in MUST_AGREE if there[key] != here[key]]:
+    if differing := sorted(key for key in here.keys() & there.keys() if there[key] != here[key]):
         raise ValueError(f"{card.file} was made with other settings than the bundled one: {', '.join(differing)}")
     if card.seed != bundled.seed:
         raise ValueError(f"{card.file} was made with seed {card.seed}, the bundled one with {bundled.seed}")
     model = bundled.spec.model
     ours, theirs = ({g: by[model] for g, by in c.metrics["figures"].items()} for c in (bundled, card))
-    figures = {g: {key: of[key] for key in KEYS if key in of} for g, of in theirs.items()}
+    figures = {g: {key: of[key] for key in KEYS if of.get(key) is not None} for g, of in theirs.items()}
     return {
         "name": bundled.name,
         "bundled": {"sha256": bundled.sha256, **_made(bundled)},
@@ -48,8 +49,8 @@ def row(card: Card, bundled: Card) -> dict[str, Any]:
 
 
 def _settings(card: Card) -> dict[str, Any]:
-    """What of the recipe must agree; an older card does not name the changes that it did without."""
-    found = {key: card.recipe.get(key) for key in MUST_AGREE}
+    """The recipe, as far as the card names it; an older one does not name the changes of images that it did without."""
+    found = {key: value for key, value in card.recipe.items() if key in SETTINGS}
     return {**found, "augmentation": {**asdict(Augmentation()), **card.recipe["augmentation"]}}
 
 
@@ -58,6 +59,7 @@ def _made(card: Card) -> dict[str, Any]:
 
 
 def table(folders: list[Path]) -> list[dict[str, Any]]:
+    """A row per card of the folders, by name. Raises ValueError if there are none, or one has no bundled card."""
     found = []
     for folder in folders:
         cards = [weights.read_card(path) for path in sorted(folder.glob("*.json"))]

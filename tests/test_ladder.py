@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import ladder
+
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-spec = importlib.util.spec_from_file_location("ladder", BENCHMARKS / "ladder.py")
-assert spec is not None
-assert spec.loader is not None
-ladder = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(ladder)
 TABLE = json.loads((BENCHMARKS / "ladder.json").read_text())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -10,15 +9,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks import remade
 from explorer import weights
 from explorer.cards import CHECKPOINTS
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-spec = importlib.util.spec_from_file_location("remade", BENCHMARKS / "remade.py")
-assert spec is not None
-assert spec.loader is not None
-remade = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(remade)
 TABLE = json.loads((BENCHMARKS / "remade.json").read_text())
 NAME = "unet-nuclei-thin"
 
