@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,15 @@ def test_the_bars_are_the_probabilities_of_the_pixel(visit: Visit, query: str) -
 def test_confidence_and_entropy_are_drawn_over_the_image(visit: Visit, kind: str) -> None:
     visit.open()
     visit.page.get_by_role("radio", name=EN["picture.resized"]).click()
+    held: list[Any] = []
+    files = re.compile(r"\.(png|webp)$")
+    visit.page.route(files, lambda route: held.append(route))
     visit.page.select_option(".fx-shown select", kind)
+    visit.until(lambda: bool(held))
+    assert not visit.page.is_visible(".fx-ramp")  # nothing to read off it: the picture still shows the classes
+    for route in held:
+        route.continue_()
+    visit.page.unroute(files)
     visit.page.wait_for_selector(".fx-ramp:not([hidden])")
     visit.page.locator(".fx-opacity input").fill("100")
     _, done = of_page(visit)

@@ -97,15 +97,19 @@ export class Output {
   /** Prediction, confidence or entropy over the image. */
   async #overlay() {
     const { kind, picture, probabilities } = this;
-    this.root.querySelector('.fx-ramp').hidden = kind === 'prediction';
-    if (kind === 'prediction') return picture.showScalar(null);
+    const bar = this.root.querySelector('.fx-ramp');
+    if (kind === 'prediction') {
+      bar.hidden = true;
+      return picture.showScalar(null);
+    }
     if (!(await this.#fetched())) return;
     if (this.kind !== kind || this.probabilities !== probabilities) return;
     const { width, height, values } = kind === 'entropy' ? probabilities.entropy() : probabilities.confidence(picture.only);
     const table = this.colours.sequential;
     const canvas = painted(width, height, (i) => table[Math.round(values[i] * 255)]);
     picture.showScalar({ canvas, reduction: probabilities.sheet.reduction });
-    ramp(this.root.querySelector('.fx-ramp canvas'), table);
+    ramp(bar.querySelector('canvas'), table);
+    bar.hidden = false; // not before: until the values have come, the picture still shows the classes
   }
 
   async #fetched() {
