@@ -147,6 +147,9 @@ class CancelledError(Exception):
     """Raised out of `trace` when its `progress` callback asks to stop."""
 
 
+ELEMENTWISE = (nn.ReLU, nn.Dropout, Add, Scale)
+
+
 class _Recorder(fx.Interpreter):
     def __init__(
         self,
@@ -194,6 +197,13 @@ class _Recorder(fx.Interpreter):
         if self.visit:
             self.visit(self.steps[name], value)
         return value
+
+    def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        x, *others = args
+        same = x.is_meta and all(other.shape == x.shape for other in others)
+        if same and isinstance(self.module.get_submodule(target), ELEMENTWISE):
+            return torch.empty_like(x)  # as torch would answer, but not before it has loaded its compiler for seconds
+        return super().call_module(target, args, kwargs)
 
     def _axis_of(self, node: fx.Node, axis: int) -> Axis:
         if node.op == "placeholder":

@@ -100,6 +100,8 @@ class BilinearUp(nn.ConvTranspose2d):
         self.weight.requires_grad_(False)
 
     def reset_parameters(self) -> None:
+        if self.weight.is_meta:  # see he_normal_
+            return
         kernel = self.kernel_size[0]
         factor = (kernel + 1) // 2
         centre = factor - 1 if kernel % 2 else factor - 0.5
@@ -111,7 +113,12 @@ class BilinearUp(nn.ConvTranspose2d):
 
 
 def he_normal_(module: nn.Module) -> None:
-    """Weights from N(0, sqrt(2 / fan_in)), biases zero (Ronneberger et al. 2015, section 3; He et al. 2015)."""
+    """Weights from N(0, sqrt(2 / fan_in)), biases zero (Ronneberger et al. 2015, section 3; He et al. 2015).
+
+    On the meta device only shapes are wanted, and torch would load its compiler to fill them: they are left alone.
+    """
+    if any(parameter.is_meta for parameter in module.parameters(recurse=False)):
+        return
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d) and not isinstance(module, BilinearUp):
         up = isinstance(module, nn.ConvTranspose2d)
         # an up-convolution of kernel = stride reads one unit per output: its fan-in is the input channels
