@@ -18,7 +18,7 @@ import torch
 from explorer.inference import InferenceError, pick_device
 from explorer.training import data, recipe
 from explorer.training.data import DataError
-from explorer.training.loop import Run, keep_freed_memory
+from explorer.training.loop import PRECISIONS, Run, keep_freed_memory
 from explorer.training.ship import Split, ship
 
 
@@ -36,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--workers", type=_count(0), help="processes that make the batches (default 0: a thread; on a GPU up to 8)"
+    )
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, help="of the convolutions (default bfloat16 where the device multiplies it)"
     )
     parser.add_argument("--download", action="store_true", help="let torchvision fetch VOC 2012 or Oxford-IIIT Pet")
     parser.add_argument("--save-every", type=float, default=60, metavar="SECONDS", help="how often the state is saved")
@@ -69,7 +72,7 @@ def _train(given: argparse.Namespace) -> int:
         name: data.split(name, data.read_all(name, given.data, download=given.download))[0] for name in chosen.extra
     }
     folder = given.run or Path("runs") / chosen.name
-    run = Run(chosen, train, folder, device, given.save_every, extra, (given.out,), workers)
+    run = Run(chosen, train, folder, device, given.save_every, extra, (given.out,), workers, given.precision)
     print(f"{len(train)} training, {len(validation)} validation images", file=sys.stderr, flush=True)
     run.finish(check=validation[:: max(1, len(validation) // 24)])
     counts = {chosen.data_set: len(train), **{name: len(part) for name, part in extra.items()}}

@@ -31,6 +31,8 @@ from explorer.training.nets import Nets
 from explorer.training.recipe import Recipe
 from explorer.weights import replace_file
 
+PRECISIONS = ("bfloat16", "float32")
+
 
 def keep_freed_memory() -> None:
     """Let the C library keep what is freed instead of handing it back to the system (glibc; elsewhere nothing).
@@ -46,6 +48,10 @@ def keep_freed_memory() -> None:
         mallopt(option, value)
 
 
+def usual_precision(device: torch.device) -> str:
+    return "bfloat16" if has_bfloat16(device.type) else "float32"
+
+
 class Run:
     """One training run in a folder. `finish()` trains to the end, from the last saved state if there is one."""
 
@@ -59,11 +65,14 @@ class Run:
         extra: dict[str, list[Sample]] | None = None,
         published: tuple[Path, ...] = (),
         workers: int = 0,
+        precision: str | None = None,
     ) -> None:
         """published: folders of checkpoints to begin with where the run that the recipe starts from is not at hand;
-        workers: processes that make the batches, 0 for a thread of this one."""
+        workers: processes that make the batches, 0 for a thread of this one; precision: one of PRECISIONS, by default
+        bfloat16 where the device has it in hardware."""
         self.recipe, self.folder, self.device, self.save_every = recipe, folder, device, save_every
         self.workers = workers
+        self.precision = precision or usual_precision(device)
         self.threads = torch.get_num_threads() if device.type == "cpu" else None  # sums are split up by them
         torch.manual_seed(recipe.seed)
         paddings, coarser = tuple(recipe.geometries), tuple(recipe.coarser)
@@ -107,7 +116,8 @@ class Run:
         self.resume()
         saved = began = time.monotonic()
         spent, steps = self.seconds, self.recipe.steps
-        precise = torch.autocast(self.device.type, torch.bfloat16) if has_bfloat16(self.device.type) else nullcontext()
+        half = self.precision == "bfloat16"
+        precise = torch.autocast(self.device.type, torch.bfloat16) if half else nullcontext()
         often = 0.5 if sys.stderr.isatty() else 10.0  # seconds; a log file needs fewer lines
         bar = tqdm(
             desc=self.recipe.name, total=steps, initial=self.step, unit="step", dynamic_ncols=True, mininterval=often
@@ -214,6 +224,7 @@ class Run:
                 "steps": self.recipe.steps,
                 "seed": self.recipe.seed,
                 "threads": self.threads,
+                "precision": self.precision,
                 "begun_from": self.begun_from,
                 "begun": self.begun,
                 "step": self.step,
@@ -236,8 +247,9 @@ class Run:
             raise ValueError(f"{self.file} belongs to another recipe or seed; use another folder or remove it")
         if state.get("images", self.images.hexdigest()) != self.images.hexdigest():
             raise ValueError(f"{self.file} was begun with other images; use another folder or remove it")
-        if (before := state.get("threads", self.threads)) != self.threads:
-            was, now = (f"a CPU (threads: {n})" if n else "a GPU" for n in (before, self.threads))
+        here = (self.threads, self.precision)
+        if (before := (state.get("threads", here[0]), state.get("precision", here[1]))) != here:
+            was, now = (f"{f'a CPU (threads: {n})' if n else 'a GPU'} in {kind}" for n, kind in (before, here))
             print(f"until now on {was}, from here on {now}: other roundings, so other weights", file=sys.stderr)
         self.live.first.load_state_dict(state["live"])
         self.average.first.load_state_dict(state["average"])

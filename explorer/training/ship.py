@@ -13,9 +13,9 @@ from torch import Tensor
 
 from explorer import weights
 from explorer.cards import SNAPSHOTS
-from explorer.inference import device_name, has_bfloat16
+from explorer.inference import device_name
 from explorer.training.data import Sample
-from explorer.training.loop import Run
+from explorer.training.loop import Run, usual_precision
 from explorer.training.nets import Nets
 from explorer.training.recipe import Recipe, read
 from explorer.training.sets import SETS
@@ -77,12 +77,13 @@ def _write(
     nets = Nets(recipe.spec, tuple(recipe.geometries), tuple(recipe.coarser), normed=False)
     nets.first.load_state_dict(state)
     sets = [data_set, *(SETS[extra] for extra in recipe.extra)]
+    unusual = run.precision != usual_precision(run.device)
     made = {
         "steps_made": step,
         "minutes": round(seconds / 60, 1),
         "images_per_second": round(run.seen / run.seconds, 1),
         "begun_from": run.begun_from,
-        "commands": commands(recipe, run.threads),
+        "commands": commands(recipe, run.threads, run.precision if unusual else None),
     }
     card = Card(
         name=name,
@@ -126,11 +127,14 @@ def _figures(run: Run, state: State, samples: list[Sample]) -> dict[str, dict[st
     }
 
 
-def commands(recipe: Recipe, threads: int | None) -> list[str]:
-    """What makes the weights again, run by run, in the same folder; `threads` of a run on a CPU."""
+def commands(recipe: Recipe, threads: int | None, precision: str | None = None) -> list[str]:
+    """What makes the weights again, run by run, in the same folder; `threads` of a run on a CPU, `precision` if it
+    is not what the device takes by itself."""
     found = [f"python -m explorer.training {recipe.name} --data DIR --out DIR --seed {recipe.seed}"]
     if threads:
         found[0] += f" --device cpu --threads {threads}"
+    if precision:
+        found[0] += f" --precision {precision}"
     while recipe.start:
         found.insert(0, f"python -m explorer.training {recipe.start} --data DIR --out DIR")
         try:
@@ -142,6 +146,5 @@ def commands(recipe: Recipe, threads: int | None) -> list[str]:
 
 def _machine(run: Run) -> dict[str, Any]:
     name = device_name(run.device.type)
-    precision = "bfloat16" if has_bfloat16(run.device.type) else "float32"
-    made_with = {"torch": torch.__version__, "python": platform.python_version(), "precision": precision}
+    made_with = {"torch": torch.__version__, "python": platform.python_version(), "precision": run.precision}
     return {**made_with, "device": name, "threads": run.threads}

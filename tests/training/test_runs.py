@@ -19,7 +19,7 @@ from explorer.models import build
 from explorer.training import data, recipe
 from explorer.training.__main__ import main
 from explorer.training.batches import Batches, chances_of
-from explorer.training.loop import Run
+from explorer.training.loop import Run, usual_precision
 from explorer.training.nets import Nets
 from tests.training.made import write_recipe, write_road_scenes
 
@@ -88,21 +88,33 @@ def test_the_seed_decides_the_weights(photos: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_on_the_card_gives_its_weights(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    """Seed and number of threads are in it. A run that goes on with another number says so."""
+    """Seed, number of threads and a precision that is not the device's own are in it. A run that goes on with another
+    number or precision says so."""
     path = str(write_recipe(tmp_path / "r.json", steps=4))
     before, cards = torch.get_num_threads(), []
+    own = usual_precision(torch.device("cpu"))
+    other = "float32" if own == "bfloat16" else "bfloat16"
     try:
-        for threads in (1, 2):
-            given = [path, "--data", str(photos), "--out", str(tmp_path / f"{threads}"), "--seed", "3"]
-            assert main([*given, "--device", "cpu", "--threads", str(threads), "--run", str(tmp_path / "run")]) == 0
-            cards += weights.available(tmp_path / f"{threads}")
+        for run, threads, options in (("a", 1, []), ("a", 2, []), ("b", 1, ["--precision", other])):
+            out = tmp_path / f"out{len(cards)}"
+            given = [path, "--data", str(photos), "--out", str(out), "--seed", "3", "--run", str(tmp_path / run)]
+            assert main([*given, "--device", "cpu", "--threads", str(threads), *options]) == 0
+            cards += weights.available(out)
+        said = capsys.readouterr().err
+        assert main([*given, "--device", "cpu", "--threads", "1", "--out", str(tmp_path / "again")]) == 0
     finally:
         torch.set_num_threads(before)
-    assert [card.recipe["threads"] for card in cards] == [1, 2]
-    assert cards[0].recipe["commands"] == [
-        "python -m explorer.training r --data DIR --out DIR --seed 3 --device cpu --threads 1"
-    ]
-    assert "until now on a CPU (threads: 1), from here on a CPU (threads: 2)" in capsys.readouterr().err
+    assert [card.recipe["threads"] for card in cards] == [1, 2, 1]
+    assert [card.recipe["precision"] for card in cards] == [own, own, other]
+    command = "python -m explorer.training r --data DIR --out DIR --seed 3 --device cpu --threads 1"
+    assert cards[0].recipe["commands"] == [command]
+    assert cards[2].recipe["commands"] == [f"{command} --precision {other}"]
+    ours, theirs = (weights.load(card).module.state_dict() for card in (cards[0], cards[2]))
+    assert not all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+    here = "a CPU (threads: {}) in {}"
+    assert f"until now on {here.format(1, own)}, from here on {here.format(2, own)}" in said
+    again = capsys.readouterr().err
+    assert f"until now on {here.format(1, other)}, from here on {here.format(1, own)}" in again
 
 
 def test_every_tensor_moves_to_the_device(photos: Path, tmp_path: Path) -> None:
