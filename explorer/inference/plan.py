@@ -68,11 +68,15 @@ class Plan:
 
 
 @lru_cache(maxsize=16)
+def _without_weights(spec: ModelSpec) -> nn.Module:
+    with torch.device("meta"):
+        return build(spec)
+
+
+@lru_cache(maxsize=16)
 def shape_of(spec: ModelSpec, precision: str, network: tuple[int, int]) -> tuple[Local, str]:
     """The network on an input of a size, without weights or values, and the name of its last step."""
-    with torch.device("meta"):
-        module = build(spec)
-        image = torch.empty(1, spec.in_channels, *network)
+    module, image = _without_weights(spec), torch.empty(1, spec.in_channels, *network, device="meta")
     done = trace(module, image)
     shapes = {step.name: step.shape for step in done.steps}
     return Local(in_precision(module, precision, spec.classes), image, shapes), done.output.name

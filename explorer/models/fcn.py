@@ -88,6 +88,8 @@ class FCN(nn.Module):
         at = operation(self.get_submodule(self.last_up), 0).grid(at)
         self.score = Crop(crop_offset(at, grids["data"]))  # 500
 
+        chain = (*self.trunk, *(fusion["up"] for fusion in self.fusions), self.last_up)
+        self.along = {name: operation(self.get_submodule(name), 0) for name in chain}  # rows and columns are alike
         self.input = Input(in_channels, legal_sizes(self.output_size, period=32))
         self.apply(he_normal_)
         for name, module in self.named_modules():
@@ -121,14 +123,14 @@ class FCN(nn.Module):
         """Output pixels along one axis for n input pixels; None if the network cannot be run on them."""
         sizes, size = {}, n
         for name in self.trunk:
-            size = sizes[name] = operation(self.get_submodule(name), 0).size(size)
+            size = sizes[name] = self.along[name].size(size)
             if size < 1:
                 return None
         for fusion in self.fusions:
-            size = operation(self.get_submodule(fusion["up"]), 0).size(size)
+            size = self.along[fusion["up"]].size(size)
             skip, crop = sizes[fusion["pool"]], self.get_submodule(f"crop_{fusion['cropped']}")
             whole, size = (skip, size) if fusion["cropped"] == fusion["pool"] else (size, skip)
             if not isinstance(crop, Crop) or crop.offset + size > whole:
                 return None
-        size = operation(self.get_submodule(self.last_up), 0).size(size)
+        size = self.along[self.last_up].size(size)
         return n if self.score.offset + n <= size else None
