@@ -27,9 +27,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from explorer.inference import has_bfloat16
 from explorer.training import data, recipe
-from explorer.training.loop import Run, keep_freed_memory
+from explorer.training.loop import Run, keep_freed_memory, usual_precision
 from explorer.training.recipe import Geometry, Recipe
 from explorer.weights import replace_file
 
@@ -119,7 +118,7 @@ def main() -> None:
         "command": f"python benchmarks/ladder.py --data DIR --seeds {' '.join(map(str, given.seeds))} "
         f"--steps {given.steps}",
         "network": {"width": WIDTH, "fc_channels": FC_CHANNELS, "padding": "same", "batch": BATCH, "crop": CROP},
-        "precision": "bfloat16" if has_bfloat16(device.type) else "float32",
+        "precision": usual_precision(device),
         "device": given.device,
         "torch": torch.__version__,
         "training_images": len(train) + sum(map(len, extra.values())),

@@ -49,6 +49,7 @@ def keep_freed_memory() -> None:
 
 
 def usual_precision(device: torch.device) -> str:
+    """The one of PRECISIONS that a device trains in unless told otherwise."""
     return "bfloat16" if has_bfloat16(device.type) else "float32"
 
 
