@@ -22,7 +22,7 @@ from explorer.cards import Card, ClassInfo, Preprocessing
 from explorer.giant import GiantImage, LabelFile
 from explorer.images import Photograph
 from explorer.inference import ANYHOW, Canvas, Outputs, Plan, Progress, Wish
-from explorer.models import MODELS, ModelSpec, build
+from explorer.models import MODELS, ModelSpec, build, without_weights
 from explorer.results.bundle import save
 from explorer.results.found import Found
 from explorer.trace import Trace
@@ -217,9 +217,8 @@ def info(names: Iterable[str] = ()) -> list[dict[str, Any]]:
 
 def _network(spec: ModelSpec) -> dict[str, Any]:
     far = inference.reach(spec)
-    with torch.device("meta"):
-        module = build(spec)
-        run = trace_module(module, torch.empty(1, spec.in_channels, *(far.sizes.at_least(512),) * 2))
+    side = far.sizes.at_least(512)
+    run = trace_module(without_weights(spec), torch.empty(1, spec.in_channels, side, side, device="meta"))
     middle = len(run.output.rows) // 2
     return {
         "parameters": run.parameters,

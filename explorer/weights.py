@@ -32,7 +32,7 @@ from explorer.cards import (
     no_weights,
     read_card,
 )
-from explorer.models import MODELS, ModelSpec, build
+from explorer.models import MODELS, ModelSpec, build, without_weights
 from explorer.models.fcn import AT_ONCE_SCALE
 from explorer.models.layers import BilinearUp
 
@@ -221,8 +221,7 @@ def _fixed(module: nn.Module) -> set[str]:
 @lru_cache(maxsize=64)
 def stored_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
     """Name and shape of each tensor that a weights file of this network holds."""
-    with torch.device("meta"):
-        module = build(spec)
+    module = without_weights(spec)
     fixed = _fixed(module)
     return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items() if name not in fixed}
 

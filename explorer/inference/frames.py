@@ -9,7 +9,7 @@ from functools import lru_cache
 import torch
 
 from explorer.geometry import Box, LegalSizes
-from explorer.models import ModelSpec, build
+from explorer.models import ModelSpec, without_weights
 from explorer.trace import trace
 
 
@@ -57,11 +57,10 @@ class Reach:
 @lru_cache(maxsize=32)
 def reach(spec: ModelSpec) -> Reach:
     """Derived from one run on the meta device at a legal size; raises GeometryError if the output is no pixel grid."""
-    with torch.device("meta"):
-        module = build(spec)
-        sizes: LegalSizes = module.input.sizes  # type: ignore[assignment,union-attr]
-        n = sizes.minimum + 2 * sizes.period
-        out = trace(module, torch.empty(1, spec.in_channels, n, n)).output
+    module = without_weights(spec)
+    sizes: LegalSizes = module.input.sizes  # type: ignore[assignment,union-attr]
+    n = sizes.minimum + 2 * sizes.period
+    out = trace(module, torch.empty(1, spec.in_channels, n, n, device="meta")).output
     grid = out.rows.grid
     if grid.jump != 1 or grid.start.denominator != 1:
         raise ValueError(f"the output of {spec.model} does not stand on the input's pixels: {grid}")

@@ -14,7 +14,7 @@ from explorer.inference.forecast import Forecast, forecast
 from explorer.inference.frames import border, reach
 from explorer.inference.tiles import Tile, cut, spans
 from explorer.local import Local, Region
-from explorer.models import MODELS, ModelSpec, build
+from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.trace import trace
 
 SHARE = 0.7  # of the free memory that a run may be forecast to take
@@ -68,15 +68,9 @@ class Plan:
 
 
 @lru_cache(maxsize=16)
-def _without_weights(spec: ModelSpec) -> nn.Module:
-    with torch.device("meta"):
-        return build(spec)
-
-
-@lru_cache(maxsize=16)
 def shape_of(spec: ModelSpec, precision: str, network: tuple[int, int]) -> tuple[Local, str]:
     """The network on an input of a size, without weights or values, and the name of its last step."""
-    module, image = _without_weights(spec), torch.empty(1, spec.in_channels, *network, device="meta")
+    module, image = without_weights(spec), torch.empty(1, spec.in_channels, *network, device="meta")
     done = trace(module, image)
     shapes = {step.name: step.shape for step in done.steps}
     return Local(in_precision(module, precision, spec.classes), image, shapes), done.output.name

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from explorer.models.fcn import FCN
 from explorer.models.layers import SizeError
 from explorer.models.unet import UNet
 
-__all__ = ["FCN", "MODELS", "ModelSpec", "SizeError", "UNet", "build", "rename_vgg16"]
+__all__ = ["FCN", "MODELS", "ModelSpec", "SizeError", "UNet", "build", "rename_vgg16", "without_weights"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,16 @@ def build(spec: ModelSpec) -> nn.Module:
     if spec.model not in MODELS:
         raise ValueError(f"unknown network {spec.model!r}; known: {', '.join(MODELS)}")
     return MODELS[spec.model].make(spec).eval()
+
+
+@lru_cache(maxsize=64)
+def without_weights(spec: ModelSpec) -> nn.Module:
+    """The module of a spec on torch's meta device, where tensors have a shape and no values. Shared: not to be changed.
+
+    Raises ValueError as `build` does.
+    """
+    with torch.device("meta"):
+        return build(spec)
 
 
 VGG16_FEATURES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # torchvision's indices of the 13 convolutions

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from explorer.geometry import Grid, covered, crop_offset, legal_sizes
+from explorer.geometry import Grid, Op, covered, crop_offset, legal_sizes
 from explorer.models.layers import Concat, Crop, Input, he_normal_, operation, scaled
 
 CHANNELS = (64, 128, 256, 512, 1024)  # levels 0..4
@@ -45,6 +45,7 @@ class UNet(nn.Module):
         self.down: list[list[str]] = []  # per level: convolutions and ReLUs up to d{l}c
         self.pools: list[str] = []  # below level l
         self.up: list[list[str]] = []  # per level 3..0: up-convolution, crop, concatenation, convolutions
+        self.along: dict[str, Op] = {}  # what each step does along an axis: rows and columns are alike
 
         at, skips, channels = Grid(), [], in_channels
         for level, paper in enumerate(CHANNELS):  # 568, 280, 136, 64, 28
@@ -85,7 +86,8 @@ class UNet(nn.Module):
 
     def _grid(self, names: list[str], at: Grid) -> Grid:
         for name in names:
-            at = operation(self.get_submodule(name), 0).grid(at)
+            self.along[name] = operation(self.get_submodule(name), 0)
+            at = self.along[name].grid(at)
         return at
 
     def forward(self, image: Tensor) -> Tensor:
@@ -108,15 +110,15 @@ class UNet(nn.Module):
         """Output pixels along one axis for n input pixels; None where a pooling would drop a row or nothing is left."""
         for level, names in enumerate(self.down):
             for name in names:
-                n = operation(self.get_submodule(name), 0).size(n)
+                n = self.along[name].size(n)
             if n < 1:
                 return None
             if level < self.levels - 1:
-                pool = operation(self.get_submodule(self.pools[level]), 0)
+                pool = self.along[self.pools[level]]
                 if not covered(pool, n).all():
                     return None
                 n = pool.size(n)
         for upconv, _, _, *names in self.up:  # the skip is cut to the up-convolved map's size
             for name in (upconv, *names):
-                n = operation(self.get_submodule(name), 0).size(n)
+                n = self.along[name].size(n)
         return n if n > 0 else None

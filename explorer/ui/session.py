@@ -12,11 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from explorer import cards, images, inference, weights
 from explorer.fields import Reach, whole_fields
-from explorer.models import MODELS, ModelSpec, build
+from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.trace import CancelledError
 from explorer.ui.catalog import SHOWN, SIZES, catalog, device_words, first
 from explorer.ui.looking import Looks, Scene
@@ -284,10 +282,8 @@ def _identity(photograph: images.Photograph) -> str:
 @lru_cache(maxsize=32)
 def _fields(spec: ModelSpec) -> dict[str, Reach]:
     """Unclipped receptive fields per step: measured on an input that holds the largest field several times."""
-    with torch.device("meta"):
-        module = build(spec)
     sizes = inference.reach(spec).sizes
-    return whole_fields(module, spec.in_channels, sizes.at_least(1500))
+    return whole_fields(without_weights(spec), spec.in_channels, sizes.at_least(1500))
 
 
 __all__ = ["CancelledError", "Run", "StageError", "Workbench"]
