@@ -2,23 +2,58 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import socket
+import threading
+from contextlib import suppress
 from typing import Any
 
 from explorer.ui.i18n import TEXTS
 from tests.e2e.conftest import Server, Visit
 
 
-def test_a_lost_server_is_said_and_fetched_maps_stay(browser: Any, tmp_path: Path) -> None:
-    server = Server(tmp_path / "log.txt")
+class Line:
+    """A port that leads to the server until it is cut: to a browser, that is a server that has gone away."""
+
+    def __init__(self, to: int) -> None:
+        self.to = to
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.ends: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # the door is closed
+            while True:
+                near = self.door.accept()[0]
+                far = socket.create_connection(("127.0.0.1", self.to))
+                self.ends += [near, far]
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _carry(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):  # cut, or one side hung up
+            while data := source.recv(1 << 16):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def cut(self) -> None:
+        for end in (self.door, *self.ends):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)  # wakes who waits for it
+            end.close()
+
+
+def test_a_lost_server_is_said_and_fetched_maps_stay(browser: Any, server: Server) -> None:
+    line = Line(server.port)
     try:
         context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
-        visit = Visit(context.new_page(), server.url).open()
+        url = f"http://127.0.0.1:{line.door.getsockname()[1]}/"
+        visit = Visit(context.new_page(), url).open()
         for step in ("conv1_1", "relu1_1", "conv1_2"):
             visit.go(step)
         visit.page.wait_for_load_state("networkidle")
     finally:
-        server.stop()
+        line.cut()
     visit.press("ArrowLeft")
     visit.page.wait_for_selector(".fx[data-step=relu1_1]")
     visit.press("ArrowLeft")
