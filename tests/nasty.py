@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from tests import test_images as files
+from tests.images import bombs
+from tests.images import made as files
 
 SEGMENTED = "segmented"
 
@@ -100,11 +101,11 @@ def _refused() -> dict[str, tuple[Callable[[], bytes], str]]:
 
 def _bombs() -> dict[str, tuple[Callable[[], bytes], str]]:
     made = {
-        f"{kind} of 900 million pixels": (lambda kind=kind: files.HUGE[kind], "too_large_pixels") for kind in files.HUGE
+        f"{kind} of 900 million pixels": (lambda kind=kind: bombs.HUGE[kind], "too_large_pixels") for kind in bombs.HUGE
     }
     made |= {
         f"bomb {name}": (make, SEGMENTED if code.startswith("(") else code)
-        for name, (make, code) in files.BOMBS.items()
+        for name, (make, code) in bombs.BOMBS.items()
     }
     return made
 
