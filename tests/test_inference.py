@@ -17,7 +17,7 @@ from explorer.geometry import Box
 from explorer.inference import Frame, Frames, InferenceError, normalise, pick_device, prepare, reach, segment
 from explorer.models import MODELS, ModelSpec, build
 from explorer.trace import CancelledError
-from tests.fixtures_ui import FCN, MEAN, STD, UNET, noise, random_network
+from tests.ui.made import FCN, MEAN, STD, UNET, noise, random_network
 
 VARIANTS = [(model, padding) for model, entry in MODELS.items() for padding in entry.paddings]
 

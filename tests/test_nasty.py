@@ -12,8 +12,8 @@ from explorer.ui import app
 from explorer.ui.fullsize import FullSize
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import Workbench
-from tests import fixtures_ui as ui
 from tests import nasty
+from tests.ui import made as ui
 
 
 @pytest.fixture(scope="module")

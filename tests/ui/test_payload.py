@@ -21,7 +21,7 @@ from explorer.trace import Stats, trace
 from explorer.ui.catalog import FIRST_SIZE
 from explorer.ui.stage.payload import Recorder, png
 from explorer.ui.state import Files
-from tests.fixtures_ui import FCN, MEAN, STD, UNET, noise, random_network
+from tests.ui.made import FCN, MEAN, STD, UNET, noise, random_network
 
 CASES = {
     "fcn8s-paper": ("fcn8s", "paper", (150, 101)),

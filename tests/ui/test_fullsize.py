@@ -19,7 +19,7 @@ from explorer.ui import app, fullsize
 from explorer.ui.fullsize import FullSize
 from explorer.ui.keeping import Keeper
 from explorer.ui.session import StageError, Workbench
-from tests import fixtures_ui as ui
+from tests.ui import made as ui
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from explorer.results import bundle, truth
 from explorer.trace import OPERATIONS
 from explorer.ui.i18n import LANGUAGES, TEXTS
 
-UI = Path(__file__).resolve().parents[1] / "explorer" / "ui"
+UI = Path(__file__).resolve().parents[2] / "explorer" / "ui"
 STAGE = UI / "stage"
 EN, KO = TEXTS["en"], TEXTS["ko"]
 HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")

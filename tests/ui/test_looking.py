@@ -17,7 +17,7 @@ from explorer.ui import looking
 from explorer.ui.app import look_messages
 from explorer.ui.looking import LookError
 from explorer.ui.session import Workbench
-from tests.fixtures_ui import fill, listing, run, selection
+from tests.ui.made import fill, listing, run, selection
 
 
 @pytest.fixture(scope="module")

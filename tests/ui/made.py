@@ -122,12 +122,32 @@ def listing(bench: Workbench) -> set[str]:
     return {path.name for path in bench.files.folder.iterdir()}
 
 
+def upload(
+    bench: Workbench,
+    tmp_path: Path,
+    pixels: np.ndarray | None = None,
+    name: str = "mine.png",
+    data: bytes | None = None,
+) -> str:
+    """A file given to the workbench, as an upload is; its id."""
+    path = tmp_path / name
+    path.write_bytes(encoded(noise(40, 50) if pixels is None else pixels) if data is None else data)
+    return bench.add_image(path, name)
+
+
+def asked(path: Path | str, name: str = "mine.png", **changes: Any) -> dict[str, Any]:
+    """What a page sends with an uploaded file."""
+    wish = raw(model="fcn32s", padding="same", image="", **changes)
+    return {"request": "r", "selection": wish, "upload": {"path": str(path), "name": name}}
+
+
 __all__ = [
     "FCN",
     "MEAN",
     "SHOWN",
     "STD",
     "UNET",
+    "asked",
     "card_of",
     "encoded",
     "fill",
@@ -139,4 +159,5 @@ __all__ = [
     "run",
     "save_random",
     "selection",
+    "upload",
 ]

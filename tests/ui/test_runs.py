@@ -1,252 +1,27 @@
-"""What the page may ask for and what it gets: selections, images, runs found again, cancelled, evicted, shared."""
+"""What the page gets: runs, found again, cancelled, evicted, shared."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
-from explorer import images, inference, weights
+from explorer import images, inference
 from explorer.models import MODELS
 from explorer.ui import session
-from explorer.ui.catalog import SHOWN, SIZES
+from explorer.ui.catalog import SHOWN
 from explorer.ui.session import CancelledError, StageError, Workbench
-from explorer.ui.state import Selection
 from explorer.weights import WeightsError
-from tests.fixtures_ui import FCN, UNET, encoded, fill, listing, noise, raw, run, save_random, selection
+from tests.ui.made import FCN, encoded, fill, listing, noise, run, save_random, selection, upload
 
 VARIANTS = [(model, padding) for model in SHOWN for padding in MODELS[model].paddings]
 
 
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory):
-    return fill(tmp_path_factory.mktemp("checkpoints"))
-
-
-@pytest.fixture(scope="module")
-def bench(checkpoints):
-    return Workbench(checkpoints)
-
-
-@pytest.fixture
-def fresh(checkpoints):
-    """A workbench of one's own, for tests that count."""
-    return Workbench(checkpoints)
-
-
 def content(bench: Workbench, done: session.Run) -> dict:
     return json.loads((bench.files.folder / done.file).read_text("utf-8"))
-
-
-def upload(bench, tmp_path, pixels=None, name="mine.png", data=None):
-    path = tmp_path / name
-    path.write_bytes(encoded(noise(40, 50) if pixels is None else pixels) if data is None else data)
-    return bench.add_image(path, name)
-
-
-# ---- the catalogue
-
-
-def test_the_catalogue_is_plain_data_and_complete(bench):
-    catalog = json.loads(json.dumps(bench.catalog()))
-    assert [m["key"] for m in catalog["models"]] == ["fcn32s", "fcn16s", "fcn8s", "unet"]
-    assert {c["name"]: c["family"] for c in catalog["cards"]} == {"fcn": "fcn", "unet": "unet"}
-    assert catalog["devices"][0] == "auto"
-    assert catalog["devices"][-1] == "cpu"
-    assert catalog["mostBytes"] == images.MAX_BYTES
-    colours = catalog["colours"]
-    assert all(len(t) == 256 for t in (*colours["sequential"].values(), colours["diverging"], colours["heat"]))
-    assert next(iter(colours["sequential"])) == "viridis"
-    for shown in catalog["examples"]:
-        assert (bench.files.folder / shown["thumbnail"]).is_file()
-        assert set(shown["title"]) == {"en", "ko"}
-        assert shown["credit"]
-        assert shown["licence"]
-    for model in catalog["models"]:
-        assert model["size"] in catalog["sizes"]
-        assert model["paddings"]
-
-
-def test_the_page_opens_on_something_that_can_be_run(bench):
-    first = bench.first()
-    assert bench.check(vars(first)) == first
-    assert (first.model, first.checkpoint, first.device) == ("fcn8s", "fcn", "auto")
-    assert next(e for e in bench.listed if e["file"] == first.image)["family"] == "everyday"
-
-
-def test_without_fcn_weights_the_page_opens_on_the_unet(tmp_path):
-    save_random(tmp_path, "only", UNET, recipe={"data_set": "nuclei"})
-    bench = Workbench(tmp_path)
-    first = bench.first()
-    assert bench.check(vars(first)) == first
-    assert (first.model, first.padding, first.size) == ("unet", "valid", 388)
-    assert next(e for e in bench.listed if e["file"] == first.image)["family"] == "nuclei"
-
-
-# ---- check
-
-
-def test_what_is_on_offer_passes(bench):
-    for model, padding in VARIANTS:
-        for size in SIZES:
-            wish = selection(model, padding=padding, size=size, device="auto")
-            assert bench.check(vars(wish)) == wish
-
-
-HOSTILE = [
-    None, True, 0, -1, 192.0, float("nan"), float("inf"), 10**400, "", "unet", "../fcn", "fcn\0", "x" * 100_000,
-    [], ["fcn8s"], {}, {"model": "fcn8s"}, b"fcn8s", [[[]]], "cpu ", "CPU", "\ud800", 192 + 0j, "192", SIZES, set(),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", [n for n in Selection.__annotations__ if n != "image"])
-@pytest.mark.parametrize("value", HOSTILE, ids=lambda v: f"{type(v).__name__}-{str(v)[:12]!a}")
-def test_what_is_not_on_offer_is_refused(bench, name, value):
-    with pytest.raises(StageError) as caught:
-        bench.check(raw(**{name: value}))
-    assert caught.value.code == "bad_selection"
-
-
-@pytest.mark.parametrize("value", [v for v in HOSTILE if not isinstance(v, str)], ids=lambda v: f"{v!s:.12}")
-def test_an_image_is_named_by_text(bench, value):
-    with pytest.raises(StageError):
-        bench.check(raw(image=value))
-
-
-@pytest.mark.parametrize("whole", [None, [], "selection", 7, {}, {"model": "fcn8s"}, [raw()], 1.5, b"{}"])
-def test_what_is_no_selection_is_refused(bench, whole):
-    with pytest.raises(StageError) as caught:
-        bench.check(whole)
-    assert caught.value.code == "bad_selection"
-
-
-def test_unknown_fields_are_left_out(bench):
-    assert bench.check(raw(more="x", self="y", __class__="z")) == selection()
-
-
-def test_network_and_weights_have_to_be_of_one_family(bench):
-    for changes in ({"model": "unet"}, {"checkpoint": "unet"}, {"padding": "valid"}, {"model": "fcn8s-atonce"}):
-        with pytest.raises(StageError):
-            bench.check(raw(**changes))
-    with pytest.raises(StageError):
-        bench.check(vars(selection("unet", padding="paper")))
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["fcn8s", "fcn", "cpu", 192]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-@settings(deadline=None, max_examples=100)
-@given(st.dictionaries(st.sampled_from([*Selection.__annotations__, "other"]), json_values) | json_values)
-@example({**raw(), "size": 320.0})
-def test_check_gives_a_selection_or_a_stage_error(changes):
-    whole = raw() | changes if isinstance(changes, dict) else changes
-    bench = Workbench.__new__(Workbench)  # no folder for every example
-    bench.cards = CARDS
-    try:
-        wish = bench.check(whole)
-    except StageError:
-        return
-    assert type(wish.size) is int
-    assert all(type(getattr(wish, n)) is str for n in Selection.__annotations__ if n != "size")
-    assert hash(wish)
-
-
-CARDS = (
-    weights.Card("fcn", {}, FCN, ("paper",), (), weights.Preprocessing((0,), (1,)), {}, {}, {}, 0, {}, {}),
-    weights.Card("unet", {}, UNET, ("valid",), (), weights.Preprocessing((0,), (1,)), {}, {}, {}, 0, {}, {}),
-)
-
-
-# ---- images
-
-
-def test_an_upload_is_found_by_its_id(bench, tmp_path):
-    pixels = noise(30, 44)
-    key = upload(bench, tmp_path, pixels)
-    np.testing.assert_array_equal(bench.image(key).pixels, pixels)
-    assert key == upload(bench, tmp_path, pixels, "other name.png")  # the same pixels are held once
-    assert key != upload(bench, tmp_path, noise(30, 44, seed=1))
-    assert bench.image(key).digest not in key
-    assert bench.image(key).name == "other name.png"
-
-
-def test_an_id_says_nothing_to_another_process(bench, fresh, tmp_path):
-    assert upload(bench, tmp_path) != upload(fresh, tmp_path)
-
-
-def test_an_example_is_found_by_its_file(bench):
-    photograph = bench.image("cat.jpg")
-    np.testing.assert_array_equal(photograph.pixels, images.read(session.EXAMPLES / "cat.jpg").pixels)
-    assert bench.image("cat.jpg") is photograph
-
-
-@pytest.mark.parametrize(
-    "key", ["../../app.py", "/etc/passwd", "examples.json", "gone", "cat.jpg\0", "CAT.JPG", "\ud800"]
-)
-def test_no_other_file_is_an_image(bench, key):
-    with pytest.raises(StageError) as caught:
-        bench.image(key)
-    assert caught.value.code == "image_gone"
-
-
-def test_no_image_is_said(bench):
-    with pytest.raises(StageError) as caught:
-        bench.run(selection(image=""), lambda *_: None, lambda: False)
-    assert caught.value.code == "no_image"
-
-
-@pytest.mark.parametrize(
-    ("data", "code"),
-    [
-        (b"", "empty_file"),
-        (b"just a text", "not_an_image"),
-        (encoded(noise(60, 60), "JPEG")[:300], "truncated"),
-        (encoded(noise(1, 1)), "too_small"),
-        (b"%PDF-1.7 and so on", "unsupported_format"),
-    ],
-)
-def test_a_bad_upload_is_refused_with_its_reason(bench, tmp_path, data, code):
-    with pytest.raises(StageError) as caught:
-        upload(bench, tmp_path, data=data)
-    assert caught.value.code == code
-    assert isinstance(caught.value.details, dict)
-    json.dumps(caught.value.details)
-
-
-@pytest.mark.parametrize("damage", ["missing", "broken"])
-def test_a_damaged_example_is_refused_with_its_reason_too(checkpoints, tmp_path, damage):
-    folder = shutil.copytree(session.EXAMPLES, tmp_path / "examples")
-    bench = Workbench(checkpoints, folder)
-    (folder / "bus.jpg").unlink()
-    if damage == "broken":
-        (folder / "bus.jpg").write_bytes(b"no image")
-    with pytest.raises(StageError) as caught:
-        run(bench, selection(image="bus.jpg"))
-    assert caught.value.code == {"missing": "cannot_open", "broken": "not_an_image"}[damage]
-
-
-def test_many_uploads_stay_within_the_bound(checkpoints, tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "IMAGE_BYTES", 1_000_000)
-    bench = Workbench(checkpoints)
-    keys = [upload(bench, tmp_path, noise(200, 300, seed)) for seed in range(30)]  # 180,000 bytes each
-    assert len(set(keys)) == 30
-    held = [entry for entry, _ in bench.images._items.values()]
-    assert sum(p.pixels.nbytes for p in held) == bench.images.bytes <= 1_000_000
-    assert len(held) == 5
-    assert bench.image(keys[-1]).size == (200, 300)
-    with pytest.raises(StageError) as caught:
-        bench.image(keys[0])
-    assert caught.value.code == "image_gone"
 
 
 # ---- runs

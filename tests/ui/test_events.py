@@ -1,0 +1,221 @@
+"""The page's events: every run ends in a word to the page, and only uploaded files are read."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import uuid
+from pathlib import Path
+
+import pytest
+
+from explorer.ui.app import Cancelled, run_messages, uploaded
+from explorer.ui.i18n import TEXTS
+from explorer.ui.session import StageError
+from tests.ui.made import asked, encoded, listing, noise, raw, run, selection
+
+
+def messages(bench, data, cancelled=lambda: False, seconds=60):
+    """All that a page hears; fails if the end does not come."""
+    said: queue.Queue = queue.Queue()
+
+    def listen():
+        for message in run_messages(bench, data, cancelled):
+            said.put(message)
+        said.put(None)
+
+    threading.Thread(target=listen, daemon=True).start()
+    heard = []
+    while (message := said.get(timeout=seconds)) is not None:
+        json.dumps(message, allow_nan=False)
+        heard.append(message)
+    return heard
+
+
+def put(folder: Path, data: bytes, name: str = "mine.png") -> Path:
+    path = folder / uuid.uuid4().hex / name
+    path.parent.mkdir()
+    path.write_bytes(data)
+    return path
+
+
+# ---- runs
+
+
+def test_a_run_tells_its_progress_and_then_its_result(bench):
+    wish = raw(model="fcn16s", padding="same", image="bus.jpg")
+    heard = messages(bench, {"request": "r", "selection": wish, "upload": None})
+    assert {m["kind"] for m in heard[:-1]} == {"progress"}
+    fractions = [m["fraction"] for m in heard[:-1]]
+    assert fractions == sorted(fractions)
+    done = heard[-1]
+    assert done["kind"] == "done"
+    assert done["selection"] == wish
+    assert (bench.files.folder / done["trace"]).is_file()
+    for message in heard[:-1]:
+        assert message["text"] in TEXTS["en"]
+    again = messages(bench, {"selection": wish})
+    assert [m["kind"] for m in again] == ["done"]
+    assert again[0]["trace"] == done["trace"]
+
+
+def test_an_upload_is_run_and_its_file_deleted_at_once(bench, folder):
+    path = put(folder, encoded(noise(60, 90)))
+    done = messages(bench, asked(path))[-1]
+    assert done["kind"] == "done"
+    assert done["imageName"] == "mine.png"
+    assert not path.exists()
+    assert len(done["selection"]["image"]) >= 32
+    trace = json.loads((bench.files.folder / done["trace"]).read_text("utf-8"))
+    assert trace["frames"]["original"] == [60, 90]
+    again = messages(bench, {"selection": {**done["selection"], "size": 256}})[-1]  # the pixels are held by their id
+    assert again["kind"] == "done"
+
+
+def bomb() -> bytes:
+    """The header of a PNG of 30,000 x 30,000 pixels, its data a few bytes."""
+    import struct
+    import zlib
+
+    def chunk(tag, body):
+        return struct.pack(">I", len(body)) + tag + body + struct.pack(">I", zlib.crc32(tag + body))
+
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    data = chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + data + chunk(b"IEND", b"")
+
+
+BAD = {
+    "empty_file": b"",
+    "truncated": encoded(noise(80, 80), "JPEG")[:400],
+    "not_an_image": b"this is a text, whatever its name says\n" * 9,
+    "too_small": encoded(noise(1, 1)),
+    "too_large_pixels": bomb(),
+    "too_thin": encoded(noise(16, 16 * 33)),
+    "unsupported_format": b"%PDF-1.7\n" + b"0" * 100,
+    "unreadable": encoded(noise(40, 40))[:60] + b"\0" * 500,
+}
+
+
+@pytest.mark.parametrize("code", BAD)
+def test_a_bad_upload_gets_its_sentence_and_is_deleted(bench, folder, code):
+    path = put(folder, BAD[code])
+    heard = messages(bench, asked(path))
+    assert [m["kind"] for m in heard if m["kind"] != "progress"] == ["error"]
+    said = heard[-1]["code"]
+    assert said in ("truncated", "unreadable") if code == "unreadable" else said == code
+    for language in TEXTS:
+        text = TEXTS[language][f"error.{heard[-1]['code']}"].format(**heard[-1]["details"])
+        assert "{" not in text
+    assert not path.exists()
+
+
+def test_no_image_is_said(bench):
+    assert messages(bench, {"selection": raw(image="")}) == [{"kind": "error", "code": "no_image", "details": {}}]
+
+
+@pytest.mark.parametrize("data", [{}, {"selection": None}, {"selection": []}, {"selection": {}, "upload": 3}])
+def test_an_event_without_sense_is_refused(bench, data):
+    assert [(m["kind"], m["code"]) for m in messages(bench, data)] == [("error", "bad_selection")]
+
+
+# ---- paths
+
+
+@pytest.mark.parametrize("way", ["absolute", "dots", "symlink", "folder link", "hard name", "folder"])
+def test_a_file_outside_the_upload_folder_is_neither_read_nor_deleted(bench, folder, secret, way):
+    path = {
+        "absolute": secret,
+        "dots": folder / ".." / secret.name,
+        "symlink": folder / "link.png",
+        "folder link": folder / "elsewhere" / secret.name,
+        "hard name": Path(f"{folder}x") / "secret.png",
+        "folder": folder,
+    }[way]
+    (folder / "link.png").symlink_to(secret)
+    (folder / "elsewhere").symlink_to(secret.parent)
+    sibling = Path(f"{folder}x")  # begins with the same letters, but lies beside
+    sibling.mkdir()
+    (sibling / "secret.png").write_bytes(secret.read_bytes())
+    held = len(bench.images)
+    heard = messages(bench, asked(path))
+    assert [(m["kind"], m["code"]) for m in heard if m["kind"] != "progress"] == [("error", "upload")]
+    assert secret.read_bytes() == (sibling / "secret.png").read_bytes()
+    assert (folder / "link.png").is_symlink()
+    assert len(bench.images) == held
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "", ".", "..", "/", "/dev/zero", "/proc/self/environ", "nothing.png"])
+def test_the_systems_files_are_refused(folder, path):
+    with pytest.raises(StageError) as caught:
+        uploaded(path)
+    assert caught.value.code == "upload"
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "\ud800"])
+def test_odd_paths_end_in_an_error_too(bench, folder, path):
+    heard = messages(bench, asked(path))
+    assert [m["kind"] for m in heard if m["kind"] != "progress"] == ["error"]
+    assert heard[-1]["code"] in ("upload", "internal")
+
+
+def test_a_file_in_the_upload_folder_is_found(folder):
+    path = put(folder, b"x")
+    assert uploaded(str(path)) == path.resolve()
+
+
+def test_the_name_of_an_upload_is_only_a_name(bench, folder):
+    name = "../../<img src=x onerror=alert(1)>" + "x" * 1000
+    done = messages(bench, asked(put(folder, encoded(noise(40, 41))), name))[-1]
+    assert done["kind"] == "done"
+    assert done["imageName"] == name[:200]
+
+
+# ---- what goes wrong
+
+
+@pytest.mark.parametrize("error", [RuntimeError("secret /home/path"), KeyError("x"), AssertionError(), MemoryError()])
+def test_what_nobody_expected_is_internal_and_says_no_more(bench, monkeypatch, caplog, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(bench, "run", fail)
+    heard = messages(bench, {"selection": raw()})
+    assert heard == [{"kind": "error", "code": "internal", "details": {}}]
+    assert type(error).__name__ in caplog.text  # the log has the traceback
+
+
+def test_a_cancelled_run_ends_without_a_result(bench):
+    before = listing(bench)
+    heard = messages(bench, {"selection": raw(image="flower.jpg")}, cancelled=lambda: True)
+    assert {m["kind"] for m in heard} <= {"progress"}
+    assert listing(bench) == before
+
+
+def test_progress_is_not_piled_up(bench, monkeypatch):
+    """A page that takes one message a second hears the latest, and always the last."""
+
+    done = run(bench, selection("fcn32s", padding="same"))
+
+    def chatty(wish, progress, cancelled):
+        for i in range(1000):
+            progress(i / 1000, "progress.step", {"done": i})
+        return done
+
+    monkeypatch.setattr(bench, "run", chatty)
+    stream = run_messages(bench, {"selection": raw()}, lambda: False)
+    got = [next(stream)]
+    threading.Event().wait(0.3)
+    got += list(stream)
+    assert got[-1]["kind"] == "done"
+    assert len(got) < 900
+
+
+def test_tokens_of_cancelled_runs_are_remembered_and_bounded():
+    cancelled = Cancelled()
+    for i in range(2000):
+        cancelled.add(f"t{i}")
+    assert "t1999" in cancelled
+    assert "t0" not in cancelled
+    assert len(cancelled._tokens) <= 500

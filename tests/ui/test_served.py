@@ -1,0 +1,208 @@
+"""The page and its server: only public files are served."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import urllib.error
+import urllib.request
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from explorer import images
+from explorer.ui import app, catalog, session
+from explorer.ui.app import build_app, launch_settings
+from explorer.ui.i18n import TEXTS
+from explorer.ui.session import Workbench
+from explorer.ui.stage.bundle import bundle
+from tests.ui.made import asked, encoded, fill, listing, noise, run, selection
+
+# ---- the page
+
+
+def test_launch_settings_say_no_more_than_needed(bench):
+    settings = launch_settings(bench)
+    assert settings["show_error"] is False
+    assert settings["run_history"] is False
+    assert settings["enable_monitoring"] is False
+    assert settings["max_file_size"] == images.MAX_BYTES
+    assert Path(settings["favicon_path"]).is_file()
+    assert "<style>" in settings["head"]
+    assert not set(settings) & {"share", "server_name", "server_port", "auth"}
+
+
+@pytest.fixture(scope="module")
+def demo(bench):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalog, "FIRST_SIZE", {"fcn": 192, "unet": 192})
+        return build_app(bench)
+
+
+def test_the_page_is_blocks_with_one_stage_and_four_events(demo):
+    assert isinstance(demo, gr.Blocks)
+    stages = [block for block in demo.blocks.values() if isinstance(block, gr.HTML)]
+    assert len(stages) == 1
+    assert {target[1] for fn in demo.fns.values() for target in fn.targets} == {"run", "cancel", "look", "full"}
+    assert not any(fn.api_visibility == "public" for fn in demo.fns.values())
+    start = json.loads(stages[0].value)
+    assert set(start) == {"catalog", "selection", "trace"}
+    assert start["catalog"]["texts"] == TEXTS
+
+
+def test_the_run_that_the_page_opens_on_outlives_the_others(tmp_path, monkeypatch):
+    """Its name stands in the page of everyone who comes; evicted, the page would open on an error."""
+    monkeypatch.setattr(session, "FILE_BYTES", 1)
+    monkeypatch.setattr(catalog, "FIRST_SIZE", {"fcn": 192, "unet": 192})
+    bench = Workbench(fill(tmp_path))
+    page = build_app(bench)
+    start = json.loads(next(b for b in page.blocks.values() if isinstance(b, gr.HTML)).value)
+    for image in ("cat.jpg", "bus.jpg"):
+        run(bench, selection("fcn32s", padding="same", image=image))
+    assert start["trace"] in listing(bench)
+
+
+def test_what_the_page_opens_on_can_be_held(tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "FILE_BYTES", 1)
+    monkeypatch.setattr(catalog, "FIRST_SIZE", {"fcn": 192, "unet": 192})
+    bench = Workbench(fill(tmp_path))
+    wish, done = bench.opening()
+    assert wish == bench.first()
+    for image in ("cat.jpg", "bus.jpg"):
+        run(bench, selection("fcn32s", padding="same", image=image))
+    assert set(done.names) <= listing(bench)
+
+
+# ---- over HTTP
+
+
+@contextmanager
+def serving(demo, bench):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    demo.queue(max_size=32).launch(
+        server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **launch_settings(bench)
+    )
+    try:
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        demo.close(verbose=False)
+
+
+@pytest.fixture(scope="module")
+def site(demo, bench):
+    with serving(demo, bench) as address:
+        yield address
+
+
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def fetch(address: str, data: bytes | None = None, **headers: str):
+    with OPENER.open(urllib.request.Request(address, data, headers), timeout=60) as answer:
+        return answer.status, answer.headers, answer.read()
+
+
+def post(address: str, content) -> dict:
+    return json.loads(fetch(address, json.dumps(content).encode(), **{"Content-Type": "application/json"})[2])
+
+
+def send_file(site: str, name: str, data: bytes) -> str:
+    edge = uuid.uuid4().hex
+    head = f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+    body = head.encode() + data + f"\r\n--{edge}--\r\n".encode()
+    answer = fetch(f"{site}gradio_api/upload", body, **{"Content-Type": f"multipart/form-data; boundary={edge}"})
+    return json.loads(answer[2])[0]
+
+
+def ask(site: str, demo, data: dict) -> tuple[str, bool]:
+    """One run event, as the page triggers it: all that the stream says of it, and whether Gradio calls it a success."""
+    (index,) = [i for i, fn in demo.fns.items() if fn.targets[0][1] == "run"]
+    here = uuid.uuid4().hex[:10]
+    post(
+        f"{site}gradio_api/queue/join?",
+        {"data": [], "event_data": data, "fn_index": index, "trigger_id": None, "session_hash": here},
+    )
+    heard = []
+    with OPENER.open(f"{site}gradio_api/queue/data?session_hash={here}", timeout=60) as stream:
+        for line in stream:
+            if line.startswith(b"data:"):
+                event = json.loads(line[5:])
+                heard.append(event)
+                if event["msg"] == "process_completed":
+                    return json.dumps(heard), event["success"]
+    raise AssertionError(f"the stream broke off: {heard}")
+
+
+def test_the_page_and_its_parts_are_served(site, bench):
+    status, headers, body = fetch(site)
+    assert status == 200
+    assert headers.get_content_type() == "text/html"
+    assert app.TITLE in body.decode()
+    status, headers, body = fetch(f"{site}{app.stage_script(bench)}")
+    assert status == 200
+    assert headers.get_content_type() in ("text/javascript", "application/javascript")
+    assert body.decode() == bundle(app.STAGE)
+    for name in sorted(listing(bench))[:5]:
+        status, headers, body = fetch(f"{site}gradio_api/file={bench.files.folder}/{name}")
+        assert status == 200
+        assert (
+            headers.get_content_type()
+            == {"png": "image/png", "json": "application/json", "js": "text/javascript"}[name.split(".")[1]]
+        )
+        assert body == (bench.files.folder / name).read_bytes()
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        f"{ROOT}/app.py",
+        f"{ROOT}/explorer/ui/app.py",
+        f"{ROOT}/explorer/ui/stage/main.js",
+        f"{app.STAGE}/../app.py",
+        f"{app.STAGE}/%2e%2e/app.py",
+        "FOLDER/../../etc/passwd",
+        "FOLDER",
+        "FOLDER/00000000000000000000000000000000.png",
+    ],
+)
+def test_other_files_are_not(site, bench, path):
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        fetch(f"{site}gradio_api/file={path.replace('FOLDER', str(bench.files.folder))}")
+    assert caught.value.code in (400, 403, 404, 405)
+
+
+def test_a_run_with_an_upload_over_http(site, demo, bench):
+    """Upload, run, hear: what the page does, without the page. Then the upload is gone."""
+    path = send_file(site, "mine.png", encoded(noise(70, 50, seed=9)))
+    assert os.path.isfile(path)
+    heard, success = ask(site, demo, asked(path))
+    assert success
+    assert "done" in heard
+    assert "mine.png" in heard
+    assert "error\\\\" not in heard
+    assert not os.path.exists(path)
+
+
+def test_a_forged_path_over_http(site, demo, secret):
+    """Gradio refuses it before the app does; either way nothing of the file comes back, and it stays."""
+    before = secret.read_bytes()
+    heard, _ = ask(site, demo, asked(secret))
+    assert "done" not in heard
+    assert "Traceback" not in heard
+    assert secret.read_bytes() == before
+
+
+def test_the_api_page_offers_nothing(site):
+    info = json.loads(fetch(f"{site}gradio_api/info")[2])
+    assert info["named_endpoints"] == {}
+    assert info["unnamed_endpoints"] == {}
