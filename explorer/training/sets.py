@@ -85,7 +85,7 @@ MSRC_V2 = DataSet(
         "en": "MSRC v2 (Microsoft Research Cambridge): part of the published set of everyday photographs of about "
         "320 x 213 pixels. Void pixels, horse and mountain (too rare) are ignored.",
         "ko": "MSRC v2(Microsoft Research Cambridge)의 일부: 약 320 × 213 픽셀의 일상 사진. "
-        "무표시 픽셀과 수가 너무 적은 말, 산은 제외.",
+        "라벨 없는(void) 픽셀과 수가 너무 적은 말, 산 클래스는 학습과 평가에서 무시.",
     },
     licence={
         "en": "Trained on research data (Microsoft Research Cambridge): non-commercial use only. No image of the set "
@@ -108,7 +108,7 @@ CAMVID = DataSet(
         "en": "CamVid (Cambridge-driving Labeled Video Database): road scenes of 480 x 360 pixels, their classes read "
         "as everyday ones (pavement as road, pedestrian as body); pole, fence and bicyclist are ignored.",
         "ko": "CamVid(Cambridge-driving Labeled Video Database): 480 × 360 픽셀의 도로 장면. 클래스는 일상 클래스로 "
-        "옮김(보도는 도로, 보행자는 사람 몸). 기둥, 울타리, 자전거 탄 사람은 제외.",
+        "옮김(보도는 도로, 보행자는 사람 몸). 기둥, 울타리, 자전거 탄 사람은 무시.",
     },
     licence={
         "en": "Trained on research data (CamVid) without a clear licence: non-commercial use only. No image of the set "
@@ -142,7 +142,7 @@ VOC = DataSet(
     data={
         "en": "PASCAL VOC 2012, segmentation (Everingham et al.), training part. The void line around objects is "
         "ignored.",
-        "ko": "PASCAL VOC 2012 분할 데이터(Everingham 외)의 학습용 부분. 물체 둘레의 무표시 선은 제외.",
+        "ko": "PASCAL VOC 2012 분할 데이터(Everingham 외)의 학습용 부분. 물체 둘레의 라벨 없는 선은 무시.",
     },
     licence={
         "en": "Trained on photographs from Flickr under the terms of the VOC challenge: research use.",
@@ -160,7 +160,7 @@ PETS = DataSet(
     values={1: 1, 2: 0, 3: IGNORE},
     data={
         "en": "Oxford-IIIT Pet (Parkhi et al. 2012), training part; the line between pet and background is ignored.",
-        "ko": "Oxford-IIIT Pet(Parkhi 외, 2012)의 학습용 부분. 반려동물과 배경 사이의 선은 제외.",
+        "ko": "Oxford-IIIT Pet(Parkhi 외, 2012)의 학습용 부분. 반려동물과 배경 사이의 선은 무시.",
     },
     licence={
         "en": "Images: CC BY-SA 4.0. Weights: CC BY-SA 4.0.",

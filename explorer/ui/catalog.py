@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from explorer import images, inference, weights
 from explorer.figures import palettes
-from explorer.models import MODELS
+from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.ui.i18n import TEXTS
 from explorer.ui.state import Selection
 from explorer.weights import Card
@@ -47,6 +48,7 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
                 "examples": EXAMPLES_OF.get(card.recipe.get("data_set", ""), ""),
                 "licence": card.licence,
                 "note": card.note,
+                "width": _width(card.spec),
                 "figures": card.metrics.get("figures", {}),
                 "images": card.metrics.get("validation_images", 0),
             }
@@ -63,6 +65,19 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
             "roles": palettes.ROLES,
         },
         "texts": TEXTS,
+    }
+
+
+def _width(spec: ModelSpec) -> dict[str, Any] | None:
+    """How a network is narrower than the paper's: share of the channels, channels of fc6 and fc7, parameters there."""
+    paper = replace(spec, width=1.0, fc_channels=ModelSpec.fc_channels)
+    if spec.width == paper.width and (MODELS[spec.model].family != "fcn" or spec.fc_channels == paper.fc_channels):
+        return None
+    return {
+        "share": spec.width,
+        "fc": spec.fc_channels,
+        "fcWhole": paper.fc_channels,
+        "whole": sum(parameter.numel() for parameter in without_weights(paper).parameters()),
     }
 
 

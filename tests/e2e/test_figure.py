@@ -51,6 +51,16 @@ def value(formula: str) -> tuple[int, Fraction]:
     return int(left), ceil(found) if formula.endswith("up") else found
 
 
+ARROWS = """() => [...document.querySelectorAll('.fx-figure g[data-step]:has(.fx-arrow)')]
+    .map((g) => [g.querySelector('.fx-arrow').classList[1].replace('fx-arrow-', ''), g.dataset.step])"""
+SHOWN_AS = {  # an arrow's colour -> what its step may do
+    **dict.fromkeys(("conv", "conv1", "thin"), ("conv", "relu", "dropout")),
+    "pool": ("maxpool",),
+    "up": ("upconv", "bilinear"),
+    "copy": ("crop", "add", "concat"),
+}
+
+
 def check(visit: Visit, lines: list[str], size: int, run: Any) -> None:
     """Every line's arithmetic holds, the chain begins with the size asked for and ends with the input."""
     assert lines[-1] == EN["derive.input"].format(size=lines[-1].split(":")[0])
@@ -58,7 +68,7 @@ def check(visit: Visit, lines: list[str], size: int, run: Any) -> None:
     for line in lines[:-1]:
         if "=" not in line:  # as in two maps
             assert int(line.split(",")[0]) == before
-        elif "in front" in line:  # a crop: the reference's size, and what is cut off
+        elif " before " in line:  # a crop: the reference's size, and what is cut off
             left, whole, front, behind = map(int, re.findall(r"(?<![a-z_])\d+(?= |$)", line.replace("= size of", "")))
             assert left == before == whole - front - behind
             before = whole if "size of input" in line else before  # else the reference's chain goes on
@@ -68,7 +78,7 @@ def check(visit: Visit, lines: list[str], size: int, run: Any) -> None:
             before = int(re.search(r"= \(*(\d+)", line)[1])  # what it was made of comes next
 
 
-@pytest.mark.parametrize("query", ["", "?model=fcn32s&padding=same", "?model=fcn16s", "?model=unet"])
+@pytest.mark.parametrize("query", ["", "?model=fcn32s&padding=same", "?model=fcn16s&padding=same", "?model=unet"])
 def test_every_number_is_the_runs_and_its_derivation_adds_up(visit: Visit, query: str) -> None:
     visit.open(query)
     run, _ = of_page(visit)
@@ -77,6 +87,8 @@ def test_every_number_is_the_runs_and_its_derivation_adds_up(visit: Visit, query
     assert {step for step, _, _ in found} >= {
         s.name for s in run.steps if s.operation in ("input", "maxpool", "add", "concat")
     }
+    for kind, step in visit.page.evaluate(ARROWS):
+        assert run[step].operation in SHOWN_AS[kind], (kind, step)
     for step, which, text in found:
         shape = run[step].shape
         assert text == (str(shape[1]) if which == "channels" else f"{shape[2]} × {shape[3]}")

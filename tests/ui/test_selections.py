@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from explorer import images, weights
-from explorer.models import MODELS
+from explorer.models import MODELS, ModelSpec
 from explorer.ui import session
-from explorer.ui.catalog import SHOWN, SIZES
+from explorer.ui.catalog import SHOWN, SIZES, catalog
 from explorer.ui.session import StageError, Workbench
 from explorer.ui.state import Selection
 from tests.ui.made import FCN, UNET, encoded, noise, raw, run, save_random, selection, upload
@@ -42,6 +43,18 @@ def test_the_catalogue_is_plain_data_and_complete(bench):
     for model in catalog["models"]:
         assert model["size"] in catalog["sizes"]
         assert model["paddings"]
+
+
+def test_how_much_narrower_than_the_papers_a_network_is():
+    """Parameters of the papers' widths: FCN-8s of 21 classes; U-Net's 31,030,658 and what one more class and two
+    more colour channels add."""
+    fcn, unet = weights.find("fcn8s-everyday"), weights.find("unet-nuclei")
+    full = replace(fcn, spec=ModelSpec("fcn8s")), replace(unet, spec=ModelSpec("unet", fc_channels=7))
+    told = [card["width"] for card in catalog([fcn, unet, *full], [])["cards"]]
+    assert told[0] == {"share": fcn.spec.width, "fc": fcn.spec.fc_channels, "fcWhole": 4096, "whole": 134_489_759}
+    assert told[1]["share"] == unet.spec.width < 1
+    assert told[1]["whole"] == 31_030_658 + 2 * 64 * 9 + 64 + 1
+    assert told[2:] == [None, None]
 
 
 def test_the_page_opens_on_something_that_can_be_run(bench):

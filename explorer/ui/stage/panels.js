@@ -110,6 +110,7 @@ export function showFacts(root, trace, card, words) {
       words.t(`note.${code}`, spoken(details, words)),
     ]),
     ['', words.t('facts.run', run)],
+    ...narrower(card, words),
     ...measured(trace, card, words),
     ['', words.t('facts.weights', { title: card.title[words.language], licence: card.licence[words.language] })],
     ['', card.note[words.language]],
@@ -117,6 +118,13 @@ export function showFacts(root, trace, card, words) {
   root.querySelector('.fx-facts').replaceChildren(
     ...lines.map(([kind, textContent]) => make('span', { textContent, className: kind && `fx-${kind}` }))
   );
+}
+
+/** By how much the network is narrower than the paper's. */
+function narrower({ family, width }, words) {
+  if (!width) return [];
+  const values = { share: words.percent(width.share), fc: words.number(width.fc), fcWhole: words.number(width.fcWhole), whole: words.count(width.whole) };
+  return [['', words.t(family === 'unet' ? 'facts.width.unet' : 'facts.width.fcn', values)]];
 }
 
 /** How good this network is in this geometry, as its card says it was measured. */
