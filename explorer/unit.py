@@ -228,7 +228,7 @@ class EffectiveField:
 
     @property
     def silent(self) -> bool:
-        """No gradient anywhere: a rectifier on the way is off, or the unit sees padding alone."""
+        """No gradient anywhere: rectifiers or zero weights on every way, or the unit sees padding alone."""
         return not self.heat.any()
 
 

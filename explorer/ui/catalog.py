@@ -69,7 +69,8 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
 
 
 def _width(spec: ModelSpec) -> dict[str, Any] | None:
-    """How a network is narrower than the paper's: share of the channels, channels of fc6 and fc7, parameters there."""
+    """How a network is narrower than the paper's: share of the channels, channels of fc6 and fc7, and the parameters
+    that each network of its family, which may run on these weights, would have there."""
     paper = replace(spec, width=1.0, fc_channels=ModelSpec.fc_channels)
     if spec.width == paper.width and (MODELS[spec.model].family != "fcn" or spec.fc_channels == paper.fc_channels):
         return None
@@ -77,7 +78,11 @@ def _width(spec: ModelSpec) -> dict[str, Any] | None:
         "share": spec.width,
         "fc": spec.fc_channels,
         "fcWhole": paper.fc_channels,
-        "whole": sum(parameter.numel() for parameter in without_weights(paper).parameters()),
+        "whole": {
+            key: sum(tensor.numel() for tensor in without_weights(replace(paper, model=key)).parameters())
+            for key in SHOWN
+            if MODELS[key].family == MODELS[spec.model].family
+        },
     }
 
 

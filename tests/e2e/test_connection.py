@@ -18,14 +18,16 @@ class Line:
         self.to = to
         self.door = socket.create_server(("127.0.0.1", 0))
         self.ends: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.porter = threading.Thread(target=self._accept, daemon=True)
+        self.porter.start()
 
     def _accept(self) -> None:
         with suppress(OSError):  # the door is closed
             while True:
                 near = self.door.accept()[0]
+                self.ends.append(near)
                 far = socket.create_connection(("127.0.0.1", self.to))
-                self.ends += [near, far]
+                self.ends.append(far)
                 for source, sink in ((near, far), (far, near)):
                     threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
 
@@ -34,13 +36,20 @@ class Line:
         with suppress(OSError):  # cut, or one side hung up
             while data := source.recv(1 << 16):
                 sink.sendall(data)
+        with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
 
     def cut(self) -> None:
-        for end in (self.door, *self.ends):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)  # wakes who waits for it
-            end.close()
+        self._close(self.door)
+        self.porter.join()  # nobody else comes in
+        for end in self.ends:
+            self._close(end)
+
+    @staticmethod
+    def _close(end: socket.socket) -> None:
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)  # wakes who waits for it
+        end.close()
 
 
 def test_a_lost_server_is_said_and_fetched_maps_stay(browser: Any, server: Server) -> None:

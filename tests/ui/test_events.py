@@ -6,6 +6,7 @@ import json
 import queue
 import threading
 import uuid
+import zlib
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from explorer.ui.app import Cancelled, run_messages, uploaded
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import StageError
+from tests.images.made import png
 from tests.ui.made import asked, encoded, listing, noise, raw, run, selection
 
 
@@ -73,25 +75,12 @@ def test_an_upload_is_run_and_its_file_deleted_at_once(bench, folder):
     assert again["kind"] == "done"
 
 
-def bomb() -> bytes:
-    """The header of a PNG of 30,000 x 30,000 pixels, its data a few bytes."""
-    import struct
-    import zlib
-
-    def chunk(tag, body):
-        return struct.pack(">I", len(body)) + tag + body + struct.pack(">I", zlib.crc32(tag + body))
-
-    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
-    data = chunk(b"IDAT", zlib.compress(b"\0" * 1000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + data + chunk(b"IEND", b"")
-
-
 BAD = {
     "empty_file": b"",
     "truncated": encoded(noise(80, 80), "JPEG")[:400],
     "not_an_image": b"this is a text, whatever its name says\n" * 9,
     "too_small": encoded(noise(1, 1)),
-    "too_large_pixels": bomb(),
+    "too_large_pixels": png(30_000, 30_000, zlib.compress(bytes(1000))),
     "too_thin": encoded(noise(16, 16 * 33)),
     "unsupported_format": b"%PDF-1.7\n" + b"0" * 100,
     "unreadable": encoded(noise(40, 40))[:60] + b"\0" * 500,

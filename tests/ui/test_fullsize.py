@@ -22,11 +22,6 @@ from explorer.ui.session import StageError, Workbench
 from tests.ui import made as ui
 
 
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
-    return Workbench(ui.fill(tmp_path_factory.mktemp("checkpoints")))
-
-
 @pytest.fixture
 def full(bench: Workbench) -> FullSize:
     return FullSize(bench)

@@ -21,11 +21,6 @@ from tests.ui.made import fill, listing, run, selection
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    return Workbench(fill(tmp_path_factory.mktemp("checkpoints")))
-
-
-@pytest.fixture(scope="module")
 def seen(bench):
     """A run as the page gets it, and the same network traced with all values kept."""
     wish = selection("fcn8s", padding="same", image="cat.jpg")

@@ -45,15 +45,23 @@ def test_the_catalogue_is_plain_data_and_complete(bench):
         assert model["paddings"]
 
 
+VGG16 = 138_357_544 - 4097 * 1000  # Simonyan and Zisserman 2015, without the layer of ImageNet's 1000 classes
+PAPER = {  # VGG-16's convolutions, fc6 and fc7, score layers, and the bilinear filters of every pair of classes
+    "fcn32s": VGG16 + 4097 * 21 + 64**2 * 21**2,
+    "fcn16s": VGG16 + (4097 + 513) * 21 + (4**2 + 32**2) * 21**2,
+    "fcn8s": 134_489_759,
+}
+
+
 def test_how_much_narrower_than_the_papers_a_network_is():
     """Parameters of the papers' widths: FCN-8s of 21 classes; U-Net's 31,030,658 and what one more class and two
     more colour channels add."""
     fcn, unet = weights.find("fcn8s-everyday"), weights.find("unet-nuclei")
     full = replace(fcn, spec=ModelSpec("fcn8s")), replace(unet, spec=ModelSpec("unet", fc_channels=7))
     told = [card["width"] for card in catalog([fcn, unet, *full], [])["cards"]]
-    assert told[0] == {"share": fcn.spec.width, "fc": fcn.spec.fc_channels, "fcWhole": 4096, "whole": 134_489_759}
+    assert told[0] == {"share": fcn.spec.width, "fc": fcn.spec.fc_channels, "fcWhole": 4096, "whole": PAPER}
     assert told[1]["share"] == unet.spec.width < 1
-    assert told[1]["whole"] == 31_030_658 + 2 * 64 * 9 + 64 + 1
+    assert told[1]["whole"] == {"unet": 31_030_658 + 2 * 64 * 9 + 64 + 1}
     assert told[2:] == [None, None]
 
 

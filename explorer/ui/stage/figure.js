@@ -129,7 +129,7 @@ function fcnFigure(trace) {
       const up = passed.find(({ op }) => op === 'bilinear');
       const below = from.y < box.y - 1;
       const points = below ? [centre(from), from.y + from.height + 2 * BELOW - 4, centre(box), box.y - ABOVE] : [from.x + from.width, mid(from), box.x, mid(box)];
-      const kind = up ? 'up' : crop || step.op === 'add' ? 'copy' : 'conv1'; // where both maps begin alike nothing is cropped
+      const kind = up ? 'up' : crop || step.op === 'add' ? 'copy' : 'conv1'; // with same convolutions the up-sampled map is cropped, not the skip
       arrows.push({ kind, step: up ?? crop ?? step, points });
       if (crop && !up) from.kept = keptOf(trace, crop);
     }

@@ -110,7 +110,7 @@ export function showFacts(root, trace, card, words) {
       words.t(`note.${code}`, spoken(details, words)),
     ]),
     ['', words.t('facts.run', run)],
-    ...narrower(card, words),
+    ...narrower(card, trace.selection.model, words),
     ...measured(trace, card, words),
     ['', words.t('facts.weights', { title: card.title[words.language], licence: card.licence[words.language] })],
     ['', card.note[words.language]],
@@ -121,9 +121,9 @@ export function showFacts(root, trace, card, words) {
 }
 
 /** By how much the network is narrower than the paper's. */
-function narrower({ family, width }, words) {
+function narrower({ family, width }, model, words) {
   if (!width) return [];
-  const values = { share: words.percent(width.share), fc: words.number(width.fc), fcWhole: words.number(width.fcWhole), whole: words.count(width.whole) };
+  const values = { share: words.percent(width.share), fc: words.number(width.fc), fcWhole: words.number(width.fcWhole), whole: words.count(width.whole[model]) };
   return [['', words.t(family === 'unet' ? 'facts.width.unet' : 'facts.width.fcn', values)]];
 }
 
