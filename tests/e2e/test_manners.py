@@ -80,7 +80,7 @@ def test_shares_add_up_to_the_products(visit: Visit) -> None:
     visit.page.wait_for_selector(".fx-shares li")
     sums = [float(t.replace("−", "-").replace(",", "")) for t in visit.page.locator(".fx-shares b").all_inner_texts()]
     said = visit.text(".fx-held").replace("−", "-").replace(",", "")
-    products, bias, value = map(float, re.search(r"add up to (\S+); with the bias of (\S+): (\S+)", said).groups())
+    products, bias, value = map(float, re.search(r"add up to (\S+); with the bias of (\S+): (\S+)\.", said).groups())
     assert sum(sums) == pytest.approx(products, abs=1e-5)
     assert products + bias == pytest.approx(value, abs=1e-5)
 
