@@ -1,9 +1,15 @@
-"""How far does a checkpoint made again lie from the bundled one? python benchmarks/remade.py FOLDER ... [--json FILE]
+"""How far does a checkpoint made again lie from the bundled one?
+
+python benchmarks/remade.py FOLDER ... [--data DIR] [--json FILE]
 
 Each FOLDER holds cards (and weights) that `python -m explorer.training NAME --data DIR --out FOLDER` wrote, with the
 recipe and the seed of the bundled card of that name. On one machine, with as many threads, the weights are the same,
 bit for bit. Elsewhere the sums are rounded otherwise (another processor, another precision, a GPU), after a few hundred
 steps the weights differ as those of two seeds do, and the table says by how many points the figures do.
+
+With --data (the folder around the data sets) the networks label the validation images, and the table says how
+uncertain these images leave a bundled figure and, wherever FOLDER holds the weights beside the card, the difference:
+the standard errors over the images.
 """
 
 from __future__ import annotations
@@ -19,7 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from explorer import weights
 from explorer.cards import CHECKPOINTS, Card
+from explorer.training import data, report
 from explorer.training.augment import Augmentation
+from explorer.training.evaluate import Tally, standard_errors
 from explorer.training.recipe import Recipe
 
 KEYS = ("pixel_accuracy", "mean_iou", "nucleus_dice", "object_f1")
@@ -58,7 +66,37 @@ def _made(card: Card) -> dict[str, Any]:
     return {key: card.recipe[key] for key in MADE_WITH if card.recipe.get(key) not in (None, {})}
 
 
-def table(folders: list[Path]) -> list[dict[str, Any]]:
+class Judge:
+    """Labels the validation images of the data sets in a folder, with bundled networks once each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.samples: dict[str, list[data.Sample]] = {}
+        self.bundled: dict[tuple[str, str], Tally] = {}
+
+    def errors(self, card: Card, bundled: Card) -> dict[str, Any]:
+        """Standard errors in points, by geometry: of the bundled figure and, where the folder of the card made again
+        holds its weights, of the difference."""
+        name = bundled.recipe["data_set"]
+        if name not in self.samples:
+            self.samples[name] = data.split(name, data.read_all(name, self.folder, weights=False))[1]
+        alone, apart = {}, {}
+        for geometry in bundled.geometries:
+            if (key := (bundled.name, geometry)) not in self.bundled:
+                self.bundled[key] = report.tally_of(bundled, self.samples[name], geometry)
+            ours = self.bundled[key]
+            alone[geometry] = _points(standard_errors(ours))
+            if card.file.is_file():
+                theirs = report.tally_of(card, self.samples[name], geometry)
+                apart[geometry] = _points(standard_errors(theirs, ours))
+        return {"standard_error_of_bundled": alone, **({"standard_error_of_points": apart} if apart else {})}
+
+
+def _points(figures: dict[str, float]) -> dict[str, float]:
+    return {key: round(100 * figures[key], 2) for key in KEYS if key in figures}
+
+
+def table(folders: list[Path], judge: Judge | None = None) -> list[dict[str, Any]]:
     """A row per card of the folders, by name. Raises ValueError if there are none, or one has no bundled card."""
     found = []
     for folder in folders:
@@ -68,26 +106,32 @@ def table(folders: list[Path]) -> list[dict[str, Any]]:
         for card in cards:
             if not (path := CHECKPOINTS / f"{card.name}.json").is_file():
                 raise ValueError(f"{card.file} has no bundled card of its name")
-            found.append(row(card, weights.read_card(path)))
+            bundled = weights.read_card(path)
+            found.append(row(card, bundled))
+            if judge:
+                found[-1] |= judge.errors(card, bundled)
     return sorted(found, key=lambda r: r["name"])
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--data", type=Path, help="folder around the data sets: judge the differences on their images")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args(arguments)
     try:
-        rows = table(given.folders)
-    except ValueError as error:
+        rows = table(given.folders, Judge(given.data) if given.data else None)
+    except (ValueError, data.DataError, weights.WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if given.json:
-        command = "python benchmarks/remade.py FOLDER ... --json benchmarks/remade.json"
+        options = "--data DIR " * bool(given.data)
+        command = f"python benchmarks/remade.py FOLDER ... {options}--json benchmarks/remade.json"
         given.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
     for one in rows:
         made, points = one["again"], one["points_above_bundled"]
-        print(one["name"], made.get("device"), made.get("precision"), points, sep=" | ")
+        errors = one.get("standard_error_of_points", "")
+        print(one["name"], made.get("device"), made.get("precision"), points, errors, sep=" | ")
     return 0
 
 

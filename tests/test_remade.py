@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from benchmarks import remade
 from explorer import weights
 from explorer.cards import CHECKPOINTS
+from tests.training.made import write_nuclei
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 TABLE = json.loads((BENCHMARKS / "remade.json").read_text())
@@ -31,6 +33,7 @@ def test_the_table_is_of_the_bundled_checkpoints_and_of_others_made_alike() -> N
     assert TABLE["rows"]
     for row in TABLE["rows"]:
         assert row["bundled"]["sha256"] == bundled[row["name"]] != row["again"]["sha256"]
+        assert all(min(of.values()) > 0 for of in row["standard_error_of_bundled"].values())
 
 
 def test_differences_are_in_points(tmp_path: Path) -> None:
@@ -40,6 +43,25 @@ def test_differences_are_in_points(tmp_path: Path) -> None:
     points = row["points_above_bundled"]["valid"]
     assert points["mean_iou"] == pytest.approx(1.23)
     assert points["nucleus_dice"] == points["object_f1"] == 0
+
+
+def test_a_difference_comes_with_what_the_images_leave_uncertain(tmp_path: Path) -> None:
+    judge = remade.Judge(write_nuclei(tmp_path / "nuclei").parent)
+    (unknown,) = remade.table([changed(tmp_path / "alone", note={"en": "again", "ko": "다시"})], judge)
+    assert "standard_error_of_points" not in unknown  # the weights are not at hand
+    loaded = weights.load(weights.read_card(CHECKPOINTS / f"{NAME}.json"))
+    twin = weights.save(tmp_path / f"twin/{NAME}.safetensors", loaded.module, loaded.card, torch.float16)
+    with torch.no_grad():
+        for parameter in loaded.module.parameters():
+            parameter.mul_(1 + 0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0)))
+    weights.save(tmp_path / f"other/{NAME}.safetensors", loaded.module, loaded.card, torch.float16)
+    same, other = remade.table([tmp_path / "twin", tmp_path / "other"], judge)
+    assert twin.sha256 == same["again"]["sha256"] != other["again"]["sha256"]
+    assert set(same["standard_error_of_points"]["valid"].values()) == {0}
+    assert other["standard_error_of_points"]["valid"]["mean_iou"] > 0
+    for row in (unknown, same, other):
+        assert row["standard_error_of_bundled"] == unknown["standard_error_of_bundled"]
+        assert row["standard_error_of_bundled"]["valid"]["mean_iou"] > 0
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

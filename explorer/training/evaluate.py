@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from explorer.training import windows
 from explorer.training.border import OBJECT, TOUCHING
 from explorer.training.data import Sample
 
+DRAWS = 1000  # resamplings behind a standard error
 TILE = 828  # network input, pixels a side: larger canvases of valid networks are run in tiles
 
 
@@ -48,44 +49,81 @@ def _streams(result: Any, spec: ModelSpec) -> dict[str, Tensor]:
 
 @dataclass
 class Tally:
-    """What is counted of one network over images."""
+    """What is counted of one network, image by image."""
 
     classes: int
-    matrix: np.ndarray = field(init=False)
-    band: np.ndarray = field(init=False)  # only pixels within 5 of a boundary
-    dices: list[tuple[str, float]] = field(default_factory=list)
-    objects: list[tuple[str, objects.Matches]] = field(default_factory=list)
+    matrices: list[np.ndarray] = field(default_factory=list)
+    bands: list[np.ndarray] = field(default_factory=list)  # only pixels within 5 of a boundary
+    kinds: list[str] = field(default_factory=list)  # of images with single objects, as are the next two
+    dices: list[float] = field(default_factory=list)
+    objects: list[objects.Matches] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.matrix, self.band = (np.zeros((self.classes, self.classes), np.int64) for _ in range(2))
+    @property
+    def matrix(self) -> np.ndarray:
+        """The confusion matrix of all images."""
+        return np.sum(self.matrices, 0)
 
     def add(self, sample: Sample, labels: np.ndarray) -> None:
-        self.matrix += metrics.confusion(sample.target, labels, self.classes)
+        self.matrices.append(metrics.confusion(sample.target, labels, self.classes))
         near = metrics.boundary_band(sample.target)
-        self.band += metrics.confusion(np.where(near, sample.target, metrics.IGNORE), labels, self.classes)
+        self.bands.append(metrics.confusion(np.where(near, sample.target, metrics.IGNORE), labels, self.classes))
         if sample.instances is not None:
             found = objects.instances_of(labels, OBJECT, TOUCHING)  # with their share of the touching border
             # Dice takes the class alone against all pixels of nuclei: what is called a touching border counts as missed
             pair = metrics.confusion(sample.instances > 0, labels == OBJECT, 2)
-            self.dices.append((sample.kind, float(metrics.dice(pair)[1])))
-            self.objects.append((sample.kind, objects.match(sample.instances, found)))
+            self.kinds.append(sample.kind)
+            self.dices.append(float(metrics.dice(pair)[1]))
+            self.objects.append(objects.match(sample.instances, found))
 
-    def figures(self) -> dict[str, float]:
-        """The FCN paper's four, the IoU along boundaries; for instances Dice (mean over images) and object F1."""
-        found = {**metrics.summary(self.matrix), "boundary_iou": metrics.mean_iou(self.band)}
-        if self.dices:
-            found["nucleus_dice"] = _mean(d for _, d in self.dices)
-            found["object_f1"] = _mean(m.f1 for _, m in self.objects)
-            found["object_f1_pooled"] = sum((m for _, m in self.objects), objects.Matches(0, 0, 0)).f1
-            for kind in sorted({kind for kind, _ in self.dices}):
-                found[f"nucleus_dice_{kind}"] = _mean(d for k, d in self.dices if k == kind)
-                found[f"object_f1_{kind}"] = _mean(m.f1 for k, m in self.objects if k == kind)
+    def figures(self, times: np.ndarray | None = None) -> dict[str, float]:
+        """The FCN paper's four, the IoU along boundaries; for instances Dice (mean over images) and object F1.
+
+        times  how often each image counts (once, if not given)
+        """
+        times = np.ones(len(self.matrices), np.int64) if times is None else times
+        matrix, band = (np.tensordot(times, each, 1) for each in (self.matrices, self.bands))
+        found = {**metrics.summary(matrix), "boundary_iou": metrics.mean_iou(band)}
+        found |= {key: _mean(values, times) for key, values in self.of_images().items()}
+        if self.objects:
+            pooled = times @ np.array([astuple(m) for m in self.objects])
+            found["object_f1_pooled"] = objects.Matches(*map(int, pooled)).f1
         return found
 
+    def of_images(self) -> dict[str, np.ndarray]:
+        """The figures that are means over images, of all kinds and of each, image by image (NaN: it has none)."""
+        if not self.dices:
+            return {}
+        single = {"nucleus_dice": np.array(self.dices), "object_f1": np.array([m.f1 for m in self.objects])}
+        kinds = np.array(self.kinds)
+        by_kind = {
+            f"{key}_{kind}": np.where(kinds == kind, values, np.nan)
+            for kind in sorted(set(self.kinds))
+            for key, values in single.items()
+        }
+        return single | by_kind
 
-def _mean(values: Iterable[float]) -> float:
-    known = [v for v in values if not np.isnan(v)]
-    return float(np.mean(known)) if known else float("nan")
+
+def _mean(values: np.ndarray, times: np.ndarray) -> float:
+    counted = ~np.isnan(values) & (times > 0)
+    return float(np.average(values[counted], weights=times[counted])) if counted.any() else float("nan")
+
+
+def standard_errors(tally: Tally, other: Tally | None = None, draws: int = DRAWS, seed: int = 0) -> dict[str, float]:
+    """How far each figure would move with other images of the same sort: these ones resampled with replacement (Efron
+    1979, "Bootstrap methods: another look at the jackknife"). With `other`, of the difference between two networks
+    on the same images. NaN where fewer than two images have a say.
+    """
+    count = len(tally.matrices)
+    moved: dict[str, list[float]] = {}
+    for times in np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), draws):
+        there = other.figures(times) if other else {}
+        for key, value in tally.figures(times).items():
+            moved.setdefault(key, []).append(value - there.get(key, 0.0))
+    having = {key: int((~np.isnan(values)).sum()) for key, values in tally.of_images().items()}
+    return {
+        key: float(np.nanstd(values)) if having.get(key, count) > 1 and not np.isnan(values).all() else float("nan")
+        for key, values in moved.items()
+    }
 
 
 def measure(

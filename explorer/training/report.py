@@ -11,8 +11,8 @@ import torch
 from explorer import metrics, weights
 from explorer.models import MODELS
 from explorer.training import data
-from explorer.training.data import DataError
-from explorer.training.evaluate import Tally, measure
+from explorer.training.data import DataError, Sample
+from explorer.training.evaluate import DRAWS, Tally, measure, standard_errors
 from explorer.training.sets import SETS
 from explorer.weights import Card, ClassInfo
 
@@ -64,13 +64,12 @@ def evaluate(
         raise DataError(f"{folder} has no images in the split {split!r}")
     found = {}
     for padding in geometries or card.geometries:
-        loaded = weights.load(card, model, padding)
-        where = torch.device(device)
-        net = loaded.module.to(where)
-        steps = card.preprocessing
-        tally = measure(net, loaded.spec, samples, steps.mean, steps.std, where)[loaded.spec.model]
-        figures = {key: _known(value) for key, value in tally.figures().items()}
-        found[padding] = {"figures": figures, **_details(card, tally)}
+        tally = tally_of(card, samples, padding, model, device)
+        found[padding] = {
+            "figures": {key: _known(value) for key, value in tally.figures().items()},
+            "standard_errors": {key: _known(value) for key, value in standard_errors(tally).items()},
+            **_details(card, tally),
+        }
     return {
         "checkpoint": card.name,
         "sha256": card.sha256,
@@ -83,6 +82,13 @@ def evaluate(
     }
 
 
+def tally_of(card: Card, samples: list[Sample], padding: str, model: str | None = None, device: str = "cpu") -> Tally:
+    """What a card's weights get right of the samples, in one geometry. Raises WeightsError."""
+    loaded, where, steps = weights.load(card, model, padding), torch.device(device), card.preprocessing
+    net = loaded.module.to(where)
+    return measure(net, loaded.spec, samples, steps.mean, steps.std, where)[loaded.spec.model]
+
+
 def _known(value: float) -> float | None:
     """None for what there is nothing to measure on; JSON has no NaN."""
     return None if isnan(value) else float(value)
@@ -91,7 +97,7 @@ def _known(value: float) -> float | None:
 def _details(card: Card, tally: Tally) -> dict[str, Any]:
     names, ious = _names(card.classes), [_known(value) for value in metrics.iou(tally.matrix)]
     counts = {"right": 0, "invented": 0, "missed": 0}
-    for _, matches in tally.objects:
+    for matches in tally.objects:
         counts = {key: value + getattr(matches, key) for key, value in counts.items()}
     return {
         "iou": dict(zip(names, ious, strict=True)),
@@ -101,7 +107,7 @@ def _details(card: Card, tally: Tally) -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """The figures in a table to read, one column per geometry."""
+    """The figures in a table to read, one column per geometry; after each figure its standard error over images."""
     columns = list(result["geometries"])
     title = MODELS[result["network"]].title
     head = f"{result['checkpoint']} as {title}, {result['images']} images of {result['data']} ({result['split']})"
@@ -111,13 +117,22 @@ def table(result: dict[str, Any]) -> str:
         wide = max(len(r) for r in rows) + 5
         lines = [f"{'IoU ' * (key == 'iou') + r:{wide}}" for r in rows]
         for column in columns:
-            values = result["geometries"][column][key]
-            lines = [f"{line} {_percent(values[r]):>8}" for line, r in zip(lines, rows, strict=True)]
+            found = result["geometries"][column]
+            errors = found["standard_errors"] if key == "figures" else {}
+            lines = [
+                f"{line} {_percent(found[key][r]):>8}{_give(errors.get(r)):7}"
+                for line, r in zip(lines, rows, strict=True)
+            ]
         if key == "figures":
-            lines.insert(0, " " * wide + "".join(f" {c:>8}" for c in columns))
-        blocks.append("\n".join(lines))
-    return "\n\n".join((head, *blocks))
+            lines.insert(0, " " * wide + "".join(f" {c:>8}{'':7}" for c in columns))
+        blocks.append("\n".join(line.rstrip() for line in lines))
+    ending = f"±: standard error over the images (these ones resampled {DRAWS:,} times)"
+    return "\n\n".join((head, *blocks, ending))
 
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _give(error: float | None) -> str:
+    return "" if error is None else f" ± {100 * error:.1f}"

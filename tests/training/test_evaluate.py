@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.stats import bootstrap
 from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
 
 from explorer import __main__ as command
@@ -15,6 +17,7 @@ from explorer import images, inference, weights
 from explorer.metrics import IGNORE
 from explorer.training import data
 from explorer.training.__main__ import main as train
+from explorer.training.evaluate import Tally, standard_errors
 from tests.training.made import write_nuclei, write_recipe
 
 
@@ -67,6 +70,7 @@ def test_card_figures_are_those_that_evaluate_prints(
     assert "FCN-32s" in text
     assert "pixel_accuracy" in text
     assert "IoU grass" in text
+    assert re.search(r"pixel_accuracy +[\d.]+ % ± [\d.]+ +[\d.]+ % ± [\d.]+$", text, re.MULTILINE)
 
 
 def test_nuclei_get_dice_and_objects(nuclei: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,8 +92,47 @@ def test_what_there_is_nothing_to_measure_on_is_null(tmp_path: Path, capsys: pyt
     (found,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)["geometries"].values()
     assert found["figures"]["object_f1"] is None
     assert found["figures"]["pixel_accuracy"] == 1
+    assert set(found["standard_errors"].values()) == {None}  # of one image
     assert command.main(arguments) == 0
     assert "nan" not in capsys.readouterr().out
+
+
+def segmented(wrong: np.ndarray, seed: int) -> tuple[Tally, list[tuple[np.ndarray, np.ndarray]]]:
+    """Images of two nuclei each, of which a share of the pixels is labelled wrong; their (true, found) labels too."""
+    rng, tally, pairs = np.random.default_rng(seed), Tally(3), []
+    for number, share in enumerate(wrong):
+        instances = np.zeros((24, 24), np.int32)
+        instances[2 : 10 + number % 9, 2:10] = 1
+        instances[4:20, 13:20] = 2
+        target = (instances > 0).astype(np.uint8)
+        found = np.where(rng.random(target.shape) < share, rng.integers(0, 3, target.shape), target).astype(np.uint8)
+        tally.add(data.Sample("n", "stained", instances[..., None].repeat(3, 2), target, None, instances), found)
+        pairs.append((target, found))
+    return tally, pairs
+
+
+def test_standard_errors_are_those_of_other_libraries() -> None:
+    wrong = np.random.default_rng(1).random(30)
+    tally, pairs = segmented(wrong, 2)
+    found = standard_errors(tally)
+    assert found["nucleus_dice"] == pytest.approx(np.std(tally.dices) / np.sqrt(30), rel=0.1)
+
+    def mean_iou(drawn: np.ndarray) -> float:
+        truth, guess = (np.concatenate([pairs[i][side].ravel() for i in drawn]) for side in (0, 1))
+        return jaccard_score(truth, guess, average="macro")
+
+    theirs = bootstrap((np.arange(30),), mean_iou, vectorized=False, n_resamples=500, method="basic", rng=3)
+    assert found["mean_iou"] == pytest.approx(theirs.standard_error, rel=0.15)
+
+
+def test_the_difference_of_two_networks_is_judged_on_the_same_images() -> None:
+    wrong = np.random.default_rng(1).random(30)
+    one, other = (segmented(wrong, seed)[0] for seed in (2, 3))  # hard images are hard for both
+    assert max(standard_errors(one, one).values()) == 0
+    apart, alone = standard_errors(one, other), standard_errors(one)
+    assert 0 < apart["nucleus_dice"] < alone["nucleus_dice"] / 2
+    each = np.array(one.dices) - np.array(other.dices)
+    assert apart["nucleus_dice"] == pytest.approx(np.std(each) / np.sqrt(30), rel=0.1)
 
 
 @pytest.mark.parametrize(
