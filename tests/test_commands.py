@@ -46,7 +46,9 @@ def test_segment_labels_files_and_folders(tmp_path: Path, capsys: pytest.Capture
         with Image.open(folder / line["image"]) as image:
             assert (line["width"], line["height"]) == image.size
         made = {Path(p).name: Path(p) for p in line["files"]}
-        assert len(made) == 3
+        assert len(made) == 4
+        about = json.loads(next(p for name, p in made.items() if name.endswith("run.json")).read_text("utf-8"))
+        assert about.items() <= line.items()
         mask = next(p for name, p in made.items() if name.endswith("mask.png"))
         labels = np.asarray(Image.open(mask))
         assert labels.shape == (line["height"], line["width"])

@@ -172,6 +172,23 @@ def test_plans_take_the_largest_tiles_that_fit(monkeypatch: pytest.MonkeyPatch) 
     assert caught.value.code == "no_room"
 
 
+def test_an_image_no_larger_than_the_smallest_tile_is_one_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, _ = network("fcn16s", "paper")
+    made = plan(spec, (20, 32), Wish("cpu", way="tiles"))
+    assert [tile.output for tile in made.tiles] == [Region((0, 20), (0, 32))]
+    assert made.forecast == made.whole
+    monkeypatch.setattr(sys.modules["explorer.inference.plan"], "free_memory", lambda device: made.bytes)
+    with pytest.raises(InferenceError, match="smallest tile") as caught:
+        plan(spec, (20, 32), Wish("cpu", way="tiles"))
+    assert caught.value.details["device"] == "cpu"
+
+
+def test_one_thread_is_no_plural(monkeypatch: pytest.MonkeyPatch) -> None:
+    for threads, name in ((1, "CPU (1 thread)"), (4, "CPU (4 threads)")):
+        monkeypatch.setattr(torch, "get_num_threads", lambda n=threads: n)
+        assert inference.device_name("cpu") == name
+
+
 def failing(after: int, times: int):
     """A window of a step that finds the memory full, `times` times after `after` calls."""
     real, calls = local._window, [0]
@@ -220,14 +237,13 @@ def test_a_device_that_never_has_room_hands_the_rest_to_the_cpu(monkeypatch: pyt
 
     monkeypatch.setattr(_Run, "_move", moved)
     monkeypatch.setattr(local, "_window", full)
-    monkeypatch.setattr(sys.modules["explorer.inference.label"], "device_name", lambda device: f"the {device}")
     made = plan(spec, pixels.shape[:2], Wish("cpu", way="tiles", side=130))
     outputs = Outputs.in_memory(pixels.shape[:2], spec.classes, scores=True)
     done = label(module, canvas_of(spec, pixels), Plan(**{**vars(made), "device": "cpu:0"}), outputs)
     assert devices == ["cpu:0", "cpu"]
     assert done.device == "cpu"
     assert [(r.code, r.details["device"]) for r in done.remarks] == [
-        ("smaller_tiles", "the cpu:0"), ("moved_to_cpu", "the cpu:0")
+        ("smaller_tiles", "cpu:0"), ("moved_to_cpu", "cpu:0")
     ]  # fmt: skip
     np.testing.assert_allclose(outputs.scores, whole, rtol=0, atol=1e-4)
     assert (outputs.labels == whole.argmax(0)).mean() > 0.9999
@@ -245,6 +261,7 @@ def test_numbers_too_large_for_float16_are_computed_in_float32() -> None:
         outputs = Outputs.in_memory(pixels.shape[:2], spec.classes, scores=True)
         done = label(module, canvas_of(spec, pixels), Plan(**{**vars(made), "precision": precision}), outputs)
         found.append((outputs.scores, [remark.code for remark in done.remarks]))
+        assert done.precision == "float32"  # that of the end is told
     assert [codes for _, codes in found] == [["not_finite"], []]
     np.testing.assert_array_equal(found[0][0], found[1][0])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +129,7 @@ def test_every_kind_of_file_is_written_and_agrees(nuclei: api.Found, tmp_path: P
     written = bundle.save(nuclei, tmp_path, tuple(bundle.KINDS), "cells")
     assert {p.name for p in written} == {
         "cells.mask.png", "cells.overlay.png", "cells.areas.csv", "cells.regions.geojson", "cells.coco.json",
-        "cells.instances.png", "cells.objects.csv", "cells.scores.npz",
+        "cells.instances.png", "cells.objects.csv", "cells.run.json", "cells.scores.npz",
     }  # fmt: skip
     labels = np.asarray(Image.open(tmp_path / "cells.mask.png"))
     np.testing.assert_array_equal(labels, nuclei.labels)
@@ -141,7 +142,18 @@ def test_every_kind_of_file_is_written_and_agrees(nuclei: api.Found, tmp_path: P
     features = json.loads((tmp_path / "cells.regions.geojson").read_text("utf-8"))["features"]
     assert {f["properties"]["object"] for f in features} == set(range(1, count + 1))
     assert sum(f["properties"]["pixels"] for f in features) == (numbers > 0).sum()
-    assert bundle.about(nuclei)["objects"] == count
+    about = json.loads((tmp_path / "cells.run.json").read_text("utf-8"))
+    assert about == json.loads(json.dumps(bundle.about(nuclei)))
+    assert about["objects"] == count
+    info = COCO(tmp_path / "cells.coco.json").dataset["info"]
+    card = nuclei.card
+    made = {"model": "unet", "weights": card.name, "sha256": card.sha256, "padding": "valid", "way": "whole",
+            "precision": "float32"}  # fmt: skip
+    assert made.items() <= about.items()
+    assert made.items() <= info.items()
+    assert {"U-Net", card.name, card.sha256, "valid padding", "whole image", "float32"} <= set(
+        re.split("; | with the weights |sha256 ", info["description"])
+    )
     over = np.asarray(Image.open(tmp_path / "cells.overlay.png"))
     edge = pictures.outlines(numbers.astype(int))
     assert (over[edge] == 255).all()

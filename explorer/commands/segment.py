@@ -39,9 +39,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--save",
-        default="mask,overlay,areas",
+        default="mask,overlay,areas,run",
         metavar="KINDS",
-        help=f"what to write, commas between: {', '.join(bundle.KINDS)}; or all (default: mask,overlay,areas)",
+        help=f"what to write, commas between: {', '.join(bundle.KINDS)}; or all (default: mask,overlay,areas,run)",
     )
     parser.add_argument("--size", type=int, metavar="N", help="run on a copy with this longer side (default: as it is)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")

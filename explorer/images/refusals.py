@@ -18,10 +18,10 @@ SENTENCES = {
     "save it as 8-bit RGB or 16-bit grey and try again.",
     "truncated": "The {format} file ends too early, so part of the image is missing: save or download it again.",
     "unreadable": "The {format} file is damaged and cannot be decoded: save or export the image again.",
-    "too_small": "The image has only {width} x {height} pixels: use one with at least {minimum} pixels on each side.",
-    "too_thin": "The image of {width} x {height} pixels is too thin: cut it so that the longer side is at most "
+    "too_small": "The image has only {height} x {width} pixels: use one with at least {minimum} pixels on each side.",
+    "too_thin": "The image of {height} x {width} pixels is too thin: cut it so that the longer side is at most "
     "{maximum} times the shorter.",
-    "too_large_pixels": "The image has {width} x {height} pixels, more than the {limit:,} that are allowed: "
+    "too_large_pixels": "The image has {height} x {width} pixels, more than the {limit:,} that are allowed: "
     "make it smaller or cut a part out of it.",
     "too_large_bytes": "The file is larger than the {limit_mib} MiB that are allowed: "
     "make the image smaller or save it as JPEG or PNG.",

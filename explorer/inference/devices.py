@@ -13,7 +13,10 @@ import torch
 
 
 class InferenceError(RuntimeError):
-    """A run that cannot be done; `code` and `details` let a page say it in another language."""
+    """A run that cannot be done; `code` and `details` let a page say it in another language.
+
+    The message names a device as people call it (`device_name`), the details as PyTorch does: "cpu", "cuda", "mps".
+    """
 
     def __init__(self, code: str, message: str, **details: str | int) -> None:
         super().__init__(message)
@@ -46,7 +49,8 @@ def device_name(device: str) -> str:
     """A name to show: the graphics card's where there is one."""
     if device == "cuda":
         return torch.cuda.get_device_name()
-    return {"cpu": f"CPU ({torch.get_num_threads()} threads)", "mps": "Apple GPU (MPS)"}[device]
+    threads = torch.get_num_threads()
+    return {"cpu": f"CPU ({threads} {'thread' if threads == 1 else 'threads'})", "mps": "Apple GPU (MPS)"}[device]
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -60,7 +64,7 @@ def out_of_memory(device: str) -> InferenceError:
     return InferenceError(
         "out_of_memory",
         f"the memory of {device_name(device)} is too small for this run; choose a smaller working size or the CPU",
-        device=device_name(device),
+        device=device,
     )
 
 
@@ -95,7 +99,7 @@ def pick_precision(wish: str, device: str) -> str:
             "no_precision",
             f"{device_name(device)} does not compute with {wish}; choose one of {', '.join(there)}",
             precision=wish,
-            device=device_name(device),
+            device=device,
             choices=", ".join(there),
         )
     return wish

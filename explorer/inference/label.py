@@ -14,14 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.inference.canvas import Canvas
-from explorer.inference.devices import (
-    PeakMemory,
-    device_name,
-    give_back,
-    is_out_of_memory,
-    out_of_memory,
-    resident,
-)
+from explorer.inference.devices import PeakMemory, give_back, is_out_of_memory, out_of_memory, resident
 from explorer.inference.forecast import SPARE, macs_of_steps
 from explorer.inference.frames import reach
 from explorer.inference.plan import Plan, in_precision, shape_of
@@ -86,6 +79,7 @@ class Labelling:
     plan: Plan
     tiles: tuple[Tile, ...]
     device: str
+    precision: str  # that of the device in the end
     seconds: float
     step_seconds: dict[str, float]
     peak: int | None  # bytes beyond what was held before; None if the device cannot tell
@@ -114,7 +108,15 @@ def label(
         run.forget()
     seconds = time.perf_counter() - began
     return Labelling(
-        outputs, plan, tuple(run.done), run.device, seconds, dict(run.seconds), memory.bytes, tuple(run.remarks)
+        outputs,
+        plan,
+        tuple(run.done),
+        run.device,
+        run.precision,
+        seconds,
+        dict(run.seconds),
+        memory.bytes,
+        tuple(run.remarks),
     )
 
 
@@ -256,9 +258,9 @@ class _Run:
             self.todo = deque(smaller)
             self._count()
             if not any(remark.code == "smaller_tiles" for remark in self.remarks):
-                self.remarks.append(Remark("smaller_tiles", {"device": device_name(self.device)}))
+                self.remarks.append(Remark("smaller_tiles", {"device": self.device}))
         elif self.device != "cpu":
-            self.remarks.append(Remark("moved_to_cpu", {"device": device_name(self.device)}))
+            self.remarks.append(Remark("moved_to_cpu", {"device": self.device}))
             self.forget()
             self._move("cpu", "float32")
         else:

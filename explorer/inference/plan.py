@@ -118,9 +118,8 @@ def plan(spec: ModelSpec, size: tuple[int, int], wish: Wish = ANYHOW, held: int 
     cost = whole
     if wish.side:
         return made(wish.side, _cost(local, step, size, wish.side))
-    for side in SIDES:
-        if side >= max(size):
-            continue
+    sides = [side for side in SIDES if side < max(size)]
+    for side in sides or [max(size)]:  # an image no larger than the smallest tile is one tile itself
         cost = _cost(local, step, size, side)
         if cost.bytes <= room:
             return made(side, cost)
@@ -129,7 +128,7 @@ def plan(spec: ModelSpec, size: tuple[int, int], wish: Wish = ANYHOW, held: int 
         f"{MODELS[spec.model].title} needs {(cost.bytes + held) / 2**20:,.0f} MiB even for the smallest tile, and "
         f"{device_name(device)} has {(free or 0) / 2**20:,.0f} MiB free; close other programs or take another device",
         model=MODELS[spec.model].title,
-        device=device_name(device),
+        device=device,
         needed=round((cost.bytes + held) / 2**20),
         free=round((free or 0) / 2**20),
     )

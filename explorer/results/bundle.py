@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 
+from explorer.models import MODELS
 from explorer.results import pictures, tables
 from explorer.results.found import Found
 from explorer.results.polygons import Polygon, coco, geojson, polygons
@@ -69,7 +70,8 @@ def polygons_coco(found: Found) -> bytes:
     """The same as a COCO file."""
     shapes, one = _shapes(found)
     size = tuple(found.pixels.shape[:2])
-    return json.dumps(coco(shapes, found.card.classes, found.name, size, one)).encode("utf-8")
+    info = {"description": described(found), **dict(zip(SETTINGS, settings(found), strict=True))}
+    return json.dumps(coco(shapes, found.card.classes, found.name, size, one, info)).encode("utf-8")
 
 
 def _shapes(found: Found) -> tuple[Iterator[Polygon], int | None]:
@@ -78,6 +80,38 @@ def _shapes(found: Found) -> tuple[Iterator[Polygon], int | None]:
         return polygons(found.instances, without=0), found.card.objects[0]
     labels = found.labels if isinstance(found.labels, np.ndarray) else found.labels.band
     return polygons(labels, without=found.card.background), None
+
+
+def way(found: Found) -> str:
+    """How the image was run in the end: "whole", "tiles" (the same result), or the U-Net paper's abutting ones."""
+    run = found.labelling
+    return "whole" if len(run.tiles) == 1 else "paper" if run.plan.alone else "tiles"
+
+
+SETTINGS = ("model", "weights", "padding", "run_at", "way", "precision", "sha256")
+
+
+def settings(found: Found) -> tuple[str, ...]:
+    """What a result depends on beside its image, in the order of SETTINGS."""
+    run, plan, card = found.labelling, found.labelling.plan, found.card
+    size = "{}x{}".format(*plan.size)
+    return plan.spec.model, card.name, plan.spec.padding, size, way(found), run.precision, card.sha256
+
+
+def described(found: Found) -> str:
+    """The same in a sentence."""
+    plan, card = found.labelling.plan, found.card
+    network, trained = MODELS[plan.spec.model].title, MODELS[card.spec.model].title
+    ways = {"whole": "whole image", "tiles": "tiles, same result as whole", "paper": "the paper's abutting tiles"}
+    parts = [
+        f"{network} with the weights {card.name}" + (f", trained as {trained}" if trained != network else ""),
+        f"sha256 {card.sha256}" if card.sha256 else "drawn at random",
+        f"{plan.spec.padding} padding",
+        "run at {} x {} pixels".format(*plan.size),
+        ways[way(found)],
+        found.labelling.precision,
+    ]
+    return "; ".join(parts)
 
 
 def about(found: Found) -> dict[str, Any]:
@@ -91,11 +125,13 @@ def about(found: Found) -> dict[str, Any]:
         "model": plan.spec.model,
         "padding": plan.spec.padding,
         "weights": found.card.name,
+        "trained_as": found.card.spec.model,
         "sha256": found.card.sha256,
         "network_input": list(plan.network),
         "run_at": list(plan.size),
         "device": run.device,
-        "precision": plan.precision,
+        "precision": run.precision,
+        "way": way(found),
         "tiles": len(run.tiles),
         "tile_side": plan.side,
         "seconds": {key: round(value, 3) for key, value in found.seconds.items()},
@@ -106,6 +142,11 @@ def about(found: Found) -> dict[str, Any]:
         "areas": [vars(area) for area in found.areas],
         **counted,
     }
+
+
+def run(found: Found) -> bytes:
+    """JSON: network, weights, padding, way, precision, and all else of `about`."""
+    return (json.dumps(about(found), ensure_ascii=False, indent=2) + "\n").encode("utf-8")
 
 
 def scores(found: Found, path: Path | BinaryIO) -> None:
@@ -128,6 +169,7 @@ KINDS: dict[str, tuple[str, Callable[[Found], bytes] | None]] = {  # what: endin
     "coco": ("coco.json", polygons_coco),
     "instances": ("instances.png", instances),
     "objects": ("objects.csv", objects),
+    "run": ("run.json", run),
     "scores": ("scores.npz", None),  # written piece by piece
 }
 OF_OBJECTS = ("instances", "objects")

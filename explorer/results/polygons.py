@@ -82,8 +82,9 @@ def coco(
     name: str,
     size: tuple[int, int],
     one_class: int | None = None,
+    info: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """An "instances" file of COCO with one image; categories count from 1, as COCO's do.
+    """An "instances" file of COCO with one image; categories count from 1, as COCO's do. `info` says what made it.
 
     A polygon in COCO has no holes, so a region with holes is written as run lengths, which all readers know.
     """
@@ -106,6 +107,7 @@ def coco(
             }
         )
     return {
+        "info": info or {},
         "images": [{"id": 1, "file_name": name, "height": height, "width": width}],
         "categories": [{"id": i, "name": info.name["en"]} for i, info in enumerate(classes, 1)],
         "annotations": annotations,

@@ -61,6 +61,7 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
         "colours": {
             "sequential": {n.lower(): palettes.lookup_table(n).tolist() for n in palettes.SEQUENTIAL},
             "diverging": palettes.lookup_table(palettes.DIVERGING).tolist(),
+            "divergingName": palettes.DIVERGING,
             "heat": palettes.lookup_table(palettes.HEAT).tolist(),
             "roles": palettes.ROLES,
         },
@@ -97,6 +98,26 @@ def first(cards: Iterable[Card], examples: list[dict[str, Any]]) -> Selection:
     paper = MODELS[model].paddings[0]  # what is read about, where the weights were trained in it
     padding = paper if paper in card.geometries else card.spec.padding
     return Selection(model, card.name, padding, example["file"], FIRST_SIZE[family], "auto")
+
+
+def network_notes(loaded: weights.Loaded) -> list[dict[str, Any]]:
+    """What a person should know about weights that run in another way than they were trained, for the page."""
+    card, spec = loaded.card, loaded.spec
+    details = {
+        "trained": MODELS[card.spec.model].title,
+        "model": MODELS[spec.model].title,
+        "geometries": card.geometries,
+        "padding": spec.padding,
+    }
+    return [{"code": code, "details": details} for code in loaded.notes]
+
+
+def told(details: dict[str, Any]) -> dict[str, Any]:
+    """Details of an error or a remark for the page, which says a device's name in its own language."""
+    device = details.get("device")
+    if device not in inference.devices():
+        return details
+    return {**details, "device": {"device": device, "name": device_words(device)}}
 
 
 def device_words(device: str) -> str | int:

@@ -14,6 +14,7 @@ from explorer.inference import InferenceError, Outputs, Wish
 from explorer.inference.plan import WAYS
 from explorer.models import MODELS
 from explorer.results.truth import TruthError
+from explorer.ui.catalog import told
 from explorer.ui.keeping import MOST_SHOWN, Keeper, jpeg
 from explorer.ui.session import Progress, StageError, Workbench
 from explorer.ui.state import Bounded, Selection
@@ -79,7 +80,7 @@ class FullSize:
                 with self.bench.turn(progress, cancelled):
                     return runs[what](data, Stretch(progress, cancelled))
         except (InferenceError, TruthError) as error:
-            raise StageError(error.code, error.details) from error
+            raise StageError(error.code, told(error.details)) from error
         raise StageError("bad_selection")
 
     def _asked(self, data: dict[str, Any]) -> Asked:
@@ -105,14 +106,15 @@ class FullSize:
         photograph = self.bench.image(selection.image)
         loaded = self.bench.network(selection)
         size = photograph.size
-        offers = [_offer(loaded, size, wish, way) for way in ("whole", "tiles")]
+        whole, tiles = (_offer(loaded, size, wish, way) for way in ("whole", "tiles"))
+        offers = [whole, tiles] if tiles["tiles"] > 1 else [whole]  # one alone is the whole image
         for longest in SMALLER:
             if longest < max(size):
                 small = _offer(loaded, images.resized_shape(size, longest), wish, "auto")
                 offers.append({**small, "longest": longest, "way": "smaller"})
         if loaded.spec.padding == "valid":
             papers = _offer(loaded, size, wish, "paper")
-            offers += [papers] if papers["tiles"] > 1 else []  # one alone is the whole image
+            offers += [papers] if papers["tiles"] > 1 else []
         picture = self.bench.files.add(jpeg(images.resize(photograph.pixels, MOST_SHOWN)), ".jpg")
         self.shown.put(selection.image, picture, 1)
         device = inference.pick_device(wish.device)
@@ -199,11 +201,12 @@ def _offer(loaded: api.Loaded, size: tuple[int, int], wish: Wish, way: str) -> d
     """What running an image of a size in a way would take."""
     held = Outputs.bytes(size, loaded.spec.classes, _keeps_scores(loaded, size))
     made = inference.plan(loaded.spec, size, replace(wish, way=way, side=None), held)
+    shapes = [tile.output.shape for tile in made.tiles]
     return {
         "way": way,
         "size": list(size),
-        "side": made.side,
-        "tiles": len(made.tiles),
+        "tiles": len(shapes),
+        "tile": [max(sides) for sides in zip(*shapes, strict=True)],  # of the largest
         "bytes": made.bytes,
         "free": made.free,
         "fits": made.fits,

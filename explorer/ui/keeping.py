@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import secrets
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from explorer import api, images, inference
 from explorer.images import Photograph
 from explorer.models import MODELS
 from explorer.results import bundle, truth
-from explorer.ui.catalog import device_words
+from explorer.ui.catalog import device_words, network_notes, told
 from explorer.ui.session import StageError
 from explorer.ui.stage.payload import png
 from explorer.ui.state import Bounded, Files
@@ -113,7 +114,8 @@ def _facts(found: api.Found) -> dict[str, Any]:
         "size": [about["height"], about["width"]],
         "margin": inference.reach(plan.spec).margin,
         "boxes": [[*t.output.rows, *t.output.cols, *t.input.rows, *t.input.cols] for t in run.tiles],
-        "remarks": [{"code": r.code, "details": r.details} for r in run.remarks],
+        "remarks": [{"code": r.code, "details": told(r.details)} for r in run.remarks],
+        "networkNotes": network_notes(found.loaded),
         "notes": [{"code": f"image.{n.code}", "details": n.details} for n in found.notes],
         "deviceName": device_words(run.device),
         "title": MODELS[plan.spec.model].title,
@@ -130,17 +132,37 @@ def _made(found: api.Found, kind: str) -> bytes:
 
 def _zipped(kept: list[Kept]) -> bytes:
     """All files of some runs but their scores, which are as large as all else together."""
-    out, used = io.BytesIO(), set[str]()
+    out = io.BytesIO()
+    stems = apart([(one.stem, bundle.settings(one.found)) for one in kept])
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
-        for one in kept:
-            stem, number = one.stem, 2
-            while stem in used:
-                stem, number = f"{one.stem}-{number}", number + 1
-            used.add(stem)
+        for one, stem in zip(kept, stems, strict=True):
             for kind in bundle.kinds_of(one.found):
                 if kind != "scores":
                     file.writestr(f"{stem}.{bundle.KINDS[kind][0]}", _made(one.found, kind))
     return out.getvalue()
+
+
+def apart(results: Sequence[tuple[str, tuple[str, ...]]]) -> list[str]:
+    """Names for results, given as (stem, settings): those of one stem get as many settings as tell them apart.
+
+    A number is added where none does.
+
+    >>> apart([("cat", ("fcn8s", "same")), ("cat", ("fcn16s", "same")), ("dog", ("fcn8s", "same"))])
+    ['cat-fcn8s', 'cat-fcn16s', 'dog']
+    """
+    made: list[str] = []
+    for stem, settings in results:
+        others = [them for name, them in results if name == stem]
+        telling: list[int] = []
+        for i in range(len(settings)):
+            kinds = [len({tuple(them[k] for k in ks) for them in others}) for ks in (telling, [*telling, i])]
+            telling += [i] if kinds[0] < kinds[1] else []
+        full = name = "-".join([stem, *(settings[k] for k in telling)])
+        number = 2
+        while name in made:
+            name, number = f"{full}-{number}", number + 1
+        made.append(name)
+    return made
 
 
 def jpeg(pixels: np.ndarray) -> bytes:

@@ -16,7 +16,7 @@ from explorer import cards, images, inference, weights
 from explorer.fields import Reach, whole_fields
 from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.trace import CancelledError
-from explorer.ui.catalog import SHOWN, SIZES, catalog, device_words, first
+from explorer.ui.catalog import SHOWN, SIZES, catalog, device_words, first, network_notes, told
 from explorer.ui.looking import Looks, Scene
 from explorer.ui.stage.payload import Recorder, png
 from explorer.ui.state import Bounded, Files, Selection
@@ -64,6 +64,7 @@ class Workbench:
         self.images: Bounded[images.Photograph] = Bounded(IMAGE_BYTES)
         self._uploads: Bounded[str] = Bounded(1000)  # path and page -> image id, the last thousand
         self.looks = Looks(self.files)
+        self._alike: Bounded[Selection] = Bounded(1000)  # pixels and settings -> the last run of them
         self.runs: Bounded[Run] = Bounded(FILE_BYTES, lambda run: self.files.release(list(run.names)))
         self._working = threading.Lock()  # one run at a time: it takes the whole machine
         self._waiting = 0
@@ -95,7 +96,8 @@ class Workbench:
         """Read an uploaded file and return the image's id. Raises StageError with the reason.
 
         Uploads lie under a name made of their content, so that two people who send the same file at once share it;
-        what the first one's run has read and deleted is known by its path for the second.
+        what the first one's run has read and deleted is known by its path for the second. The id is that of the pixels
+        under this name: nobody's results are called as another person called the file.
         """
         try:
             there = path.is_file()
@@ -105,11 +107,14 @@ class Workbench:
             known = self._uploads.get((path, page))
             if known is None:
                 raise StageError("upload")
-            return known
-        photograph = self._read(path, name, page)
-        key = self.files.name(_identity(photograph).encode())
-        self.images.put(key, photograph, photograph.pixels.nbytes)
+            return self._keep(replace(self.image(known), name=name or path.name))
+        key = self._keep(self._read(path, name, page))
         self._uploads.put((path, page), key, 1)
+        return key
+
+    def _keep(self, photograph: images.Photograph) -> str:
+        key = self.files.name(repr((_identity(photograph), photograph.name)).encode())
+        self.images.put(key, photograph, photograph.pixels.nbytes)
         return key
 
     @staticmethod
@@ -159,13 +164,14 @@ class Workbench:
         try:
             device = inference.pick_device(wish.device)
         except inference.InferenceError as error:
-            raise StageError(error.code, error.details) from error
-        key = replace(wish, image=_identity(photograph), device=device)
+            raise StageError(error.code, told(error.details)) from error
+        key = replace(wish, device=device)
         found = self._known(key)
         if found:
             return found
+        alike = replace(key, image=_identity(photograph))
         with self.turn(progress, cancelled):
-            found = self._known(key)  # another thread may have run the same while this one waited
+            found = self._known(key) or self._renamed(alike, key, wish)  # perhaps run while this one waited
             if found:
                 return found
             recorder = Recorder(self.files)
@@ -174,8 +180,29 @@ class Workbench:
             except BaseException:
                 self.files.release(recorder.names)
                 raise
-            self.runs.put(key, run, self.files.bytes(list(run.names)))
+            self._put(key, alike, run)
         return run
+
+    def _put(self, key: Selection, alike: Selection, run: Run) -> Run:
+        self.runs.put(key, run, self.files.bytes(list(run.names)))
+        self._alike.put(alike, key, 1)
+        return run
+
+    def _renamed(self, alike: Selection, key: Selection, wish: Selection) -> Run | None:
+        """A run of the same pixels under another name, told as one of this image: pages hear of no other id.
+
+        Only for whoever has the turn: its files must not be put out meanwhile.
+        """
+        known = self._alike.get(alike)
+        found = known and self.runs.get(known)
+        if not found:
+            return None
+        content = json.loads((self.files.folder / found.file).read_text("utf-8")) | {"selection": asdict(wish)}
+        shared = [name for name in found.names if name != found.file]
+        file = self.files.add(json.dumps(content, separators=(",", ":")).encode(), ".json")
+        self.files.hold(shared)
+        self.looks.add(file, found.scene)
+        return self._put(key, alike, Run(file, (*shared, file), found.scene))
 
     @contextmanager
     def turn(self, progress: Progress, cancelled: Callable[[], bool]) -> Iterator[None]:
@@ -237,8 +264,8 @@ class Workbench:
                 loaded.module, prepared, pre.mean, pre.std, device, progress=step, visit=recorder.visit
             )
         except inference.InferenceError as error:
-            raise StageError(error.code, error.details) from error
-        notes = [{"code": n, "details": self._note_details(n, card, wish)} for n in loaded.notes]
+            raise StageError(error.code, told(error.details)) from error
+        notes = network_notes(loaded)
         notes += [{"code": f"image.{n.code}", "details": n.details} for n in photograph.notes]
         about = {
             "selection": asdict(wish),
@@ -253,15 +280,6 @@ class Workbench:
         scene = Scene(card, wish.model, wish.padding, prepared.network, shapes)
         self.looks.add(file, scene)
         return Run(file, tuple(recorder.names), scene)
-
-    @staticmethod
-    def _note_details(code: str, card: weights.Card, wish: Selection) -> dict[str, Any]:
-        return {
-            "trained": MODELS[card.spec.model].title,
-            "model": MODELS[wish.model].title,
-            "geometries": card.geometries,
-            "padding": wish.padding,
-        }
 
 
 @lru_cache(maxsize=8)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import doctest
 import io
 import json
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from explorer import api, compare, inference, metrics
 from explorer.inference import Wish
 from explorer.trace import CancelledError
-from explorer.ui import app, fullsize
+from explorer.ui import app, fullsize, keeping
 from explorer.ui.fullsize import FullSize
 from explorer.ui.keeping import Keeper
 from explorer.ui.session import StageError, Workbench
@@ -60,9 +63,41 @@ def test_a_plan_offers_what_can_be_run_and_says_what_it_takes(full: FullSize, tm
     held = sum(array.nbytes for array in vars(results).values())
     assert found["offers"][0]["bytes"] == whole.forecast.bytes + held
     assert found["offers"][2]["size"] == [551, 1024]
+    tiles = found["offers"][1]
+    assert (tiles["tiles"], tiles["tile"]) == (2, [700, 1024])  # none is 1024 x 1024
     valid = ask(full, "plan", selection=ui.raw(image=image, model="unet", checkpoint="unet", padding="valid"))
     assert valid["offers"][-1]["way"] == "paper"
     assert valid["offers"][-1]["tiles"] == 2 * 4
+
+
+def test_the_smallest_images_are_run(full: FullSize, tmp_path: Path) -> None:
+    for name, model, padding in (("fcn", "fcn16s", "paper"), ("unet", "unet", "valid")):
+        image = upload(full.bench, tmp_path, ui.photo(20, 20))
+        wish = ui.raw(image=image, model=model, checkpoint=name, padding=padding)
+        assert [offer["way"] for offer in ask(full, "plan", selection=wish)["offers"]] == ["whole"]
+        assert ask(full, "segment", selection=wish, options={"way": "tiles"})["size"] == [20, 20]
+        assert ask(full, "paper" if padding == "valid" else "segment", selection=wish)["tiles"] == 1
+
+
+def test_the_page_says_the_devices_name_in_its_language(
+    full: FullSize, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = upload(full.bench, tmp_path, ui.photo(20, 20))
+    monkeypatch.setattr(sys.modules["explorer.inference.plan"], "free_memory", lambda device: 1000)
+    with pytest.raises(StageError) as caught:
+        ask(full, "plan", selection=ui.raw(image=image))
+    assert caught.value.code == "no_room"
+    assert caught.value.details["device"] == {"device": "cpu", "name": torch.get_num_threads()}
+
+
+def test_nobodys_results_are_called_as_another_called_the_file(full: FullSize, tmp_path: Path) -> None:
+    keys = [upload(full.bench, tmp_path, ui.photo(64, 80), name) for name in ("mine.png", "yours.png")]
+    found = [ask(full, "segment", selection=ui.raw(image=key)) for key in keys]
+    for name, result in zip(("mine", "yours"), found, strict=True):
+        made = ask(full, "export", tokens=[result["token"]], file="coco")
+        assert made["name"] == f"{name}.coco.json"
+        file = json.loads((full.bench.files.folder / made["file"]).read_text("utf-8"))
+        assert file["images"][0]["file_name"] == result["image"] == f"{name}.png"
 
 
 def test_a_result_is_that_of_the_api_and_files_can_be_taken_along(full: FullSize, tmp_path: Path) -> None:
@@ -89,6 +124,10 @@ def test_a_result_is_that_of_the_api_and_files_can_be_taken_along(full: FullSize
     made = ask(full, "export", tokens=[found["token"]], file="zip")
     with zipfile.ZipFile(full.bench.files.folder / made["file"]) as packed:
         labels = np.asarray(Image.open(io.BytesIO(packed.read("my cells.mask.png"))))
+        about = json.loads(packed.read("my cells.run.json"))
+    card = full.bench.network(ui.selection()).card
+    assert (about["model"], about["weights"], about["sha256"]) == ("fcn8s", "fcn", card.sha256)
+    assert (about["padding"], about["way"], about["precision"]) == ("paper", "tiles", "float32")
     np.testing.assert_array_equal(labels, same.labels)
 
 
@@ -101,6 +140,21 @@ def test_several_results_of_one_name_are_packed_apart(full: FullSize, tmp_path: 
     with zipfile.ZipFile(full.bench.files.folder / made["file"]) as packed:
         assert {"a.mask.png", "a-2.mask.png"} <= set(packed.namelist())
         assert packed.testzip() is None
+
+
+def test_results_of_one_image_by_several_networks_are_told_apart(full: FullSize, tmp_path: Path) -> None:
+    image = upload(full.bench, tmp_path, ui.photo(64, 80), "a.png")
+    wishes = [ui.raw(image=image, model=model) for model in ("fcn16s", "fcn8s")]
+    wishes.append(ui.raw(image=image, model="fcn8s", padding="same"))
+    tokens = [ask(full, "segment", selection=wish)["token"] for wish in wishes]
+    for taken, stems in ((tokens[:2], ("a-fcn16s", "a-fcn8s")), (tokens[1:], ("a-paper", "a-same"))):
+        made = ask(full, "export", tokens=taken, file="zip")
+        with zipfile.ZipFile(full.bench.files.folder / made["file"]) as packed:
+            assert {f"{stem}.mask.png" for stem in stems} <= set(packed.namelist())
+            for stem in stems:
+                about = json.loads(packed.read(f"{stem}.run.json"))
+                assert stem.removeprefix("a-") in (about["model"], about["padding"])
+    assert doctest.testmod(keeping).failed == 0
 
 
 def test_objects_are_counted_and_outlined(full: FullSize) -> None:
@@ -135,6 +189,8 @@ def test_networks_are_compared_on_one_image(full: FullSize, tmp_path: Path) -> N
     found = ask(full, "compare", selection=ui.raw(image=image), selections=[*wanted, other])
     assert [r["model"] for r in found["results"]] == ["fcn32s", "fcn8s", "unet"]
     assert found["image"] == image
+    codes = [[(note["code"], note["details"]["model"]) for note in r["networkNotes"]] for r in found["results"]]
+    assert codes == [[("coarser_than_trained", "FCN-32s")], [], []]  # as looking inside says
     maps = [
         api.segment(pixels, loaded=full.bench.network(ui.selection(m)), wish=Wish("cpu")).labels
         for m in ("fcn32s", "fcn8s")

@@ -102,6 +102,25 @@ def test_the_same_run_is_found_again(fresh):
     assert run(fresh, selection("fcn32s", padding="same")).file != a.file
 
 
+def test_the_same_pixels_under_two_names_are_run_once_and_neither_hears_of_the_other(
+    checkpoints, tmp_path, monkeypatch
+):
+    bench = Workbench(checkpoints)
+    keys = [upload(bench, tmp_path, noise(48, 64), name) for name in ("mine.png", "yours.png")]
+    a, b = (
+        run(bench, selection("fcn32s", padding="same", image=key), progress=heard)
+        for key, heard in zip(keys, (lambda *_: None, lambda *_: pytest.fail("it was run again")), strict=True)
+    )
+    one, two = (content(bench, done) for done in (a, b))
+    assert [data.pop("selection")["image"] for data in (one, two)] == keys
+    assert one == two
+    assert run(bench, selection("fcn32s", padding="same", image=keys[0])) == a
+    assert b.file in bench.looks._scenes._items
+    monkeypatch.setattr(bench.runs, "most_bytes", 1)
+    last = run(bench, selection("fcn16s", padding="same"))
+    assert listing(bench) == set(last.names)
+
+
 def test_a_run_that_was_put_out_takes_its_files_with_it(checkpoints, monkeypatch):
     monkeypatch.setattr(session, "FILE_BYTES", 1)  # so that the latest run alone is held
     bench = Workbench(checkpoints)
@@ -187,7 +206,10 @@ def test_the_same_file_of_two_people_is_read_once_and_known_by_its_path(tmp_path
     path.write_bytes(encoded(noise(40, 50)))
     first = bench.add_image(path, "a.png")
     path.unlink()
-    assert bench.add_image(path, "b.png") == first
+    assert bench.add_image(path, "a.png") == first
+    second = bench.add_image(path, "b.png")
+    assert [bench.image(key).name for key in (first, second)] == ["a.png", "b.png"]
+    assert bench.image(first).pixels is bench.image(second).pixels
     with pytest.raises(StageError) as caught:
         bench.add_image(tmp_path / "never.png", "c.png")
     assert caught.value.code == "upload"
