@@ -187,3 +187,12 @@ def test_a_step_left_before_its_maps_came_leaves_no_veil(visit: Visit) -> None:
     visit.page.wait_for_load_state("networkidle")
     assert visit.step == at_hand
     assert not visit.page.evaluate(veiled)
+
+
+def test_another_padding_or_network_goes_on_at_the_corresponding_step(visit: Visit) -> None:
+    visit.open().go("crop_pool3")
+    run = visit.run
+    visit.set("padding", "same")  # there the other branch is cut
+    visit.after(run)
+    assert visit.step == "crop_upscore_pool4"
+    assert visit.choose("U-Net").step == "crop_d3c"

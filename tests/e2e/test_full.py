@@ -96,7 +96,9 @@ def test_tiles_are_drawn_with_the_window_that_they_read(visit: Visit, tmp_path: 
     path = photo(tmp_path / "large.png", 600, 900)
     segmenting(visit, "&model=unet")
     give(visit, path)
-    visit.page.locator(".fx-offers button", has_text=EN["full.way.tiles"]).click()
+    tiles = visit.page.locator(".fx-offers button", has_text=EN["full.way.tiles"])
+    assert tiles.locator("span").inner_text() == "2 of at most 600 × 768 px"  # none has 768 x 768
+    tiles.click()
     run(visit)
     visit.page.locator(".fx-grid").click()
     box = visit.page.locator(".fx-board canvas").bounding_box()
@@ -238,10 +240,14 @@ def test_another_network_keeps_the_results_and_plans_anew(visit: Visit, tmp_path
     segmenting(visit)
     give(visit, photo(tmp_path / "own.png", 420, 500))
     run(visit)
-    assert visit.text(".fx-outcome").startswith("FCN-8s")
+    said = visit.text(".fx-outcome")
+    assert said.startswith(f"FCN-8s, {EN['padding.paper']}; weights: ")
     visit.page.get_by_role("radio", name="U-Net", exact=True).click()
     visit.page.wait_for_selector(f".fx-offers b:text-is('{EN['full.way.paper']}')")
-    assert visit.text(".fx-outcome").startswith("FCN-8s")  # until there is another
+    old = visit.text(".fx-outcome")
+    assert old.startswith(EN["full.again"])
+    assert old.endswith(said)  # until there is another
+    assert visit.text(".fx-queue [aria-current] small") == EN["full.state.old"]
     assert visit.text(".fx-image-name") == "own.png"
     visit.page.locator(".fx-views [data-view=explore]").click()
     visit.page.get_by_role("radio", name="FCN-8s", exact=True).click()
@@ -250,6 +256,7 @@ def test_another_network_keeps_the_results_and_plans_anew(visit: Visit, tmp_path
     visit.page.wait_for_selector(f'.fx-offers:not(:has-text("{EN["full.way.paper"]}")) button')
     visit.page.wait_for_function("() => new URLSearchParams(location.search).get('view') === 'segment'")
     assert "model=fcn8s" in visit.page.url
+    visit.until(lambda: visit.text(".fx-outcome") == said)  # the settings are those of the result again
 
 
 def test_results_of_several_files_are_taken_at_once(visit: Visit, tmp_path: Path) -> None:

@@ -53,7 +53,11 @@ def test_the_held_units_numbers_are_the_networks(visit: Visit, step: str) -> Non
     run = trace(loaded.module, pixels)
     value = float(run[step].value[0, channel, row, column])
     text = visit.text(".fx-held")
-    shown = numbers(re.search(r"value (\S+)", text)[1])[0]
+    said = re.search(r"value (\S+)", text)[1]
+    assert f" = {said} " in visit.text(".fx-unit")  # one value, not another one of the shrunk map's
+    visit.page.mouse.move(5, 5)
+    assert f" = {said} " in visit.text(".fx-unit")
+    shown = numbers(said)[0]
     assert shown == pytest.approx(value, rel=1e-4, abs=1e-5)
     local = Local(loaded.module, pixels, {s.name: s.shape for s in run.steps})
     found = unit.arithmetic(local, step, channel, row, column)

@@ -126,6 +126,27 @@ def test_a_change_during_an_upload_keeps_the_upload(visit: Visit, tmp_path: Path
     assert visit.text(".fx-image-name") == "mine.png"
 
 
+def test_an_own_image_outlives_a_reload_while_the_server_has_it(visit: Visit) -> None:
+    visit.open()
+    before = visit.run
+    visit.hand("drop", picture((95, 70)), "kept.png")
+    own = visit.after(before).run
+    visit.page.wait_for_function("() => sessionStorage.length && !location.search.includes('image=')")
+    visit.page.reload()
+    visit.ready()
+    assert (visit.run, visit.text(".fx-image-name")) == (own, "kept.png")
+    visit.page.evaluate(
+        """() => { for (const [key, value] of Object.entries(sessionStorage))
+        sessionStorage.setItem(key, value.replace(/"image":"[^"]+"/, '"image":"gone"')) }"""
+    )
+    visit.page.reload()
+    visit.page.wait_for_selector(".fx-message:not([hidden])")
+    visit.ready()
+    assert TEXTS["en"]["error.image_gone"] in visit.text(".fx-message")
+    assert visit.run == before
+    assert visit.text(".fx-image-name") != "kept.png"
+
+
 def test_dropping_an_address_is_answered(visit: Visit) -> None:
     visit.open()
     visit.page.evaluate(

@@ -50,7 +50,9 @@ def test_the_unit_cursor_moves_by_keys_and_is_spoken(visit: Visit) -> None:
     visit.page.wait_for_selector(".fx-holding")
     assert visit.text(".fx-held h3") == EN["held.title"].format(step="pool4", channel=1, row=height // 2 - 1, column=0)
     visit.press("d")  # the held unit moves along
-    assert "(12, 1)" in visit.text(".fx-held h3") or f"({height // 2 - 1}, 1)" in visit.text(".fx-held h3")
+    assert f"({height // 2 - 1}, 1)" in visit.text(".fx-held h3")
+    assert unit(visit) == (1, height // 2 - 1, 1)  # and so does what is read and spoken of it
+    assert f"({height // 2 - 1}, 1)" in visit.text(".fx-said")
     visit.press("Enter")
     assert visit.page.locator(".fx-holding").count() == 0
     visit.press("c")

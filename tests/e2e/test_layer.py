@@ -105,10 +105,13 @@ def test_a_layer_in_three_components_and_back(visit: Visit) -> None:
     maps = of_page(visit)[0]["relu3_3"].value[0].double().flatten(1)
     variance = (maps - maps.mean(1, keepdim=True)).numpy()
     shares = np.linalg.svd(variance, compute_uv=False) ** 2
-    said = [float(n) for n in re.findall(r"[\d.]+", visit.text(".fx-reduced").split("hold")[1])[:2]]
+    said = [float(n) for n in re.findall(r"([\d.]+) %", visit.text(".fx-reduced").split("hold")[1])[:2]]
     assert said == pytest.approx((100 * shares / shares.sum())[:2].tolist(), abs=0.15)
     assert canvas.screenshot() != before
+    of_channels = (".fx-scale", ".fx-colourbar", ".fx-colours", ".fx-sort")
+    assert [part for part in of_channels if visit.page.is_visible(part)] == []
     visit.page.locator(".fx-rgb").click()
+    assert [part for part in of_channels if not visit.page.is_visible(part)] == []
     visit.page.mouse.move(2, 2)
     assert canvas.screenshot() == before
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from explorer.figures.palettes import DIVERGING
 from explorer.ui.i18n import TEXTS
 from tests.e2e.conftest import Visit
 from tests.e2e.test_layer import of_page
@@ -52,7 +53,9 @@ def test_a_large_channel_follows_colours_and_steps(visit: Visit) -> None:
     visit.press("ArrowLeft")
     visit.page.wait_for_selector(".fx[data-step=conv1_1]")
     visit.page.wait_for_function("t => !document.querySelector('.fx-reduced').textContent.includes(t)", arg="mean of")
-    assert visit.page.locator(".fx-colours select").is_disabled()  # a signed map has its own colours
+    colours = visit.page.locator(".fx-colours select")
+    assert colours.is_disabled()  # a signed map has its own colours
+    assert (colours.input_value(), colours.get_attribute("title")) == (DIVERGING, EN["maps.colours.signed"])
 
 
 def test_the_held_unit_stays_the_same_before_and_after_a_crop(visit: Visit) -> None:

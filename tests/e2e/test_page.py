@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict
 
 import pytest
 
-from explorer import geometry
+from explorer import geometry, weights
 from explorer.geometry import Window
+from explorer.ui.catalog import catalog, first
 from explorer.ui.i18n import TEXTS
-from tests.e2e.conftest import Visit, two_sizes
+from tests.e2e.conftest import ROOT, Visit, two_sizes
 
 HANGUL = re.compile("[\uac00-\ud7a3]")
 VISIBLE = """() => {
@@ -108,6 +111,8 @@ def test_the_desktop_page_fits_one_screen(visit: Visit, dark: bool) -> None:
             .filter(([, r]) => r.right > innerWidth + 1 || r.bottom > innerHeight + 1).map(([c]) => c)"""
         )
         assert hidden == []
+        for part in (".fx-legend", ".fx-weights select"):
+            assert visit.page.eval_on_selector(part, "e => e.scrollWidth <= e.clientWidth"), part
 
 
 @pytest.mark.parametrize(
@@ -125,6 +130,15 @@ def test_the_phone_page_is_one_column(visit: Visit) -> None:
     visit.page.wait_for_function("b => document.querySelector('.fx').dataset.step !== b", arg=before)
     visit.page.locator(".fx-more").tap()
     assert visit.page.locator(".fx-device select").is_visible()
+    visit.page.locator(".fx-list button[title^='pool3 ']").tap()  # far below the maps, which come into sight
+    visit.page.wait_for_selector(".fx[data-step=pool3]")
+    top = "() => document.querySelector('.fx-maps').getBoundingClientRect().top"
+    visit.until(lambda: 0 <= visit.page.evaluate(top) < 100)
+    visit.page.locator(".fx-figure-open").tap()
+    sheet, box = (visit.page.locator(s).bounding_box() for s in (".fx-figure-sheet", ".fx-figure g[aria-current]"))
+    assert sheet["x"] <= box["x"]  # wider than the screen: the step shown lies in the middle
+    assert box["x"] + box["width"] <= sheet["x"] + sheet["width"]
+    assert visit.page.eval_on_selector(".fx-figure-sheet", "e => e.scrollLeft") > 0
 
 
 @two_sizes
@@ -158,9 +172,11 @@ def test_one_channel_large_and_one_class_alone(visit: Visit) -> None:
     visit.press("Escape")  # lets go of the unit
     visit.press("Escape")  # back to all channels
     assert visit.text(".fx-low") == TEXTS["en"]["maps.low"]
-    first = visit.page.locator(".fx-legend button").first
-    first.click()
-    assert visit.page.locator(".fx-legend button").first.get_attribute("aria-pressed") == "true"
+    rarest = visit.page.locator(".fx-legend button").last
+    light = visit.pixels(".fx-view canvas").mean()
+    rarest.click()
+    assert visit.pixels(".fx-view canvas").mean() < 0.7 * light  # the rest is dimmed
+    assert rarest.get_attribute("aria-pressed") == "true"
 
 
 @two_sizes
@@ -200,6 +216,26 @@ def test_after_a_click_on_a_network_the_arrow_keys_step(visit: Visit) -> None:
     visit.page.wait_for_function("b => document.querySelector('.fx').dataset.step !== b", arg=before)
     assert visit.run == run
     assert visit.page.get_by_role("radio", name="FCN-16s").get_attribute("aria-checked") == "true"
+
+
+def test_back_and_forward_turn_to_the_network_and_the_view_before(visit: Visit) -> None:
+    visit.open()
+    visit.go("pool3")
+    visit.page.wait_for_function("() => location.search.includes('step=pool3')")
+    before = visit.run
+    visit.choose("FCN-32s")
+    visit.page.wait_for_function("() => location.search.includes('model=fcn32s')")
+    other = visit.run
+    visit.page.locator(".fx-views [data-view=compare]").click()
+    visit.page.wait_for_function("() => location.search.includes('view=compare')")
+    visit.page.go_back()
+    visit.page.wait_for_selector(".fx[data-view=explore]")
+    assert visit.run == other
+    visit.page.go_back()
+    visit.page.wait_for_selector(f".fx[data-run='{before}'][data-step=pool3]")
+    assert visit.page.get_by_role("radio", name="FCN-8s", exact=True).get_attribute("aria-checked") == "true"
+    visit.page.go_forward()
+    visit.page.wait_for_selector(f".fx[data-run='{other}']")
 
 
 def test_a_browser_that_stores_nothing_still_shows_the_page(visit: Visit) -> None:
@@ -257,6 +293,38 @@ def test_the_padding_share_is_that_of_the_unclipped_field(visit: Visit) -> None:
     assert seen == {True, False}
 
 
+COMPLETE = """async ([catalog, selection, changes]) => {
+    const { modules } = await import(document.querySelector('link[rel=modulepreload][href*="gradio_api/file="]').href);
+    const { complete } = await import(modules['selection.js']);
+    const seen = [];
+    for (const change of changes) seen.push((selection = complete(catalog, selection, change)));
+    return seen.map(({ model, checkpoint, image }) => [model, checkpoint, image]);
+}"""
+
+
+def test_weights_follow_the_example_and_the_example_stays(visit: Visit) -> None:
+    cards = weights.available()
+    examples = json.loads((ROOT / "assets/examples/examples.json").read_text())
+    start = asdict(first(cards, examples))
+    nuclei = next(e["file"] for e in examples if e["family"] == "nuclei")
+    changes = [
+        {"image": nuclei},
+        {"model": "unet"},
+        {"model": "fcn16s"},
+        {"checkpoint": "fcn8s-everyday"},
+        {"image": nuclei},
+    ]
+    visit.open()
+    found = visit.page.evaluate(COMPLETE, [json.loads(json.dumps(catalog(cards, examples))), start, changes])
+    assert found == [
+        ["fcn8s", "fcn8s-nuclei", nuclei],
+        ["unet", "unet-nuclei", nuclei],
+        ["fcn16s", "fcn8s-nuclei", nuclei],
+        ["fcn16s", "fcn8s-everyday", start["image"]],  # weights that know nothing of nuclei, chosen as such
+        ["fcn16s", "fcn8s-nuclei", nuclei],
+    ]
+
+
 @two_sizes
 @pytest.mark.parametrize("step", ["crop_d1c", "concat_u1b"])
 def test_units_that_meet_are_drawn_and_stand_together(visit: Visit, step: str) -> None:
@@ -267,6 +335,7 @@ def test_units_that_meet_are_drawn_and_stand_together(visit: Visit, step: str) -
     assert (jump, other_jump) == (2, 2)
     assert (other_start - start) / 2 == 40  # the paper's offset at this level
     assert "stand 0 input pixels apart" in text
+    assert "own centres lie up to 7 pixels apart" in text  # a 2 x 2 block of up-sampled units has the same field
     visit.page.mouse.move(2, 2)
     bare = visit.page.locator(".fx-view canvas").screenshot()
     box = visit.page.locator(".fx-mosaic canvas").bounding_box()

@@ -17,6 +17,7 @@ from tests.e2e.conftest import Visit
 
 EN = TEXTS["en"]
 SIZE = "() => { const c = document.querySelector('.fx-boards canvas'); return [c.width, c.height] }"
+MIDDLE = "() => { const c = document.querySelector('.fx-boards canvas'); return [c.width / 2, c.height / 2] }"
 
 
 @pytest.fixture
@@ -169,10 +170,46 @@ def test_an_upload_waits_for_a_second_network(compared: Visit, tmp_path: Path) -
     assert compared.text(".fx-image-name") == "own.png"
 
 
+def test_weights_of_a_finer_network_are_said(visit: Visit) -> None:
+    """FCN-32s and 16s on weights that were trained as FCN-8s, compared and segmented, as when one looks inside."""
+    visit.open("?view=compare&model=fcn8s&checkpoint=fcn8s-nuclei&image=nuclei_fluorescence.png")
+    for name in visit.page.locator(".fx-rivals [aria-pressed=true]").all_inner_texts():
+        if name not in ("FCN-16s", "FCN-8s"):
+            visit.page.locator(".fx-rivals button", has_text=name).click()
+    visit.page.locator(".fx-run").click()
+    visit.page.wait_for_selector(".fx-boards[data-boards='2'] canvas")
+    note = EN["note.coarser_than_trained"].format(model="FCN-16s", trained="FCN-8s")
+    assert visit.page.locator(".fx-pairs .fx-note").all_inner_texts() == [note]
+    visit.ready().open("?view=segment&model=fcn16s&checkpoint=fcn8s-nuclei&image=nuclei_fluorescence.png")
+    visit.page.wait_for_selector(".fx-offers button")
+    visit.ready().page.locator(".fx-run").click()
+    visit.page.wait_for_selector(".fx-outcome:not([hidden]) .fx-took")
+    assert visit.page.locator(".fx-outcome .fx-note").all_inner_texts() == [note]
+
+
+SAY = """async ([texts, device]) => {
+    const { modules } = await import(document.querySelector('link[rel=modulepreload][href*="gradio_api/file="]').href);
+    const { Words } = await import(modules['i18n.js']);
+    const problem = { code: 'no_precision', details: { device } };
+    return ['en', 'ko'].map((language) => new Words(texts, language).error(problem));
+}"""
+
+
+def test_a_device_in_an_error_has_its_name_in_the_pages_language(visit: Visit) -> None:
+    visit.open()
+    one, four = (visit.page.evaluate(SAY, [TEXTS, {"device": "cpu", "name": n}]) for n in (1, 4))
+    assert [text.split(" does")[0].split("에서는")[0] for text in (*one, *four)] == [
+        "CPU (1 thread)", "CPU(스레드 1개)", "CPU (4 threads)", "CPU(스레드 4개)"
+    ]  # fmt: skip
+
+
 def test_the_image_is_seen_before_it_is_compared(visit: Visit, tmp_path: Path) -> None:
     """Pasted into the view it is compared at once; without enough networks it waits, and is seen."""
     visit.open("?view=compare")
     visit.page.wait_for_selector(".fx-boards[data-boards='1'] canvas")
+    visit.until(lambda: visit.pixel(".fx-boards canvas", *visit.page.evaluate(MIDDLE))[3] == 255)
+    x, y = visit.page.evaluate(MIDDLE)
+    assert visit.pixel(".fx-boards canvas", x - 250, y)[3] == 0  # of a thumbnail no poster is made
     pressed = visit.page.locator(".fx-rivals [aria-pressed=true]")
     while pressed.count() > 1:
         pressed.last.click()
@@ -180,8 +217,7 @@ def test_the_image_is_seen_before_it_is_compared(visit: Visit, tmp_path: Path) -
     Image.fromarray(np.full((64, 80, 3), (10, 200, 30), np.uint8)).save(path)
     visit.hand("paste", path.read_bytes())
     visit.page.wait_for_selector(".fx-message:not([hidden])")
-    middle = "() => { const c = document.querySelector('.fx-boards canvas'); return [c.width / 2, c.height / 2] }"
-    visit.until(lambda: visit.pixel(".fx-boards canvas", *visit.page.evaluate(middle))[:3] == [10, 200, 30])
+    visit.until(lambda: visit.pixel(".fx-boards canvas", *visit.page.evaluate(MIDDLE))[:3] == [10, 200, 30])
     visit.page.locator(".fx-rivals [aria-pressed=false]").first.click()
     visit.hand("drop", path.read_bytes())
     visit.page.wait_for_selector(".fx-boards[data-boards='2'] canvas")

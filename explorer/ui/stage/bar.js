@@ -94,6 +94,7 @@ export class Bar {
   #fill(key, choices, chosen) {
     const select = this.selects[key];
     select.replaceChildren(...choices.map(([value, text]) => new Option(text, value, false, value === chosen)));
+    select.title = select.selectedOptions[0]?.textContent ?? ''; // where there is no room for all of it
     select.disabled = choices.length < 2;
   }
 

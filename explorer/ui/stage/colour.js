@@ -1,12 +1,13 @@
 /** From 8-bit codes to colours: a table per channel, built from its range, the scale chosen and a colour map. */
 
 export class Colours {
-  constructor({ sequential, diverging, heat, roles }) {
+  constructor({ sequential, diverging, divergingName, heat, roles }) {
     this.heat = pack(heat);
     this.tables = Object.fromEntries(Object.entries(sequential).map(([name, rows]) => [name, pack(rows)]));
     this.names = Object.keys(this.tables);
     this.name = this.names[0];
     this.diverging = pack(diverging);
+    this.divergingName = divergingName;
     this.roles = roles;
   }
 

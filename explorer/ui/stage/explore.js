@@ -2,11 +2,13 @@
 
 import { Asker } from './asker.js';
 import { radios } from './bar.js';
+import { counterpart } from './counterpart.js';
 import { Cursor } from './cursor.js';
 import { FigureView } from './figureview.js';
 import { Look } from './look.js';
 import { Output } from './output.js';
 import { showChips, showCrop } from './panels.js';
+import { gently } from './preferences.js';
 import { Steps } from './steps.js';
 import { Trace } from './trace.js';
 import { sentence } from './words.js';
@@ -19,7 +21,7 @@ export class Explore {
     Object.assign(this, { root, words, resolve, say, onSettle });
     this.trace = null;
     this.step = 0;
-    const onStep = (name) => this.go(this.trace.index.get(name));
+    const onStep = (name) => this.choose(this.trace.index.get(name));
     this.asker = new Asker(gradio.trigger, alive);
     this.output = new Output(root, colours, {
       words, say,
@@ -36,7 +38,10 @@ export class Explore {
     });
     this.cursor = new Cursor(root, { look: this.look, output: this.output });
     this.figure = new FigureView(root, { onStep });
-    this.steps = new Steps(root, colours, { onStep: (i, how) => (how?.keepPlace ? this.goWithPlace(i) : this.go(i)) });
+    this.steps = new Steps(root, colours, {
+      onStep: (i, how) => (how?.keepPlace ? this.goWithPlace(i) : this.go(i)),
+      onChoose: (i) => this.choose(i),
+    });
     this.cropViews = radios(root.querySelector('.fx-cropview'), ({ cropview }) => {
       const place = this.look.place();
       this.look.leave();
@@ -68,9 +73,9 @@ export class Explore {
     this.go(this.step);
   }
 
-  /** Show a finished run at the step `wanted`, else at the one that was shown before. Whether that worked. */
+  /** Show a finished run at the step `wanted`, else at what answers to the one that was shown. Whether that worked. */
   async open(file, wanted) {
-    const { name } = this;
+    const { name, trace: old } = this;
     const token = (this.opening = {});
     try {
       const trace = await Trace.load(file, this.resolve);
@@ -86,7 +91,8 @@ export class Explore {
     const { trace: { index } } = this;
     this.steps.load(this.trace, this.words);
     this.figure.load(this.trace, this.words);
-    await this.go(index.get(wanted ?? name) ?? index.get(this.#firstLook()) ?? 0);
+    const last = old ? counterpart(old, this.trace, name) : undefined;
+    await this.go(index.get(wanted) ?? last ?? index.get(this.#firstLook()) ?? 0);
     return true;
   }
 
@@ -98,6 +104,15 @@ export class Explore {
   /** The page opens on a step that already says something: the first pooled map. */
   #firstLook() {
     return this.trace.steps.find((step) => step.op === 'maxpool')?.name;
+  }
+
+  /** Show a step that was chosen in a list of such, and its maps, which lie off the screen where panes are stacked. */
+  choose(i) {
+    const [maps, list] = ['.fx-maps', '.fx-list'].map((name) => this.root.querySelector(name));
+    const { top, bottom } = maps.getBoundingClientRect();
+    const isStacked = list.getBoundingClientRect().top >= bottom;
+    if (isStacked && (top < 0 || top > innerHeight / 2)) maps.scrollIntoView({ behavior: gently() });
+    return this.go(i);
   }
 
   /** Show step i, and in it the unit that stands where the held one, or the one at the pointer, stands. */

@@ -40,6 +40,15 @@ export class FigureView {
   open() {
     this.draw();
     this.dialog.showModal();
+    this.#scrollToStep();
+  }
+
+  /** Where the figure is wider than the screen: the step shown in its middle. */
+  #scrollToStep() {
+    const sheet = this.svg.parentNode;
+    sheet.scrollLeft = 0;
+    const step = this.svg.querySelector('[aria-current]')?.getBoundingClientRect();
+    if (step) sheet.scrollLeft = step.left + step.width / 2 - sheet.getBoundingClientRect().left - sheet.clientWidth / 2;
   }
 
   draw() {
@@ -48,6 +57,7 @@ export class FigureView {
     const unet = trace.steps.some(({ op }) => op === 'concat');
     this.dialog.querySelector('h2').textContent = words.t(unet ? 'figure.unet' : 'figure.fcn', { title: trace.title });
     svg.setAttribute('viewBox', `0 0 ${Math.ceil(plan.width)} ${Math.ceil(plan.height)}`);
+    svg.style.setProperty('--high', `${Math.ceil(plan.height)}px`);
     svg.replaceChildren(arrowHeads(), ...plan.arrows.map((arrow) => this.#arrow(arrow)), ...plan.boxes.flatMap((box) => this.#box(box)));
     this.lines.replaceChildren();
     this.#say(words.t('figure.hint'));

@@ -142,8 +142,12 @@ export class Full {
   }
 
   #left() {
-    const key = this.#key();
-    return this.items.filter(({ result, failed }) => result?.key !== key && failed?.key !== key);
+    return this.items.filter((item) => this.#isOld(item) && item.failed?.key !== this.#key());
+  }
+
+  /** Whether an item has no result of the settings that are chosen now. */
+  #isOld({ result }) {
+    return result?.key !== this.#key();
   }
 
   /** Whoever looks at what is run sees one after the other; whoever looks at something else stays there. */
@@ -166,6 +170,7 @@ export class Full {
     const { image } = this.selection();
     const { current } = this;
     if ('image' in change || (current && !current.file && current.image !== image)) return this.use(image, name);
+    this.#show(); // a result may be of other settings now, or of these again
     this.#ready();
   }
 
@@ -219,7 +224,8 @@ export class Full {
     const list = items.map((item, index) => {
       const entry = document.createElement('li');
       const button = document.createElement('button');
-      const state = item.failed ? 'failed' : item.result ? 'done' : item.planned ? 'ready' : 'waiting';
+      const done = item.result && (this.#isOld(item) ? 'old' : 'done');
+      const state = item.failed ? 'failed' : done || (item.planned ? 'ready' : 'waiting');
       button.type = 'button';
       button.dataset.item = String(index);
       if (item === current) button.setAttribute('aria-current', 'true');
@@ -236,7 +242,7 @@ export class Full {
     const planned = current?.planned;
     this.#offers(planned);
     this.#choices(planned);
-    this.outcome.show(current);
+    this.outcome.show(current, current?.result && this.#isOld(current));
     this.sheet.show(current);
   }
 
@@ -250,7 +256,7 @@ export class Full {
         button.setAttribute('role', 'radio');
         button.dataset.offer = String(index);
         const [height, width] = offer.size;
-        const text = { height, width, tiles: offer.tiles, side: offer.side ?? 0, need: words.bytes(offer.bytes), free: words.bytes(offer.free ?? 0) };
+        const text = { height, width, tiles: offer.tiles, tileHeight: offer.tile[0], tileWidth: offer.tile[1], need: words.bytes(offer.bytes), free: words.bytes(offer.free ?? 0) };
         const { way, fits, free } = offer;
         const parts = {
           b: words.t(`full.way.${way}`),

@@ -1,15 +1,15 @@
 /** The unit that is held: its value, the arithmetic that makes it, and what of the input moves it. */
 
 import { painted, ramp } from './colour.js';
-import { asText } from './readout.js';
+import { asText, full } from './readout.js';
 import { decode, fetchFile } from './trace.js';
 
 const SHARES = 6; // input channels listed
 const TERMS = 4; // single products listed
 
 export class Held {
-  constructor(root, { asker, resolve, heat, onHeat, onClose, onShares }) {
-    Object.assign(this, { root, asker, resolve, heat, onHeat, onShares });
+  constructor(root, { asker, resolve, heat, onHeat, onClose, onShares, onValue }) {
+    Object.assign(this, { root, asker, resolve, heat, onHeat, onShares, onValue });
     this.box = root.querySelector('.fx-held');
     this.box.querySelector('button').addEventListener('click', onClose);
     const jump = root.querySelector('.fx-to-held'); // where the panes are stacked, the panel lies below the screen
@@ -35,6 +35,13 @@ export class Held {
     if (most) this.onShares(most.source, most.channel);
   }
 
+  /** The value of a unit of a step as the network has it; null for any but the held one, and until it has come. */
+  valueOf(step, { channel, row, column }) {
+    const { unit, answer } = this;
+    const same = unit && answer.step === step && unit.channel === channel && unit.row === row && unit.column === column;
+    return same ? (answer.pieces.arithmetic?.value ?? null) : null;
+  }
+
   release() {
     if (!this.unit) return;
     this.asker.forget('unit');
@@ -48,6 +55,7 @@ export class Held {
     if (!answer) return;
     answer.pieces = piece.kind === 'error' ? { ...answer.pieces, error: piece } : piece;
     this.write(this.words ?? words);
+    this.onValue();
     const [most] = piece.arithmetic?.shares ?? [];
     if (most) this.onShares(most.source, most.channel);
     const { file, box, core } = piece.field ?? {};
@@ -85,11 +93,6 @@ export class Held {
     if (sum) lines.push(...arithmetic(sum, step, words));
     this.box.querySelector('div').replaceChildren(...lines.map(element));
   }
-}
-
-/** A value as precisely as float32 holds it. */
-function full(value, words) {
-  return value === null ? '–' : words.number(value, 7);
 }
 
 /** Lines [tag, text or parts] for a sum, a maximum or a value handed on. */

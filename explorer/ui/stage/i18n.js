@@ -29,6 +29,7 @@ export class Words {
   }
 
   show(value) {
+    if (value?.device) return this.device(value);
     return typeof value === 'number' ? this.number(value) : String(value);
   }
 
@@ -47,6 +48,18 @@ export class Words {
   percent(share, decimals = 1) {
     const value = this.#format({ maximumFractionDigits: decimals }, 100 * share);
     return this.t('number.percent', { value });
+  }
+
+  /** A device's name: the graphics card's, or how many threads the CPU runs. */
+  device({ device, name }) {
+    return this.t(device === 'cpu' && name === 1 ? 'device.cpu.one' : `device.${device}.name`, { name });
+  }
+
+  /** A note {code, details} on an image, or on weights that run in another way than they were trained. */
+  note({ code, details }) {
+    const names = (paddings) => paddings.map((padding) => this.t(`padding.${padding}`)).join(', ');
+    const spoken = details.geometries ? { geometries: names(details.geometries), padding: names([details.padding]) } : {};
+    return this.t(`note.${code}`, { ...details, ...spoken });
   }
 
   /** An error {code, details} as a sentence. */

@@ -71,8 +71,13 @@ export class Layer {
       ['activity', words.t('maps.sort.activity')],
       ...present.map(({ index, name }) => [`class${index}`, words.t('maps.sort.class', { name })]),
     ]);
-    this.#fill(this.tints, this.colours.name, this.colours.names.map((name) => [name, words.t(`maps.colours.${name}`)]));
-    this.tints.disabled = maps.scheme.signed; // maps with a sign have their own colours
+    const { signed } = maps.scheme; // maps with a sign have their own colours
+    const { name: tint, names: tints, divergingName } = this.colours;
+    const choices = signed ? [[divergingName, divergingName]] : tints.map((name) => [name, words.t(`maps.colours.${name}`)]);
+    this.#fill(this.tints, signed ? divergingName : tint, choices);
+    this.tints.disabled = signed;
+    this.tints.title = signed ? words.t('maps.colours.signed') : '';
+    root.classList.toggle('fx-composed', Boolean(this.components?.shares)); // scale, order and colours are of single channels
     this.rgb.setAttribute('aria-pressed', String(this.components !== null));
     this.rgb.hidden = maps.channel !== null || this.drawn.shape[0] < 2;
     showColourBar(root, maps, this.scale, words);
@@ -117,7 +122,7 @@ export class Layer {
     const parts = [];
     if (step !== drawn) parts.push(words.t('maps.whole', { source: drawn.name, step: step.name }));
     if (components?.shares) {
-      const [red, green, blue] = [0, 1, 2].map((i) => words.number(Math.round(1000 * (components.shares[i] ?? 0)) / 10));
+      const [red, green, blue] = [0, 1, 2].map((i) => words.percent(components.shares[i] ?? 0));
       parts.push(words.t('maps.rgb.shares', { red, green, blue }));
     } else if (components) parts.push(words.t(components.failed ? 'error.connection' : 'held.computing'));
     else if (drawn.maps.reduction > 1 && !(maps.channel !== null && maps.full?.channel === maps.channel)) {

@@ -23,6 +23,7 @@ export class Look {
       onHeat: (heat) => picture.showHeat(heat),
       onClose: () => this.hold(null),
       onShares: (source, channel) => this.feeds.use(source, channel),
+      onValue: () => this.#read(),
     });
     this.layer = new Layer(root, this.maps, colours, {
       asker,
@@ -78,21 +79,29 @@ export class Look {
     this.feeds.show(trace, step, drawn, crop, words);
     this.feeds.point(this.held.unit);
     this.held.again();
-    root.querySelector('.fx-unit').textContent = '';
+    this.#read();
   }
 
   /** The unit at the pointer or cursor: its field on the input, its window on the maps it reads, its value. */
   point(unit) {
-    const { trace, drawn: step, picture, words } = this;
-    if (!step) return;
+    if (!this.drawn) return;
     this.maps.mark(unit);
     this.#outline(unit ?? this.held.unit);
     this.feeds.point(unit ?? this.held.unit);
+    this.#read();
+  }
+
+  /** The line over the maps: of the unit at the pointer or cursor, else of the one that is held. */
+  #read() {
+    const { trace, drawn: step, picture, words, maps, held } = this;
+    const unit = maps.hover ?? held.unit;
     const out = this.root.querySelector('.fx-unit');
     if (!unit) return void (out.textContent = '');
     const { frame } = picture;
-    const value = unit.channel === null ? null : this.maps.valueAt(unit);
-    out.textContent = unitText({ trace, step, unit, value, field: picture.field, frame, words });
+    const value = unit.channel === null ? null : maps.valueAt(unit);
+    const exact = held.valueOf(step, unit);
+    const field = trace.field(step, unit.row, unit.column);
+    out.textContent = unitText({ trace, step, unit, value, exact, field, frame, words });
   }
 
   /** Outline what a unit sees on the input, and what the one sees that it meets; or nothing. */
@@ -116,6 +125,7 @@ export class Look {
       this.held.show(this.trace, this.drawn, unit, field, this.words);
     } else this.held.release();
     this.#outline(unit);
+    this.#read();
     this.#channelTools();
   }
 

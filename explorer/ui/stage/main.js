@@ -5,7 +5,7 @@ import { Colours } from './colour.js';
 import { Explore } from './explore.js';
 import { Words, pickLanguage } from './i18n.js';
 import { keysDialog } from './keys.js';
-import { themeButton, stored } from './preferences.js';
+import { ownImage, stored, themeButton } from './preferences.js';
 import { Runner } from './runner.js';
 import { Address, complete, fromAddress } from './selection.js';
 import { Sources } from './sources.js';
@@ -32,7 +32,7 @@ class Stage {
     this.runner = new Runner({ ...gradio, alive: () => this.#alive(), mostBytes: this.catalog.mostBytes }, {
       onProgress: (...news) => this.#progress(...news),
       onDone: (message) => this.#done(message),
-      onError: (problem) => this.say(problem),
+      onError: (problem) => this.#failed(problem, start),
     });
     this.bar = new Bar(root, this.catalog, {
       onChange: (change) => this.change(change),
@@ -98,9 +98,9 @@ class Stage {
 
   /** Start with the run that came with the page, or the one that the address asks for. */
   async begin(start) {
-    const wish = fromAddress(this.catalog, this.address, start.selection);
-    this.wantedStep = this.address.get('step');
+    const wish = this.#wish(this.address, start.selection);
     const view = this.address.get('view');
+    window.addEventListener('popstate', () => this.#back(start.selection));
     if (this.views.has(view)) {
       if (wish) this.#choose(wish);
       this.root.dataset.state = 'ready';
@@ -110,6 +110,29 @@ class Stage {
       this.#choose(wish);
       this.run();
     } else if (start.trace) await this.open(start.trace);
+  }
+
+  /** What an address asks for, null if it is what the page opens on; without an image in it, this tab's own. */
+  #wish(address, standard) {
+    const own = address.has('image') ? null : ownImage();
+    const wish = fromAddress(this.catalog, address, standard, own?.image);
+    if (own && wish) Object.assign(this, { imageName: own.name, picture: own.picture });
+    this.wantedStep = address.get('step');
+    return wish;
+  }
+
+  /** The browser's buttons back and forward: the address is another one, and what it asks for is shown. */
+  #back(standard) {
+    this.position.turned();
+    const address = new URLSearchParams(location.search);
+    const view = this.views.has(address.get('view')) ? address.get('view') : 'explore';
+    const { image: before } = this.selection;
+    this.#choose(this.#wish(address, standard) ?? standard);
+    const { image } = this.selection;
+    if (view !== this.views.shown) this.show(view);
+    else if (this.views.panel) this.#with(() => this.views.panel.changed(image === before ? {} : { image }, this.#nameOfImage()));
+    else this.#with(() => this.runner.send({ selection: this.selection }, { ownImage: false }));
+    if (!this.runner.request) this.wantedStep = null; // the run is the one that was left
   }
 
   get trace() {
@@ -141,6 +164,7 @@ class Stage {
 
   /** A control was used: complete the selection so that it fits together, and run it. */
   change(change) {
+    this.wantedStep = null;
     this.#choose(complete(this.catalog, this.selection, change));
     if (this.views.panel) {
       this.settle();
@@ -157,6 +181,7 @@ class Stage {
 
   /** Stop the run; the controls go back to what is shown. */
   cancel() {
+    this.wantedStep = null;
     if (this.views.panel) return this.views.panel.cancel();
     this.runner.cancel();
     if (this.trace) this.#choose(this.trace.selection);
@@ -175,6 +200,18 @@ class Stage {
     if (message.imageName) this.imageName = message.imageName;
     this.#choose(message.selection);
     await this.open(message.trace);
+  }
+
+  /** A run failed. Where a reloaded page asked for an image that the server no longer has, it begins anew. */
+  async #failed(problem, { selection, trace }) {
+    this.say(problem);
+    if (problem.code !== 'image_gone') return;
+    ownImage(null);
+    if (this.trace && this.trace.selection.image !== this.selection.image) this.#choose(this.trace.selection);
+    if (this.trace || !trace) return;
+    this.#choose(selection);
+    await this.open(trace);
+    this.wantedStep = null;
   }
 
   /** Whether the server still answers. */
@@ -214,6 +251,7 @@ class Stage {
     this.wantedStep = null;
     if (!this.#example(this.trace.selection.image)) this.picture = this.trace.pictures.resized;
     this.#imageButton();
+    this.settle(); // now with the picture
     if (!this.runner.request) this.root.dataset.state = 'ready';
     this.root.dataset.run = file;
   }
@@ -242,6 +280,7 @@ class Stage {
 
   settle() {
     const own = !this.#example(this.selection.image);
+    if (own) ownImage({ image: this.selection.image, name: this.imageName, picture: this.picture });
     this.position.settle({ selection: this.selection, step: this.explore.name, lang: this.chosenLanguage, own, view: this.views.shown });
   }
 }

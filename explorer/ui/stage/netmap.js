@@ -9,6 +9,8 @@ const PAD = 8; // CSS pixels above and below
 const TALLEST = { layers: 26, blocks: 42 }; // of a row; the shortest is what is readable
 const SHORTEST = 15;
 const TWO_LINES = 29; // from here on a row has room for the size
+const STRIP = 11; // above each level of the blocks: their sizes leave no room beside the resolution
+const TAIL = 7; // letters of a long name that stay when it is cut: what tells crop_upscore2 from crop_upscore_pool4
 const WIDEST_BAR = 34;
 const CENTRE = 22; // of a bar, from the middle of the pane
 
@@ -63,7 +65,7 @@ export class NetMap {
     glyph.append(bar);
     const label = document.createElement('span');
     label.className = 'fx-label';
-    label.append(Object.assign(document.createElement('b'), { textContent: name }));
+    label.append(cutInside(name));
     label.append(Object.assign(document.createElement('small'), { textContent: shapeText(step) }));
     button.append(...(node.column ? [glyph, label] : [label, glyph]));
     const item = document.createElement('li');
@@ -77,25 +79,28 @@ export class NetMap {
     const { nodes, rows, bands } = this.plan;
     const width = this.pane.clientWidth;
     const most = TALLEST[this.blocks ? 'blocks' : 'layers'];
-    const tall = Math.max(SHORTEST, Math.min(most, (this.pane.clientHeight - 2 * PAD) / rows));
+    const strip = this.blocks ? STRIP : 0;
+    const around = 2 * PAD + strip * (bands.length - 1);
+    const tall = Math.max(SHORTEST, Math.min(most, (this.pane.clientHeight - around) / rows));
     this.pane.classList.toggle('fx-sizes', tall >= TWO_LINES);
     const half = width / 2;
     for (const node of nodes) {
       const { style } = node.button.parentElement;
       style.left = `${node.column ? half : 0}px`;
       style.width = `${half}px`;
-      style.top = `${PAD + node.row * tall}px`;
+      node.top = PAD + node.level * strip + node.row * tall;
+      style.top = `${node.top}px`;
       style.height = `${tall}px`;
-      node.top = PAD + node.row * tall;
       node.x = node.column ? half + CENTRE : half - CENTRE;
-      node.y = PAD + (node.row + 0.5) * tall;
+      node.y = node.top + tall / 2;
     }
-    this.scrolls = 2 * PAD + rows * tall > this.pane.clientHeight;
-    this.list.style.height = `${2 * PAD + rows * tall}px`;
-    this.lines.setAttribute('height', String(2 * PAD + rows * tall));
+    const high = around + rows * tall;
+    this.scrolls = high > this.pane.clientHeight;
+    this.list.style.height = `${high}px`;
+    this.lines.setAttribute('height', String(high));
     this.lines.setAttribute('width', String(width));
     this.lines.replaceChildren(
-      ...bands.slice(1).flatMap(({ level, row }) => this.#band(2 ** level, PAD + row * tall, width)),
+      ...bands.slice(1).flatMap(({ level, row }) => this.#band(2 ** level, PAD + (level - 1) * strip + row * tall, width)),
       ...this.plan.edges.map((edge) => this.#edge(edge))
     );
   }
@@ -144,6 +149,15 @@ export class NetMap {
     const { name } = this.trace.steps[step];
     return `${name}, ${shapeText(this.trace.steps[step])}`;
   }
+}
+
+/** A name that loses its middle, not its end, where there is no room for all of it. */
+function cutInside(name) {
+  const label = document.createElement('b');
+  const parts = [name.slice(0, -TAIL), name.slice(-TAIL)];
+  if (name.length <= 2 * TAIL) label.textContent = name;
+  else label.append(...parts.map((textContent) => Object.assign(document.createElement('span'), { textContent })));
+  return label;
 }
 
 function line(className, d) {

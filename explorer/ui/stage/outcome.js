@@ -37,17 +37,18 @@ export class Outcome {
     }
   }
 
-  show(item) {
+  /** `old`: the result is of other settings than those chosen now. */
+  show(item, old) {
     const { words, box } = this;
     this.item = item;
     const result = item?.result;
     for (const part of [box, this.files, this.truth]) part.hidden = !result;
     const planned = item?.planned;
     const lines = [];
-    for (const { code, details } of result?.notes ?? planned?.notes ?? []) lines.push(line('', words.t(`note.${code}`, details)));
+    for (const note of result?.notes ?? planned?.notes ?? []) lines.push(line('', words.note(note)));
     box.parentNode.querySelector('.fx-read').replaceChildren(...lines);
     if (!result) return;
-    box.replaceChildren(...this.#facts(result), ...this.#areas(result), ...(item.judged ? this.#judged(item.judged) : []));
+    box.replaceChildren(...(old ? [line('fx-note', words.t('full.again'))] : []), ...this.#facts(result), ...this.#areas(result), ...(item.judged ? this.#judged(item.judged) : []));
     this.files.querySelector('ul').replaceChildren(
       ...[...result.kinds, 'zip'].map((kind) => {
         const entry = document.createElement('li');
@@ -63,10 +64,11 @@ export class Outcome {
     const { words } = this;
     const [height, width] = result.run_at;
     const seconds = words.number(result.seconds.network, 3);
-    const run = { height, width, seconds, device: words.t(`device.${result.device}.name`, { name: result.deviceName }), precision: words.t(`precision.${result.precision}`), tiles: result.tiles };
-    const found = [line('', words.t('full.network', { network: result.title, weights: result.weightsTitle[words.language] })), line('fx-took', words.t(result.tiles > 1 ? 'full.ran.tiles' : 'full.ran', run))];
+    const run = { height, width, seconds, device: words.device({ device: result.device, name: result.deviceName }), precision: words.t(`precision.${result.precision}`), tiles: result.tiles };
+    const found = [line('', words.t('full.network', { network: result.title, padding: words.t(`padding.${result.padding}`), weights: result.weightsTitle[words.language] })), line('fx-took', words.t(result.tiles > 1 ? 'full.ran.tiles' : 'full.ran', run))];
     const { peak, forecast } = result.memory;
     found.push(line('', words.t(peak === null ? 'full.memory.unknown' : 'full.memory', { peak: words.bytes(peak ?? 0), forecast: words.bytes(forecast) })));
+    for (const note of result.networkNotes) found.push(line('fx-note', words.note(note)));
     for (const { code, details } of result.remarks) found.push(line('fx-note', words.t(`remark.${code}`, details)));
     if (result.difference) found.push(line('fx-note', this.#difference(result.difference)));
     if ('objects' in result) found.push(line('fx-took', words.t('full.objects', { count: result.objects })));

@@ -30,7 +30,7 @@ export class Output {
     const opacity = root.querySelector('.fx-opacity input');
     opacity.addEventListener('input', () => {
       this.picture.opacity = opacity.value / 100;
-      root.querySelector('.fx-opacity output').textContent = this.words.percent(opacity.value / 100);
+      this.#writeShares();
       this.picture.draw();
     });
     root.querySelector('.fx-margin').addEventListener('click', () => {
@@ -59,11 +59,19 @@ export class Output {
 
   write() {
     const { root, trace, words } = this;
+    this.#writeShares();
     if (!trace) return;
     this.kinds.replaceChildren(...KINDS.map((kind) => new Option(words.t(`picture.shown.${kind}`), kind, false, kind === this.kind)));
     this.#legend();
     showFacts(root, trace, this.cardOf(trace), words);
     this.#sizeOfFrame();
+  }
+
+  /** Opacity and the ramp's ends, as this language writes them. */
+  #writeShares() {
+    const { root, words, picture } = this;
+    root.querySelector('.fx-opacity output').textContent = words.percent(picture.opacity);
+    [...root.querySelectorAll('.fx-opacity .fx-ramp b')].forEach((end, share) => (end.textContent = words.percent(share)));
   }
 
   /** The colour map was changed: confidence and entropy follow it. */
@@ -157,7 +165,7 @@ export class Output {
       value.textContent = percent(share);
     });
     const rest = found.slice(BARS).reduce((sum, { share }) => sum + share, 0);
-    const values = { classes: Math.max(0, found.length - BARS), rest: percent(rest), entropy: words.number(entropyOf(found.map(({ share }) => share)), 2) };
+    const values = { classes: Math.max(0, found.length - BARS), rest: percent(rest), entropy: percent(entropyOf(found.map(({ share }) => share))) };
     const { reduction } = this.probabilities.sheet;
     root.querySelector('.fx-chances p').textContent =
       words.t(found.length > BARS ? 'chances.rest' : 'chances.entropy', values) +

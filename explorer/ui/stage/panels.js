@@ -68,11 +68,13 @@ function key([role, textContent]) {
 function alignment(trace, crop, words) {
   const [own, source, reference] = [crop.step, crop.source, crop.reference].map((name) => trace.grid(trace.step(name)));
   const [{ name }] = trace.steps;
+  const most = trace.centresApart(trace.step(crop.step), trace.step(crop.reference));
+  const centres = most ? words.t('crop.centres', { most: words.number(most) }) : '';
   return words.t(crop.reference === name ? 'crop.aligned.input' : 'crop.aligned', {
     source: crop.source, jump: source.jump, start: source.start,
     reference: crop.reference, otherJump: reference.jump, otherStart: reference.start,
     apart: own.start - reference.start,
-  });
+  }) + centres;
 }
 
 /** The classes of the prediction with their colours and shares, the largest first; `only` is the one shown alone. */
@@ -99,15 +101,15 @@ export function showLegend(root, trace, only, words) {
 export function showFacts(root, trace, card, words) {
   const { deviceName, macs, parameters, steps } = trace;
   const run = {
-    device: words.t(`device.${trace.device}.name`, { name: deviceName }),
+    device: words.device({ device: trace.device, name: deviceName }),
     seconds: words.number(steps.reduce((sum, step) => sum + step.ms, 0) / 1000, 2),
     macs: words.count(macs),
     parameters: words.count(parameters),
   };
   const lines = [
-    ...trace.notes.map(({ code, details }) => [
-      code.startsWith('image.') ? '' : 'note', // what was done to the image is no warning
-      words.t(`note.${code}`, spoken(details, words)),
+    ...trace.notes.map((note) => [
+      note.code.startsWith('image.') ? '' : 'note', // what was done to the image is no warning
+      words.note(note),
     ]),
     ['', words.t('facts.run', run)],
     ...narrower(card, trace.selection.model, words),
@@ -136,13 +138,6 @@ function measured(trace, card, words) {
   const values = { images: card.images, accuracy: percent('pixel_accuracy'), iou: percent('mean_iou') };
   if ('nucleus_dice' in figures) values.dice = percent('nucleus_dice');
   return [['', words.t(key, values)]];
-}
-
-/** A note's details with the names of geometries in words. */
-function spoken(details, words) {
-  if (!details.geometries) return details;
-  const name = (padding) => words.t(`padding.${padding}`);
-  return { ...details, geometries: details.geometries.map(name).join(', '), padding: name(details.padding) };
 }
 
 function make(tag, properties) {

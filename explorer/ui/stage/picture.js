@@ -3,6 +3,8 @@
 import { hatch, hatchAround, outline, painted, zeros } from './colour.js';
 import { decode } from './trace.js';
 
+const DIMMED = 0xb0161110; // over what is not of the class shown alone: AABBGGRR
+
 export class Picture {
   constructor(root, colours, { onPixel }) {
     this.pane = root.querySelector('.fx-view');
@@ -67,6 +69,7 @@ export class Picture {
     const table = this.trace.classes.map(({ colour: [r, g, b] }) => (255 << 24) | (b << 16) | (g << 8) | r);
     const { only } = this;
     this.overlay = painted(width, height, (i) => (only === null || codes[i] === only ? table[codes[i]] : 0), this.overlay);
+    this.rest = only === null ? null : painted(width, height, (i) => (codes[i] === only ? 0 : DIMMED));
   }
 
   showOnly(index) {
@@ -127,6 +130,7 @@ export class Picture {
     c.imageSmoothingEnabled = false;
     if (this.heat) this.#drawHeat(place);
     else {
+      if (this.rest && !this.map && !this.scalar) c.drawImage(this.rest, ...inner); // its colour may be that of the image
       c.globalAlpha = this.opacity;
       if (this.map) c.drawImage(this.map.canvas, ...place(this.map.box));
       else if (this.scalar) this.#drawScalar(place, inner);

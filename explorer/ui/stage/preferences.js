@@ -1,4 +1,4 @@
-/** What a person chose for good: language and theme. Kept in the browser where it allows that. */
+/** What the browser keeps, where it allows that: language and theme for good, an own image as long as its tab. */
 
 const PREFIX = 'fcn-unet-explorer.';
 
@@ -13,6 +13,19 @@ export function stored(name, value) {
   return value ?? null;
 }
 
+/** What is known of this tab's own image {image, name, picture}: read it, store it, or forget it (null). */
+export function ownImage(value) {
+  const key = `${PREFIX}image`;
+  try {
+    if (value === undefined) return JSON.parse(sessionStorage.getItem(key));
+    if (value) sessionStorage.setItem(key, JSON.stringify(value));
+    else sessionStorage.removeItem(key);
+  } catch {
+    // a reload then begins with an example
+  }
+  return null;
+}
+
 /** The light-or-dark button; Gradio's `dark` class on the body is what the styles look at. */
 export function themeButton(button, address) {
   const mark = () => button.setAttribute('aria-pressed', String(document.body.classList.contains('dark')));
@@ -23,4 +36,9 @@ export function themeButton(button, address) {
     mark();
   });
   mark();
+}
+
+/** How the page scrolls by itself: at once where less motion is wished. */
+export function gently() {
+  return matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
 }

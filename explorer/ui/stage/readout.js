@@ -4,11 +4,15 @@ import { pointIn, toFrame } from './frames.js';
 
 /**
  * Channel, place and value of a unit, and what it sees in the frame shown. `field` is in network input pixels. A unit
- * of the whole layer (channel null) has no one value; the others' values come from 8-bit codes, hence the "≈".
+ * of the whole layer (channel null) has no one value; the others' values come from 8-bit codes, hence the "≈", unless
+ * the network's own value is known (`exact`).
  */
-export function unitText({ trace, step, unit, value, field, frame, words }) {
-  const where = { ...asText(unit), value: value === null ? '' : coded(value, step.maps, unit.channel, words) };
-  const key = unit.channel === null ? 'unit.place' : step.maps.reduction > 1 ? 'unit.mean' : 'unit.value';
+export function unitText({ trace, step, unit, value, exact, field, frame, words }) {
+  const known = exact !== null;
+  const near = value === null ? '' : coded(value, step.maps, unit.channel, words);
+  const where = { ...asText(unit), value: known ? full(exact, words) : near };
+  const coarse = step.maps.reduction > 1 ? 'unit.mean' : 'unit.value';
+  const key = unit.channel === null ? 'unit.place' : known ? 'unit.exact' : coarse;
   if (unit.channel !== null && trace.scores.has(step.name)) where.channel += ` (${trace.classes[unit.channel].name[words.language]})`;
   const box = toFrame(trace, field, frame);
   const sees = box ? words.t(`unit.field.${frame}`, edges(box, frame)) : words.t(field ? 'unit.border' : 'unit.padding');
@@ -22,6 +26,11 @@ function coded(value, { min, max }, channel, words) {
   const step = (max[channel] - min[channel]) / 255;
   const decimals = step > 0 ? Math.max(0, Math.min(20, Math.floor(-Math.log10(step)))) : 4;
   return words.number(Number(value.toFixed(decimals)), 6);
+}
+
+/** A value as precisely as float32 holds it. */
+export function full(value, words) {
+  return value === null ? '–' : words.number(value, 7);
 }
 
 /** Numbers that name something (a channel, a place) are not grouped by thousands. */

@@ -2,19 +2,24 @@
 
 const SETTLED = 350; // ms until a position goes into the address
 
-/** The selection after one control was used: weights, geometry, size and example follow the network where they must. */
+/** The selection after one control was used: weights, geometry, size and example follow where they must. */
 export function complete({ models, cards, examples }, old, change) {
   const next = { ...old, ...change };
   const model = models.find((m) => m.key === next.model);
   const card = (name) => cards.find((c) => c.name === name);
+  const example = examples.find((e) => e.file === next.image);
+  const apt = (name) => !example || !card(name)?.examples || card(name).examples === example.family;
   if (!model.cards.includes(next.checkpoint) || ('model' in change && !('checkpoint' in change))) {
-    // another network: its own weights, on the same data if there are such
-    const alike = model.cards.find((name) => card(name).data === card(old.checkpoint)?.data);
-    next.checkpoint = alike ?? model.cards[0] ?? next.checkpoint;
+    // another network: its own weights, for what the image shows, on the same data if there are such
+    const alike = (name) => card(name).data === card(old.checkpoint)?.data;
+    const fitting = model.cards.filter(apt);
+    next.checkpoint = fitting.find(alike) ?? fitting[0] ?? model.cards.find(alike) ?? model.cards[0] ?? next.checkpoint;
+  } else if ('image' in change && !('checkpoint' in change) && !apt(next.checkpoint)) {
+    // an example that these weights know nothing of
+    next.checkpoint = model.cards.find((name) => card(name).examples === example.family) ?? next.checkpoint;
   }
   if (!model.paddings.includes(next.padding)) next.padding = model.paddings[0];
-  if (models.find((m) => m.key === old.model).family !== model.family) next.size = model.size;
-  const example = examples.find((e) => e.file === next.image);
+  if (models.find((m) => m.key === old.model).family !== model.family && !('size' in change)) next.size = model.size;
   const wanted = card(next.checkpoint)?.examples;
   if (example && !('image' in change) && wanted && example.family !== wanted) {
     next.image = examples.find((e) => e.family === wanted)?.file ?? next.image;
@@ -22,9 +27,10 @@ export function complete({ models, cards, examples }, old, change) {
   return next;
 }
 
-/** The selection an address asks for, filled up from `standard`; null if it is that one or not on offer. */
-export function fromAddress(catalog, address, standard) {
-  const change = {};
+/** The selection an address asks for, filled up from `standard`; null if it is that one or not on offer.
+ *  `own` is the id of this tab's image, which is looked at where the address names none. */
+export function fromAddress(catalog, address, standard, own) {
+  const change = own ? { image: own } : {};
   for (const key of Object.keys(standard)) if (address.has(key)) change[key] = address.get(key);
   if ('size' in change) change.size = Number(change.size);
   if (!catalog.models.some((m) => m.key === (change.model ?? standard.model))) return null;
@@ -34,15 +40,22 @@ export function fromAddress(catalog, address, standard) {
   const known =
     model?.paddings.includes(wish.padding) &&
     model.cards.includes(wish.checkpoint) &&
-    examples.some((e) => e.file === wish.image) &&
+    (wish.image === own || examples.some((e) => e.file === wish.image)) &&
     sizes.includes(wish.size) &&
     devices.includes(wish.device);
   const same = Object.keys(wish).every((key) => wish[key] === standard[key]);
   return known && !same ? wish : null;
 }
 
-/** Puts the settled position into the address. An upload stays out of it: the image is the person's own. */
+/** Puts the settled position into the address: another network or view as a page of the browser's history, the rest in
+ *  its place. An upload stays out of it: the image is the person's own. */
 export class Address {
+  /** The address has been turned to another: what was to go into the one before is void, and the next settles there. */
+  turned() {
+    clearTimeout(this.timer);
+    this.settled = null;
+  }
+
   settle({ selection, step, lang, own, view }) {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
@@ -53,7 +66,10 @@ export class Address {
       if (lang) at.set('lang', lang);
       if (view === 'explore') at.delete('view');
       else at.set('view', view);
-      history.replaceState(null, '', `${location.pathname}?${at}`);
+      const now = `${selection.model} ${view}`;
+      const isPage = this.settled && this.settled !== now;
+      this.settled = now;
+      history[isPage ? 'pushState' : 'replaceState'](null, '', `${location.pathname}?${at}`);
     }, SETTLED);
   }
 }

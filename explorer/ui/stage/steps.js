@@ -8,11 +8,12 @@ const NS = 'http://www.w3.org/2000/svg';
 const NEAR = 3; // an input from further back than this many steps is a skip
 
 export class Steps {
-  constructor(root, colours, { onStep }) {
+  /** `onStep` goes to a step, `onChoose` to one that was chosen in the network map. */
+  constructor(root, colours, { onStep, onChoose }) {
     this.root = root;
     this.colours = colours;
     this.onStep = onStep;
-    this.map = new NetMap(root, { onStep: (i) => onStep(i) });
+    this.map = new NetMap(root, { onStep: onChoose });
     this.slider = root.querySelector('.fx-track input');
     this.arcs = root.querySelector('.fx-arcs');
     this.playButton = root.querySelector('.fx-play');

@@ -87,6 +87,13 @@ export class Trace {
     return [top, left, bottom, right];
   }
 
+  /** The most, in input pixels, by which the centres of the whole fields of two steps' equal units differ. */
+  centresApart(a, b) {
+    const centre = (step, unit) => this.wholeField(step, unit, unit).reduce((sum, edge) => sum + edge, 0) / 4;
+    const units = Array.from({ length: Math.max(a.reach.length, b.reach.length) }, (_, unit) => unit);
+    return Math.max(...units.map((unit) => Math.abs(centre(a, unit) - centre(b, unit))));
+  }
+
   /** Share of a unit's whole field that lies in the padding, 0 to 1. */
   paddingShare(step, row, column) {
     const area = ([top, left, bottom, right]) => (bottom - top) * (right - left);

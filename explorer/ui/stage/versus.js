@@ -150,7 +150,7 @@ export class Versus {
     const box = root.querySelector('.fx-boards');
     this.wipe.show(answer?.results ?? [], this.mode === 'wipe');
     this.boards = [];
-    root.querySelector('.fx-pairs').replaceChildren(...(answer?.pairs ?? []).map((pair) => this.#pair(pair)));
+    root.querySelector('.fx-pairs').replaceChildren(...this.#notes(), ...(answer?.pairs ?? []).map((pair) => this.#pair(pair)));
     root.querySelector('.fx-versus-legend').replaceChildren(...(answer ? this.#legend() : []));
     if (!answer) {
       this.#paint();
@@ -225,7 +225,7 @@ export class Versus {
     if (this.mode === 'wipe') this.wipe.draggable(canvas);
     if (which.length === 1) {
       const { seconds, memory, device, deviceName, weightsTitle } = answer.results[which[0]];
-      const cost = { weights: weightsTitle[words.language], seconds: words.number(seconds.network, 3), peak: words.bytes(memory.peak ?? memory.forecast), device: words.t(`device.${device}.name`, { name: deviceName }) };
+      const cost = { weights: weightsTitle[words.language], seconds: words.number(seconds.network, 3), peak: words.bytes(memory.peak ?? memory.forecast), device: words.device({ device, name: deviceName }) };
       figure.append(Object.assign(document.createElement('small'), { textContent: words.t('versus.cost', cost) }));
     }
     this.boards.push({ viewer, which, under });
@@ -280,6 +280,12 @@ export class Versus {
         return which.length > 1 ? `${this.#title(answer.results[i])}: ${name}` : name;
       }).join(' · ');
     }
+  }
+
+  /** What a person should know about weights that run in another way than they were trained. */
+  #notes() {
+    const notes = new Set((this.answer?.results ?? []).flatMap(({ networkNotes }) => networkNotes.map((note) => this.words.note(note))));
+    return [...notes].map((textContent) => Object.assign(document.createElement('li'), { className: 'fx-note', textContent }));
   }
 
   #pair({ a, b, agreement, apart }) {

@@ -1,6 +1,7 @@
 /** An image with something laid over it, to zoom and to move; viewers that share a `View` do it together. */
 
 const MOST = 40; // times as large as fitted in
+const STANDING_IN = 2; // times as large as it is, at most, is a small picture that stands for another
 const STEP = 1.25; // of a key or a button
 
 /** What part of an image is looked at: its middle (shares of the image) and how many times it is enlarged. */
@@ -87,7 +88,8 @@ export class Viewer {
   #box() {
     const { width, height } = this.canvas.getBoundingClientRect();
     const [rows, cols] = this.size();
-    const fit = Math.min(width / cols, height / rows) * this.view.zoom;
+    const most = this.small ? STANDING_IN : Infinity;
+    const fit = Math.min(width / cols, height / rows, most) * this.view.zoom;
     const [w, h] = [cols * fit, rows * fit];
     return [width / 2 - this.view.x * w, height / 2 - this.view.y * h, w, h];
   }

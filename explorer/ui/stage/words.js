@@ -1,5 +1,7 @@
 /** A step's arithmetic in words: the numbers of this step put into the sentence for its operation. */
 
+const CONVOLVED = { fc6: 'words.conv.fc6', fc7: 'words.conv.fc7' }; // VGG16's fully connected layers
+
 export function sentence(trace, step, words) {
   const [channels, height, width] = step.shape;
   const before = step.inputs.map((name) => trace.step(name));
@@ -18,7 +20,8 @@ export function sentence(trace, step, words) {
   const make = kinds[step.op];
   const whole = step.op === 'crop' && step.shape.every((n, axis) => n === first.shape[axis]);
   const values = { ...common, ...(make ? make({ trace, step, before, words, common }) : {}) };
-  return whole ? words.t('words.crop.nothing', values) : words.t(`words.${step.op}`, values);
+  const convolved = CONVOLVED[step.name] ? words.t(CONVOLVED[step.name], values) : '';
+  return whole ? words.t('words.crop.nothing', values) : words.t(`words.${step.op}`, values) + convolved;
 }
 
 const kinds = {
@@ -26,9 +29,11 @@ const kinds = {
     const { original, resized, network } = trace.frames;
     const differ = (a, b) => a[0] !== b[0] || a[1] !== b[1];
     const sizes = { from: original[0], fromWidth: original[1], to: resized[0], toWidth: resized[1] };
+    const [, height, width] = trace.steps.at(-1).shape;
+    const border = height < network[0] || width < network[1] ? 'words.input.border.smaller' : 'words.input.border';
     return {
       resized: differ(original, resized) ? words.t('words.input.resized', sizes) : '',
-      border: differ(resized, network) ? words.t('words.input.border', { to: resized[0], toWidth: resized[1] }) : '',
+      border: differ(resized, network) ? words.t(border, sizes) : '',
     };
   },
   conv: ({ step, common }) => ({
