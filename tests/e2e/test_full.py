@@ -97,7 +97,7 @@ def test_tiles_are_drawn_with_the_window_that_they_read(visit: Visit, tmp_path: 
     segmenting(visit, "&model=unet")
     give(visit, path)
     tiles = visit.page.locator(".fx-offers button", has_text=EN["full.way.tiles"])
-    assert tiles.locator("span").inner_text() == "2 of at most 600 × 768 px"  # none has 768 x 768
+    assert tiles.locator("span").inner_text() == "2 tiles of at most 600 × 768 px"  # none has 768 x 768
     tiles.click()
     run(visit)
     visit.page.locator(".fx-grid").click()

@@ -17,7 +17,7 @@ from explorer.ui.catalog import FIRST_SIZE
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import EXAMPLES
 from explorer.weights import CHECKPOINTS
-from tests.e2e.conftest import Visit, two_sizes
+from tests.e2e.conftest import Visit
 
 EN = TEXTS["en"]
 ORDER = """() => { const seen = [], canvas = document.querySelector('.fx-mosaic canvas');
@@ -59,7 +59,6 @@ def wait_for_order(visit: Visit, option: str) -> list[int]:
     return visit.page.evaluate(ORDER)
 
 
-@two_sizes
 def test_channels_are_ordered_by_activity_and_by_agreement_with_a_class(visit: Visit) -> None:
     visit.open().go("pool3")  # not reduced on the page
     run, done = of_page(visit)

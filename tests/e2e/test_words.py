@@ -21,8 +21,10 @@ def evaluate(text: str) -> Fraction:
     return eval(plain, {"Fraction": Fraction})
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
-@pytest.mark.parametrize("query", ["", "&model=fcn16s&padding=same", "&model=unet"])
+@pytest.mark.parametrize(
+    ("language", "query"),
+    [("en", ""), ("ko", "&model=fcn16s&padding=same"), ("en", "&model=unet"), ("ko", "&model=unet")],
+)
 def test_the_arithmetic_of_every_sentence_is_right(visit: Visit, query: str, language: str) -> None:
     visit.open(f"?lang={language}{query}")
     run, _ = of_page(visit)
