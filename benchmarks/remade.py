@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -93,7 +94,7 @@ class Judge:
 
 
 def _points(figures: dict[str, float]) -> dict[str, float]:
-    return {key: round(100 * figures[key], 2) for key in KEYS if key in figures}
+    return {key: round(100 * figures[key], 2) for key in KEYS if not math.isnan(figures.get(key, math.nan))}
 
 
 def table(folders: list[Path], judge: Judge | None = None) -> list[dict[str, Any]]:

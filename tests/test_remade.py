@@ -64,6 +64,13 @@ def test_a_difference_comes_with_what_the_images_leave_uncertain(tmp_path: Path)
         assert row["standard_error_of_bundled"]["valid"]["mean_iou"] > 0
 
 
+def test_a_single_image_leaves_no_figure_that_json_does_not_know(tmp_path: Path) -> None:
+    judge = remade.Judge(write_nuclei(tmp_path / "nuclei", count=2).parent)  # one of them is for validation
+    rows = remade.table([changed(tmp_path / "again")], judge)
+    assert "standard_error_of_bundled" in rows[0]
+    json.dumps(rows, allow_nan=False)
+
+
 def test_what_cannot_be_compared_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     recipe = json.loads((CHECKPOINTS / f"{NAME}.json").read_text())["recipe"]
     longer = changed(tmp_path / "longer", recipe=recipe | {"steps": 9})

@@ -141,7 +141,6 @@ def test_arrow_keys_cause_no_request_once_the_maps_are_fetched(visit: Visit) -> 
     assert visit.requests == []
 
 
-@two_sizes
 def test_play_previous_next_and_slider(visit: Visit) -> None:
     visit.open()
     visit.page.locator(".fx-speed select").select_option("160")

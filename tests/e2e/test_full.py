@@ -97,7 +97,7 @@ def test_tiles_are_drawn_with_the_window_that_they_read(visit: Visit, tmp_path: 
     segmenting(visit, "&model=unet")
     give(visit, path)
     tiles = visit.page.locator(".fx-offers button", has_text=EN["full.way.tiles"])
-    assert tiles.locator("span").inner_text() == "2 tiles of at most 600 × 768 px"  # none has 768 x 768
+    assert tiles.locator("span").inner_text() == "2 tiles, ≤ 600 × 768 px"  # none has 768 x 768
     tiles.click()
     run(visit)
     visit.page.locator(".fx-grid").click()
@@ -107,6 +107,31 @@ def test_tiles_are_drawn_with_the_window_that_they_read(visit: Visit, tmp_path: 
     visit.page.wait_for_timeout(200)
     assert visit.page.locator(".fx-board canvas").screenshot() != before
     assert visit.text(".fx-here")
+    said = visit.text(".fx-outcome")
+    visit.page.locator(".fx-offers button", has_text=EN["full.way.whole"]).click()
+    assert visit.text(".fx-outcome").startswith(EN["full.again"])  # it was run in another way
+    assert visit.text(".fx-queue [aria-current] small") == EN["full.state.old"]
+    tiles.click()
+    assert visit.text(".fx-outcome") == said
+
+
+def test_an_image_is_taken_off_the_list(visit: Visit, tmp_path: Path) -> None:
+    segmenting(visit)
+    assert visit.page.locator(".fx-off").count() == 0  # the list is never left empty
+    give(visit, *(photo(tmp_path / f"{name}.png", 64, 80, seed) for seed, name in enumerate("abc")))
+    run(visit)
+
+    def off(name: str) -> list[str]:
+        visit.page.get_by_role("button", name=EN["full.remove"].format(name=f"{name}.png")).click()
+        return visit.page.locator(".fx-queue b").all_inner_texts()
+
+    assert off("a") == ["b.png", "c.png"]
+    visit.until(lambda: visit.text(".fx-image-name") == "b.png")  # the one that took its place
+    assert visit.page.locator(".fx-outcome").is_hidden()
+    assert off("c") == ["b.png"]
+    assert visit.text(".fx-queue [aria-current] b") == "b.png"
+    assert visit.page.locator(".fx-off").count() == 0
+    run(visit)
 
 
 def test_several_images_are_run_one_after_the_other(visit: Visit, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from explorer.ui.catalog import FIRST_SIZE
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import EXAMPLES
 from explorer.weights import CHECKPOINTS
-from tests.e2e.conftest import Visit, two_sizes
+from tests.e2e.conftest import Visit
 from tests.e2e.test_layer import settled
 
 EN = TEXTS["en"]
@@ -110,7 +110,6 @@ def test_the_held_unit_speaks_korean_at_once(visit: Visit) -> None:
     visit.page.wait_for_function("() => document.querySelector('.fx-held').textContent.includes('유효 수용 영역')")
 
 
-@two_sizes
 def test_u_and_o_keep_the_place_in_the_input(visit: Visit) -> None:
     visit.open().go("conv2_2")
     hold(visit, 0.03, 0.05)

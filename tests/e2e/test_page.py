@@ -179,7 +179,6 @@ def test_one_channel_large_and_one_class_alone(visit: Visit) -> None:
     assert rarest.get_attribute("aria-pressed") == "true"
 
 
-@two_sizes
 def test_everything_can_be_reached_and_used_by_keyboard(visit: Visit) -> None:
     visit.open()
     reached = set()

@@ -19,7 +19,10 @@ export class Full {
       'full'
     );
     this.sheet = new Sheet(root, { colours, words });
-    this.offers = radios(root.querySelector('.fx-offers'), ({ offer }) => (this.current.chosen = Number(offer)));
+    this.offers = radios(root.querySelector('.fx-offers'), ({ offer }) => {
+      this.current.chosen = Number(offer);
+      this.#told(); // the offers stay: one of them has the focus
+    });
     this.outcome = new Outcome(root, { words, ask: (question) => this.#ask(question), upload: gradio.upload, resolve });
     this.#controls();
   }
@@ -31,8 +34,9 @@ export class Full {
       target.value = '';
     });
     root.querySelector('.fx-queue ol').addEventListener('click', ({ target }) => {
-      const button = target.closest('button');
-      if (button) this.choose(this.items[Number(button.dataset.item)]);
+      const { item, remove } = target.closest('button')?.dataset ?? {};
+      if (item) this.choose(this.items[Number(item)]);
+      if (remove) this.#remove(Number(remove));
     });
     root.querySelector('.fx-all').addEventListener('click', () => this.#all());
     root.querySelector('.fx-take-all').addEventListener('click', () => {
@@ -85,6 +89,15 @@ export class Full {
     this.choose(item);
   }
 
+  /** Take an item off the list, which is never left empty. What it was asked about is dropped. */
+  #remove(index) {
+    const [item] = this.items.splice(index, 1);
+    if (this.runner.request && this.asking === item) this.cancel();
+    if (item === this.current) this.choose(this.items[Math.min(index, this.items.length - 1)]);
+    else this.#show();
+    this.root.querySelector('.fx-queue [aria-current]').focus();
+  }
+
   /** Look at an item; a run of another one goes on. */
   choose(item) {
     this.current = item;
@@ -129,7 +142,9 @@ export class Full {
     if (!item) return;
     this.eager = !item.planned; // then it is run as soon as it is
     if (this.eager) return this.asked === 'plan' && this.runner.request ? null : this.plan(item);
-    const { way, longest } = item.planned.offers[item.chosen];
+    const offer = item.planned.offers[item.chosen];
+    const { way, longest } = offer;
+    this.way = wayOf(offer);
     const options = { ...this.options, way, ...(longest ? { longest } : {}) };
     this.#ask({ what: way === 'paper' ? 'paper' : 'segment', options }, { item });
   }
@@ -145,9 +160,10 @@ export class Full {
     return this.items.filter((item) => this.#isOld(item) && item.failed?.key !== this.#key());
   }
 
-  /** Whether an item has no result of the settings that are chosen now. */
-  #isOld({ result }) {
-    return result?.key !== this.#key();
+  /** Whether an item has no result of the settings, and of the way to run it, that are chosen now. */
+  #isOld({ result, planned, chosen }) {
+    const key = this.#key();
+    return result?.key !== key || (planned?.key === key && wayOf(planned.offers[chosen]) !== result.way);
   }
 
   /** Whoever looks at what is run sees one after the other; whoever looks at something else stays there. */
@@ -179,15 +195,17 @@ export class Full {
   }
 
   async #done(message) {
-    const { asking: item, key } = this;
+    const { asking: item, key, way } = this;
     if (message.kind === 'planned') {
       const preview = await createImageBitmap(await (await fetchFile(this.resolve(message.picture))).blob());
-      Object.assign(item, { planned: { ...message, key }, preview, failed: null, image: message.image, name: item.name || message.name, chosen: message.chosen });
+      const made = item.result?.key === key ? message.offers.findIndex((offer) => wayOf(offer) === item.result.way) : -1;
+      const chosen = made < 0 ? message.chosen : made; // the way of the result that is there
+      Object.assign(item, { planned: { ...message, key }, preview, failed: null, image: message.image, name: item.name || message.name, chosen });
       if (!message.precisions.includes(this.options.precision)) [this.options.precision] = message.precisions;
       if (item === this.current) this.onImage(message.image, item.name, message.picture);
     } else if (message.kind === 'segmented') {
       const layers = await this.#fetch(message);
-      Object.assign(item, { result: { ...message, key }, layers, judged: null, failed: null });
+      Object.assign(item, { result: { ...message, key, way }, layers, judged: null, failed: null });
       this.sheet.layer = 'difference' in message ? 'differs' : 'prediction';
     } else {
       await this.outcome.answer(message, item);
@@ -220,6 +238,15 @@ export class Full {
   }
 
   #show() {
+    const { current } = this;
+    this.#told();
+    this.#offers(current?.planned);
+    this.#choices(current?.planned);
+    this.sheet.show(current);
+  }
+
+  /** The list and the outcome, which say what is done and what is of other settings. */
+  #told() {
     const { root, words, items, current } = this;
     const list = items.map((item, index) => {
       const entry = document.createElement('li');
@@ -232,6 +259,12 @@ export class Full {
       const parts = { b: item.name || words.t('full.unnamed'), small: words.t(`full.state.${state}`) };
       button.append(...Object.entries(parts).map(([tag, textContent]) => Object.assign(document.createElement(tag), { textContent })));
       entry.append(button);
+      if (items.length > 1) {
+        const off = Object.assign(document.createElement('button'), { type: 'button', className: 'fx-off', textContent: '×', title: words.t('full.remove', { name: parts.b }) });
+        off.setAttribute('aria-label', off.title);
+        off.dataset.remove = String(index);
+        entry.append(off);
+      }
       return entry;
     });
     root.querySelector('.fx-queue ol').replaceChildren(...list);
@@ -239,11 +272,7 @@ export class Full {
     root.querySelector('.fx-all').disabled = !this.#left().length;
     const done = items.filter(({ result }) => result);
     root.querySelector('.fx-take-all').hidden = done.length < 2;
-    const planned = current?.planned;
-    this.#offers(planned);
-    this.#choices(planned);
     this.outcome.show(current, current?.result && this.#isOld(current));
-    this.sheet.show(current);
   }
 
   #offers(planned) {
@@ -285,4 +314,9 @@ export class Full {
   write() {
     this.#show();
   }
+}
+
+/** Tells the ways to run an image apart: there are smaller copies of several sizes. */
+function wayOf({ way, longest }) {
+  return `${way} ${longest ?? ''}`;
 }
