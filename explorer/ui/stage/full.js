@@ -2,6 +2,7 @@
 
 import { radios } from './bar.js';
 import { Outcome } from './outcome.js';
+import { Queue } from './queue.js';
 import { Runner } from './runner.js';
 import { Sheet } from './sheet.js';
 import { decode, fetchFile } from './trace.js';
@@ -24,6 +25,7 @@ export class Full {
       this.#told(); // the offers stay: one of them has the focus
     });
     this.outcome = new Outcome(root, { words, ask: (question) => this.#ask(question), upload: gradio.upload, resolve });
+    this.queue = new Queue(root, { words, choose: (index) => this.choose(this.items[index]), remove: (index) => this.#remove(index) });
     this.#controls();
   }
 
@@ -32,11 +34,6 @@ export class Full {
     root.querySelector('.fx-many input').addEventListener('change', ({ target }) => {
       this.add([...target.files]);
       target.value = '';
-    });
-    root.querySelector('.fx-queue ol').addEventListener('click', ({ target }) => {
-      const { item, remove } = target.closest('button')?.dataset ?? {};
-      if (item) this.choose(this.items[Number(item)]);
-      if (remove) this.#remove(Number(remove));
     });
     root.querySelector('.fx-all').addEventListener('click', () => this.#all());
     root.querySelector('.fx-take-all').addEventListener('click', () => {
@@ -95,7 +92,7 @@ export class Full {
     if (this.runner.request && this.asking === item) this.cancel();
     if (item === this.current) this.choose(this.items[Math.min(index, this.items.length - 1)]);
     else this.#show();
-    this.root.querySelector('.fx-queue [aria-current]').focus();
+    this.queue.focus();
   }
 
   /** Look at an item; a run of another one goes on. */
@@ -247,32 +244,15 @@ export class Full {
 
   /** The list and the outcome, which say what is done and what is of other settings. */
   #told() {
-    const { root, words, items, current } = this;
-    const list = items.map((item, index) => {
-      const entry = document.createElement('li');
-      const button = document.createElement('button');
-      const done = item.result && (this.#isOld(item) ? 'old' : 'done');
-      const state = item.failed ? 'failed' : done || (item.planned ? 'ready' : 'waiting');
-      button.type = 'button';
-      button.dataset.item = String(index);
-      if (item === current) button.setAttribute('aria-current', 'true');
-      const parts = { b: item.name || words.t('full.unnamed'), small: words.t(`full.state.${state}`) };
-      button.append(...Object.entries(parts).map(([tag, textContent]) => Object.assign(document.createElement(tag), { textContent })));
-      entry.append(button);
-      if (items.length > 1) {
-        const off = Object.assign(document.createElement('button'), { type: 'button', className: 'fx-off', textContent: '×', title: words.t('full.remove', { name: parts.b }) });
-        off.setAttribute('aria-label', off.title);
-        off.dataset.remove = String(index);
-        entry.append(off);
-      }
-      return entry;
-    });
-    root.querySelector('.fx-queue ol').replaceChildren(...list);
-    root.querySelector('.fx-all').hidden = items.length < 2;
-    root.querySelector('.fx-all').disabled = !this.#left().length;
-    const done = items.filter(({ result }) => result);
-    root.querySelector('.fx-take-all').hidden = done.length < 2;
+    const { items, current } = this;
+    this.queue.show(items, { current, state: (item) => this.#state(item), left: this.#left().length });
     this.outcome.show(current, current?.result && this.#isOld(current));
+  }
+
+  #state(item) {
+    if (item.failed) return 'failed';
+    if (item.result) return this.#isOld(item) ? 'old' : 'done';
+    return item.planned ? 'ready' : 'waiting';
   }
 
   #offers(planned) {
