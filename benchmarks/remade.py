@@ -4,8 +4,8 @@ python benchmarks/remade.py FOLDER ... [--data DIR] [--json FILE]
 
 Each FOLDER holds cards (and weights) that `python -m explorer.training NAME --data DIR --out FOLDER` wrote, with the
 recipe and the seed of the bundled card of that name. On one machine, with as many threads, the weights are the same,
-bit for bit. Elsewhere the sums are rounded otherwise (another processor, another precision, a GPU), after a few hundred
-steps the weights differ as those of two seeds do, and the table says by how many points the figures do.
+bit for bit. Elsewhere the sums are rounded otherwise (another processor, another precision, a GPU), the two trainings
+part, and the table says by how many points the figures do.
 
 With --data (the folder around the data sets) the networks label the validation images, and the table says how
 uncertain these images leave a bundled figure and, wherever FOLDER holds the weights beside the card, the difference:

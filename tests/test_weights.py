@@ -352,3 +352,5 @@ def test_bundled_cards_are_whole(card: Card) -> None:
         assert any("가" <= letter <= "힣" for letter in text["ko"]), text
     assert card.metrics["split"]
     assert set(card.metrics["figures"]) == set(card.geometries)
+    made = card.recipe  # elsewhere another precision would be taken, and other weights come of it
+    assert made["commands"][-1].endswith(f"--precision {made['precision']}")

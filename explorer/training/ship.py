@@ -15,7 +15,7 @@ from explorer import weights
 from explorer.cards import SNAPSHOTS
 from explorer.inference import device_name
 from explorer.training.data import Sample
-from explorer.training.loop import Run, usual_precision
+from explorer.training.loop import Run
 from explorer.training.nets import Nets
 from explorer.training.recipe import Recipe, read
 from explorer.training.sets import SETS
@@ -77,13 +77,12 @@ def _write(
     nets = Nets(recipe.spec, tuple(recipe.geometries), tuple(recipe.coarser), normed=False)
     nets.first.load_state_dict(state)
     sets = [data_set, *(SETS[extra] for extra in recipe.extra)]
-    unusual = run.precision != usual_precision(run.device)
     made = {
         "steps_made": step,
         "minutes": round(seconds / 60, 1),
         "images_per_second": round(run.seen / run.seconds, 1),
         "begun_from": run.begun_from,
-        "commands": commands(recipe, run.threads, run.precision if unusual else None),
+        "commands": commands(recipe, run.device.type, run.threads, run.precision),
     }
     card = Card(
         name=name,
@@ -127,14 +126,13 @@ def _figures(run: Run, state: State, samples: list[Sample]) -> dict[str, dict[st
     }
 
 
-def commands(recipe: Recipe, threads: int | None, precision: str | None = None) -> list[str]:
-    """What makes the weights again, run by run, in the same folder; `threads` of a run on a CPU, `precision` if it
-    is not what the device takes by itself."""
-    found = [f"python -m explorer.training {recipe.name} --data DIR --out DIR --seed {recipe.seed}"]
+def commands(recipe: Recipe, device: str, threads: int | None, precision: str) -> list[str]:
+    """What makes the weights again, run by run, in the same folder, wherever it is called: by itself each machine
+    would take the device, the threads (of a CPU) and the precision that suit it."""
+    found = [f"python -m explorer.training {recipe.name} --data DIR --out DIR --seed {recipe.seed} --device {device}"]
     if threads:
-        found[0] += f" --device cpu --threads {threads}"
-    if precision:
-        found[0] += f" --precision {precision}"
+        found[0] += f" --threads {threads}"
+    found[0] += f" --precision {precision}"
     while recipe.start:
         found.insert(0, f"python -m explorer.training {recipe.start} --data DIR --out DIR")
         try:

@@ -92,8 +92,8 @@ def test_the_seed_decides_the_weights(photos: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_on_the_card_gives_its_weights(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    """Seed, number of threads and a precision that is not the device's own are in it. A run that goes on with another
-    number or precision says so."""
+    """Seed, device, number of threads and precision are in it: another machine would take others. A run that goes on
+    with another number or precision says so."""
     path = str(write_recipe(tmp_path / "r.json", steps=4))
     before, cards = torch.get_num_threads(), []
     own = usual_precision(torch.device("cpu"))
@@ -111,7 +111,7 @@ def test_the_command_on_the_card_gives_its_weights(photos: Path, tmp_path: Path,
     assert [card.recipe["threads"] for card in cards] == [1, 2, 1]
     assert [card.recipe["precision"] for card in cards] == [own, own, other]
     command = "python -m explorer.training r --data DIR --out DIR --seed 3 --device cpu --threads 1"
-    assert cards[0].recipe["commands"] == [command]
+    assert cards[0].recipe["commands"] == [f"{command} --precision {own}"]
     assert cards[2].recipe["commands"] == [f"{command} --precision {other}"]
     ours, theirs = (weights.load(card).module.state_dict() for card in (cards[0], cards[2]))
     assert not all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
