@@ -127,8 +127,8 @@ def _figures(run: Run, state: State, samples: list[Sample]) -> dict[str, dict[st
 
 
 def commands(recipe: Recipe, device: str, threads: int | None, precision: str) -> list[str]:
-    """What makes the weights again, run by run, in the same folder, wherever it is called: by itself each machine
-    would take the device, the threads (of a CPU) and the precision that suit it."""
+    """What makes the weights again, run by run, in the same folder. The last command names the device, its threads (of
+    a CPU) and the precision: by itself each machine would take those that suit it, and make other weights."""
     found = [f"python -m explorer.training {recipe.name} --data DIR --out DIR --seed {recipe.seed} --device {device}"]
     if threads:
         found[0] += f" --threads {threads}"
