@@ -101,7 +101,8 @@ def segment(
 ) -> Found:
     """Label every pixel of an image.
 
-    size      of the longer side at which the network runs; None: the image's own. Labels are enlarged to the image's.
+    size      of the longer side at which the network runs; None: the image's own. The scores of a smaller copy are kept
+              and enlarged to the image's, and each pixel takes its class there.
     wish      device, precision, whole image or tiles
     loaded    a network at hand, instead of the three that name one
     Raises ImageError, WeightsError, InferenceError; CancelledError when `progress` returns False.
@@ -119,13 +120,13 @@ def segment(
     pixels = photograph.pixels if photograph else np.asarray(image)
     read = time.perf_counter()
     small = images.resize(pixels, size or EVERYTHING)
-    kept = small.shape[:2], loaded.spec.classes, scores
+    kept = small.shape[:2], loaded.spec.classes, scores or small.shape != pixels.shape
     canvas, plan = prepare(loaded, small, wish, Outputs.bytes(*kept))
     outputs = Outputs.in_memory(*kept)
     labelling = inference.label(loaded.module, canvas, plan, outputs, progress)
     labels = outputs.labels
-    if small.shape != pixels.shape:
-        labels = images.at_places(labels, pixels.shape[:2])
+    if outputs.scores is not None and small.shape != pixels.shape:
+        labels = inference.labels_at(outputs.scores, pixels.shape[:2])
     counts = np.bincount(labels.ravel(), minlength=loaded.spec.classes)
     seconds = {"reading": read - began, "network": labelling.seconds}
     name = photograph.name if photograph else ""

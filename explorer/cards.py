@@ -60,6 +60,7 @@ class Card:
     metrics: dict[str, Any] = field(hash=False)  # with the split rule in words, figures per geometry
     note: dict[str, str] = field(hash=False)
     sha256: str = ""  # of the weights file
+    trained_side: int | None = None  # median longer side, in pixels, of the photographs trained on; None: any scale
     folder: Path = CHECKPOINTS  # where the card was read; not written
 
     @property
@@ -85,6 +86,18 @@ class Card:
         """The classes "inside an object" and "border where two touch", where the network tells single objects apart."""
         inside, touching = self._index("nucleus"), self._index("touching border")
         return None if inside is None or touching is None else (inside, touching)
+
+    @property
+    def largest_side(self) -> float | None:
+        """Longer side, in pixels, beyond which a photograph shows things larger than training ever did, which enlarged
+        its photographs up to a limit. None of weights that name no size: a micrograph's scale is the instrument's."""
+        if self.trained_side is None:
+            return None
+        return self.trained_side * max(self.recipe.get("augmentation", {}).get("scale", (1,)))
+
+    def is_too_large(self, size: tuple[int, int]) -> bool:
+        """Whether an image of a size (height, width) goes beyond `largest_side`."""
+        return self.largest_side is not None and max(size) > self.largest_side
 
     def _index(self, name: str) -> int | None:
         return next((i for i, info in enumerate(self.classes) if info.name["en"] == name), None)
@@ -113,6 +126,7 @@ def read_card(path: Path) -> Card:
             seed=int(raw["seed"]),
             metrics=dict(raw["metrics"]),
             sha256=str(raw["sha256"]),
+            trained_side=_side(raw.get("trained_side")),
             folder=path.parent,
             **texts,
         )
@@ -129,6 +143,12 @@ def _colour(values: Iterable[int]) -> tuple[int, int, int]:
     if not all(isinstance(v, int) and 0 <= v <= 255 for v in (red, green, blue)):
         raise ValueError(f"{[red, green, blue]} is no colour of three numbers 0..255")
     return red, green, blue
+
+
+def _side(value: Any) -> int | None:
+    if value is not None and not (type(value) is int and value > 0):
+        raise ValueError(f"{value!r} is no number of pixels")
+    return value
 
 
 def check_card(path: Path, card: Card) -> None:

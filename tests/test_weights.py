@@ -178,6 +178,8 @@ def test_a_card_without_weights_is_left_out_and_refused(saved: Card) -> None:
         ({"spec": {"model": "fcn8s", "depth": 5}}, "depth"),
         ({"spec": {"model": "vgg"}}, "'vgg' is unknown"),
         ({"sha256": None, "licence": None}, "card"),
+        ({"trained_side": 0}, "0 is no number of pixels"),
+        ({"trained_side": "320"}, "'320' is no number of pixels"),
     ],
 )
 def test_a_broken_card_is_refused(fcn8s: Card, change: dict, why: str) -> None:
@@ -186,6 +188,16 @@ def test_a_broken_card_is_refused(fcn8s: Card, change: dict, why: str) -> None:
     with pytest.raises(WeightsError, match=why) as caught:
         weights.read_card(path)
     assert caught.value.code == "bad_card"
+
+
+def test_a_card_without_a_trained_size_is_read(fcn8s: Card) -> None:
+    path = fcn8s.file.with_suffix(".json")
+    raw = json.loads(path.read_text())
+    del raw["trained_side"]
+    path.write_text(json.dumps(raw))
+    card = weights.read_card(path)
+    assert card.trained_side is None
+    assert not card.is_too_large((9000, 9000))
 
 
 def test_a_card_that_is_no_json_is_refused(tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ from explorer.models import MODELS
 from explorer.results import bundle, truth
 from explorer.results.truth import TruthError
 
+TOO_LARGE = (
+    "things are {times} times as large as in the photographs trained on; --size {side} is usually labelled better"
+)
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif")
 
 
@@ -84,6 +87,9 @@ def run(given: argparse.Namespace) -> int:
             print(f"error: {path}: {error}", file=sys.stderr)
         else:
             print(json.dumps(result, ensure_ascii=False) if given.json else _sentence(result), flush=True)
+            for remark in result["remarks"]:
+                if remark["code"] == "larger_than_trained":
+                    print(f"note: {path}: {TOO_LARGE.format(**remark)}", file=sys.stderr)
     return 0 if not failed else 1 if failed < len(files) else 2
 
 

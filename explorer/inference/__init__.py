@@ -16,6 +16,7 @@ from explorer.inference.devices import (
     pick_precision,
     precisions,
 )
+from explorer.inference.enlarge import labels_at
 from explorer.inference.forecast import Forecast
 from explorer.inference.frames import Frame, Frames, Reach, reach
 from explorer.inference.label import Labelling, Outputs, Progress, Remark, label
@@ -44,6 +45,7 @@ __all__ = [
     "free_memory",
     "has_bfloat16",
     "label",
+    "labels_at",
     "normalise",
     "pick_device",
     "pick_precision",

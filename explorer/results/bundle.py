@@ -138,7 +138,7 @@ def about(found: Found) -> dict[str, Any]:
         "step_seconds": {key: round(value, 4) for key, value in run.step_seconds.items()},
         "memory": {"forecast": plan.bytes, "peak": run.peak, "free_before": plan.free},
         "notes": [str(note) for note in found.notes],
-        "remarks": [{"code": remark.code, **remark.details} for remark in run.remarks],
+        "remarks": [{"code": remark.code, **remark.details} for remark in found.remarks],
         "areas": [vars(area) for area in found.areas],
         **counted,
     }

@@ -12,6 +12,7 @@ from explorer import objects
 from explorer.cards import Card
 from explorer.images import Note
 from explorer.inference import Labelling
+from explorer.inference.label import Remark
 from explorer.results.tables import Area, areas
 from explorer.weights import Loaded
 
@@ -32,6 +33,15 @@ class Found:
     @property
     def card(self) -> Card:
         return self.loaded.card
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """What a person should know of the run, and of the size that it was run at."""
+        size, side = self.labelling.plan.size, self.card.trained_side
+        if side is None or not self.card.is_too_large(size):
+            return self.labelling.remarks
+        details = {"side": side, "times": round(max(size) / side, 1)}
+        return (*self.labelling.remarks, Remark("larger_than_trained", details))
 
     @cached_property
     def areas(self) -> list[Area]:

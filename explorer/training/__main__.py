@@ -76,7 +76,7 @@ def _train(given: argparse.Namespace) -> int:
     print(f"{len(train)} training, {len(validation)} validation images", file=sys.stderr, flush=True)
     run.finish(check=validation[:: max(1, len(validation) // 24)])
     counts = {chosen.data_set: len(train), **{name: len(part) for name, part in extra.items()}}
-    for card in ship(run, validation, given.out, Split(rule, counts, len(validation))):
+    for card in ship(run, validation, given.out, Split(rule, counts, len(validation), data.side(train))):
         print(f"wrote {card.file}", file=sys.stderr)
         for geometry, figures in card.metrics["figures"].items():
             print(geometry, figures)

@@ -164,6 +164,13 @@ def split(name: str, samples: list[Sample]) -> tuple[list[Sample], list[Sample],
     return _split_groups(samples) if SETS[name].instances else _split_names(samples)
 
 
+def side(samples: list[Sample]) -> int | None:
+    """Median longer side of photographs in pixels; None of micrographs, whose scale is the instrument's."""
+    if any(sample.instances is not None for sample in samples):
+        return None
+    return int(np.median([max(sample.target.shape) for sample in samples]))
+
+
 def _digest(text: str) -> int:
     return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
 

@@ -36,6 +36,7 @@ class Split:
     rule: str
     training: dict[str, int]  # images per data set
     validation: int
+    side: int | None  # median longer side of the main set's photographs for training
 
 
 def ship(run: Run, validation: list[Sample], folder: Path, split: Split) -> list[Card]:
@@ -103,6 +104,7 @@ def _write(
             "figures": _figures(run, state, samples),
         },
         note=note,
+        trained_side=split.side,
     )
     return weights.save(folder / f"{name}.safetensors", nets.first, card, stored)
 

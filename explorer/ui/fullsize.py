@@ -21,6 +21,7 @@ from explorer.ui.state import Bounded, Selection
 
 MOST_SCORES = 128 * 2**20  # bytes of class scores that are kept for a download
 SMALLER = (1024, 640)  # longer sides of the smaller copies that are offered
+COPIES = ("trained", "smaller")  # ways of running one: as large as the photographs trained on, or of those sides
 MOST_COMPARED = 4
 
 
@@ -92,9 +93,9 @@ class FullSize:
         way, side, longest = options.get("way", "auto"), options.get("side"), options.get("longest")
         precision = options.get("precision", "float32")
         numbers = all(v is None or (type(v) is int and 1 <= v <= 100_000) for v in (side, longest))
-        if way not in (*WAYS, "smaller") or precision not in inference.DTYPES or not numbers:
+        if way not in (*WAYS, *COPIES) or precision not in inference.DTYPES or not numbers:
             raise StageError("bad_selection")
-        way = "auto" if way == "smaller" else way
+        way = "auto" if way in COPIES else way
         return Asked(selection, Wish(selection.device, precision, way, side), longest)
 
     # ---- before the run
@@ -105,16 +106,20 @@ class FullSize:
         selection, wish = asked.selection, asked.wish
         photograph = self.bench.image(selection.image)
         loaded = self.bench.network(selection)
-        size = photograph.size
+        size, card = photograph.size, loaded.card
         whole, tiles = (_offer(loaded, size, wish, way) for way in ("whole", "tiles"))
         offers = [whole, tiles] if tiles["tiles"] > 1 else [whole]  # one alone is the whole image
-        for longest in SMALLER:
-            if longest < max(size):
+        copies: dict[int | None, str] = {**dict.fromkeys(SMALLER, "smaller"), card.trained_side: "trained"}
+        for longest, way in copies.items():
+            if longest and longest < max(size):
                 small = _offer(loaded, images.resized_shape(size, longest), wish, "auto")
-                offers.append({**small, "longest": longest, "way": "smaller"})
+                offers.append({**small, "longest": longest, "way": way})
         if loaded.spec.padding == "valid":
             papers = _offer(loaded, size, wish, "paper")
             offers += [papers] if papers["tiles"] > 1 else []
+        too_large = card.is_too_large(size)
+        wanted = [offer for offer in offers if (offer["way"] == "trained") == too_large]
+        chosen = next((offer for offer in (*wanted, *offers) if offer["fits"]), offers[-1])
         picture = self.bench.files.add(jpeg(images.resize(photograph.pixels, MOST_SHOWN)), ".jpg")
         self.shown.put(selection.image, picture, 1)
         device = inference.pick_device(wish.device)
@@ -128,7 +133,8 @@ class FullSize:
             "pages": photograph.pages,
             "notes": [{"code": f"image.{n.code}", "details": n.details} for n in photograph.notes],
             "offers": offers,
-            "chosen": next((i for i, offer in enumerate(offers) if offer["fits"]), len(offers) - 1),
+            "chosen": offers.index(chosen),
+            "trained": {"side": card.trained_side, "largest": card.largest_side} if too_large else None,
             "device": device,
             "precisions": inference.precisions(device),
         }
@@ -180,7 +186,8 @@ class FullSize:
         image = self._asked(data).selection.image  # the one that was uploaded, if one was
         asked = [self._asked({**data, "selection": {**one, "image": image}}) for one in wanted if isinstance(one, dict)]
         photograph = self.bench.image(image)
-        found = [self._run(one, photograph, stretch.part(i, len(asked))) for i, one in enumerate(asked)]
+        suited = [self._suited(one, photograph) for one in asked]
+        found = [self._run(one, photograph, stretch.part(i, len(asked))) for i, one in enumerate(suited)]
         stretch.progress(0.97, "progress.pictures", {})
         results = [self.kept.add(one, photograph) for one in found]
         pairs = []
@@ -191,6 +198,13 @@ class FullSize:
                     same = compare.agreement(found[a].labels, found[b].labels)
                     pairs.append({"a": a, "b": b, "agreement": same, "apart": far and vars(far)})
         return {"kind": "compared", "image": image, "results": results, "pairs": pairs}
+
+    def _suited(self, asked: Asked, photograph: Photograph) -> Asked:
+        """At the size trained on, if the image shows things much larger and no size is asked for."""
+        card = self.bench.network(asked.selection).card
+        if asked.longest or not card.is_too_large(photograph.size):
+            return asked
+        return replace(asked, longest=card.trained_side)
 
 
 def _keeps_scores(loaded: api.Loaded, size: tuple[int, int]) -> bool:

@@ -114,7 +114,7 @@ def _facts(found: api.Found) -> dict[str, Any]:
         "size": [about["height"], about["width"]],
         "margin": inference.reach(plan.spec).margin,
         "boxes": [[*t.output.rows, *t.output.cols, *t.input.rows, *t.input.cols] for t in run.tiles],
-        "remarks": [{"code": r.code, "details": told(r.details)} for r in run.remarks],
+        "remarks": [{"code": r.code, "details": told(r.details)} for r in found.remarks],
         "networkNotes": network_notes(found.loaded),
         "notes": [{"code": f"image.{n.code}", "details": n.details} for n in found.notes],
         "deviceName": device_words(run.device),

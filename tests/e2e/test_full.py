@@ -74,6 +74,28 @@ def test_an_own_image_is_segmented_as_the_api_does_it(visit: Visit, tmp_path: Pa
     assert visit.complaints == []
 
 
+def test_a_photograph_larger_than_any_trained_on_is_run_as_a_copy(visit: Visit, tmp_path: Path) -> None:
+    card = api.network("fcn8s").card
+    path = photo(tmp_path / "large.png", 420, int(card.largest_side) + 24)
+    segmenting(visit)
+    give(visit, path)
+    taken = ".fx-offers [aria-checked=true]"
+    assert visit.text(f"{taken} b") == EN["full.way.trained"]
+    assert visit.text(f"{taken} span").endswith(f"{card.trained_side} px")
+    assert f"{card.largest_side:.0f} px" in visit.text(".fx-trained")
+    run(visit)
+    warned = visit.page.locator(".fx-outcome .fx-note", has_text="as large as in the photographs")
+    assert warned.count() == 0
+    visit.page.locator(".fx-offers button", has_text=EN["full.way.whole"]).click()
+    assert visit.text(".fx-outcome").startswith(EN["full.again"])
+    visit.page.locator(".fx-run").click()
+    warned.wait_for()
+    give(visit, photo(tmp_path / "small.png"))
+    assert visit.text(f"{taken} b") == EN["full.way.whole"]
+    assert visit.page.locator(".fx-trained").is_hidden()
+    assert visit.complaints == []
+
+
 def test_files_can_be_taken_along(visit: Visit, tmp_path: Path) -> None:
     path = photo(tmp_path / "own.png")
     segmenting(visit)

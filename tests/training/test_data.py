@@ -27,6 +27,9 @@ def test_photos_are_read_and_split_by_name_alone(photos: Path) -> None:
     assert set(np.unique(samples[0].target)) == {1, 5, IGNORE}  # grass, sky, void
     train, validation, rule = data.split("msrc_v2", samples)
     assert "sha256" in rule
+    assert data.side(train) == 48
+    one_larger = replace(samples[0], target=np.zeros((90, 60), np.uint8))
+    assert data.side([*train, one_larger]) == 48  # the median
     assert {s.name for s in train} | {s.name for s in validation} == {s.name for s in samples}
     again = data.split("msrc_v2", samples[::-1][: len(samples) // 2])[1]
     assert {s.name for s in again} == {s.name for s in samples[::-1][: len(samples) // 2]} & {
@@ -42,6 +45,7 @@ def test_nuclei_of_one_look_stay_on_one_side(nuclei: Path) -> None:
     train, validation, _ = data.split("nuclei", doubled)
     assert train
     assert validation
+    assert data.side(train) is None  # a micrograph's scale is the instrument's
     assert not {data.signature(s) for s in train} & {data.signature(s) for s in validation}
     assert {s.kind for s in validation} == {s.kind for s in doubled}
 

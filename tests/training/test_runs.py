@@ -267,6 +267,7 @@ def test_snapshots_are_shipped_too(photos: Path, tmp_path: Path) -> None:
     assert [(c.name, c.recipe["steps_made"]) for c in cards] == [("watched-step0", 0), ("watched-step4", 4)]
     assert cards[0].note["en"].startswith(" These are the weights of that moment")
     assert cards[0].recipe["minutes"] <= cards[1].recipe["minutes"]
+    assert {c.trained_side for c in cards} == {48}
     assert not weights.load(cards[0]).module.score_fr.bias.any()  # nothing was learned that could be taken out
     assert weights.load(cards[1]).module.score_fr.bias.any()
     assert cards[0].title["en"] == "Step 0 · tiny"

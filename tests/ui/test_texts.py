@@ -14,11 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from explorer import images, inference, weights
+from explorer import images, inference, results, weights
 from explorer.figures.palettes import SEQUENTIAL
+from explorer.inference.plan import WAYS
 from explorer.models import MODELS
 from explorer.results import bundle, truth
 from explorer.trace import OPERATIONS
+from explorer.ui.fullsize import COPIES
 from explorer.ui.i18n import LANGUAGES, TEXTS
 
 UI = Path(__file__).resolve().parents[2] / "explorer" / "ui"
@@ -184,7 +186,7 @@ def keys_in_python() -> set[str]:
 def remark_codes() -> set[str]:
     """Codes of what is remarked on a run: Remark("...")."""
     found = set()
-    for path in Path(inference.__file__).parent.glob("*.py"):
+    for path in [p for package in (inference, results) for p in Path(package.__file__).parent.glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Remark":
                 found.add(node.args[0].value)
@@ -210,7 +212,7 @@ FAMILIES = {
     "maps.low*": {"", ".signed"},
     "full.state.*": {"waiting", "ready", "done", "old", "failed"},
     "full.layer.*": {"prediction", "confidence", "errors", "differs"},
-    "full.way.*": {"whole", "tiles", "smaller", "paper"},
+    "full.way.*": {*WAYS, *COPIES} - {"auto"},
     "precision.*": set(inference.DTYPES),
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),

@@ -1,6 +1,6 @@
 /** The view "segment": images at their own size, what running them takes, the result, its files and a truth. */
 
-import { radios } from './bar.js';
+import { Offers, wayOf } from './offers.js';
 import { Outcome } from './outcome.js';
 import { Queue } from './queue.js';
 import { Runner } from './runner.js';
@@ -20,10 +20,11 @@ export class Full {
       'full'
     );
     this.sheet = new Sheet(root, { colours, words });
-    this.offers = radios(root.querySelector('.fx-offers'), ({ offer }) => {
-      this.current.chosen = Number(offer);
+    const choose = (offer) => {
+      this.current.chosen = offer;
       this.#told(); // the offers stay: one of them has the focus
-    });
+    };
+    this.offers = new Offers(root, { words, choose });
     this.outcome = new Outcome(root, { words, ask: (question) => this.#ask(question), upload: gradio.upload, resolve });
     this.queue = new Queue(root, { words, choose: (index) => this.choose(this.items[index]), remove: (index) => this.#remove(index) });
     this.#controls();
@@ -237,7 +238,7 @@ export class Full {
   #show() {
     const { current } = this;
     this.#told();
-    this.#offers(current?.planned);
+    this.offers.show(current?.planned, current?.chosen);
     this.#choices(current?.planned);
     this.sheet.show(current);
   }
@@ -255,30 +256,6 @@ export class Full {
     return item.planned ? 'ready' : 'waiting';
   }
 
-  #offers(planned) {
-    const { root, words, current } = this;
-    const box = root.querySelector('.fx-offers');
-    box.replaceChildren(
-      ...(planned?.offers ?? []).map((offer, index) => {
-        const button = document.createElement('button');
-        button.type = 'button';
-        button.setAttribute('role', 'radio');
-        button.dataset.offer = String(index);
-        const [height, width] = offer.size;
-        const text = { height, width, tiles: offer.tiles, tileHeight: offer.tile[0], tileWidth: offer.tile[1], need: words.bytes(offer.bytes), free: words.bytes(offer.free ?? 0) };
-        const { way, fits, free } = offer;
-        const parts = {
-          b: words.t(`full.way.${way}`),
-          span: words.t(offer.tiles > 1 ? 'full.tiles.count' : 'full.pixels', text),
-          small: words.t(free === null ? 'full.needs' : fits ? 'full.fits' : 'full.short', text),
-        };
-        button.append(...Object.entries(parts).map(([tag, textContent]) => Object.assign(document.createElement(tag), { textContent })));
-        return button;
-      })
-    );
-    if (planned) this.offers.choose(({ offer }) => Number(offer) === current.chosen);
-  }
-
   #choices(planned) {
     const { root, words, current } = this;
     const precision = root.querySelector('.fx-precision');
@@ -294,9 +271,4 @@ export class Full {
   write() {
     this.#show();
   }
-}
-
-/** Tells the ways to run an image apart: there are smaller copies of several sizes. */
-function wayOf({ way, longest }) {
-  return `${way} ${longest ?? ''}`;
 }

@@ -4,11 +4,11 @@ import { radios } from './bar.js';
 import { painted } from './colour.js';
 import { Runner } from './runner.js';
 import { decode, fetchFile } from './trace.js';
+import { Verdict } from './verdict.js';
 import { View, Viewer } from './viewer.js';
 import { Wipe } from './wipe.js';
 
 const MOST = 4;
-const NAMED = 8; // classes in the legend
 const DIFFERENT = [0, 0xb3f0e442, 0xd9d55e00, 0xffcc79a7]; // one, two, three labels more than one: AARRGGBB
 
 export class Versus {
@@ -41,6 +41,7 @@ export class Versus {
     this.modes.choose(({ mode }) => mode === this.mode);
     this.opacity = root.querySelector('.fx-versus .fx-see input');
     this.opacity.addEventListener('input', () => this.#paint());
+    this.verdict = new Verdict(words, (result) => this.#title(result));
     this.wipe = new Wipe(root, { words, title: (result) => this.#title(result), onSides: () => this.#lay(), onMove: () => this.#paint() });
   }
 
@@ -150,8 +151,8 @@ export class Versus {
     const box = root.querySelector('.fx-boards');
     this.wipe.show(answer?.results ?? [], this.mode === 'wipe');
     this.boards = [];
-    root.querySelector('.fx-pairs').replaceChildren(...this.#notes(), ...(answer?.pairs ?? []).map((pair) => this.#pair(pair)));
-    root.querySelector('.fx-versus-legend').replaceChildren(...(answer ? this.#legend() : []));
+    root.querySelector('.fx-pairs').replaceChildren(...(answer ? this.verdict.lines(answer) : []));
+    root.querySelector('.fx-versus-legend').replaceChildren(...(answer ? this.verdict.legend(answer, this.mode) : []));
     if (!answer) {
       this.#paint();
       return this.#preview(box);
@@ -182,29 +183,6 @@ export class Versus {
     figure.append(document.createElement('figcaption'), canvas);
     box.replaceChildren(figure);
     viewer.soon();
-  }
-
-  /** The classes that were found, the largest first; or what the colours of disagreement mean. */
-  #legend() {
-    const { answer, words, mode } = this;
-    const line = (text) => Object.assign(document.createElement('span'), { textContent: text });
-    if (mode === 'differ') {
-      const strange = new Set(answer.results.map(({ classes }) => classes.map(({ name }) => name.en).join())).size > 1;
-      return [line(words.t('versus.legend')), ...(strange ? [line(words.t('versus.strange'))] : [])];
-    }
-    const areas = new Map();
-    for (const { areas: found, classes } of answer.results) {
-      for (const { index, pixels } of found) {
-        const { name, colour } = classes[index];
-        const key = `${name.en} ${colour}`;
-        if (pixels) areas.set(key, { name, colour, pixels: pixels + (areas.get(key)?.pixels ?? 0) });
-      }
-    }
-    return [...areas.values()].sort((a, b) => b.pixels - a.pixels).slice(0, NAMED).map(({ name, colour }) => {
-      const entry = line('');
-      entry.append(Object.assign(document.createElement('i'), { style: `background: rgb(${colour})` }), name[words.language]);
-      return entry;
-    });
   }
 
   #board(which) {
@@ -280,20 +258,5 @@ export class Versus {
         return which.length > 1 ? `${this.#title(answer.results[i])}: ${name}` : name;
       }).join(' · ');
     }
-  }
-
-  /** What a person should know about weights that run in another way than they were trained. */
-  #notes() {
-    const notes = new Set((this.answer?.results ?? []).flatMap(({ networkNotes }) => networkNotes.map((note) => this.words.note(note))));
-    return [...notes].map((textContent) => Object.assign(document.createElement('li'), { className: 'fx-note', textContent }));
-  }
-
-  #pair({ a, b, agreement, apart }) {
-    const { words, answer } = this;
-    const values = { a: this.#title(answer.results[a]), b: this.#title(answer.results[b]), agreement: words.percent(agreement) };
-    const text = apart
-      ? words.t('versus.pair', { ...values, median: words.number(apart.median, 3), mean: words.number(apart.mean, 3), most: words.number(apart.most95, 3), near: words.percent(apart.near) })
-      : words.t('versus.pair.none', values);
-    return Object.assign(document.createElement('li'), { textContent: text });
   }
 }
