@@ -88,16 +88,18 @@ class Card:
         return None if inside is None or touching is None else (inside, touching)
 
     @property
-    def largest_side(self) -> float | None:
-        """Longer side, in pixels, beyond which a photograph shows things larger than training ever did, which enlarged
-        its photographs up to a limit. None of weights that name no size: a micrograph's scale is the instrument's."""
+    def usual_side(self) -> float | None:
+        """Longer side, in pixels, of a photograph that shows things halfway between as small and as large as training
+        made them by changing the scale. None of weights that name no size: a micrograph's scale is the instrument's."""
         if self.trained_side is None:
             return None
-        return self.trained_side * max(self.recipe.get("augmentation", {}).get("scale", (1,)))
+        scales = self.recipe.get("augmentation", {}).get("scale", (1,))
+        return self.trained_side * sum(scales) / len(scales)
 
     def is_too_large(self, size: tuple[int, int]) -> bool:
-        """Whether an image of a size (height, width) goes beyond `largest_side`."""
-        return self.largest_side is not None and max(size) > self.largest_side
+        """Whether an image of a size (height, width) goes beyond `usual_side`. There a copy of `trained_side` begins to
+        be labelled better than the image itself (measured: benchmarks/size.json)."""
+        return self.usual_side is not None and max(size) > self.usual_side
 
     def _index(self, name: str) -> int | None:
         return next((i for i, info in enumerate(self.classes) if info.name["en"] == name), None)

@@ -134,7 +134,7 @@ class FullSize:
             "notes": [{"code": f"image.{n.code}", "details": n.details} for n in photograph.notes],
             "offers": offers,
             "chosen": offers.index(chosen),
-            "trained": {"side": card.trained_side, "largest": card.largest_side} if too_large else None,
+            "trained": {"side": card.trained_side} if too_large else None,
             "device": device,
             "precisions": inference.precisions(device),
         }
