@@ -200,7 +200,7 @@ class FullSize:
         return {"kind": "compared", "image": image, "results": results, "pairs": pairs}
 
     def _suited(self, asked: Asked, photograph: Photograph) -> Asked:
-        """At the size trained on, if the image shows things much larger and no size is asked for."""
+        """At the size trained on, if the image shows things larger than that and no size is asked for."""
         card = self.bench.network(asked.selection).card
         if asked.longest or not card.is_too_large(photograph.size):
             return asked
