@@ -5,11 +5,12 @@ python benchmarks/remade.py FOLDER ... [--data DIR] [--json FILE]
 Each FOLDER holds cards (and weights) that `python -m explorer.training NAME --data DIR --out FOLDER` wrote, with the
 recipe and the seed of the bundled card of that name. On one machine, with as many threads, the weights are the same,
 bit for bit. Elsewhere the sums are rounded otherwise (another processor, another precision, a GPU), the two trainings
-part, and the table says by how many points the figures do.
+part, and the table says by how many points the figures do. Wherever FOLDER holds the weights beside the card, it also
+counts the tensors that differ in any bit.
 
 With --data (the folder around the data sets) the networks label the validation images, and the table says how
-uncertain these images leave a bundled figure and, wherever FOLDER holds the weights beside the card, the difference:
-the standard errors over the images.
+uncertain these images leave a bundled figure and, with those weights, the difference: the standard errors over the
+images.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import sys
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
+
+import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -50,6 +53,7 @@ def row(card: Card, bundled: Card) -> dict[str, Any]:
         "name": bundled.name,
         "bundled": {"sha256": bundled.sha256, **_made(bundled)},
         "again": {"sha256": card.sha256, **_made(card)},
+        **(_differing(card, bundled) if card.file.is_file() else {}),
         "figures": figures,
         "points_above_bundled": {
             g: {key: round(100 * (value - ours[g][key]), 2) for key, value in of.items()} for g, of in figures.items()
@@ -65,6 +69,14 @@ def _settings(card: Card) -> dict[str, Any]:
 
 def _made(card: Card) -> dict[str, Any]:
     return {key: card.recipe[key] for key in MADE_WITH if card.recipe.get(key) not in (None, {})}
+
+
+def _differing(card: Card, bundled: Card) -> dict[str, int]:
+    """How many tensors the files hold, and how many of them differ in any bit (so 0 and -0 differ)."""
+    ours, theirs = (weights.load(one).module.state_dict() for one in (bundled, card))
+    names = weights.stored_shapes(bundled.spec)
+    same = sum(torch.equal(ours[name].view(torch.int32), theirs[name].view(torch.int32)) for name in names)
+    return {"tensors": len(names), "tensors_that_differ": len(names) - same}
 
 
 class Judge:
@@ -132,7 +144,8 @@ def main(arguments: list[str] | None = None) -> int:
     for one in rows:
         made, points = one["again"], one["points_above_bundled"]
         errors = one.get("standard_error_of_points", "")
-        print(one["name"], made.get("device"), made.get("precision"), points, errors, sep=" | ")
+        differ = f"{one['tensors_that_differ']} of {one['tensors']} tensors differ" if "tensors" in one else ""
+        print(one["name"], made.get("device"), made.get("precision"), points, errors, differ, sep=" | ")
     return 0
 
 

@@ -243,13 +243,24 @@ def save(path: Path, module: nn.Module, card: Card, dtype: torch.dtype | None = 
         "spec": json.dumps(card.spec.dict()),
         "preprocessing": json.dumps(asdict(card)["preprocessing"]),
     }
-    data = safetensors.torch.save({k: v.contiguous() for k, v in state.items()}, metadata)
+    data = _sorted_metadata(safetensors.torch.save({k: v.contiguous() for k, v in state.items()}, metadata))
     card = replace(card, sha256=hashlib.sha256(data).hexdigest())
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, data)
     text = json.dumps(card.json(), ensure_ascii=False, indent=2)
     replace_file(path.with_suffix(".json"), (text + "\n").encode("utf-8"))
     return card
+
+
+def _sorted_metadata(data: bytes) -> bytes:
+    """The same file with its metadata in order. safetensors writes them in another order at each call, which would
+    give one and the same network a different sha256 each time it is made."""
+    end = 8 + int.from_bytes(data[:8], "little")  # the header: its length in 8 bytes, then JSON, then the tensors
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def replace_file(path: Path, data: bytes) -> None:

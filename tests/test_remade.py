@@ -57,11 +57,24 @@ def test_a_difference_comes_with_what_the_images_leave_uncertain(tmp_path: Path)
     weights.save(tmp_path / f"other/{NAME}.safetensors", loaded.module, loaded.card, torch.float16)
     same, other = remade.table([tmp_path / "twin", tmp_path / "other"], judge)
     assert twin.sha256 == same["again"]["sha256"] != other["again"]["sha256"]
+    assert "tensors" not in unknown
+    assert same["tensors"] == other["tensors"] == other["tensors_that_differ"] == len(loaded.module.state_dict())
+    assert same["tensors_that_differ"] == 0
     assert set(same["standard_error_of_points"]["valid"].values()) == {0}
     assert other["standard_error_of_points"]["valid"]["mean_iou"] > 0
     for row in (unknown, same, other):
         assert row["standard_error_of_bundled"] == unknown["standard_error_of_bundled"]
         assert row["standard_error_of_bundled"]["valid"]["mean_iou"] > 0
+
+
+def test_one_bit_of_one_number_is_a_difference(tmp_path: Path) -> None:
+    loaded = weights.load(weights.read_card(CHECKPOINTS / f"{NAME}.json"))
+    with torch.no_grad():
+        first = loaded.module.state_dict()["conv_d0a_b.bias"]
+        first[0] = torch.nextafter(first[0].half(), torch.tensor(torch.inf, dtype=torch.float16))
+    weights.save(tmp_path / f"{NAME}.safetensors", loaded.module, loaded.card, torch.float16)
+    (row,) = remade.table([tmp_path])
+    assert row["tensors_that_differ"] == 1
 
 
 def test_a_single_image_leaves_no_figure_that_json_does_not_know(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import safetensors
 import safetensors.torch
 import torch
 from torch import nn
@@ -111,6 +112,21 @@ def test_half_precision_is_loaded_as_single(tmp_path: Path) -> None:
     assert all(t.dtype == torch.float32 for t in state.values())
     expected = network(FCN8S).state_dict()["conv3_2.weight"]
     assert torch.equal(state["conv3_2.weight"], expected.half().float())
+
+
+def test_one_network_has_one_sha256(saved: Card) -> None:
+    """The library alone writes the three metadata in an order that changes from call to call."""
+    module = network(saved.spec)
+    with safetensors.safe_open(saved.file, "pt") as file:
+        metadata = file.metadata()
+    tensors = safetensors.torch.load_file(saved.file)
+    assert len({safetensors.torch.save(tensors, metadata) for _ in range(20)}) > 1
+    again = {weights.save(saved.folder / f"{i}.safetensors", module, saved).sha256 for i in range(20)}
+    assert again == {saved.sha256}
+    assert set(metadata) == {"format", "preprocessing", "spec"}
+    assert metadata["format"] == "pt"
+    assert json.loads(metadata["spec"]) == saved.spec.dict()
+    assert int.from_bytes(saved.file.read_bytes()[:8], "little") % 8 == 0  # the tensors begin at a multiple of 8
 
 
 def test_a_changed_byte_is_refused(saved: Card) -> None:
