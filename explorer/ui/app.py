@@ -20,8 +20,9 @@ from explorer.images import MAX_BYTES
 from explorer.ui.fullsize import FullSize
 from explorer.ui.i18n import LANGUAGES, TEXTS
 from explorer.ui.looking import LookError
-from explorer.ui.session import CancelledError, Progress, StageError, Workbench
+from explorer.ui.session import CancelledError, StageError, Workbench
 from explorer.ui.stage.bundle import bundle
+from explorer.ui.turns import Progress
 
 log = logging.getLogger(__name__)
 

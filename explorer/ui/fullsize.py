@@ -16,8 +16,9 @@ from explorer.models import MODELS
 from explorer.results.truth import TruthError
 from explorer.ui.catalog import told
 from explorer.ui.keeping import MOST_SHOWN, Keeper, jpeg
-from explorer.ui.session import Progress, StageError, Workbench
+from explorer.ui.session import StageError, Workbench
 from explorer.ui.state import Bounded, Selection
+from explorer.ui.turns import Progress
 
 MOST_SCORES = 128 * 2**20  # bytes of class scores that are kept for a download
 SMALLER = (1024, 640)  # longer sides of the smaller copies that are offered
@@ -78,7 +79,7 @@ class FullSize:
             if what in quick:
                 return quick[what](data)
             if what in runs:
-                with self.bench.turn(progress, cancelled):
+                with self.bench.turns.turn(progress, cancelled):
                     return runs[what](data, Stretch(progress, cancelled))
         except (InferenceError, TruthError) as error:
             raise StageError(error.code, told(error.details)) from error

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +18,7 @@ from explorer.ui.catalog import SHOWN, SIZES, catalog, device_words, first, netw
 from explorer.ui.looking import Looks, Scene
 from explorer.ui.stage.payload import Recorder, png
 from explorer.ui.state import Bounded, Files, Selection
+from explorer.ui.turns import Progress, Turns
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +45,6 @@ class Run:
     scene: Scene
 
 
-Progress = Callable[[float, str, dict[str, Any]], None]
-
-
 class Workbench:
     """Images, networks and runs of one server process."""
 
@@ -66,8 +62,7 @@ class Workbench:
         self.looks = Looks(self.files)
         self._alike: Bounded[Selection] = Bounded(1000)  # pixels and settings -> the last run of them
         self.runs: Bounded[Run] = Bounded(FILE_BYTES, lambda run: self.files.release(list(run.names)))
-        self._working = threading.Lock()  # one run at a time: it takes the whole machine
-        self._waiting = 0
+        self.turns = Turns()
 
     # ---- what the page starts with
 
@@ -170,7 +165,7 @@ class Workbench:
         if found:
             return found
         alike = replace(key, image=_identity(photograph))
-        with self.turn(progress, cancelled):
+        with self.turns.turn(progress, cancelled):
             found = self._known(key) or self._renamed(alike, key, wish)  # perhaps run while this one waited
             if found:
                 return found
@@ -204,15 +199,6 @@ class Workbench:
         self.looks.add(file, found.scene)
         return self._put(key, alike, Run(file, (*shared, file), found.scene))
 
-    @contextmanager
-    def turn(self, progress: Progress, cancelled: Callable[[], bool]) -> Iterator[None]:
-        """The whole machine for one run: waits until no other is going. Raises CancelledError."""
-        self._take_turn(progress, cancelled)
-        try:
-            yield
-        finally:
-            self._working.release()
-
     def network(self, wish: Selection) -> weights.Loaded:
         """The network of a selection, loaded once. Raises StageError."""
         return _load(next(card for card in self.cards if card.name == wish.checkpoint), wish.model, wish.padding)
@@ -223,21 +209,6 @@ class Workbench:
         if found:
             self.looks.add(found.file, found.scene)
         return found
-
-    def _take_turn(self, progress: Progress, cancelled: Callable[[], bool]) -> None:
-        """Wait until no other run is going, and say how many wait before this one. Raises CancelledError."""
-        if self._working.acquire(blocking=False):
-            return
-        self._waiting += 1
-        try:
-            ahead = self._waiting
-            while not self._working.acquire(timeout=0.25):
-                if cancelled():
-                    raise CancelledError("while waiting")
-                ahead = min(ahead, self._waiting)
-                progress(0.02, "progress.queue", {"ahead": ahead})
-        finally:
-            self._waiting -= 1
 
     def _run(
         self,

@@ -1,0 +1,49 @@
+"""One run at a time: each takes the whole machine, so the others wait, and hear how many wait before them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from explorer.trace import CancelledError
+
+Progress = Callable[[float, str, dict[str, Any]], None]  # the share done, a key of the texts, what fills the text
+
+PATIENCE = 0.25  # seconds between two looks at whether the person still wants it
+
+
+class Turns:
+    """Who may run now, in one server process."""
+
+    def __init__(self) -> None:
+        self._working = threading.Lock()
+        self._waiting = 0
+
+    def taken(self) -> bool:
+        """Whether a run is going."""
+        return self._working.locked()
+
+    @contextmanager
+    def turn(self, progress: Progress, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """The whole machine for one run: waits until no other is going. Raises CancelledError."""
+        self._take(progress, cancelled)
+        try:
+            yield
+        finally:
+            self._working.release()
+
+    def _take(self, progress: Progress, cancelled: Callable[[], bool]) -> None:
+        if self._working.acquire(blocking=False):
+            return
+        self._waiting += 1
+        try:
+            ahead = self._waiting
+            while not self._working.acquire(timeout=PATIENCE):
+                if cancelled():
+                    raise CancelledError("while waiting")
+                ahead = min(ahead, self._waiting)
+                progress(0.02, "progress.queue", {"ahead": ahead})
+        finally:
+            self._waiting -= 1
