@@ -23,6 +23,7 @@ from explorer.ui.turns import Progress
 MOST_SCORES = 128 * 2**20  # bytes of class scores that are kept for a download
 SMALLER = (1024, 640)  # longer sides of the smaller copies that are offered
 COPIES = ("trained", "smaller")  # ways of running one: as large as the photographs trained on, or of those sides
+OWN = "own"  # networks are compared at the image's own size, however large, and not each at the size that suits it
 MOST_COMPARED = 4
 
 
@@ -94,9 +95,9 @@ class FullSize:
         way, side, longest = options.get("way", "auto"), options.get("side"), options.get("longest")
         precision = options.get("precision", "float32")
         numbers = all(v is None or (type(v) is int and 1 <= v <= 100_000) for v in (side, longest))
-        if way not in (*WAYS, *COPIES) or precision not in inference.DTYPES or not numbers:
+        if way not in (*WAYS, *COPIES, OWN) or precision not in inference.DTYPES or not numbers:
             raise StageError("bad_selection")
-        way = "auto" if way in COPIES else way
+        way = way if way in WAYS else "auto"
         return Asked(selection, Wish(selection.device, precision, way, side), longest)
 
     # ---- before the run
@@ -187,8 +188,9 @@ class FullSize:
         image = self._asked(data).selection.image  # the one that was uploaded, if one was
         asked = [self._asked({**data, "selection": {**one, "image": image}}) for one in wanted if isinstance(one, dict)]
         photograph = self.bench.image(image)
-        suited = [self._suited(one, photograph) for one in asked]
-        found = [self._run(one, photograph, stretch.part(i, len(asked))) for i, one in enumerate(suited)]
+        if data.get("options", {}).get("way") != OWN:
+            asked = [self._suited(one, photograph) for one in asked]
+        found = [self._run(one, photograph, stretch.part(i, len(asked))) for i, one in enumerate(asked)]
         stretch.progress(0.97, "progress.pictures", {})
         results = [self.kept.add(one, photograph) for one in found]
         pairs = []

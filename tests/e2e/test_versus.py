@@ -35,12 +35,12 @@ def compared(visit: Visit) -> Visit:
 
 
 @cache
-def maps() -> list[np.ndarray]:
-    """At the size trained on: the photograph is larger than training ever made one."""
+def maps(own: bool = False) -> list[np.ndarray]:
+    """At the size trained on, or at its own: the photograph is larger than training ever made one."""
     pixels = images.read(EXAMPLES / "pagoda.jpg").pixels
     networks = [api.network(model, padding="paper") for model in ("fcn32s", "fcn8s")]
     assert all(loaded.card.is_too_large(pixels.shape[:2]) for loaded in networks)
-    sizes = [loaded.card.trained_side for loaded in networks]
+    sizes = [None if own else loaded.card.trained_side for loaded in networks]
     return [
         api.segment(pixels, loaded=loaded, size=size, wish=Wish("cpu")).labels
         for loaded, size in zip(networks, sizes, strict=True)
@@ -55,6 +55,24 @@ def test_pairs_say_how_far_they_agree(compared: Visit) -> None:
     assert said == pytest.approx(100 * compare.agreement(a, b), abs=0.06)
     far = compare.apart(a, b)
     assert f"{far.median:.3g}".rstrip("0").rstrip(".") in text
+
+
+def test_both_are_run_at_the_photographs_own_size_if_that_is_wanted(compared: Visit) -> None:
+    def agreement(pair: list[np.ndarray]) -> str:
+        return f"FCN-32s and FCN-8s: {100 * compare.agreement(*pair):.1f}"
+
+    said = compared.page.locator(".fx-pairs li:not(.fx-note)")
+    copied = said.inner_text()
+    assert agreement(maps()) != agreement(maps(own=True))
+    compared.page.get_by_role("button", name=EN["versus.own"]).click()
+    back = compared.page.get_by_role("button", name=EN["versus.trained"])
+    back.wait_for()
+    assert said.inner_text().startswith(agreement(maps(own=True)))
+    assert "times as large as in the photographs" in compared.text(".fx-pairs .fx-note")
+    back.click()
+    compared.page.get_by_role("button", name=EN["versus.own"]).wait_for()
+    assert said.inner_text() == copied
+    assert compared.complaints == []
 
 
 def test_what_one_is_pointed_at_the_others_are_too(compared: Visit) -> None:

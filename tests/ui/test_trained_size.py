@@ -79,6 +79,11 @@ def test_networks_are_compared_at_the_size_that_suits_each(full: FullSize, tmp_p
     assert [result["size"] for result in found["results"]] == [[90, 150]] * 2
     asked = {"selection": ui.raw(image=image), "selections": [ui.raw(), other], "options": {"longest": 75}}
     assert [result["run_at"] for result in ask(full, "compare", **asked)["results"]] == [[45, 75]] * 2
+    asked["options"] = {"way": "own"}
+    own = ask(full, "compare", **asked)["results"]
+    assert [result["run_at"] for result in own] == [[90, 150]] * 2
+    said = [{"code": "larger_than_trained", "details": {"side": SIDE, "times": 150 / SIDE}}]
+    assert [result["remarks"] for result in own] == [said, []]
 
 
 def test_the_command_says_so_too(checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,9 +3,9 @@
 const NAMED = 8; // classes in the legend
 
 export class Verdict {
-  /** `title(result)` names a result's network. */
-  constructor(words, title) {
-    Object.assign(this, { words, title });
+  /** `title(result)` names a result's network; `onSize(own)` is told when a run at its own size is wanted, or as a copy. */
+  constructor(words, title, onSize) {
+    Object.assign(this, { words, title, onSize });
   }
 
   lines(answer) {
@@ -35,17 +35,38 @@ export class Verdict {
     });
   }
 
-  /** What a person should know about weights that run in another way than they were trained, and on copies. */
+  /** What a person should know about weights that run in another way than they were trained, and about the size. */
   #notes({ results }) {
     const { words } = this;
     const notes = new Set(results.flatMap(({ networkNotes }) => networkNotes.map((note) => words.note(note))));
+    return [...[...notes].map((text) => made('li', text, 'fx-note')), ...this.#copies(results), ...this.#larger(results)];
+  }
+
+  /** Networks that were run on a copy of the image, and the way to its own size. */
+  #copies(results) {
+    const { words } = this;
     const copies = results.filter(({ run_at, size }) => run_at.join() !== size.join());
-    for (const size of new Set(copies.map(({ run_at }) => run_at.join()))) {
+    return [...new Set(copies.map(({ run_at }) => run_at.join()))].map((size) => {
       const alike = copies.filter(({ run_at }) => run_at.join() === size);
       const [height, width] = alike[0].run_at;
-      notes.add(words.t('versus.copy', { networks: alike.map((one) => this.title(one)).join(', '), height, width }));
-    }
-    return [...notes].map((text) => made('li', text, 'fx-note'));
+      const values = { networks: alike.map((one) => this.title(one)).join(', '), height, width };
+      return this.#sized(words.t('versus.copy', values), 'versus.own', true);
+    });
+  }
+
+  /** Networks that were run on an image of things larger than they were trained on, and the way back to the copy. */
+  #larger(results) {
+    const remarks = results.flatMap(({ remarks }) => remarks.filter(({ code }) => code === 'larger_than_trained'));
+    const texts = new Set(remarks.map(({ code, details }) => this.words.t(`remark.${code}`, details)));
+    return [...texts].map((text) => this.#sized(text, 'versus.trained', false));
+  }
+
+  #sized(text, key, own) {
+    const note = made('li', `${text} `, 'fx-note');
+    const button = Object.assign(made('button', this.words.t(key), 'fx-pill'), { type: 'button' });
+    button.addEventListener('click', () => this.onSize(own));
+    note.append(button);
+    return note;
   }
 
   /** How far two networks agree, and how far apart their boundaries lie. */

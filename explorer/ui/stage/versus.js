@@ -22,6 +22,7 @@ export class Versus {
     this.view = new View();
     this.chosen = this.#alike();
     this.file = null; // given, and not sent yet
+    this.own = false; // at the image's own size, where another suits a network better
     this.mode = 'beside';
     this.boards = [];
     this.answer = null;
@@ -41,7 +42,11 @@ export class Versus {
     this.modes.choose(({ mode }) => mode === this.mode);
     this.opacity = root.querySelector('.fx-versus .fx-see input');
     this.opacity.addEventListener('input', () => this.#paint());
-    this.verdict = new Verdict(words, (result) => this.#title(result));
+    this.verdict = new Verdict(words, (result) => this.#title(result), (own) => {
+      if (this.busy) return;
+      this.own = own;
+      this.run();
+    });
     this.wipe = new Wipe(root, { words, title: (result) => this.#title(result), onSides: () => this.#lay(), onMove: () => this.#paint() });
   }
 
@@ -51,7 +56,10 @@ export class Versus {
 
   /** The view is shown; a comparison on another image is none any more. */
   enter({ image }) {
-    if (this.answer?.image !== image) this.answer = null;
+    if (this.answer?.image !== image) {
+      this.answer = null;
+      this.own = false;
+    }
     if (!this.touched && !this.answer) this.chosen = this.#alike();
     this.write();
   }
@@ -65,6 +73,7 @@ export class Versus {
   add([file]) {
     this.file = file;
     this.answer = null;
+    this.own = false;
     this.write();
     this.run();
   }
@@ -76,7 +85,10 @@ export class Versus {
   /** A control of the bar was used: another image, most likely. */
   changed(change) {
     if (this.busy) this.cancel();
-    if ('image' in change) this.file = null;
+    if ('image' in change) {
+      this.file = null;
+      this.own = false;
+    }
     this.answer = null;
     if (!this.touched) this.chosen = this.#alike();
     this.write();
@@ -106,7 +118,7 @@ export class Versus {
   }
 
   #question() {
-    return { what: 'compare', selection: this.selection(), selections: this.chosen.map((key) => this.#selectionOf(key)), options: { way: 'auto' } };
+    return { what: 'compare', selection: this.selection(), selections: this.chosen.map((key) => this.#selectionOf(key)), options: { way: this.own ? 'own' : 'auto' } };
   }
 
   run() {
