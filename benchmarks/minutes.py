@@ -1,0 +1,67 @@
+"""How long did each recipe take, whole, on which device?
+
+python benchmarks/minutes.py [FOLDER ...] [--json FILE]
+
+The bundled cards, and the cards that `python -m explorer.training NAME --data DIR --out FOLDER` wrote. Minutes are
+those of all steps, stopped and resumed runs added up; reading the images before and labelling the validation images
+after them is not counted, other work on the same machine is. A recipe that starts from another one needs that one's
+minutes first. What a card does not say (older ones name no device) is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from explorer import weights
+from explorer.cards import CHECKPOINTS, Card, read_card
+
+SAID = ("start", "device", "precision", "minutes", "images_per_second", "torch")
+
+
+def row(card: Card) -> dict[str, Any]:
+    """What a card says of the run that made it. Raises ValueError if it does not say how long that was."""
+    recipe = card.recipe
+    if "minutes" not in recipe or "steps_made" not in recipe:
+        raise ValueError(f"{card.file.with_suffix('.json')} does not say how long its recipe took")
+    said = {key: recipe[key] for key in SAID if recipe.get(key) is not None}
+    return {"recipe": recipe["name"], "seed": card.seed, "steps": recipe["steps_made"], **said}
+
+
+def table(folders: list[Path]) -> list[dict[str, Any]]:
+    """A row per bundled card and per card of the folders, by name, then minutes. Raises ValueError or WeightsError."""
+    rows = [row(card) for card in weights.available(CHECKPOINTS)]
+    for folder in folders:
+        cards = [read_card(path) for path in sorted(folder.glob("*.json"))]
+        if not cards:
+            raise ValueError(f"{folder} holds no cards (NAME.json); train a recipe with --out {folder} first")
+        rows += [row(card) for card in cards]
+    return sorted(rows, key=lambda r: (r["recipe"], r["minutes"]))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", type=Path, nargs="*", metavar="FOLDER")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args(arguments)
+    try:
+        rows = table(given.folders)
+    except (ValueError, weights.WeightsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if given.json:
+        command = "python benchmarks/minutes.py FOLDER ... --json benchmarks/minutes.json"
+        given.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
+    for one in rows:
+        made = " ".join(str(one[key]) for key in ("device", "precision") if key in one)
+        print(f"{one['recipe']:24} {one['steps']:6} steps {one['minutes']:6} min  {made}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
