@@ -19,7 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from explorer import weights
-from explorer.cards import CHECKPOINTS, Card, read_card
+from explorer.cards import CHECKPOINTS, Card, written
 
 SAID = ("start", "device", "precision", "minutes", "images_per_second", "torch")
 
@@ -37,10 +37,7 @@ def table(folders: list[Path]) -> list[dict[str, Any]]:
     """A row per bundled card and per card of the folders, by name, then minutes. Raises ValueError or WeightsError."""
     rows = [row(card) for card in weights.available(CHECKPOINTS)]
     for folder in folders:
-        cards = [read_card(path) for path in sorted(folder.glob("*.json"))]
-        if not cards:
-            raise ValueError(f"{folder} holds no cards (NAME.json); train a recipe with --out {folder} first")
-        rows += [row(card) for card in cards]
+        rows += [row(card) for card in written(folder)]
     return sorted(rows, key=lambda r: (r["recipe"], r["minutes"]))
 
 

@@ -28,7 +28,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from explorer import weights
-from explorer.cards import CHECKPOINTS, Card
+from explorer.cards import CHECKPOINTS, Card, written
 from explorer.training import data, report
 from explorer.training.augment import Augmentation
 from explorer.training.evaluate import Tally, standard_errors
@@ -36,7 +36,7 @@ from explorer.training.recipe import Recipe
 
 KEYS = ("pixel_accuracy", "mean_iou", "nucleus_dice", "object_f1")
 MADE_WITH = ("device", "precision", "threads", "torch", "begun_from", "minutes")
-SETTINGS = {f.name for f in fields(Recipe)} - {"title", "note", "seed", "name", "start"}  # recipes were renamed
+SETTINGS = {f.name for f in fields(Recipe)} - {"title", "note", "seed", "fold", "name", "start"}  # recipes were renamed
 
 
 def row(card: Card, bundled: Card) -> dict[str, Any]:
@@ -46,6 +46,8 @@ def row(card: Card, bundled: Card) -> dict[str, Any]:
         raise ValueError(f"{card.file} was made with other settings than the bundled one: {', '.join(differing)}")
     if card.seed != bundled.seed:
         raise ValueError(f"{card.file} was made with seed {card.seed}, the bundled one with {bundled.seed}")
+    if fold := card.recipe.get("fold", 0):
+        raise ValueError(f"{card.file} was trained on other images (fold {fold}): see benchmarks/folds.py")
     model = bundled.spec.model
     ours, theirs = ({g: by[model] for g, by in c.metrics["figures"].items()} for c in (bundled, card))
     figures = {g: {key: of[key] for key in KEYS if of.get(key) is not None} for g, of in theirs.items()}
@@ -113,10 +115,7 @@ def table(folders: list[Path], judge: Judge | None = None) -> list[dict[str, Any
     """A row per card of the folders, by name. Raises ValueError if there are none, or one has no bundled card."""
     found = []
     for folder in folders:
-        cards = [weights.read_card(path) for path in sorted(folder.glob("*.json"))]
-        if not cards:
-            raise ValueError(f"{folder} holds no cards (NAME.json); train a recipe with --out {folder} first")
-        for card in cards:
+        for card in written(folder):
             if not (path := CHECKPOINTS / f"{card.name}.json").is_file():
                 raise ValueError(f"{card.file} has no bundled card of its name")
             bundled = weights.read_card(path)

@@ -191,6 +191,15 @@ def available(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
     return tuple(cards)
 
 
+def written(folder: Path) -> tuple[Card, ...]:
+    """All cards that a training wrote to a folder, by file name, wherever their weights are. Raises WeightsError for a
+    broken one, ValueError if there are none."""
+    cards = tuple(read_card(path) for path in sorted(Path(folder).glob("*.json")))
+    if not cards:
+        raise ValueError(f"{folder} holds no cards (NAME.json); train a recipe with --out {folder} first")
+    return cards
+
+
 def with_snapshots(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
     """All cards of a folder, then those of weights on the way."""
     return available(folder) + available(Path(folder) / SNAPSHOTS)

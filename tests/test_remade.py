@@ -88,12 +88,14 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, capsys: pytest.Captu
     recipe = json.loads((CHECKPOINTS / f"{NAME}.json").read_text())["recipe"]
     longer = changed(tmp_path / "longer", recipe=recipe | {"steps": 9})
     sown = changed(tmp_path / "sown", seed=5)
+    folded = changed(tmp_path / "folded", recipe=recipe | {"fold": 2})
     (tmp_path / "none").mkdir()
     (tmp_path / "own").mkdir()
     shutil.copy(CHECKPOINTS / f"{NAME}.json", tmp_path / "own/mine.json")
     said = {
         longer: f"{NAME}.safetensors was made with other settings than the bundled one: steps",
         sown: "was made with seed 5, the bundled one with 0",
+        folded: "was trained on other images (fold 2): see benchmarks/folds.py",
         tmp_path / "none": "holds no cards (NAME.json); train a recipe with --out",
         tmp_path / "own": "mine.safetensors has no bundled card of its name",
     }

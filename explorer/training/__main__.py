@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights and their card")
     parser.add_argument("--run", type=Path, help="folder of the run's state (default runs/NAME)")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
+    parser.add_argument("--fold", type=int, help="which part of the images validates (default 0, as for the bundled)")
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument(
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _train(given: argparse.Namespace) -> int:
     chosen = recipe.read(given.recipe)
-    changed = {key: value for key in ("seed", "steps") if (value := getattr(given, key)) is not None}
+    changed = {key: value for key in ("seed", "fold", "steps") if (value := getattr(given, key)) is not None}
     chosen = recipe.checked(replace(chosen, **changed))
     device = torch.device(pick_device(given.device))
     workers = _workers(device) if given.workers is None else given.workers
@@ -65,7 +66,7 @@ def _train(given: argparse.Namespace) -> int:
     given.out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written to is better known now
     print(f"reading {given.data}", file=sys.stderr, flush=True)
     samples = data.read_all(chosen.data_set, given.data, download=given.download)
-    train, validation, rule = data.split(chosen.data_set, samples)
+    train, validation, rule = data.split(chosen.data_set, samples, chosen.fold)
     if not train or not validation:
         raise DataError(f"{given.data} has too few images for a training and a validation split")
     extra = {

@@ -59,12 +59,14 @@ def find(recipe: Recipe, runs: Path, published: Iterable[Path], device: torch.de
             raise ValueError(
                 f"the recipe starts from {recipe.start!r}, which has done {done} of {wanted} steps; let it finish"
             )
+        _same_fold(recipe, state.get("fold", 0), file)
         made = {"recipe": recipe.start, "steps": done, "seed": state.get("seed")}
         return Beginning(state["average"], made, False, str(file))
     for folder in (*published, CHECKPOINTS):
         if not (path := folder / f"{recipe.start}.json").is_file():
             continue
         card = weights.read_card(path)
+        _same_fold(recipe, card.recipe.get("fold", 0), path)
         state = {k: v.to(device) for k, v in weights.load(card).module.state_dict().items()}
         made = {"recipe": card.name, "steps": card.recipe.get("steps_made"), "seed": card.seed, "sha256": card.sha256}
         print(f"beginning with the published weights {card.file}", file=sys.stderr)
@@ -72,6 +74,15 @@ def find(recipe: Recipe, runs: Path, published: Iterable[Path], device: torch.de
     raise ValueError(
         f"the recipe starts from {recipe.start!r}: train that first ({file} does not exist, nor do weights so named)"
     )
+
+
+def _same_fold(recipe: Recipe, fold: int, source: Path) -> None:
+    """Raises ValueError for weights that were trained on images that are to validate now."""
+    if fold != recipe.fold:
+        raise ValueError(
+            f"{source} left out fold {fold} of the images, this run leaves out fold {recipe.fold}, which those weights "
+            f"have seen; train {recipe.start!r} with --fold {recipe.fold} first"
+        )
 
 
 def take_over(

@@ -1,7 +1,8 @@
 """Read a data set whole, check every file before training, and split it by a fixed rule.
 
 The rules need no list of files: whoever has another part of the published set gets the same side for the same image
-(photographs), or the same grouping (micrographs).
+(photographs), or the same grouping (micrographs). Without a common image it gives as many validation
+parts as `sets.FOLDS`; the bundled weights leave out fold 0.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torchvision import datasets
 from explorer.images import ImageError
 from explorer.images import read as read_image
 from explorer.training import border
-from explorer.training.sets import SETS, DataSet
+from explorer.training.sets import SETS, SHARE, DataSet
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -156,12 +157,15 @@ def kind_of(image: np.ndarray) -> str:
     return "fluorescence" if np.median(pixels) < 100 else "bright-field"
 
 
-def split(name: str, samples: list[Sample]) -> tuple[list[Sample], list[Sample], str]:
-    """(training, validation, the rule in words)."""
+def split(name: str, samples: list[Sample], fold: int = 0) -> tuple[list[Sample], list[Sample], str]:
+    """(training, validation, the rule in words). Raises DataError for another fold of a set that is split as
+    published."""
     if folders := SETS[name].parts or [images for images, _ in SETS[name].folders[1:]]:
+        if fold:
+            raise DataError(f"{name} is split as published; it has no fold {fold}")
         parts = [[s for s in samples if bool(s.part) == last] for last in (False, True)]
         return parts[0], parts[1], f"validation: {folders[-1]}, as published"
-    return _split_groups(samples) if SETS[name].instances else _split_names(samples)
+    return _split_groups(samples, fold) if SETS[name].instances else _split_names(samples, fold)
 
 
 def side(samples: list[Sample]) -> int | None:
@@ -175,9 +179,11 @@ def _digest(text: str) -> int:
     return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
 
 
-def _split_names(samples: list[Sample], share: float = 0.18) -> tuple[list[Sample], list[Sample], str]:
-    validation = [s for s in samples if _digest(s.name) < share * 2**32]
-    rule = f"validation: the first 8 hex digits of sha256(file stem) are below {share} x 2^32"
+def _split_names(samples: list[Sample], fold: int) -> tuple[list[Sample], list[Sample], str]:
+    low, high = (round(SHARE * k, 2) for k in (fold, fold + 1))
+    validation = [s for s in samples if low * 2**32 <= _digest(s.name) < high * 2**32]
+    least = f"at least {low} and " if fold else ""
+    rule = f"validation: the first 8 hex digits of sha256(file stem) are {least}below {high} x 2^32"
     return [s for s in samples if s not in validation], validation, rule
 
 
@@ -192,26 +198,36 @@ def signature(sample: Sample) -> str:
     return f"{sample.kind} {width}x{height} {int(middle) // 4} {int(high) // 32}"
 
 
-def _split_groups(samples: list[Sample], share: float = 0.18) -> tuple[list[Sample], list[Sample], str]:
+def _split_groups(samples: list[Sample], fold: int) -> tuple[list[Sample], list[Sample], str]:
     groups: dict[str, list[Sample]] = {}
     for sample in samples:
         groups.setdefault(signature(sample), []).append(sample)
     chosen: set[str] = set()
     for kind in sorted({s.kind for s in samples}):
-        room = share * sum(s.kind == kind for s in samples)
+        room = SHARE * sum(s.kind == kind for s in samples)
         keys = sorted((key for key in groups if key.split()[0] == kind), key=_digest)
-        fitting = []
-        for key in keys:
-            if len(groups[key]) <= room:
-                fitting.append(key)
-                room -= len(groups[key])
-        if not fitting and len(keys) > 1:
-            fitting.append(min(keys, key=lambda key: len(groups[key])))
-        chosen.update(fitting)
+        for _ in range(fold):
+            taken = _fitting(keys, groups, room)
+            keys = [key for key in keys if key not in taken]
+        chosen.update(_fitting(keys, groups, room))
     validation = [s for s in samples if signature(s) in chosen]
     rule = (
         f"groups of equal kind, size, median // 4 and 99th percentile // 32; per kind, in the order of sha256(group), "
-        f"a group goes to validation while at most {share:.0%} of the kind's images are there, or else the smallest "
+        f"a group goes to validation while at most {SHARE:.0%} of the kind's images are there, or else the smallest "
         f"one; fields of one experiment that differ in brightness may stand on both sides"
     )
+    if fold:
+        rule += f"; so again and again with the groups that are left: fold {fold}, counted from 0"
     return [s for s in samples if signature(s) not in chosen], validation, rule
+
+
+def _fitting(keys: list[str], groups: dict[str, list[Sample]], room: float) -> list[str]:
+    """The groups that fit into `room` images, taken in order; where none does, the smallest of several."""
+    found = []
+    for key in keys:
+        if len(groups[key]) <= room:
+            found.append(key)
+            room -= len(groups[key])
+    if not found and len(keys) > 1:
+        found.append(min(keys, key=lambda key: len(groups[key])))
+    return found

@@ -224,6 +224,7 @@ class Run:
                 "images": self.images.hexdigest(),
                 "steps": self.recipe.steps,
                 "seed": self.recipe.seed,
+                "fold": self.recipe.fold,
                 "threads": self.threads,
                 "precision": self.precision,
                 "begun_from": self.begun_from,

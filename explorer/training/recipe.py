@@ -10,7 +10,7 @@ from typing import Any
 from explorer.cards import LANGUAGES
 from explorer.models import MODELS, ModelSpec
 from explorer.training.augment import Augmentation
-from explorer.training.sets import SETS
+from explorer.training.sets import FOLDS, SETS
 
 FOLDER = Path(__file__).parent / "recipes"
 COARSER_OF = {"fcn8s": {"fcn16s", "fcn32s"}, "fcn16s": {"fcn32s"}}  # networks whose outputs lie on one's trunk
@@ -43,6 +43,7 @@ class Recipe:
     augmentation: Augmentation
     fc_channels: int = 4096
     seed: int = 0
+    fold: int = field(default=0, repr=False)  # which part of the images validates; a run's state names its images
     learning_rate: float = 1e-3  # AdamW, largest value; linear warm-up, then half a cosine to zero
     weight_decay: float = 1e-2
     warm_up: float = 0.03  # share of the steps
@@ -137,6 +138,8 @@ def _fault(recipe: Recipe) -> str | None:
         return "has no geometry that begins at 0"
     if recipe.steps < 1 or recipe.seed < 0:
         return f"needs at least one step and a seed from 0, not {recipe.steps} and {recipe.seed}"
+    if not 0 <= recipe.fold < FOLDS:
+        return f"has no fold {recipe.fold}; folds are numbered from 0 to {FOLDS - 1}"
     if late := [step for step in recipe.snapshots if not 0 <= step < recipe.steps]:
         return f"has {recipe.steps} steps and wants a snapshot at step {late[0]}"
     if not 0 <= recipe.start_share < 1 or (recipe.start_share and not recipe.start):

@@ -50,7 +50,8 @@ def evaluate(
 
     model       another network of the card's family, such as FCN-32s on an 8s
     geometries  paddings to run in; by default those trained in
-    split       "all" images, or the side that the data set's rule gives "validation" or "training"
+    split       "all" images, or the side that the data set's rule gave "validation" or "training" when the card's
+                weights were trained
     Raises DataError and WeightsError, which name the file and what is wrong.
     """
     name = data_set or find_set(card, folder)
@@ -58,7 +59,7 @@ def evaluate(
         raise DataError(f"{card.name} has other classes than {name}; choose weights or data of the same ones")
     samples = data.read_all(name, folder, weights=False)
     if split != "all":
-        sides = data.split(name, samples)
+        sides = data.split(name, samples, card.recipe.get("fold", 0))
         samples = sides[1] if split == "validation" else sides[0]
     if not samples:
         raise DataError(f"{folder} has no images in the split {split!r}")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from explorer.metrics import IGNORE
 from explorer.weights import ClassInfo
 
+FOLDS, SHARE = 5, 0.18  # validation parts of a set that has no published one, and the share of its images in each
+
 
 @dataclass(frozen=True)
 class DataSet:

@@ -131,12 +131,14 @@ def _figures(run: Run, state: State, samples: list[Sample]) -> dict[str, dict[st
 def commands(recipe: Recipe, device: str, threads: int | None, precision: str) -> list[str]:
     """What makes the weights again, run by run, in the same folder. The last command names the device, its threads (of
     a CPU) and the precision: by itself each machine would take those that suit it, and make other weights."""
-    found = [f"python -m explorer.training {recipe.name} --data DIR --out DIR --seed {recipe.seed} --device {device}"]
+    fold = f" --fold {recipe.fold}" * bool(recipe.fold)
+    found = [f"python -m explorer.training {recipe.name} --data DIR --out DIR --seed {recipe.seed}{fold}"]
+    found[0] += f" --device {device}"
     if threads:
         found[0] += f" --threads {threads}"
     found[0] += f" --precision {precision}"
     while recipe.start:
-        found.insert(0, f"python -m explorer.training {recipe.start} --data DIR --out DIR")
+        found.insert(0, f"python -m explorer.training {recipe.start} --data DIR --out DIR{fold}")
         try:
             recipe = read(recipe.start)
         except ValueError:  # a recipe of somebody's own, which was given by its path

@@ -1,0 +1,117 @@
+"""Do a card's figures hold on images that had no say in its recipe?
+
+python benchmarks/folds.py FOLDER ... --data DIR [--json FILE]
+
+Bundled weights leave out fold 0 of their images, and recipes were chosen by what they reach there: such figures may
+flatter. Each FOLDER holds what `python -m explorer.training NAME --fold K --data DIR --out FOLDER` wrote, K from 1 on:
+the recipe as it stands, trained anew on the other images (fold 0 among them) and measured on fold K, which it has not
+seen and by which nothing was chosen. Folds have no image in common; the standard errors are those over the images, of
+a difference between two folds both of theirs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from explorer import weights
+from explorer.cards import CHECKPOINTS, Card, written
+from explorer.training import data, report
+from explorer.training.evaluate import standard_errors
+
+KEYS = ("pixel_accuracy", "mean_iou", "nucleus_dice", "object_f1")
+Figures = dict[str, dict[str, tuple[float, float]]]  # by geometry and key: value and standard error, per cent
+
+
+def measured(card: Card, samples: list[data.Sample]) -> Figures:
+    """What the weights reach on the fold that they left out, in each geometry trained in."""
+    _, validation, _ = data.split(card.recipe["data_set"], samples, card.recipe.get("fold", 0))
+    found: Figures = {}
+    for geometry in card.geometries:
+        tally = report.tally_of(card, validation, geometry)
+        values, errors = tally.figures(), standard_errors(tally)
+        found[geometry] = {
+            key: (round(100 * values[key], 2), round(100 * errors[key], 2))
+            for key in KEYS
+            if not math.isnan(errors.get(key, math.nan))
+        }
+    return found
+
+
+def row(card: Card, figures: Figures) -> dict[str, Any]:
+    """A card of fold 0 (bundled) or of another one."""
+    made = {key: card.recipe[key] for key in ("device", "precision", "minutes") if card.recipe.get(key)}
+    counts = {key: card.metrics[key] for key in ("training_images", "validation_images")}
+    return {"fold": card.recipe.get("fold", 0), "sha256": card.sha256, **counts, **made, "figures": figures}
+
+
+def apart(bundled: Figures, others: list[Figures]) -> Figures:
+    """By how many points the mean of the other folds lies above the bundled figure, and the standard error of that."""
+    found: Figures = {}
+    for geometry, by in bundled.items():
+        found[geometry] = {}
+        for key, (value, error) in by.items():
+            pairs = [other[geometry][key] for other in others if key in other[geometry]]
+            if pairs:
+                mean = sum(there for there, _ in pairs) / len(pairs)
+                spread = math.hypot(error, *(wide / len(pairs) for _, wide in pairs))
+                found[geometry][key] = round(mean - value, 2), round(spread, 2)
+    return found
+
+
+def table(folders: list[Path], place: Path) -> list[dict[str, Any]]:
+    """Per recipe the bundled figures, those of the other folds, and how far these lie above. Raises ValueError for a
+    card of fold 0, of a fold that is there twice or without a bundled one of its name; DataError, WeightsError."""
+    groups: dict[str, dict[int, Card]] = {}
+    for card in (card for folder in folders for card in written(folder)):
+        fold = card.recipe.get("fold", 0)
+        if not (path := CHECKPOINTS / f"{card.name}.json").is_file():
+            raise ValueError(f"{card.file} has no bundled card of its name")
+        if fold == 0:
+            raise ValueError(f"{card.file} left out the images of the bundled weights: see benchmarks/remade.py")
+        group = groups.setdefault(card.name, {0: weights.read_card(path)})
+        if fold in group:
+            raise ValueError(f"{card.file} and {group[fold].file} left out the same images (fold {fold})")
+        group[fold] = card
+    samples: dict[str, list[data.Sample]] = {}
+    found = []
+    for name, group in sorted(groups.items()):
+        kind = group[0].recipe["data_set"]
+        if kind not in samples:
+            samples[kind] = data.read_all(kind, place, weights=False)
+        figures = {fold: measured(card, samples[kind]) for fold, card in sorted(group.items())}
+        rows = [row(group[fold], by) for fold, by in figures.items()]
+        above = apart(figures[0], [by for fold, by in figures.items() if fold])
+        found.append({"name": name, "folds": rows, "points_of_other_folds_above_bundled": above})
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--data", type=Path, required=True, help="folder around the data sets")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args(arguments)
+    try:
+        rows = table(given.folders, given.data)
+    except (ValueError, data.DataError, weights.WeightsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if given.json:
+        command = "python benchmarks/folds.py FOLDER ... --data DIR --json benchmarks/folds.json"
+        given.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
+    for one in rows:
+        for each in one["folds"]:
+            print(one["name"], f"fold {each['fold']}", each["validation_images"], each["figures"], sep=" | ")
+        print(one["name"], "others above bundled", one["points_of_other_folds_above_bundled"], sep=" | ")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
