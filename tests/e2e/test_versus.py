@@ -75,6 +75,28 @@ def test_both_are_run_at_the_photographs_own_size_if_that_is_wanted(compared: Vi
     assert compared.complaints == []
 
 
+def test_a_run_at_the_own_size_that_was_cancelled_leaves_no_wish_behind(compared: Visit) -> None:
+    said = compared.page.locator(".fx-pairs li:not(.fx-note)")
+    copied = said.inner_text()
+    compared.page.get_by_role("button", name=EN["versus.own"]).evaluate(
+        """own => {
+            document.querySelector('.fx-boards canvas').dataset.old = '';
+            const [now, run] = [Date.now, document.querySelector('.fx-run')];
+            own.click();
+            if (!run.classList.contains('fx-busy')) throw new Error('it does not run');
+            Date.now = () => now() + 1000; // a click right after the start counts as a double click
+            run.click();
+            if (run.classList.contains('fx-busy')) throw new Error('it was not cancelled');
+            run.click();
+            Date.now = now;
+        }"""
+    )
+    compared.page.wait_for_selector(".fx-boards figure:first-child canvas:not([data-old])")
+    compared.page.get_by_role("button", name=EN["versus.own"]).wait_for()
+    assert said.inner_text() == copied
+    assert compared.complaints == []
+
+
 def test_what_one_is_pointed_at_the_others_are_too(compared: Visit) -> None:
     box = compared.page.locator(".fx-boards canvas").first.bounding_box()
     compared.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

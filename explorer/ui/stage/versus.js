@@ -22,7 +22,7 @@ export class Versus {
     this.view = new View();
     this.chosen = this.#alike();
     this.file = null; // given, and not sent yet
-    this.own = false; // at the image's own size, where another suits a network better
+    this.own = false; // the last comparison was at the image's own size, where another suits a network better
     this.mode = 'beside';
     this.boards = [];
     this.answer = null;
@@ -43,9 +43,7 @@ export class Versus {
     this.opacity = root.querySelector('.fx-versus .fx-see input');
     this.opacity.addEventListener('input', () => this.#paint());
     this.verdict = new Verdict(words, (result) => this.#title(result), (own) => {
-      if (this.busy) return;
-      this.own = own;
-      this.run();
+      if (!this.busy) this.run(own);
     });
     this.wipe = new Wipe(root, { words, title: (result) => this.#title(result), onSides: () => this.#lay(), onMove: () => this.#paint() });
   }
@@ -117,15 +115,17 @@ export class Versus {
     return { ...old, model: key, checkpoint: alike, padding };
   }
 
-  #question() {
-    return { what: 'compare', selection: this.selection(), selections: this.chosen.map((key) => this.#selectionOf(key)), options: { way: this.own ? 'own' : 'auto' } };
+  #question(own) {
+    return { what: 'compare', selection: this.selection(), selections: this.chosen.map((key) => this.#selectionOf(key)), options: { way: own ? 'own' : 'auto' } };
   }
 
-  run() {
+  /** Compare; at the own size of the image if that is wanted or, unless said otherwise, was done before. */
+  run(own = this.own) {
     if (this.chosen.length < 2) return this.say({ code: 'two_networks', details: {} });
     this.wipe.sides = null;
-    if (this.file) this.runner.sendFile(this.file, this.#question());
-    else this.runner.send(this.#question(), { ownImage: false });
+    this.asked = own;
+    if (this.file) this.runner.sendFile(this.file, this.#question(own));
+    else this.runner.send(this.#question(own), { ownImage: false });
   }
 
   #rivals() {
@@ -150,6 +150,7 @@ export class Versus {
       })
     );
     this.answer = { ...message, layers };
+    this.own = this.asked;
     this.file = null;
     this.view.fit();
     this.onImage(message.image, message.imageName, message.results[0].pictures.image);
