@@ -205,3 +205,23 @@ def test_the_statistics_are_the_runs(visit: Visit) -> None:
     assert mean == pytest.approx(float(value.mean()), rel=0.01)
     assert std == pytest.approx(float(value.std(correction=0)), rel=0.01)
     assert zeros == pytest.approx(100 * float((value == 0).float().mean()), abs=0.06)
+
+
+@pytest.mark.parametrize("visit", [{"locale": "en-US"}, {"locale": "ko-KR"}], indirect=True)
+def test_no_tool_sticks_out_of_its_panel(visit: Visit) -> None:
+    """The images' tools are widest where a margin of 100 pixels can be looked at."""
+    visit.open()
+    assert visit.page.locator(".fx-margin").is_visible()
+    for width in (390, 920, 1200, 1280, 1340, 1366, 1440, 1920):
+        visit.page.set_viewport_size({"width": width, "height": 768})
+        visit.page.wait_for_timeout(200)
+        out = visit.page.evaluate(
+            """() => {
+                const right = (element) => element.getBoundingClientRect().right;
+                return [...document.querySelectorAll('section .fx-tools *')]
+                    .filter((e) => e.checkVisibility() && !e.closest('option'))
+                    .filter((e) => right(e) > right(e.closest('section')))
+                    .map((e) => e.className || e.textContent);
+            }"""
+        )
+        assert out == [], width
