@@ -1,0 +1,94 @@
+"""The table of recipes trained anew with other images left out: what it compares, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmarks import folds
+from explorer import weights
+from explorer.cards import CHECKPOINTS
+from explorer.training import data, recipe
+from explorer.training.evaluate import standard_errors
+from explorer.training.report import tally_of
+from tests.training.made import write_nuclei
+
+TABLE = json.loads((Path(__file__).resolve().parents[1] / "benchmarks" / "folds.json").read_text())["rows"]
+NAME = "unet-nuclei-thin"
+
+
+def left_out(folder: Path, fold: int) -> Path:
+    """A folder with the bundled weights, their card saying that another fold was left out."""
+    raw = json.loads((CHECKPOINTS / f"{NAME}.json").read_text())
+    raw["recipe"]["fold"] = fold
+    folder.mkdir()
+    (folder / f"{NAME}.json").write_text(json.dumps(raw))
+    shutil.copy(CHECKPOINTS / f"{NAME}.safetensors", folder)
+    return folder
+
+
+def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
+    assert TABLE
+    for group in TABLE:
+        card = weights.find(group["name"])
+        bundled, *others = group["folds"]
+        assert others
+        assert (bundled["fold"], bundled["sha256"]) == (0, card.sha256)
+        assert len({one["fold"] for one in group["folds"]}) == len(group["folds"])
+        assert len({one["sha256"] for one in group["folds"]}) == len(group["folds"])
+        for one in group["folds"]:
+            assert one["training_images"] + one["validation_images"] == sum(
+                bundled[key] for key in ("training_images", "validation_images")
+            )
+        for geometry, by in bundled["figures"].items():
+            for key, (value, _) in by.items():
+                noted = card.metrics["figures"][geometry][card.spec.model][key]
+                assert value == pytest.approx(100 * noted, abs=0.06)  # sums are rounded otherwise here and there
+                there = [one["figures"][geometry][key][0] for one in others]
+                above, _ = group["points_of_other_folds_above_bundled"][geometry][key]
+                assert above == pytest.approx(sum(there) / len(there) - value, abs=0.02)
+
+
+def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) -> None:
+    place = write_nuclei(tmp_path / "nuclei").parent
+    (group,) = folds.table([left_out(tmp_path / "a", 1), left_out(tmp_path / "b", 3)], place)
+    samples, card = data.read_all("nuclei", place), weights.find(NAME)
+    assert [one["fold"] for one in group["folds"]] == [0, 1, 3]
+    expected = {}
+    for one in group["folds"]:
+        tally = tally_of(card, data.split("nuclei", samples, one["fold"])[1], "valid")
+        values, errors = tally.figures(), standard_errors(tally)
+        assert len(one["figures"]["valid"]) == 4
+        for key, pair in one["figures"]["valid"].items():
+            expected[one["fold"], key] = 100 * values[key], 100 * errors[key]
+            assert pair == pytest.approx(expected[one["fold"], key], abs=0.006)
+    assert len({value for (_, key), (value, _) in expected.items() if key == "nucleus_dice"}) == 3
+    for key, (above, spread) in group["points_of_other_folds_above_bundled"]["valid"].items():
+        (own, own_error), *others = (expected[fold, key] for fold in (0, 1, 3))
+        assert above == pytest.approx((others[0][0] + others[1][0]) / 2 - own, abs=0.02)
+        assert spread == pytest.approx(math.sqrt(own_error**2 + sum(error**2 for _, error in others) / 4), abs=0.02)
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = str(write_nuclei(tmp_path / "nuclei").parent)
+    first, twin, bundled = (left_out(tmp_path / name, fold) for name, fold in (("a", 1), ("b", 1), ("c", 0)))
+    own = left_out(tmp_path / "own", 2)
+    (own / f"{NAME}.json").rename(own / "mine.json")
+    (tmp_path / "none").mkdir()
+    for given, why in (
+        ([first, twin], "left out the same images (fold 1)"),
+        ([bundled], "left out the images of the bundled weights"),
+        ([own], "has no bundled card of its name"),
+        ([tmp_path / "none"], "holds no cards"),
+    ):
+        assert folds.main([*map(str, given), "--data", place]) == 2
+        assert why in capsys.readouterr().err
+    goal = tmp_path / "table.json"
+    assert folds.main([str(first), "--data", place, "--json", str(goal)]) == 0
+    assert [one["fold"] for one in json.loads(goal.read_text())["rows"][0]["folds"]] == [0, 1]
+    assert "others above bundled" in capsys.readouterr().out
+    assert recipe.read(NAME).fold == 0
