@@ -6,7 +6,8 @@ Bundled weights leave out fold 0 of their images, and recipes were chosen by wha
 flatter. Each FOLDER holds what `python -m explorer.training NAME --fold K --data DIR --out FOLDER` wrote, K from 1 on:
 the recipe as it stands, trained anew on the other images (fold 0 among them) and measured on fold K, which it has not
 seen and by which nothing was chosen. Folds have no image in common; the standard errors are those over the images, of
-a difference between two folds both of theirs.
+a difference between two folds both of theirs. A fold may hold one image of a class, which then weighs as much in its
+mean IoU as a class of thirty: the table counts them, and pools all folds, as if they were one set.
 """
 
 from __future__ import annotations
@@ -15,26 +16,31 @@ import argparse
 import json
 import math
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from explorer import weights
+from explorer import metrics, weights
 from explorer.cards import CHECKPOINTS, Card, written
 from explorer.training import data, report
-from explorer.training.evaluate import standard_errors
+from explorer.training.evaluate import Tally, standard_errors
 
 KEYS = ("pixel_accuracy", "mean_iou", "nucleus_dice", "object_f1")
 Figures = dict[str, dict[str, tuple[float, float]]]  # by geometry and key: value and standard error, per cent
 
 
-def measured(card: Card, samples: list[data.Sample]) -> Figures:
-    """What the weights reach on the fold that they left out, in each geometry trained in."""
+def measured(card: Card, samples: list[data.Sample]) -> dict[str, Tally]:
+    """What the weights get right of the fold that they left out, by geometry trained in."""
     _, validation, _ = data.split(card.recipe["data_set"], samples, card.recipe.get("fold", 0))
+    return {geometry: report.tally_of(card, validation, geometry) for geometry in card.geometries}
+
+
+def figures(tallies: dict[str, Tally]) -> Figures:
+    """Those that two images or more have a say in."""
     found: Figures = {}
-    for geometry in card.geometries:
-        tally = report.tally_of(card, validation, geometry)
+    for geometry, tally in tallies.items():
         values, errors = tally.figures(), standard_errors(tally)
         found[geometry] = {
             key: (round(100 * values[key], 2), round(100 * errors[key], 2))
@@ -44,11 +50,42 @@ def measured(card: Card, samples: list[data.Sample]) -> Figures:
     return found
 
 
-def row(card: Card, figures: Figures) -> dict[str, Any]:
+def by_class(card: Card, tallies: dict[str, Tally]) -> dict[str, dict[str, float | int | None]]:
+    """Per class how many images show it, and its IoU in each geometry, per cent; None where it is neither there nor
+    predicted."""
+    names = [info.name["en"] for info in card.classes]
+    shown = sum((matrix.sum(1) > 0).astype(int) for matrix in next(iter(tallies.values())).matrices)
+    found: dict[str, dict[str, float | int | None]] = {
+        name: {"images": int(number)} for name, number in zip(names, shown, strict=True)
+    }
+    for geometry, tally in tallies.items():
+        for name, value in zip(names, metrics.iou(tally.matrix), strict=True):
+            found[name][geometry] = None if math.isnan(value) else round(100 * float(value), 1)
+    return found
+
+
+def pooled(tallies: list[Tally]) -> Tally:
+    """As if the images of all were those of one."""
+    lists = ("matrices", "bands", "kinds", "dices", "objects")
+    return Tally(tallies[0].classes, **{key: list(chain(*(getattr(t, key) for t in tallies))) for key in lists})
+
+
+def count(tallies: dict[str, Tally]) -> int:
+    """Images, as many in each geometry."""
+    return len(next(iter(tallies.values())).matrices)
+
+
+def row(card: Card, tallies: dict[str, Tally]) -> dict[str, Any]:
     """A card of fold 0 (bundled) or of another one."""
     made = {key: card.recipe[key] for key in ("device", "precision", "minutes") if card.recipe.get(key)}
-    counts = {key: card.metrics[key] for key in ("training_images", "validation_images")}
-    return {"fold": card.recipe.get("fold", 0), "sha256": card.sha256, **counts, **made, "figures": figures}
+    trained = card.metrics["training_images"]
+    said = {"fold": card.recipe.get("fold", 0), "sha256": card.sha256, **made, "training_images": trained}
+    return {
+        **said,
+        "validation_images": count(tallies),
+        "figures": figures(tallies),
+        "classes": by_class(card, tallies),
+    }
 
 
 def apart(bundled: Figures, others: list[Figures]) -> Figures:
@@ -66,8 +103,9 @@ def apart(bundled: Figures, others: list[Figures]) -> Figures:
 
 
 def table(folders: list[Path], place: Path) -> list[dict[str, Any]]:
-    """Per recipe the bundled figures, those of the other folds, and how far these lie above. Raises ValueError for a
-    card of fold 0, of a fold that is there twice or without a bundled one of its name; DataError, WeightsError."""
+    """Per recipe the bundled figures, those of the other folds, how far these lie above, and all pooled. Raises
+    ValueError for a card of fold 0, of a fold that is there twice or without a bundled one of its name; DataError,
+    WeightsError."""
     groups: dict[str, dict[int, Card]] = {}
     for card in (card for folder in folders for card in written(folder)):
         fold = card.recipe.get("fold", 0)
@@ -85,10 +123,16 @@ def table(folders: list[Path], place: Path) -> list[dict[str, Any]]:
         kind = group[0].recipe["data_set"]
         if kind not in samples:
             samples[kind] = data.read_all(kind, place, weights=False)
-        figures = {fold: measured(card, samples[kind]) for fold, card in sorted(group.items())}
-        rows = [row(group[fold], by) for fold, by in figures.items()]
-        above = apart(figures[0], [by for fold, by in figures.items() if fold])
-        found.append({"name": name, "folds": rows, "points_of_other_folds_above_bundled": above})
+        tallies = {fold: measured(card, samples[kind]) for fold, card in sorted(group.items())}
+        rows = [row(group[fold], by) for fold, by in tallies.items()]
+        above = apart(rows[0]["figures"], [one["figures"] for one in rows[1:]])
+        all_in_one = {geometry: pooled([by[geometry] for by in tallies.values()]) for geometry in group[0].geometries}
+        together = {
+            "images": count(all_in_one),
+            "figures": figures(all_in_one),
+            "classes": by_class(group[0], all_in_one),
+        }
+        found.append({"name": name, "folds": rows, "points_of_other_folds_above_bundled": above, "all_folds": together})
     return found
 
 
@@ -110,6 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
         for each in one["folds"]:
             print(one["name"], f"fold {each['fold']}", each["validation_images"], each["figures"], sep=" | ")
         print(one["name"], "others above bundled", one["points_of_other_folds_above_bundled"], sep=" | ")
+        print(one["name"], "all folds", one["all_folds"]["images"], one["all_folds"]["figures"], sep=" | ")
     return 0
 
 

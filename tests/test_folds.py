@@ -7,10 +7,11 @@ import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import folds
-from explorer import weights
+from explorer import metrics, weights
 from explorer.cards import CHECKPOINTS
 from explorer.training import data, recipe
 from explorer.training.evaluate import standard_errors
@@ -44,6 +45,9 @@ def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
             assert one["training_images"] + one["validation_images"] == sum(
                 bundled[key] for key in ("training_images", "validation_images")
             )
+        assert group["all_folds"]["images"] == sum(one["validation_images"] for one in group["folds"])
+        for name, of in group["all_folds"]["classes"].items():
+            assert of["images"] == sum(one["classes"][name]["images"] for one in group["folds"])
         for geometry, by in bundled["figures"].items():
             for key, (value, _) in by.items():
                 noted = card.metrics["figures"][geometry][card.spec.model][key]
@@ -59,8 +63,16 @@ def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) ->
     samples, card = data.read_all("nuclei", place), weights.find(NAME)
     assert [one["fold"] for one in group["folds"]] == [0, 1, 3]
     expected = {}
+    left_out_by_any = []
     for one in group["folds"]:
-        tally = tally_of(card, data.split("nuclei", samples, one["fold"])[1], "valid")
+        validation = data.split("nuclei", samples, one["fold"])[1]
+        left_out_by_any += validation
+        shown = [sum(bool((s.target == i).any()) for s in validation) for i in range(3)]
+        assert [of["images"] for of in one["classes"].values()] == shown
+        tally = tally_of(card, validation, "valid")
+        np.testing.assert_allclose(
+            [of["valid"] for of in one["classes"].values()], 100 * metrics.iou(tally.matrix), atol=0.06
+        )
         values, errors = tally.figures(), standard_errors(tally)
         assert len(one["figures"]["valid"]) == 4
         for key, pair in one["figures"]["valid"].items():
@@ -71,6 +83,13 @@ def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) ->
         (own, own_error), *others = (expected[fold, key] for fold in (0, 1, 3))
         assert above == pytest.approx((others[0][0] + others[1][0]) / 2 - own, abs=0.02)
         assert spread == pytest.approx(math.sqrt(own_error**2 + sum(error**2 for _, error in others) / 4), abs=0.02)
+    together = group["all_folds"]
+    assert together["images"] == len(left_out_by_any)
+    values = tally_of(card, left_out_by_any, "valid").figures()  # the weights of all three are the same here
+    assert {key: value for key, (value, _) in together["figures"]["valid"].items()} == pytest.approx(
+        {key: 100 * values[key] for key in folds.KEYS}, abs=0.006
+    )
+    assert together["classes"]["nucleus"]["images"] == len(left_out_by_any)
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
