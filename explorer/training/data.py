@@ -1,8 +1,8 @@
 """Read a data set whole, check every file before training, and split it by a fixed rule.
 
 The rules need no list of files: whoever has another part of the published set gets the same side for the same image
-(photographs), or the same grouping (micrographs). Without a common image it gives as many validation
-parts as `sets.FOLDS`; the bundled weights leave out fold 0.
+(photographs), or the same grouping (micrographs). Each gives `sets.FOLDS` validation parts (folds)
+that have no image in common; the bundled weights leave out fold 0.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ export class Versus {
     this.chosen = this.#alike();
     this.file = null; // given, and not sent yet
     this.own = false; // the last comparison was at the image's own size, where another suits a network better
+    this.asked = false; // the one that runs is to be so
     this.mode = 'beside';
     this.boards = [];
     this.answer = null;
