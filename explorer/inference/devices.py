@@ -178,6 +178,7 @@ class PeakMemory:
             self.bytes = self._most - self._before
 
     def _begin(self) -> None:
+        give_back()  # else the block takes what others have freed, and the process does not grow by it
         before = resident()
         if before is None:
             return

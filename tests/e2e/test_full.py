@@ -177,6 +177,7 @@ def test_several_images_are_run_one_after_the_other(visit: Visit, tmp_path: Path
         fault = visit.page.locator(".fx-board .fx-fault")
         assert fault.is_visible() == said
         assert fault.inner_text() == (f"{name}: {EN['error.not_an_image']}" if said else "")
+        assert visit.page.locator(".fx-desk").is_visible() != said  # no ways to run what cannot be run
 
 
 def test_true_labels_give_a_matrix_and_the_errors(visit: Visit, tmp_path: Path) -> None:

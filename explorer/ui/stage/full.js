@@ -238,6 +238,9 @@ export class Full {
   #show() {
     const { current } = this;
     this.#told();
+    const stuck = Boolean(current?.failed) && !current.planned; // there is no way to run it
+    this.root.querySelector('.fx-desk h2').hidden = stuck;
+    this.root.querySelector('.fx-desk').hidden = stuck && !current.result;
     this.offers.show(current?.planned, current?.chosen);
     this.#choices(current?.planned);
     this.sheet.show(current);
