@@ -1,13 +1,14 @@
 """Do a card's figures hold on images that had no say in its recipe?
 
-python benchmarks/folds.py FOLDER ... --data DIR [--json FILE]
+python benchmarks/folds.py FOLDER ... --data DIR [--json FILE] [--cards]
 
 Bundled weights leave out fold 0 of their images, and recipes were chosen by what they reach there: such figures may
 flatter. Each FOLDER holds what `python -m explorer.training NAME --fold K --data DIR --out FOLDER` wrote, K from 1 on:
 the recipe as it stands, trained anew on the other images (fold 0 among them) and measured on fold K, which it has not
 seen and by which nothing was chosen. Folds have no image in common; the standard errors are those over the images, of
 a difference between two folds both of theirs. A fold may hold one image of a class, which then weighs as much in its
-mean IoU as a class of thirty: the table counts them, and pools all folds, as if they were one set.
+mean IoU as a class of thirty: the table counts them, and pools all folds, as if they were one set. With --cards the
+pooled figures are put on the bundled cards, where the page finds them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import math
 import sys
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,20 @@ def apart(bundled: Figures, others: list[Figures]) -> Figures:
     return found
 
 
+def noted(card: Card, group: dict[str, Any]) -> Card:
+    """A bundled card with the figures of all folds, as it holds its own: shares of 1 by geometry and network."""
+    together, parts = group["all_folds"], ("figures", "standard_errors")
+    said = {
+        part: {
+            geometry: {card.spec.model: {key: round(pair[i] / 100, 4) for key, pair in by.items()}}
+            for geometry, by in together["figures"].items()
+        }
+        for i, part in enumerate(parts)
+    }
+    pooled_figures = {"folds": len(group["folds"]), "images": together["images"], **said}
+    return replace(card, metrics={**card.metrics, "all_folds": pooled_figures})
+
+
 def table(folders: list[Path], place: Path) -> list[dict[str, Any]]:
     """Per recipe the bundled figures, those of the other folds, how far these lie above, and all pooled. Raises
     ValueError for a card of fold 0, of a fold that is there twice or without a bundled one of its name; DataError,
@@ -141,6 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--data", type=Path, required=True, help="folder around the data sets")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--cards", action="store_true", help="put the figures of all folds on the bundled cards")
     given = parser.parse_args(arguments)
     try:
         rows = table(given.folders, given.data)
@@ -148,9 +165,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if given.json:
-        command = "python benchmarks/folds.py FOLDER ... --data DIR --json benchmarks/folds.json"
+        command = "python benchmarks/folds.py FOLDER ... --data DIR --json benchmarks/folds.json --cards"
         given.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
     for one in rows:
+        if given.cards:
+            weights.write_card(noted(weights.find(one["name"]), one))
         for each in one["folds"]:
             print(one["name"], f"fold {each['fold']}", each["validation_images"], each["figures"], sep=" | ")
         print(one["name"], "others above bundled", one["points_of_other_folds_above_bundled"], sep=" | ")

@@ -247,9 +247,14 @@ def save(path: Path, module: nn.Module, card: Card, dtype: torch.dtype | None = 
     card = replace(card, sha256=hashlib.sha256(data).hexdigest())
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, data)
-    text = json.dumps(card.json(), ensure_ascii=False, indent=2)
-    replace_file(path.with_suffix(".json"), (text + "\n").encode("utf-8"))
+    write_card(card)
     return card
+
+
+def write_card(card: Card) -> None:
+    """Write a card beside its weights, at once or not at all."""
+    text = json.dumps(card.json(), ensure_ascii=False, indent=2)
+    replace_file(card.file.with_suffix(".json"), (text + "\n").encode("utf-8"))
 
 
 def _sorted_metadata(data: bytes) -> bytes:

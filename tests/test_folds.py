@@ -45,6 +45,12 @@ def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
             assert one["training_images"] + one["validation_images"] == sum(
                 bundled[key] for key in ("training_images", "validation_images")
             )
+        said, together = card.metrics["all_folds"], group["all_folds"]
+        assert (said["folds"], said["images"]) == (len(group["folds"]), together["images"])
+        for geometry, by in together["figures"].items():
+            for key, pair in by.items():
+                there = [100 * said[part][geometry][card.spec.model][key] for part in ("figures", "standard_errors")]
+                assert there == pytest.approx(pair, abs=0.006)
         assert group["all_folds"]["images"] == sum(one["validation_images"] for one in group["folds"])
         for name, of in group["all_folds"]["classes"].items():
             assert of["images"] == sum(one["classes"][name]["images"] for one in group["folds"])
@@ -90,6 +96,11 @@ def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) ->
         {key: 100 * values[key] for key in folds.KEYS}, abs=0.006
     )
     assert together["classes"]["nucleus"]["images"] == len(left_out_by_any)
+    said = folds.noted(card, group).metrics
+    assert said["all_folds"]["figures"]["valid"]["unet"] == pytest.approx(
+        {key: values[key] for key in folds.KEYS}, abs=1e-4
+    )
+    assert {**said, "all_folds": None} == {**card.metrics, "all_folds": None}
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

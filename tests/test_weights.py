@@ -380,5 +380,10 @@ def test_bundled_cards_are_whole(card: Card) -> None:
         assert any("가" <= letter <= "힣" for letter in text["ko"]), text
     assert card.metrics["split"]
     assert set(card.metrics["figures"]) == set(card.geometries)
+    for geometry, by in card.metrics["figures"].items():
+        for model, figures in by.items():
+            errors = card.metrics["standard_errors"][geometry][model]
+            assert set(errors) == set(figures)
+            assert all(0 <= error < 0.1 for error in errors.values() if error is not None)
     made = card.recipe  # elsewhere another precision would be taken, and other weights come of it
     assert made["commands"][-1].endswith(f"--precision {made['precision']}")

@@ -25,7 +25,7 @@ from explorer.inference import has_bfloat16
 from explorer.training import begin
 from explorer.training.batches import Batch, Batches
 from explorer.training.data import Sample
-from explorer.training.evaluate import measure
+from explorer.training.evaluate import Tally, measure
 from explorer.training.loss import class_weights, loss_of, unbalance
 from explorer.training.nets import Nets
 from explorer.training.recipe import Recipe
@@ -199,10 +199,13 @@ class Run:
             unbalance(net, self.class_weights)
         return net
 
-    def measure(
-        self, samples: list[Sample], state: dict[str, Tensor] | None = None
-    ) -> dict[str, dict[str, dict[str, float]]]:
-        """{geometry: {network: figures}} of a plain network's weights, by default those to ship."""
+    def measure(self, samples: list[Sample]) -> dict[str, dict[str, dict[str, float]]]:
+        """{geometry: {network: figures}} of the weights to ship."""
+        tallies = self.tallies(samples)
+        return {padding: {name: tally.figures() for name, tally in by.items()} for padding, by in tallies.items()}
+
+    def tallies(self, samples: list[Sample], state: dict[str, Tensor] | None = None) -> dict[str, dict[str, Tally]]:
+        """{geometry: {network: tally}} of a plain network's weights, by default those to ship."""
         recipe = self.recipe
         nets = Nets(recipe.spec, tuple(recipe.geometries), tuple(recipe.coarser), normed=False)
         nets.first.load_state_dict(state or self.plain(self.average).state_dict())
@@ -211,8 +214,7 @@ class Run:
         found = {}
         for padding in recipe.geometries:
             spec = replace(recipe.spec, padding=padding)
-            tallies = measure(nets.streams[padding], spec, samples, recipe.mean, recipe.std, self.device)
-            found[padding] = {name: tally.figures() for name, tally in tallies.items()}
+            found[padding] = measure(nets.streams[padding], spec, samples, recipe.mean, recipe.std, self.device)
         return found
 
     def save(self) -> None:

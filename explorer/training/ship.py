@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
@@ -15,6 +16,7 @@ from explorer import weights
 from explorer.cards import SNAPSHOTS
 from explorer.inference import device_name
 from explorer.training.data import Sample
+from explorer.training.evaluate import Tally, standard_errors
 from explorer.training.loop import Run
 from explorer.training.nets import Nets
 from explorer.training.recipe import Recipe, read
@@ -77,6 +79,7 @@ def _write(
         state = _halved(state)
     nets = Nets(recipe.spec, tuple(recipe.geometries), tuple(recipe.coarser), normed=False)
     nets.first.load_state_dict(state)
+    tallies = run.tallies(samples, state)
     sets = [data_set, *(SETS[extra] for extra in recipe.extra)]
     made = {
         "steps_made": step,
@@ -101,7 +104,8 @@ def _write(
             "training_images": sum(split.training.values()),
             "training_sets": split.training,
             "validation_images": split.validation,
-            "figures": _figures(run, state, samples),
+            "figures": rounded(tallies, Tally.figures),
+            "standard_errors": rounded(tallies, standard_errors),
         },
         note=note,
         trained_side=split.side,
@@ -112,19 +116,21 @@ def _write(
 def _lost(run: Run, full: State, half: State, samples: list[Sample]) -> float:
     """What half precision costs at most, in mean IoU (Dice for nuclei), over geometries and networks."""
     key = "nucleus_dice" if SETS[run.recipe.data_set].instances else "mean_iou"
-    before, after = (_figures(run, state, samples) for state in (full, half))
+    before, after = (rounded(run.tallies(samples, state), Tally.figures) for state in (full, half))
     return max((before[g][m][key] or 0) - (after[g][m][key] or 0) for g in before for m in before[g])
 
 
-def _figures(run: Run, state: State, samples: list[Sample]) -> dict[str, dict[str, dict[str, float | None]]]:
-    """Rounded; None where there is nothing to measure on."""
-    found = run.measure(samples, state)
+def rounded(
+    tallies: Mapping[str, Mapping[str, Tally]], of: Callable[[Tally], dict[str, float]]
+) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Figures, or their standard errors, as cards hold them by geometry and network; None where there is nothing to
+    measure on."""
     return {
         geometry: {
-            model: {key: None if isnan(value) else round(value, 4) for key, value in figures.items()}
-            for model, figures in by.items()
+            model: {key: None if isnan(value) else round(value, 4) for key, value in of(tally).items()}
+            for model, tally in by.items()
         }
-        for geometry, by in found.items()
+        for geometry, by in tallies.items()
     }
 
 

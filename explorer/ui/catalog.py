@@ -50,6 +50,8 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
                 "note": card.note,
                 "width": _width(card.spec),
                 "figures": card.metrics.get("figures", {}),
+                "errors": card.metrics.get("standard_errors", {}),
+                "folds": card.metrics.get("all_folds"),
                 "images": card.metrics.get("validation_images", 0),
             }
             for card in cards

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer import geometry
+from explorer import geometry, weights
 from explorer.figures.palettes import ROLES
 from explorer.geometry import Grid, Window
 from tests.e2e.conftest import Visit, two_sizes
@@ -195,3 +195,23 @@ def test_another_padding_or_network_goes_on_at_the_corresponding_step(visit: Vis
     visit.after(run)
     assert visit.step == "crop_upscore_pool4"
     assert visit.choose("U-Net").step == "crop_d3c"
+
+
+@pytest.mark.parametrize(("model", "name"), [("fcn8s", "fcn8s-everyday-thin"), ("unet", "unet-nuclei")])
+def test_how_good_the_weights_are_is_said_with_how_sure_that_is(visit: Visit, model: str, name: str) -> None:
+    """As their card has it: on the validation images and, where the recipe was run with other ones left out, on all."""
+    visit.open(f"?model={model}")
+    before = visit.run
+    visit.set("weights", name)
+    visit.after(before)
+    metrics, padding = weights.find(name).metrics, "valid" if model == "unet" else "paper"
+    said = re.findall(r"([\d.]+) ± ([\d.]+) %", visit.text(".fx-facts"))
+    shown = ("nucleus_dice", "pixel_accuracy") if model == "unet" else ("pixel_accuracy", "mean_iou")
+    noted = [
+        [100 * part[of][padding][model][one] for of in ("figures", "standard_errors")]
+        for part in (metrics, metrics.get("all_folds"))
+        if part
+        for one in shown
+    ]
+    assert len(noted) == (2 if model == "unet" else 4)
+    np.testing.assert_allclose(np.array(said, float), noted, atol=0.0501)

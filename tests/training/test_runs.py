@@ -21,6 +21,7 @@ from explorer.training.__main__ import main
 from explorer.training.batches import Batches, chances_of
 from explorer.training.loop import Run, usual_precision
 from explorer.training.nets import Nets
+from explorer.training.report import evaluate
 from tests.training.made import write_recipe, write_road_scenes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -197,6 +198,10 @@ def test_a_unet_learns_tiny_nuclei(nuclei: Path, tmp_path: Path) -> None:
     (card,) = weights.available(out)
     figures = card.metrics["figures"]["valid"]["unet"]
     assert figures["nucleus_dice"] > 0.5  # bright rectangles on dark ground; chance gives about 0.3
+    again = evaluate(card, nuclei, split="validation")["geometries"]["valid"]
+    for key in ("figures", "standard_errors"):
+        noted = card.metrics[key]["valid"]["unet"]
+        assert noted == {name: pytest.approx(value, abs=1e-4) for name, value in again[key].items()}
     assert weights.load(card).notes == ()
     assert [c.name["en"] for c in card.classes] == ["background", "nucleus", "touching border"]
 

@@ -50,6 +50,13 @@ export class Words {
     return this.t('number.percent', { value });
   }
 
+  /** 86.6 ± 1.8 %: a share of 1 and its standard error, if that is known. */
+  percentWithin(share, error) {
+    if (typeof error !== 'number') return this.percent(share);
+    const [value, off] = [share, error].map((one) => this.#format({ minimumFractionDigits: 1, maximumFractionDigits: 1 }, 100 * one));
+    return this.t('number.percent', { value: `${value} ± ${off}` });
+  }
+
   /** A device's name: the graphics card's, or how many threads the CPU runs. */
   device({ device, name }) {
     return this.t(device === 'cpu' && name === 1 ? 'device.cpu.one' : `device.${device}.name`, { name });

@@ -131,13 +131,18 @@ function narrower({ family, width }, model, words) {
 
 /** How good this network is in this geometry, as its card says it was measured. */
 function measured(trace, card, words) {
-  const figures = card.figures?.[trace.selection.padding]?.[trace.selection.model];
-  if (!figures) return [];
-  const percent = (key) => words.percent(figures[key]);
-  const key = 'nucleus_dice' in figures ? 'facts.dice' : 'facts.accuracy';
-  const values = { images: card.images, accuracy: percent('pixel_accuracy'), iou: percent('mean_iou') };
-  if ('nucleus_dice' in figures) values.dice = percent('nucleus_dice');
-  return [['', words.t(key, values)]];
+  const { padding, model } = trace.selection;
+  const said = ({ figures, errors, ...values }, plain, nuclei) => {
+    const of = figures?.[padding]?.[model];
+    if (!of) return [];
+    const percent = (name) => words.percentWithin(of[name], errors?.[padding]?.[model]?.[name]);
+    const shown = { ...values, accuracy: percent('pixel_accuracy'), iou: percent('mean_iou') };
+    if ('nucleus_dice' in of) return [['', words.t(nuclei, { ...shown, dice: percent('nucleus_dice') })]];
+    return [['', words.t(plain, shown)]];
+  };
+  const { folds, ...one } = card;
+  const again = folds ? said({ ...folds, errors: folds.standard_errors }, 'facts.folds', 'facts.folds.dice') : [];
+  return [...said(one, 'facts.measured', 'facts.measured.dice'), ...again];
 }
 
 function make(tag, properties) {
