@@ -4,6 +4,7 @@ export class Queue {
   /** `choose(index)` looks at an image, `remove(index)` takes it off the list. */
   constructor(root, { words, choose, remove }) {
     this.words = words;
+    this.entries = new WeakMap(); // by item
     this.box = root.querySelector('.fx-queue');
     this.list = this.box.querySelector('ol');
     this.list.addEventListener('click', ({ target }) => {
@@ -15,13 +16,14 @@ export class Queue {
 
   /** `state(item)` is a key "full.state.<state>" of the texts; `left`: how many have no result of what is chosen. */
   show(items, { current, state, left }) {
-    const entries = items.map((item, index) => {
-      const entry = document.createElement('li');
-      const name = item.name || this.words.t('full.unnamed');
-      entry.append(this.#look(index, name, state(item), item === current), ...(items.length > 1 ? [this.#off(index, name)] : []));
-      return entry;
+    items.forEach((item, index) => {
+      if (!this.entries.has(item)) this.entries.set(item, this.#entry());
+      const entry = this.entries.get(item);
+      this.#write(entry, { index, name: item.name || this.words.t('full.unnamed'), state: state(item), current: item === current, alone: items.length < 2 });
+      // one that stays in its place keeps the focus, and a click that has begun on it
+      if (this.list.children[index] !== entry) this.list.insertBefore(entry, this.list.children[index] ?? null);
     });
-    this.list.replaceChildren(...entries);
+    while (this.list.children.length > items.length) this.list.lastChild.remove();
     const all = this.box.querySelector('.fx-all');
     all.hidden = items.length < 2;
     all.disabled = !left;
@@ -33,20 +35,24 @@ export class Queue {
     this.list.querySelector('[aria-current]').focus();
   }
 
-  #look(index, name, state, current) {
-    const button = Object.assign(document.createElement('button'), { type: 'button' });
-    button.dataset.item = String(index);
-    if (current) button.setAttribute('aria-current', 'true');
-    const parts = { b: name, small: this.words.t(`full.state.${state}`) };
-    button.append(...Object.entries(parts).map(([tag, textContent]) => Object.assign(document.createElement(tag), { textContent })));
-    return button;
+  #entry() {
+    const entry = document.createElement('li');
+    const [look, off] = ['', 'fx-off'].map((className) => Object.assign(document.createElement('button'), { type: 'button', className }));
+    look.append(document.createElement('b'), document.createElement('small'));
+    off.textContent = '×';
+    entry.append(look, off);
+    return entry;
   }
 
-  #off(index, name) {
-    const title = this.words.t('full.remove', { name });
-    const button = Object.assign(document.createElement('button'), { type: 'button', className: 'fx-off', textContent: '×', title });
-    button.setAttribute('aria-label', title);
-    button.dataset.off = String(index);
-    return button;
+  #write(entry, { index, name, state, current, alone }) {
+    const [look, off] = entry.children;
+    look.dataset.item = off.dataset.off = String(index);
+    if (current) look.setAttribute('aria-current', 'true');
+    else look.removeAttribute('aria-current');
+    look.firstChild.textContent = name;
+    look.lastChild.textContent = this.words.t(`full.state.${state}`);
+    off.hidden = alone;
+    off.title = this.words.t('full.remove', { name });
+    off.setAttribute('aria-label', off.title);
   }
 }
