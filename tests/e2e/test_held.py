@@ -90,10 +90,11 @@ def test_letting_go_brings_the_prediction_back(visit: Visit) -> None:
     visit.page.mouse.move(5, 5)
     held = visit.page.locator(".fx-view canvas").screenshot()
     assert held != before
-    assert not visit.page.locator(".fx-facts").is_visible()
+    tools = ".fx-facts", ".fx-legend", ".fx-opacity"  # of the prediction
+    assert not any(visit.page.locator(part).is_visible() for part in tools)
     visit.press("Escape")
     assert visit.page.locator(".fx-view canvas").screenshot() == before
-    assert visit.page.locator(".fx-facts").is_visible()
+    assert all(visit.page.locator(part).is_visible() for part in tools)
     hold(visit, 0.03, 0.05)
     visit.page.locator(".fx-held button").click()
     assert not visit.page.locator(".fx-held").is_visible()
