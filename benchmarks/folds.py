@@ -165,7 +165,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if given.json:
-        command = "python benchmarks/folds.py FOLDER ... --data DIR --json benchmarks/folds.json --cards"
+        command = "python benchmarks/folds.py FOLDER ... --data DIR --json benchmarks/folds.json"
+        command += " --cards" * given.cards
         given.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
     for one in rows:
         if given.cards:

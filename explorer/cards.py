@@ -57,7 +57,9 @@ class Card:
     licence: dict[str, str] = field(hash=False)  # terms of the weights
     recipe: dict[str, Any] = field(hash=False)
     seed: int
-    metrics: dict[str, Any] = field(hash=False)  # with the split rule in words, figures per geometry
+    # the split rule in words; "figures" and "standard_errors" (over the images) by geometry and network, shares of 1;
+    # "all_folds": the same of the images of several folds, each by weights trained without it
+    metrics: dict[str, Any] = field(hash=False)
     note: dict[str, str] = field(hash=False)
     sha256: str = ""  # of the weights file
     trained_side: int | None = None  # median longer side, in pixels, of the photographs trained on; None: any scale

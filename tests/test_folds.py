@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import folds
 from explorer import metrics, weights
-from explorer.cards import CHECKPOINTS
+from explorer.cards import CHECKPOINTS, Card
 from explorer.training import data, recipe
 from explorer.training.evaluate import standard_errors
 from explorer.training.report import tally_of
@@ -103,7 +103,11 @@ def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) ->
     assert {**said, "all_folds": None} == {**card.metrics, "all_folds": None}
 
 
-def test_what_cannot_be_compared_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_compared_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Card] = []
+    monkeypatch.setattr(folds.weights, "write_card", written.append)
     place = str(write_nuclei(tmp_path / "nuclei").parent)
     first, twin, bundled = (left_out(tmp_path / name, fold) for name, fold in (("a", 1), ("b", 1), ("c", 0)))
     own = left_out(tmp_path / "own", 2)
@@ -120,5 +124,9 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, capsys: pytest.Captu
     goal = tmp_path / "table.json"
     assert folds.main([str(first), "--data", place, "--json", str(goal)]) == 0
     assert [one["fold"] for one in json.loads(goal.read_text())["rows"][0]["folds"]] == [0, 1]
+    assert not written
+    assert folds.main([str(first), "--data", place, "--cards"]) == 0
+    (card,) = written
+    assert (card.file, card.metrics["all_folds"]["folds"]) == (CHECKPOINTS / f"{NAME}.safetensors", 2)
     assert "others above bundled" in capsys.readouterr().out
     assert recipe.read(NAME).fold == 0

@@ -339,6 +339,8 @@ for size in (small, (height, wide)):
     pixels = np.zeros((*size, 3), np.uint8)
     made = plan(spec, size, Wish("cpu", way="tiles" if tile else "whole", side=tile), Outputs.bytes(size, 21, True))
     outputs = Outputs.in_memory(size, 21, True)
+    pieces = [bytearray(60_000) for _ in range(4_000)]  # freed by others, in places that do not go back of their own
+    between, pieces = pieces[-1], None
     done = label(module, Canvas.of(pixels, reach(spec), (0.5,) * 3, (0.5,) * 3), made, outputs)
 print(made.bytes - made.forecast.weights, done.peak)
 """

@@ -140,7 +140,7 @@ class _Run:
         self.seconds: dict[str, float] = defaultdict(float)
         self.spent = self.total = 0  # multiply-accumulates: of all tiles begun, and with those that are left
         self.began = time.perf_counter()
-        self.before = resident()
+        self.before: int | None = None  # bytes that the process held when it began
         self._move(plan.device, plan.precision)
 
     def _move(self, device: str, precision: str) -> None:
@@ -169,6 +169,7 @@ class _Run:
             torch.mps.empty_cache()
 
     def all(self) -> None:
+        self.before = resident()
         while self.todo:
             full = False
             try:

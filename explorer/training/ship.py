@@ -104,8 +104,8 @@ def _write(
             "training_images": sum(split.training.values()),
             "training_sets": split.training,
             "validation_images": split.validation,
-            "figures": rounded(tallies, Tally.figures),
-            "standard_errors": rounded(tallies, standard_errors),
+            "figures": _rounded(tallies, Tally.figures),
+            "standard_errors": _rounded(tallies, standard_errors),
         },
         note=note,
         trained_side=split.side,
@@ -116,11 +116,11 @@ def _write(
 def _lost(run: Run, full: State, half: State, samples: list[Sample]) -> float:
     """What half precision costs at most, in mean IoU (Dice for nuclei), over geometries and networks."""
     key = "nucleus_dice" if SETS[run.recipe.data_set].instances else "mean_iou"
-    before, after = (rounded(run.tallies(samples, state), Tally.figures) for state in (full, half))
+    before, after = (_rounded(run.tallies(samples, state), Tally.figures) for state in (full, half))
     return max((before[g][m][key] or 0) - (after[g][m][key] or 0) for g in before for m in before[g])
 
 
-def rounded(
+def _rounded(
     tallies: Mapping[str, Mapping[str, Tally]], of: Callable[[Tally], dict[str, float]]
 ) -> dict[str, dict[str, dict[str, float | None]]]:
     """Figures, or their standard errors, as cards hold them by geometry and network; None where there is nothing to

@@ -84,18 +84,18 @@ export class Held {
     this.box.querySelector('h3').textContent = words.t('held.title', { step: step.name, ...asText(unit) });
     const lines = [];
     const { arithmetic: sum, field: effective, error } = pieces;
-    if (sum) lines.push(['b', words.t('held.value', { value: full(sum.value, words) })]);
+    const [how, ...details] = sum ? arithmetic(sum, step, words) : [];
+    if (sum) lines.push(['b', words.t('held.value', { value: full(sum.value, words) })], how);
     if (effective) {
       lines.push(['p', effectiveText(effective, field, words)]);
       if (!effective.silent) lines.push(['ramp', { table: this.heat, text: words.t('held.heat') }]);
     } else if (!error) lines.push(['p', words.t('held.computing')]);
     if (error) lines.push(['p', words.t(`error.${error.code}`)]);
-    if (sum) lines.push(...arithmetic(sum, step, words));
-    this.box.querySelector('div').replaceChildren(...lines.map(element));
+    this.box.querySelector('div').replaceChildren(...[...lines, ...details].map(element));
   }
 }
 
-/** Lines [tag, text or parts] for a sum, a maximum or a value handed on. */
+/** Lines [tag, text or parts] for a sum, a maximum or a value handed on; the first says it in a sentence. */
 function arithmetic(sum, step, words) {
   const number = (value) => full(value, words);
   const value = number(sum.value);

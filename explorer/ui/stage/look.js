@@ -20,10 +20,7 @@ export class Look {
       asker,
       resolve,
       heat: colours.heat,
-      onHeat: (heat) => {
-        picture.showHeat(heat);
-        root.classList.toggle('fx-heated', Boolean(heat)); // in the place of the prediction, whose tools do nothing then
-      },
+      onHeat: (heat) => picture.showHeat(heat),
       onClose: () => this.hold(null),
       onShares: (source, channel) => this.feeds.use(source, channel),
       onValue: () => this.#read(),

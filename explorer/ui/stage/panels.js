@@ -129,20 +129,25 @@ function narrower({ family, width }, model, words) {
   return [['', words.t(family === 'unet' ? 'facts.width.unet' : 'facts.width.fcn', values)]];
 }
 
-/** How good this network is in this geometry, as its card says it was measured. */
+/** How good this network is in this geometry, as its card says: on the validation images; and, where its recipe was
+ * run again with other ones left out, on all of them. */
 function measured(trace, card, words) {
   const { padding, model } = trace.selection;
-  const said = ({ figures, errors, ...values }, plain, nuclei) => {
+  const said = (key, { figures, errors, ...more }) => {
     const of = figures?.[padding]?.[model];
     if (!of) return [];
-    const percent = (name) => words.percentWithin(of[name], errors?.[padding]?.[model]?.[name]);
-    const shown = { ...values, accuracy: percent('pixel_accuracy'), iou: percent('mean_iou') };
-    if ('nucleus_dice' in of) return [['', words.t(nuclei, { ...shown, dice: percent('nucleus_dice') })]];
-    return [['', words.t(plain, shown)]];
+    const off = errors?.[padding]?.[model];
+    const percent = (name) => words.percentWithin(of[name], off?.[name]);
+    const values = { ...more, accuracy: percent('pixel_accuracy'), iou: percent('mean_iou'), within: off ? words.t('facts.within') : '' };
+    if ('nucleus_dice' in of) values.dice = percent('nucleus_dice');
+    return [['', words.t(key, values)]];
   };
-  const { folds, ...one } = card;
-  const again = folds ? said({ ...folds, errors: folds.standard_errors }, 'facts.folds', 'facts.folds.dice') : [];
-  return [...said(one, 'facts.measured', 'facts.measured.dice'), ...again];
+  const { figures, errors, images, folds } = card;
+  const nuclei = 'nucleus_dice' in (figures?.[padding]?.[model] ?? {});
+  return [
+    ...said(nuclei ? 'facts.measured.dice' : 'facts.measured', { figures, errors, images }),
+    ...(folds ? said('facts.folds', { ...folds, errors: folds.standard_errors }) : []),
+  ];
 }
 
 function make(tag, properties) {
