@@ -129,8 +129,8 @@ function narrower({ family, width }, model, words) {
   return [['', words.t(family === 'unet' ? 'facts.width.unet' : 'facts.width.fcn', values)]];
 }
 
-/** How good this network is in this geometry, as its card says: on the validation images; and, where its recipe was
- * run again with other ones left out, on all of them. */
+/** How good this network is in this geometry, as its card says: on the validation images; where its recipe was run again
+ * with other ones left out, on all of them; else what such weights say about the validation images. */
 function measured(trace, card, words) {
   const { padding, model } = trace.selection;
   const said = (key, { figures, errors, ...more }) => {
@@ -142,12 +142,18 @@ function measured(trace, card, words) {
     if ('nucleus_dice' in of) values.dice = percent('nucleus_dice');
     return [['', words.t(key, values)]];
   };
-  const { figures, errors, images, folds } = card;
+  const { figures, errors, images, folds, likened } = card;
   const nuclei = 'nucleus_dice' in (figures?.[padding]?.[model] ?? {});
   return [
     ...said(nuclei ? 'facts.measured.dice' : 'facts.measured', { figures, errors, images }),
     ...(folds ? said('facts.folds', { ...folds, errors: folds.standard_errors }) : []),
+    ...(likened && figures?.[padding]?.[model] ? [['', likening(likened, words)]] : []),
   ];
+}
+
+function likening({ key, title, own, together, ...counts }, words) {
+  const [here, all] = [own, together].map(([value, error]) => words.percentWithin(value, error));
+  return words.t(key === 'nucleus_dice' ? 'facts.likened.dice' : 'facts.likened', { ...counts, title: title[words.language], here, all });
 }
 
 function make(tag, properties) {
