@@ -202,7 +202,7 @@ def test_another_padding_or_network_goes_on_at_the_corresponding_step(visit: Vis
 def test_how_good_the_weights_are_is_said_with_how_sure_that_is(visit: Visit, name: str) -> None:
     """As their card has it: on the validation images and, where the recipe was run with other ones left out, on all;
     else how a recipe fared that was."""
-    thin = weights.find(f"{name}-thin".replace("-thin-thin", "-thin"))
+    thin = weights.find(name.removesuffix("-thin") + "-thin")
     card = weights.find(name)
     model, padding = card.spec.model, MODELS[card.spec.model].paddings[0]
     visit.open(f"?model={model}")

@@ -13,7 +13,7 @@ from explorer.ui.catalog import FIRST_SIZE
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import EXAMPLES
 from explorer.weights import CHECKPOINTS
-from tests.e2e.conftest import Visit
+from tests.e2e.conftest import Visit, two_sizes
 from tests.e2e.test_layer import settled
 
 EN = TEXTS["en"]
@@ -81,6 +81,26 @@ def test_the_held_units_numbers_are_the_networks(visit: Visit, step: str) -> Non
         assert half == pytest.approx(field.half, rel=0.02, abs=2)
         assert size == field.heat.size
         assert share == pytest.approx(100 * most / size, abs=0.06)
+
+
+@two_sizes
+def test_bars_are_as_long_as_their_shares_and_stay_in_their_place(visit: Visit) -> None:
+    """Also where the sum of all other channels is more than any one."""
+    visit.open().go("conv4_2")
+    hold(visit, 0.03, 0.02)
+    bars = visit.page.eval_on_selector_all(
+        ".fx-shares li",
+        """lines => lines.map((line) => {
+          const [label, bar, value] = [...line.children].map((part) => part.getBoundingClientRect());
+          const gaps = [bar.left - label.right, value.left - bar.right];
+          return { long: bar.width, gaps, said: line.lastChild.textContent };
+        })""",
+    )
+    values = [abs(numbers(bar["said"])[0]) for bar in bars]
+    assert values[-1] > max(values[:-1])  # the others
+    for bar, value in zip(bars, values, strict=True):
+        assert min(bar["gaps"]) >= 0
+        assert bar["long"] == pytest.approx(bars[-1]["long"] * value / values[-1], abs=0.6)
 
 
 def test_letting_go_brings_the_prediction_back(visit: Visit) -> None:

@@ -113,16 +113,12 @@ function arithmetic(sum, step, words) {
   out.push(['p', words.t(sum.bias === null ? 'held.sum.plain' : 'held.sum', values)]);
   if (sum.outside) out.push(['p', words.t('held.outside', { outside: sum.outside })]);
   if (sum.shares.length > 1) {
-    const most = Math.abs(sum.shares[0].sum) || 1;
-    const rows = sum.shares.slice(0, SHARES).map((share) => ({
-      label: `${share.source} · ${share.channel}`,
-      value: number(share.sum),
-      length: share.sum / most,
-    }));
-    const left = products - sum.shares.slice(0, SHARES).reduce((total, share) => total + share.sum, 0);
+    const rows = sum.shares.slice(0, SHARES).map((share) => [`${share.source} · ${share.channel}`, share.sum]);
+    const left = products - rows.reduce((total, [, part]) => total + part, 0);
     const others = sum.channels - rows.length;
-    if (others > 0) rows.push({ label: words.t('held.others', { others }), value: number(left), length: left / most });
-    out.push(['p', words.t('held.shares')], ['bars', rows]);
+    if (others > 0) rows.push([words.t('held.others', { others }), left]);
+    const most = Math.max(...rows.map(([, part]) => Math.abs(part))) || 1; // many others may be more than any channel
+    out.push(['p', words.t('held.shares')], ['bars', rows.map(([label, part]) => ({ label, value: number(part), length: part / most }))]);
   }
   if (first?.weight !== null && first?.weight !== undefined) {
     out.push(['p', words.t('held.terms')]);
