@@ -140,21 +140,22 @@ def ask(site: str, demo, data: dict) -> tuple[str, bool]:
 
 
 def test_the_page_and_its_parts_are_served(site, bench):
+    scripts = "text/javascript", "application/javascript"  # Python's mimetypes has the one from 3.12 on
+    kinds = {"png": ["image/png"], "json": ["application/json"], "js": scripts}
     status, headers, body = fetch(site)
     assert status == 200
     assert headers.get_content_type() == "text/html"
     assert app.TITLE in body.decode()
     status, headers, body = fetch(f"{site}{app.stage_script(bench)}")
     assert status == 200
-    assert headers.get_content_type() in ("text/javascript", "application/javascript")
+    assert headers.get_content_type() in scripts
     assert body.decode() == bundle(app.STAGE)
-    for name in sorted(listing(bench))[:5]:
+    one_of_each = {name.split(".")[1]: name for name in listing(bench)}
+    assert "png" in one_of_each
+    for kind, name in one_of_each.items():
         status, headers, body = fetch(f"{site}gradio_api/file={bench.files.folder}/{name}")
         assert status == 200
-        assert (
-            headers.get_content_type()
-            == {"png": "image/png", "json": "application/json", "js": "text/javascript"}[name.split(".")[1]]
-        )
+        assert headers.get_content_type() in kinds[kind]
         assert body == (bench.files.folder / name).read_bytes()
 
 
