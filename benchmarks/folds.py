@@ -5,10 +5,10 @@ python benchmarks/folds.py FOLDER ... --data DIR [--json FILE] [--cards]
 Bundled weights leave out fold 0 of their images, and recipes were chosen by what they reach there: such figures may
 flatter. Each FOLDER holds what `python -m explorer.training NAME --fold K --data DIR --out FOLDER` wrote, K from 1 on:
 the recipe as it stands, trained anew on the other images (fold 0 among them) and measured on fold K, which it has not
-seen and by which nothing was chosen. Folds have no image in common; the standard errors are those over the images, of
-a difference between two folds both of theirs. A fold may hold one image of a class, which then weighs as much in its
-mean IoU as a class of thirty: the table counts them, and pools all folds, as if they were one set. With --cards the
-pooled figures are put on the bundled cards, where the page finds them.
+seen and by which nothing was chosen. A fold may hold one image of a class, which then weighs as much in its mean IoU as
+a class of thirty: the table counts them, and pools all folds but the bundled one, as if they were one set. Folds have
+no image in common; the standard errors are those over the images, of a difference both of its sides. With --cards the
+pooled figures are put on the bundled cards, where the page finds them: what to expect of images that had no say.
 """
 
 from __future__ import annotations
@@ -90,23 +90,22 @@ def row(card: Card, tallies: dict[str, Tally]) -> dict[str, Any]:
     }
 
 
-def apart(bundled: Figures, others: list[Figures]) -> Figures:
-    """By how many points the mean of the other folds lies above the bundled figure, and the standard error of that."""
-    found: Figures = {}
-    for geometry, by in bundled.items():
-        found[geometry] = {}
-        for key, (value, error) in by.items():
-            pairs = [other[geometry][key] for other in others if key in other[geometry]]
-            if pairs:
-                mean = sum(there for there, _ in pairs) / len(pairs)
-                spread = math.hypot(error, *(wide / len(pairs) for _, wide in pairs))
-                found[geometry][key] = round(mean - value, 2), round(spread, 2)
-    return found
+def apart(bundled: Figures, pooled_others: Figures) -> Figures:
+    """By how many points the other folds, pooled, lie above the bundled figure, and the standard error of that."""
+    return {
+        geometry: {
+            key: (round(there - value, 2), round(math.hypot(error, wide), 2))
+            for key, (value, error) in by.items()
+            if key in pooled_others[geometry]
+            for there, wide in [pooled_others[geometry][key]]
+        }
+        for geometry, by in bundled.items()
+    }
 
 
 def noted(card: Card, group: dict[str, Any]) -> Card:
-    """A bundled card with the figures of all folds, as it holds its own: shares of 1 by geometry and network."""
-    together, parts = group["all_folds"], ("figures", "standard_errors")
+    """A bundled card with the figures of the other folds, as it holds its own: shares of 1 by geometry and network."""
+    together, parts = group["other_folds"], ("figures", "standard_errors")
     said = {
         part: {
             geometry: {card.spec.model: {key: round(pair[i] / 100, 4) for key, pair in by.items()}}
@@ -114,12 +113,12 @@ def noted(card: Card, group: dict[str, Any]) -> Card:
         }
         for i, part in enumerate(parts)
     }
-    pooled_figures = {"folds": len(group["folds"]), "images": together["images"], **said}
-    return replace(card, metrics={**card.metrics, "all_folds": pooled_figures})
+    pooled_figures = {"folds": len(group["folds"]) - 1, "images": together["images"], **said}
+    return replace(card, metrics={**card.metrics, "other_folds": pooled_figures})
 
 
 def table(folders: list[Path], place: Path) -> list[dict[str, Any]]:
-    """Per recipe the bundled figures, those of the other folds, how far these lie above, and all pooled. Raises
+    """Per recipe the bundled figures, those of the other folds, these pooled, and how far that lies above. Raises
     ValueError for a card of fold 0, of a fold that is there twice or without a bundled one of its name; DataError,
     WeightsError."""
     groups: dict[str, dict[int, Card]] = {}
@@ -141,14 +140,11 @@ def table(folders: list[Path], place: Path) -> list[dict[str, Any]]:
             samples[kind] = data.read_all(kind, place, weights=False)
         tallies = {fold: measured(card, samples[kind]) for fold, card in sorted(group.items())}
         rows = [row(group[fold], by) for fold, by in tallies.items()]
-        above = apart(rows[0]["figures"], [one["figures"] for one in rows[1:]])
-        all_in_one = {geometry: pooled([by[geometry] for by in tallies.values()]) for geometry in group[0].geometries}
-        together = {
-            "images": count(all_in_one),
-            "figures": figures(all_in_one),
-            "classes": by_class(group[0], all_in_one),
-        }
-        found.append({"name": name, "folds": rows, "points_of_other_folds_above_bundled": above, "all_folds": together})
+        others = [by for fold, by in tallies.items() if fold]
+        in_one = {geometry: pooled([by[geometry] for by in others]) for geometry in group[0].geometries}
+        together = {"images": count(in_one), "figures": figures(in_one), "classes": by_class(group[0], in_one)}
+        above = apart(rows[0]["figures"], together["figures"])
+        found.append({"name": name, "folds": rows, "other_folds": together, "points_above_bundled": above})
     return found
 
 
@@ -157,7 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--data", type=Path, required=True, help="folder around the data sets")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--cards", action="store_true", help="put the figures of all folds on the bundled cards")
+    parser.add_argument("--cards", action="store_true", help="put the figures of the other folds on the bundled cards")
     given = parser.parse_args(arguments)
     try:
         rows = table(given.folders, given.data)
@@ -173,8 +169,8 @@ def main(arguments: list[str] | None = None) -> int:
             weights.write_card(noted(weights.find(one["name"]), one))
         for each in one["folds"]:
             print(one["name"], f"fold {each['fold']}", each["validation_images"], each["figures"], sep=" | ")
-        print(one["name"], "others above bundled", one["points_of_other_folds_above_bundled"], sep=" | ")
-        print(one["name"], "all folds", one["all_folds"]["images"], one["all_folds"]["figures"], sep=" | ")
+        print(one["name"], "others", one["other_folds"]["images"], one["other_folds"]["figures"], sep=" | ")
+        print(one["name"], "above bundled", one["points_above_bundled"], sep=" | ")
     return 0
 
 

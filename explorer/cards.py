@@ -58,7 +58,7 @@ class Card:
     recipe: dict[str, Any] = field(hash=False)
     seed: int
     # the split rule in words; "figures" and "standard_errors" (over the images) by geometry and network, shares of 1;
-    # "all_folds": the same of the images of several folds, each by weights trained without it
+    # "other_folds": the same of images that had no say in the recipe, each by weights trained without it
     metrics: dict[str, Any] = field(hash=False)
     note: dict[str, str] = field(hash=False)
     sha256: str = ""  # of the weights file

@@ -45,22 +45,21 @@ def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
             assert one["training_images"] + one["validation_images"] == sum(
                 bundled[key] for key in ("training_images", "validation_images")
             )
-        said, together = card.metrics["all_folds"], group["all_folds"]
-        assert (said["folds"], said["images"]) == (len(group["folds"]), together["images"])
+        said, together = card.metrics["other_folds"], group["other_folds"]
+        assert (said["folds"], said["images"]) == (len(others), together["images"])
         for geometry, by in together["figures"].items():
             for key, pair in by.items():
                 there = [100 * said[part][geometry][card.spec.model][key] for part in ("figures", "standard_errors")]
                 assert there == pytest.approx(pair, abs=0.006)
-        assert group["all_folds"]["images"] == sum(one["validation_images"] for one in group["folds"])
-        for name, of in group["all_folds"]["classes"].items():
-            assert of["images"] == sum(one["classes"][name]["images"] for one in group["folds"])
+        assert together["images"] == sum(one["validation_images"] for one in others)
+        for name, of in together["classes"].items():
+            assert of["images"] == sum(one["classes"][name]["images"] for one in others)
         for geometry, by in bundled["figures"].items():
             for key, (value, _) in by.items():
                 noted = card.metrics["figures"][geometry][card.spec.model][key]
                 assert value == pytest.approx(100 * noted, abs=0.06)  # sums are rounded otherwise here and there
-                there = [one["figures"][geometry][key][0] for one in others]
-                above, _ = group["points_of_other_folds_above_bundled"][geometry][key]
-                assert above == pytest.approx(sum(there) / len(there) - value, abs=0.02)
+                above, _ = group["points_above_bundled"][geometry][key]
+                assert above == pytest.approx(together["figures"][geometry][key][0] - value, abs=0.02)
 
 
 def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) -> None:
@@ -69,10 +68,10 @@ def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) ->
     samples, card = data.read_all("nuclei", place), weights.find(NAME)
     assert [one["fold"] for one in group["folds"]] == [0, 1, 3]
     expected = {}
-    left_out_by_any = []
+    left_out_by_others = []
     for one in group["folds"]:
         validation = data.split("nuclei", samples, one["fold"])[1]
-        left_out_by_any += validation
+        left_out_by_others += validation * (one["fold"] > 0)
         shown = [sum(bool((s.target == i).any()) for s in validation) for i in range(3)]
         assert [of["images"] for of in one["classes"].values()] == shown
         tally = tally_of(card, validation, "valid")
@@ -85,22 +84,22 @@ def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) ->
             expected[one["fold"], key] = 100 * values[key], 100 * errors[key]
             assert pair == pytest.approx(expected[one["fold"], key], abs=0.006)
     assert len({value for (_, key), (value, _) in expected.items() if key == "nucleus_dice"}) == 3
-    for key, (above, spread) in group["points_of_other_folds_above_bundled"]["valid"].items():
-        (own, own_error), *others = (expected[fold, key] for fold in (0, 1, 3))
-        assert above == pytest.approx((others[0][0] + others[1][0]) / 2 - own, abs=0.02)
-        assert spread == pytest.approx(math.sqrt(own_error**2 + sum(error**2 for _, error in others) / 4), abs=0.02)
-    together = group["all_folds"]
-    assert together["images"] == len(left_out_by_any)
-    values = tally_of(card, left_out_by_any, "valid").figures()  # the weights of all three are the same here
-    assert {key: value for key, (value, _) in together["figures"]["valid"].items()} == pytest.approx(
-        {key: 100 * values[key] for key in folds.KEYS}, abs=0.006
-    )
-    assert together["classes"]["nucleus"]["images"] == len(left_out_by_any)
+    together = group["other_folds"]
+    assert together["images"] == len(left_out_by_others)
+    tally = tally_of(card, left_out_by_others, "valid")  # the weights of all three are the same here
+    values, errors = tally.figures(), standard_errors(tally)
+    for key in folds.KEYS:
+        pair = 100 * values[key], 100 * errors[key]
+        assert together["figures"]["valid"][key] == pytest.approx(pair, abs=0.006)
+        own, own_error = expected[0, key]
+        above = pair[0] - own, math.hypot(pair[1], own_error)
+        assert group["points_above_bundled"]["valid"][key] == pytest.approx(above, abs=0.02)
+    assert together["classes"]["nucleus"]["images"] == len(left_out_by_others)
     said = folds.noted(card, group).metrics
-    assert said["all_folds"]["figures"]["valid"]["unet"] == pytest.approx(
+    assert said["other_folds"]["figures"]["valid"]["unet"] == pytest.approx(
         {key: values[key] for key in folds.KEYS}, abs=1e-4
     )
-    assert {**said, "all_folds": None} == {**card.metrics, "all_folds": None}
+    assert {**said, "other_folds": None} == {**card.metrics, "other_folds": None}
 
 
 def test_what_cannot_be_compared_is_refused(
@@ -127,6 +126,16 @@ def test_what_cannot_be_compared_is_refused(
     assert not written
     assert folds.main([str(first), "--data", place, "--cards"]) == 0
     (card,) = written
-    assert (card.file, card.metrics["all_folds"]["folds"]) == (CHECKPOINTS / f"{NAME}.safetensors", 2)
-    assert "others above bundled" in capsys.readouterr().out
+    assert (card.file, card.metrics["other_folds"]["folds"]) == (CHECKPOINTS / f"{NAME}.safetensors", 1)
+    assert "above bundled" in capsys.readouterr().out
     assert recipe.read(NAME).fold == 0
+
+
+def test_finer_skips_help_on_every_fold() -> None:
+    """Long et al. 2015, table 2: FCN-8s above FCN-16s above FCN-32s in mean IoU; here whichever images are left out."""
+    ladder = [next(g for g in TABLE if g["name"] == f"{net}-everyday") for net in ("fcn32s", "fcn16s", "fcn8s")]
+    assert len({tuple(one["fold"] for one in group["folds"]) for group in ladder}) == 1
+    for geometry in ("same", "paper"):
+        for at in range(len(ladder[0]["folds"])):
+            rungs = [group["folds"][at]["figures"][geometry]["mean_iou"][0] for group in ladder]
+            assert rungs == sorted(rungs)

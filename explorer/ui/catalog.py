@@ -51,8 +51,7 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
                 "width": _width(card.spec),
                 "figures": card.metrics.get("figures", {}),
                 "errors": card.metrics.get("standard_errors", {}),
-                "folds": card.metrics.get("all_folds"),
-                "likened": _likened(card, cards),
+                "folds": card.metrics.get("other_folds"),
                 "images": card.metrics.get("validation_images", 0),
             }
             for card in cards
@@ -70,28 +69,6 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
         },
         "texts": TEXTS,
     }
-
-
-def _likened(card: Card, cards: Iterable[Card]) -> dict[str, Any] | None:
-    """Whether a card's validation images are easier than others, as far as weights tell whose recipe was run with other
-    images of the same data set left out: their figure and its standard error on those images, and on all; shares of 1.
-    """
-    if card.is_snapshot or "all_folds" in card.metrics:
-        return None
-    for other in cards:
-        pooled = other.metrics.get("all_folds")
-        if not pooled or other.recipe.get("data_set") != card.recipe.get("data_set"):
-            continue
-        geometry, model = other.spec.padding, other.spec.model
-        key = "nucleus_dice" if "nucleus_dice" in pooled["figures"][geometry][model] else "mean_iou"
-        own, together = (
-            [part[what][geometry][model][key] for what in ("figures", "standard_errors")]
-            for part in (other.metrics, pooled)
-        )
-        if own[0] > together[0]:
-            counts = {name: pooled[name] for name in ("folds", "images")}
-            return {"title": other.title, "key": key, "own": own, "together": together, **counts}
-    return None
 
 
 def _width(spec: ModelSpec) -> dict[str, Any] | None:

@@ -12,7 +12,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from explorer import images, weights
-from explorer.cards import CHECKPOINTS, SNAPSHOTS
 from explorer.models import MODELS, ModelSpec
 from explorer.ui import session
 from explorer.ui.catalog import SHOWN, SIZES, catalog
@@ -64,25 +63,6 @@ def test_how_much_narrower_than_the_papers_a_network_is():
     assert told[1]["share"] == unet.spec.width < 1
     assert told[1]["whole"] == {"unet": 31_030_658 + 2 * 64 * 9 + 64 + 1}
     assert told[2:] == [None, None]
-
-
-def test_validation_images_that_are_easier_than_others_are_told_of():
-    """Where another recipe on the same data was run with other images left out; not where it came out better there."""
-    thin, whole, nuclei = (weights.find(name) for name in ("fcn8s-everyday-thin", "fcn16s-everyday", "unet-nuclei"))
-    by = {"figures": {"same": {"fcn8s": {"mean_iou": 0.6}}}, "standard_errors": {"same": {"fcn8s": {"mean_iou": 0.01}}}}
-
-    def told(pooled: float) -> list[dict | None]:
-        folds = {"folds": 3, "images": 250, **by, "figures": {"same": {"fcn8s": {"mean_iou": pooled}}}}
-        card = replace(thin, metrics={**thin.metrics, "all_folds": folds})
-        return [
-            one["likened"]
-            for one in catalog([whole, nuclei, card, replace(whole, folder=CHECKPOINTS / SNAPSHOTS)], [])["cards"]
-        ]
-
-    own = [thin.metrics[part]["same"]["fcn8s"]["mean_iou"] for part in ("figures", "standard_errors")]
-    said = {"title": thin.title, "key": "mean_iou", "own": own, "together": [0.6, 0.01], "folds": 3, "images": 250}
-    assert told(0.6) == [said, None, None, None]
-    assert told(0.9) == [None] * 4
 
 
 def test_the_page_opens_on_something_that_can_be_run(bench):

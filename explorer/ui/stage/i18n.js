@@ -50,11 +50,11 @@ export class Words {
     return this.t('number.percent', { value });
   }
 
-  /** 86.6 ± 1.8 %: a share of 1 and its standard error, if that is known. */
+  /** 86.6 ± 1.8 %: a share of 1 and its standard error, if that is known; kept on one line. */
   percentWithin(share, error) {
     if (typeof error !== 'number') return this.percent(share);
     const [value, off] = [share, error].map((one) => this.#format({ minimumFractionDigits: 1, maximumFractionDigits: 1 }, 100 * one));
-    return this.t('number.percent', { value: `${value} ± ${off}` });
+    return this.t('number.percent', { value: `${value}\u00a0±\u00a0${off}` }).replace(' ', '\u00a0');
   }
 
   /** A device's name: the graphics card's, or how many threads the CPU runs. */

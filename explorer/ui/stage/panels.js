@@ -129,31 +129,23 @@ function narrower({ family, width }, model, words) {
   return [['', words.t(family === 'unet' ? 'facts.width.unet' : 'facts.width.fcn', values)]];
 }
 
-/** How good this network is in this geometry, as its card says: on the validation images; where its recipe was run again
- * with other ones left out, on all of them; else what such weights say about the validation images. */
+/** How good this network is in this geometry, as its card says: where its recipe was run again with other images left
+ * out, first what those say of images that had no say in it; then on the validation images of these very weights. */
 function measured(trace, card, words) {
   const { padding, model } = trace.selection;
-  const said = (key, { figures, errors, ...more }) => {
+  const said = (key, { figures, standard_errors: errors, ...more }) => {
     const of = figures?.[padding]?.[model];
     if (!of) return [];
     const off = errors?.[padding]?.[model];
     const percent = (name) => words.percentWithin(of[name], off?.[name]);
     const values = { ...more, accuracy: percent('pixel_accuracy'), iou: percent('mean_iou'), within: off ? words.t('facts.within') : '' };
-    if ('nucleus_dice' in of) values.dice = percent('nucleus_dice');
-    return [['', words.t(key, values)]];
+    const nuclei = 'nucleus_dice' in of;
+    if (nuclei) values.dice = percent('nucleus_dice');
+    return [['', words.t(nuclei ? `${key}.dice` : key, values)]];
   };
-  const { figures, errors, images, folds, likened } = card;
-  const nuclei = 'nucleus_dice' in (figures?.[padding]?.[model] ?? {});
-  return [
-    ...said(nuclei ? 'facts.measured.dice' : 'facts.measured', { figures, errors, images }),
-    ...(folds ? said('facts.folds', { ...folds, errors: folds.standard_errors }) : []),
-    ...(likened && figures?.[padding]?.[model] ? [['', likening(likened, words)]] : []),
-  ];
-}
-
-function likening({ key, title, own, together, ...counts }, words) {
-  const [here, all] = [own, together].map(([value, error]) => words.percentWithin(value, error));
-  return words.t(key === 'nucleus_dice' ? 'facts.likened.dice' : 'facts.likened', { ...counts, title: title[words.language], here, all });
+  const { figures, errors: standard_errors, images, folds } = card;
+  const elsewhere = folds ? said('facts.folds', folds) : [];
+  return [...elsewhere, ...said(elsewhere.length ? 'facts.own' : 'facts.measured', { figures, standard_errors, images })];
 }
 
 function make(tag, properties) {
