@@ -15,8 +15,10 @@ import pytest
 from PIL import Image
 
 import explorer.__main__ as program
-from explorer import api, cards, images, inference
+from explorer import api, cards, images, inference, weights
+from explorer.commands.info import FIGURES
 from explorer.trace import trace
+from tests.ui.made import UNET, save_random
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -188,6 +190,34 @@ def test_info_says_what_the_cards_say(capsys: pytest.CaptureFixture[str]) -> Non
     assert unet["margin"] == 92
     assert run("info") == 0
     assert "receptive field 188 or 204" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["fcn8s-everyday", "unet-nuclei-thin"])
+def test_info_says_how_good_the_weights_are(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    card = weights.find(name)
+    assert run("info", name) == 0
+    said = capsys.readouterr().out
+    for line, part, shown in (
+        ("expect", card.metrics["other_folds"], card.metrics["other_folds"]["images"]),
+        ("measured", card.metrics, card.metrics["validation_images"]),
+    ):
+        for geometry in card.geometries:
+            of, off = (part[key][geometry][card.spec.model] for key in ("figures", "standard_errors"))
+            (told,) = re.findall(rf"{line} +{geometry}: (.*) \((\d+) ", said)
+            assert int(told[1]) == shown
+            for key, words in FIGURES.items():
+                assert (words in told[0]) == (key in of)
+                if key in of:
+                    assert f"{words} {100 * of[key]:.1f} ± {100 * off[key]:.1f} %" in told[0]
+
+
+def test_info_of_weights_without_figures_leaves_them_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_random(tmp_path, "mine", UNET)
+    assert run("info", tmp_path / "mine.safetensors") == 0
+    said = capsys.readouterr().out
+    assert "receptive field" in said
+    assert "measured" not in said
+    assert "expect" not in said
 
 
 def test_interrupting_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,13 @@ from typing import Any
 from explorer import api, inference
 from explorer.models import MODELS
 
+FIGURES = {
+    "pixel_accuracy": "pixel accuracy",
+    "mean_iou": "mean IoU",
+    "nucleus_dice": "Dice",
+    "object_f1": "object F1 at IoU 0.5",
+}
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.description = "Say what is known of weights: network, classes, data, terms, figures; and of this machine."
@@ -33,6 +40,8 @@ def run(given: argparse.Namespace) -> int:
         fields = " or ".join(map(str, card["receptive_field"]))
         print(f"  inputs       {least} + {step} k pixels a side; receptive field {fields}")
         print(f"  classes      {', '.join(c['name']['en'] for c in card['classes'])}")
+        for line in _measured(card):
+            print(f"  {line}")
         print(f"  data         {card['data']['en']}")
         print(f"  terms        {card['licence']['en']}")
         print()
@@ -40,6 +49,31 @@ def run(given: argparse.Namespace) -> int:
         free = "" if about["free_bytes"] is None else f", {about['free_bytes'] / 2**30:.1f} GiB free"
         print(f"{name}: {about['name']}{free}; {', '.join(about['precisions'])}")
     return 0
+
+
+def _measured(card: dict[str, Any]) -> list[str]:
+    """A line per geometry: what to expect of other images, where the card says it, then the figures of its own ones."""
+    metrics, model = card["metrics"], card["spec"]["model"]
+    lines = []
+    if others := metrics.get("other_folds"):
+        whose = f"{others['images']} images that {others['folds']} more trainings of the recipe left out"
+        lines += [f"expect       {line} ({whose})" for line in _by_geometry(others, model)]
+    own = f"{metrics.get('validation_images', 0)} validation images"
+    return lines + [f"measured     {line} ({own})" for line in _by_geometry(metrics, model)]
+
+
+def _by_geometry(part: dict[str, Any], model: str) -> list[str]:
+    """The figures of a network, in words; with standard errors where they are known."""
+    lines = []
+    for geometry, by in part.get("figures", {}).items():
+        errors = part.get("standard_errors", {}).get(geometry, {}).get(model, {})
+        told = [
+            f"{name} {100 * by[model][key]:.1f}{f' ± {100 * errors[key]:.1f}' if key in errors else ''} %"
+            for key, name in FIGURES.items()
+            if key in by[model]
+        ]
+        lines.append(f"{geometry}: {', '.join(told)}")
+    return lines
 
 
 def _device(name: str) -> dict[str, Any]:
