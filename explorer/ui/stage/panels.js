@@ -139,13 +139,15 @@ function measured(trace, card, words) {
     const off = errors?.[padding]?.[model];
     const percent = (name) => words.percentWithin(of[name], off?.[name]);
     const values = { ...more, accuracy: percent('pixel_accuracy'), iou: percent('mean_iou'), within: off ? words.t('facts.within') : '' };
-    const nuclei = 'nucleus_dice' in of;
     if (nuclei) values.dice = percent('nucleus_dice');
-    return [['', words.t(nuclei ? `${key}.dice` : key, values)]];
+    return [['', words.t(key, values)]];
   };
   const { figures, errors: standard_errors, images, folds } = card;
-  const elsewhere = folds ? said('facts.folds', folds) : [];
-  return [...elsewhere, ...said(elsewhere.length ? 'facts.own' : 'facts.measured', { figures, standard_errors, images })];
+  const nuclei = 'nucleus_dice' in (figures?.[padding]?.[model] ?? {});
+  const own = { figures, standard_errors, images };
+  const elsewhere = folds ? said(nuclei ? 'facts.folds.dice' : 'facts.folds', folds) : [];
+  if (elsewhere.length) return [...elsewhere, ...said(nuclei ? 'facts.own.dice' : 'facts.own', own)];
+  return said(nuclei ? 'facts.measured.dice' : 'facts.measured', own);
 }
 
 function make(tag, properties) {
