@@ -220,6 +220,22 @@ def test_info_of_weights_without_figures_leaves_them_out(tmp_path: Path, capsys:
     assert "expect" not in said
 
 
+def test_info_leaves_out_what_no_image_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A figure, or its standard error of one image alone, may be None; another network's are not this one's."""
+    of = {"pixel_accuracy": 0.91, "mean_iou": 0.5, "nucleus_dice": None}
+    metrics = {
+        "validation_images": 1,
+        "figures": {"valid": {"unet": of}, "same": {"fcn8s": of}},
+        "standard_errors": {"valid": {"unet": {"pixel_accuracy": None, "mean_iou": 0.02}}},
+    }
+    save_random(tmp_path, "mine", UNET)
+    card = tmp_path / "mine.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"metrics": metrics}))
+    assert run("info", tmp_path / "mine.safetensors") == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines() if "measured" in line]
+    assert lines == ["measured     valid: pixel accuracy 91.0 %, mean IoU 50.0 ± 2.0 % (1 validation images)"]
+
+
 def test_interrupting_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

@@ -63,16 +63,18 @@ def _measured(card: dict[str, Any]) -> list[str]:
 
 
 def _by_geometry(part: dict[str, Any], model: str) -> list[str]:
-    """The figures of a network, in words; with standard errors where they are known."""
+    """The figures of a network, in words; with standard errors where they are known. What no image says is None."""
     lines = []
     for geometry, by in part.get("figures", {}).items():
+        of = by.get(model, {})
         errors = part.get("standard_errors", {}).get(geometry, {}).get(model, {})
-        told = [
-            f"{name} {100 * by[model][key]:.1f}{f' ± {100 * errors[key]:.1f}' if key in errors else ''} %"
-            for key, name in FIGURES.items()
-            if key in by[model]
-        ]
-        lines.append(f"{geometry}: {', '.join(told)}")
+        told = []
+        for key, name in FIGURES.items():
+            if (value := of.get(key)) is not None:
+                off = errors.get(key)
+                told.append(f"{name} {100 * value:.1f}{'' if off is None else f' ± {100 * off:.1f}'} %")
+        if told:
+            lines.append(f"{geometry}: {', '.join(told)}")
     return lines
 
 
