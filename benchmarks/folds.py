@@ -5,10 +5,16 @@ python benchmarks/folds.py FOLDER ... --data DIR [--json FILE] [--cards]
 Bundled weights leave out fold 0 of their images, and recipes were chosen by what they reach there: such figures may
 flatter. Each FOLDER holds what `python -m explorer.training NAME --fold K --data DIR --out FOLDER` wrote, K from 1 on:
 the recipe as it stands, trained anew on the other images (fold 0 among them) and measured on fold K, which it has not
-seen and by which nothing was chosen. A fold may hold one image of a class, which then weighs as much in its mean IoU as
-a class of thirty: the table counts them, and pools all folds but the bundled one, as if they were one set. Folds have
-no image in common; the standard errors are those over the images, of a difference both of its sides. With --cards the
-pooled figures are put on the bundled cards, where the page finds them: what to expect of images that had no say.
+seen and by which nothing was chosen. Folds have no image in common.
+
+The recipes given are compared, by data set, on the folds that all of them were trained for: `unseen` pools those as if
+they were one set, for a fold may hold one image of a class, which then weighs as much in its mean IoU as a class of
+thirty. Mean IoU rises when images are pooled, so `points_above_bundled`, against figures of one fold, is of the mean of
+these folds. With --cards the pooled figures are put on the bundled cards, where the page finds them: what to expect of
+images that had no say.
+
+The standard errors are those over the images, of micrographs over groups of similar ones: few, and finer than
+experiments, so they are too small rather than too large. None knows how two trainings of a recipe differ.
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ import sys
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -40,7 +47,7 @@ def measured(card: Card, samples: list[data.Sample]) -> dict[str, Tally]:
 
 
 def figures(tallies: dict[str, Tally]) -> Figures:
-    """Those that two images or more have a say in."""
+    """Those that two groups of images or more have a say in."""
     found: Figures = {}
     for geometry, tally in tallies.items():
         values, errors = tally.figures(), standard_errors(tally)
@@ -68,13 +75,14 @@ def by_class(card: Card, tallies: dict[str, Tally]) -> dict[str, dict[str, float
 
 def pooled(tallies: list[Tally]) -> Tally:
     """As if the images of all were those of one."""
-    lists = ("matrices", "bands", "kinds", "dices", "objects")
+    lists = ("matrices", "bands", "groups", "kinds", "dices", "objects")
     return Tally(tallies[0].classes, **{key: list(chain(*(getattr(t, key) for t in tallies))) for key in lists})
 
 
-def count(tallies: dict[str, Tally]) -> int:
-    """Images, as many in each geometry."""
-    return len(next(iter(tallies.values())).matrices)
+def counts(tallies: dict[str, Tally]) -> dict[str, int]:
+    """Images and their groups, as many in each geometry."""
+    tally = next(iter(tallies.values()))
+    return {"images": len(tally.matrices), "groups": len(set(tally.groups))}
 
 
 def row(card: Card, tallies: dict[str, Tally]) -> dict[str, Any]:
@@ -84,28 +92,29 @@ def row(card: Card, tallies: dict[str, Tally]) -> dict[str, Any]:
     said = {"fold": card.recipe.get("fold", 0), "sha256": card.sha256, **made, "training_images": trained}
     return {
         **said,
-        "validation_images": count(tallies),
+        **counts(tallies),
         "figures": figures(tallies),
         "classes": by_class(card, tallies),
     }
 
 
-def apart(bundled: Figures, pooled_others: Figures) -> Figures:
-    """By how many points the other folds, pooled, lie above the bundled figure, and the standard error of that."""
-    return {
-        geometry: {
-            key: (round(there - value, 2), round(math.hypot(error, wide), 2))
-            for key, (value, error) in by.items()
-            if key in pooled_others[geometry]
-            for there, wide in [pooled_others[geometry][key]]
-        }
-        for geometry, by in bundled.items()
-    }
+def apart(bundled: Figures, others: list[Figures]) -> Figures:
+    """By how many points the mean of other folds lies above the bundled figure, and the standard error of that."""
+    found: Figures = {}
+    for geometry, by in bundled.items():
+        found[geometry] = {}
+        for key, (value, error) in by.items():
+            there = [of[geometry][key] for of in others if key in of[geometry]]
+            if len(there) == len(others):
+                values, errors = zip(*there, strict=True)
+                wide = math.hypot(*errors) / len(there)
+                found[geometry][key] = round(mean(values) - value, 2), round(math.hypot(error, wide), 2)
+    return found
 
 
 def noted(card: Card, group: dict[str, Any]) -> Card:
     """A bundled card with the figures of the other folds, as it holds its own: shares of 1 by geometry and network."""
-    together, parts = group["other_folds"], ("figures", "standard_errors")
+    together, parts = group["unseen"], ("figures", "standard_errors")
     said = {
         part: {
             geometry: {card.spec.model: {key: round(pair[i] / 100, 4) for key, pair in by.items()}}
@@ -113,13 +122,25 @@ def noted(card: Card, group: dict[str, Any]) -> Card:
         }
         for i, part in enumerate(parts)
     }
-    pooled_figures = {"folds": len(group["folds"]) - 1, "images": together["images"], **said}
-    return replace(card, metrics={**card.metrics, "other_folds": pooled_figures})
+    unseen = {**{key: together[key] for key in ("folds", "images", "groups")}, **said}
+    return replace(card, metrics={"unseen": unseen, **{k: v for k, v in card.metrics.items() if k != "unseen"}})
+
+
+def shared(groups: dict[str, dict[int, Card]]) -> dict[str, list[int]]:
+    """By data set the folds, but the bundled one, that all of its recipes have. Raises ValueError if there are none."""
+    found: dict[str, list[int]] = {}
+    for group in groups.values():
+        kind = group[0].recipe["data_set"]
+        found[kind] = [fold for fold in found.get(kind, sorted(group)) if fold and fold in group]
+        if not found[kind]:
+            raise ValueError(f"the recipes of {kind} have no fold in common; train each of them for the same ones")
+    return found
 
 
 def table(folders: list[Path], place: Path) -> list[dict[str, Any]]:
-    """Per recipe the bundled figures, those of the other folds, these pooled, and how far that lies above. Raises
-    ValueError for a card of fold 0, of a fold that is there twice or without a bundled one of its name; DataError,
+    """Per recipe the bundled figures, those of each other fold, those of the folds that all recipes of its data set
+    have pooled, and how far the mean of these lies above. Raises ValueError for a card of fold 0, of a fold that is
+    there twice or without a bundled one of its name, and for recipes without a fold in common; DataError,
     WeightsError."""
     groups: dict[str, dict[int, Card]] = {}
     for card in (card for folder in folders for card in written(folder)):
@@ -132,6 +153,7 @@ def table(folders: list[Path], place: Path) -> list[dict[str, Any]]:
         if fold in group:
             raise ValueError(f"{card.file} and {group[fold].file} left out the same images (fold {fold})")
         group[fold] = card
+    common = shared(groups)
     samples: dict[str, list[data.Sample]] = {}
     found = []
     for name, group in sorted(groups.items()):
@@ -140,11 +162,16 @@ def table(folders: list[Path], place: Path) -> list[dict[str, Any]]:
             samples[kind] = data.read_all(kind, place, weights=False)
         tallies = {fold: measured(card, samples[kind]) for fold, card in sorted(group.items())}
         rows = [row(group[fold], by) for fold, by in tallies.items()]
-        others = [by for fold, by in tallies.items() if fold]
+        others = [tallies[fold] for fold in common[kind]]
         in_one = {geometry: pooled([by[geometry] for by in others]) for geometry in group[0].geometries}
-        together = {"images": count(in_one), "figures": figures(in_one), "classes": by_class(group[0], in_one)}
-        above = apart(rows[0]["figures"], together["figures"])
-        found.append({"name": name, "folds": rows, "other_folds": together, "points_above_bundled": above})
+        together = {
+            "folds": common[kind],
+            **counts(in_one),
+            "figures": figures(in_one),
+            "classes": by_class(group[0], in_one),
+        }
+        above = apart(rows[0]["figures"], [one["figures"] for one in rows if one["fold"] in common[kind]])
+        found.append({"name": name, "folds": rows, "unseen": together, "points_above_bundled": above})
     return found
 
 
@@ -168,8 +195,9 @@ def main(arguments: list[str] | None = None) -> int:
         if given.cards:
             weights.write_card(noted(weights.find(one["name"]), one))
         for each in one["folds"]:
-            print(one["name"], f"fold {each['fold']}", each["validation_images"], each["figures"], sep=" | ")
-        print(one["name"], "others", one["other_folds"]["images"], one["other_folds"]["figures"], sep=" | ")
+            print(one["name"], f"fold {each['fold']}", each["images"], each["figures"], sep=" | ")
+        together = one["unseen"]
+        print(one["name"], f"folds {together['folds']}", together["images"], together["figures"], sep=" | ")
         print(one["name"], "above bundled", one["points_above_bundled"], sep=" | ")
     return 0
 

@@ -10,7 +10,7 @@ counts the tensors that differ in any bit.
 
 With --data (the folder around the data sets) the networks label the validation images, and the table says how
 uncertain these images leave a bundled figure and, with those weights, the difference: the standard errors over the
-images.
+images, of micrographs over groups of similar ones.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ SETTINGS = {f.name for f in fields(Recipe)} - {"title", "note", "seed", "fold", 
 
 
 def row(card: Card, bundled: Card) -> dict[str, Any]:
-    """One card made again beside the bundled one. Raises ValueError if they are not of one recipe and seed."""
+    """One card made again beside the bundled one. Raises ValueError if they are not of one recipe and seed, or it
+    has no figures."""
     here, there = _settings(bundled), _settings(card)
     if differing := sorted(key for key in here.keys() & there.keys() if there[key] != here[key]):
         raise ValueError(f"{card.file} was made with other settings than the bundled one: {', '.join(differing)}")
@@ -49,7 +50,9 @@ def row(card: Card, bundled: Card) -> dict[str, Any]:
     if fold := card.recipe.get("fold", 0):
         raise ValueError(f"{card.file} was trained on other images (fold {fold}): see benchmarks/folds.py")
     model = bundled.spec.model
-    ours, theirs = ({g: by[model] for g, by in c.metrics["figures"].items()} for c in (bundled, card))
+    if "validation" not in card.metrics:
+        raise ValueError(f"{card.file} has a card without figures of validation images")
+    ours, theirs = ({g: by[model] for g, by in c.metrics["validation"]["figures"].items()} for c in (bundled, card))
     figures = {g: {key: of[key] for key in KEYS if of.get(key) is not None} for g, of in theirs.items()}
     return {
         "name": bundled.name,

@@ -198,17 +198,41 @@ def test_info_says_how_good_the_weights_are(name: str, capsys: pytest.CaptureFix
     assert run("info", name) == 0
     said = capsys.readouterr().out
     for line, part, shown in (
-        ("expect", card.metrics["other_folds"], card.metrics["other_folds"]["images"]),
-        ("measured", card.metrics, card.metrics["validation_images"]),
+        ("expect", card.metrics["unseen"], card.metrics["unseen"]["images"]),
+        ("measured", card.metrics["validation"], card.metrics["validation"]["images"]),
     ):
         for geometry in card.geometries:
             of, off = (part[key][geometry][card.spec.model] for key in ("figures", "standard_errors"))
-            (told,) = re.findall(rf"{line} +{geometry}: (.*) \((\d+) ", said)
+            (told,) = re.findall(rf"{line} +{geometry}: (.*) \((\d+) (.*)\)", said)
             assert int(told[1]) == shown
+            assert (f"in {part['groups']} groups of similar ones" in told[2]) == ("nuclei" in name)
+            if line == "expect":
+                assert told[2].endswith(f"folds {', '.join(map(str, part['folds']))}")
             for key, words in FIGURES.items():
                 assert (words in told[0]) == (key in of)
                 if key in of:
-                    assert f"{words} {100 * of[key]:.1f} ± {100 * off[key]:.1f} %" in told[0]
+                    value, error = map(float, re.findall(rf"{words} ([\d.]+) ± ([\d.]+) %", told[0])[0])
+                    assert (value, error) == pytest.approx((100 * of[key], 100 * off[key]), abs=0.0501)
+    over = "groups of similar images; " if "nuclei" in name else "the images\n"
+    assert f"±            standard error over {over}" in said
+
+
+def test_info_rounds_and_counts_as_the_page_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """To the larger of two that are as near (66.6 and 66.7 for 66.65), whatever binary makes of it: there 100 * 0.6665
+    is less than 66.65, and 83.55 no middle."""
+    of, off = {"pixel_accuracy": 0.8355, "mean_iou": 0.6665}, {"pixel_accuracy": 0.0185, "mean_iou": 0.1}
+    part = {"figures": {"valid": {"unet": of}}, "standard_errors": {"valid": {"unet": off}}}
+    metrics = {"validation": {**part, "images": 1234}, "unseen": {**part, "folds": [3], "images": 1}}
+    save_random(tmp_path, "mine", UNET)
+    card = tmp_path / "mine.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"metrics": metrics}))
+    assert run("info", tmp_path / "mine.safetensors") == 0
+    figures = "valid: pixel accuracy 83.6 ± 1.9 %, mean IoU 66.7 ± 10.0 %"
+    assert [line.strip() for line in capsys.readouterr().out.splitlines() if "±" in line] == [
+        f"expect       {figures} (1 image, left out when the recipe was trained anew: fold 3)",
+        f"measured     {figures} (1,234 validation images)",
+        "±            standard error over the images",
+    ]
 
 
 def test_info_of_weights_without_figures_leaves_them_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -220,20 +244,33 @@ def test_info_of_weights_without_figures_leaves_them_out(tmp_path: Path, capsys:
     assert "expect" not in said
 
 
+@pytest.mark.parametrize("metrics", [{"validation": {"images": 3}}, {"unseen": {"figures": {}}}, {"validation": None}])
+def test_info_says_what_it_can_of_a_card_that_lacks_parts(
+    metrics: dict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_random(tmp_path, "mine", UNET)
+    card = tmp_path / "mine.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"metrics": metrics}))
+    assert run("info", tmp_path / "mine.safetensors") == 0
+    said = capsys.readouterr().out
+    assert "receptive field" in said
+    assert "%" not in said
+
+
 def test_info_leaves_out_what_no_image_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A figure, or its standard error of one image alone, may be None; another network's are not this one's."""
     of = {"pixel_accuracy": 0.91, "mean_iou": 0.5, "nucleus_dice": None}
-    metrics = {
-        "validation_images": 1,
+    validation = {
+        "images": 1,
         "figures": {"valid": {"unet": of}, "same": {"fcn8s": of}},
         "standard_errors": {"valid": {"unet": {"pixel_accuracy": None, "mean_iou": 0.02}}},
     }
     save_random(tmp_path, "mine", UNET)
     card = tmp_path / "mine.json"
-    card.write_text(json.dumps(json.loads(card.read_text()) | {"metrics": metrics}))
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"metrics": {"validation": validation}}))
     assert run("info", tmp_path / "mine.safetensors") == 0
     lines = [line.strip() for line in capsys.readouterr().out.splitlines() if "measured" in line]
-    assert lines == ["measured     valid: pixel accuracy 91.0 %, mean IoU 50.0 ± 2.0 % (1 validation images)"]
+    assert lines == ["measured     valid: pixel accuracy 91.0 %, mean IoU 50.0 ± 2.0 % (1 validation image)"]
 
 
 def test_interrupting_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,13 +22,13 @@ TABLE = json.loads((Path(__file__).resolve().parents[1] / "benchmarks" / "folds.
 NAME = "unet-nuclei-thin"
 
 
-def left_out(folder: Path, fold: int) -> Path:
+def left_out(folder: Path, fold: int, name: str = NAME) -> Path:
     """A folder with the bundled weights, their card saying that another fold was left out."""
-    raw = json.loads((CHECKPOINTS / f"{NAME}.json").read_text())
+    raw = json.loads((CHECKPOINTS / f"{name}.json").read_text())
     raw["recipe"]["fold"] = fold
     folder.mkdir()
-    (folder / f"{NAME}.json").write_text(json.dumps(raw))
-    shutil.copy(CHECKPOINTS / f"{NAME}.safetensors", folder)
+    (folder / f"{name}.json").write_text(json.dumps(raw))
+    shutil.copy(CHECKPOINTS / f"{name}.safetensors", folder)
     return folder
 
 
@@ -42,24 +42,52 @@ def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
         assert len({one["fold"] for one in group["folds"]}) == len(group["folds"])
         assert len({one["sha256"] for one in group["folds"]}) == len(group["folds"])
         for one in group["folds"]:
-            assert one["training_images"] + one["validation_images"] == sum(
-                bundled[key] for key in ("training_images", "validation_images")
-            )
-        said, together = card.metrics["other_folds"], group["other_folds"]
-        assert (said["folds"], said["images"]) == (len(others), together["images"])
+            assert one["training_images"] + one["images"] == bundled["training_images"] + bundled["images"]
+        said, together = card.metrics["unseen"], group["unseen"]
+        for key in ("folds", "images", "groups"):
+            assert said[key] == together[key]
         for geometry, by in together["figures"].items():
             for key, pair in by.items():
                 there = [100 * said[part][geometry][card.spec.model][key] for part in ("figures", "standard_errors")]
                 assert there == pytest.approx(pair, abs=0.006)
-        assert together["images"] == sum(one["validation_images"] for one in others)
+        counted = [one for one in others if one["fold"] in together["folds"]]
+        assert [one["fold"] for one in counted] == together["folds"]
+        for key in ("images", "groups"):
+            assert together[key] == sum(one[key] for one in counted)
+            assert bundled[key] == card.metrics["validation"][key]
         for name, of in together["classes"].items():
-            assert of["images"] == sum(one["classes"][name]["images"] for one in others)
+            assert of["images"] == sum(one["classes"][name]["images"] for one in counted)
         for geometry, by in bundled["figures"].items():
-            for key, (value, _) in by.items():
-                noted = card.metrics["figures"][geometry][card.spec.model][key]
+            for key, (value, error) in by.items():
+                noted = card.metrics["validation"]["figures"][geometry][card.spec.model][key]
                 assert value == pytest.approx(100 * noted, abs=0.06)  # sums are rounded otherwise here and there
-                above, _ = group["points_above_bundled"][geometry][key]
-                assert above == pytest.approx(together["figures"][geometry][key][0] - value, abs=0.02)
+                there = np.array([one["figures"][geometry][key] for one in counted])
+                above = there[:, 0].mean() - value, math.hypot(error, np.linalg.norm(there[:, 1]) / len(there))
+                assert group["points_above_bundled"][geometry][key] == pytest.approx(above, abs=0.011)
+
+
+def test_recipes_of_one_data_set_are_compared_on_the_same_images() -> None:
+    found: dict[str, list[tuple]] = {}
+    for group in TABLE:
+        kind = weights.find(group["name"]).recipe["data_set"]
+        together = group["unseen"]
+        found.setdefault(kind, []).append((together["folds"], together["images"]))
+    assert found.keys() == {"msrc_v2", "nuclei"}
+    for first, *others in found.values():
+        assert others
+        assert all(other == first for other in others)
+        assert len(first[0]) > 1
+
+
+def test_a_fold_counts_only_where_every_recipe_has_it() -> None:
+    nuclei, photographs = weights.find(NAME), weights.find("fcn8s-everyday")
+    groups = {"a": [0, 1, 2, 4], "b": [0, 2, 3, 4]}, {"c": [0, 1, 3]}
+    given = {
+        name: dict.fromkeys(have, card)
+        for card, part in zip((nuclei, photographs), groups, strict=True)
+        for name, have in part.items()
+    }
+    assert folds.shared(given) == {"nuclei": [2, 4], "msrc_v2": [1, 3]}
 
 
 def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) -> None:
@@ -71,7 +99,8 @@ def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) ->
     left_out_by_others = []
     for one in group["folds"]:
         validation = data.split("nuclei", samples, one["fold"])[1]
-        left_out_by_others += validation * (one["fold"] > 0)
+        if one["fold"]:
+            left_out_by_others += validation
         shown = [sum(bool((s.target == i).any()) for s in validation) for i in range(3)]
         assert [of["images"] for of in one["classes"].values()] == shown
         tally = tally_of(card, validation, "valid")
@@ -80,26 +109,29 @@ def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) ->
         )
         values, errors = tally.figures(), standard_errors(tally)
         assert len(one["figures"]["valid"]) == 4
+        assert one["groups"] == len({data.signature(sample) for sample in validation})
         for key, pair in one["figures"]["valid"].items():
             expected[one["fold"], key] = 100 * values[key], 100 * errors[key]
             assert pair == pytest.approx(expected[one["fold"], key], abs=0.006)
     assert len({value for (_, key), (value, _) in expected.items() if key == "nucleus_dice"}) == 3
-    together = group["other_folds"]
+    together = group["unseen"]
     assert together["images"] == len(left_out_by_others)
     tally = tally_of(card, left_out_by_others, "valid")  # the weights of all three are the same here
     values, errors = tally.figures(), standard_errors(tally)
     for key in folds.KEYS:
         pair = 100 * values[key], 100 * errors[key]
         assert together["figures"]["valid"][key] == pytest.approx(pair, abs=0.006)
-        own, own_error = expected[0, key]
-        above = pair[0] - own, math.hypot(pair[1], own_error)
+        (own, own_error), *there = (expected[fold, key] for fold in (0, 1, 3))
+        (one, one_error), (other, other_error) = there
+        above = (one + other) / 2 - own, math.hypot(one_error / 2, other_error / 2, own_error)
         assert group["points_above_bundled"]["valid"][key] == pytest.approx(above, abs=0.02)
     assert together["classes"]["nucleus"]["images"] == len(left_out_by_others)
     said = folds.noted(card, group).metrics
-    assert said["other_folds"]["figures"]["valid"]["unet"] == pytest.approx(
+    assert said["unseen"]["figures"]["valid"]["unet"] == pytest.approx(
         {key: values[key] for key in folds.KEYS}, abs=1e-4
     )
-    assert {**said, "other_folds": None} == {**card.metrics, "other_folds": None}
+    assert said["unseen"]["folds"] == [1, 3]
+    assert {**said, "unseen": None} == {**card.metrics, "unseen": None}
 
 
 def test_what_cannot_be_compared_is_refused(
@@ -111,11 +143,13 @@ def test_what_cannot_be_compared_is_refused(
     first, twin, bundled = (left_out(tmp_path / name, fold) for name, fold in (("a", 1), ("b", 1), ("c", 0)))
     own = left_out(tmp_path / "own", 2)
     (own / f"{NAME}.json").rename(own / "mine.json")
+    another = left_out(tmp_path / "another", 2, "fcn8s-nuclei")
     (tmp_path / "none").mkdir()
     for given, why in (
         ([first, twin], "left out the same images (fold 1)"),
         ([bundled], "left out the images of the bundled weights"),
         ([own], "has no bundled card of its name"),
+        ([first, another], "the recipes of nuclei have no fold in common"),
         ([tmp_path / "none"], "holds no cards"),
     ):
         assert folds.main([*map(str, given), "--data", place]) == 2
@@ -126,16 +160,17 @@ def test_what_cannot_be_compared_is_refused(
     assert not written
     assert folds.main([str(first), "--data", place, "--cards"]) == 0
     (card,) = written
-    assert (card.file, card.metrics["other_folds"]["folds"]) == (CHECKPOINTS / f"{NAME}.safetensors", 1)
+    assert (card.file, card.metrics["unseen"]["folds"]) == (CHECKPOINTS / f"{NAME}.safetensors", [1])
     assert "above bundled" in capsys.readouterr().out
     assert recipe.read(NAME).fold == 0
 
 
 def test_finer_skips_help_on_every_fold() -> None:
-    """Long et al. 2015, table 2: FCN-8s above FCN-16s above FCN-32s in mean IoU; here whichever images are left out."""
+    """Long et al. 2015, table 2: FCN-8s above FCN-16s above FCN-32s in mean IoU; here whichever images are left out.
+    A finer network has been trained for longer: that this is not why, the controls of test_ladder say."""
     ladder = [next(g for g in TABLE if g["name"] == f"{net}-everyday") for net in ("fcn32s", "fcn16s", "fcn8s")]
     assert len({tuple(one["fold"] for one in group["folds"]) for group in ladder}) == 1
     for geometry in ("same", "paper"):
         for at in range(len(ladder[0]["folds"])):
             rungs = [group["folds"][at]["figures"][geometry]["mean_iou"][0] for group in ladder]
-            assert rungs == sorted(rungs)
+            assert rungs[0] < rungs[1] < rungs[2], (at, geometry)

@@ -33,12 +33,15 @@ def test_the_table_is_of_the_bundled_checkpoints_and_of_others_made_alike() -> N
     assert TABLE["rows"]
     for row in TABLE["rows"]:
         assert row["bundled"]["sha256"] == bundled[row["name"]] != row["again"]["sha256"]
-        assert all(min(of.values()) > 0 for of in row["standard_error_of_bundled"].values())
+        card = weights.find(row["name"])
+        for geometry, of in row["standard_error_of_bundled"].items():
+            noted = card.metrics["validation"]["standard_errors"][geometry][card.spec.model]
+            assert of == pytest.approx({key: 100 * noted[key] for key in of}, abs=0.0051)
 
 
 def test_differences_are_in_points(tmp_path: Path) -> None:
     metrics = json.loads((CHECKPOINTS / f"{NAME}.json").read_text())["metrics"]
-    metrics["figures"]["valid"]["unet"]["mean_iou"] += 0.0123
+    metrics["validation"]["figures"]["valid"]["unet"]["mean_iou"] += 0.0123
     (row,) = remade.table([changed(tmp_path / "a", metrics=metrics)])
     points = row["points_above_bundled"]["valid"]
     assert points["mean_iou"] == pytest.approx(1.23)
@@ -92,7 +95,9 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "none").mkdir()
     (tmp_path / "own").mkdir()
     shutil.copy(CHECKPOINTS / f"{NAME}.json", tmp_path / "own/mine.json")
+    older = changed(tmp_path / "older", metrics={"figures": {}, "split": ""})
     said = {
+        older: f"{NAME}.safetensors has a card without figures of validation images",
         longer: f"{NAME}.safetensors was made with other settings than the bundled one: steps",
         sown: "was made with seed 5, the bundled one with 0",
         folded: "was trained on other images (fold 2): see benchmarks/folds.py",

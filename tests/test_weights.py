@@ -293,7 +293,7 @@ def test_weights_on_the_way_are_found_by_name_and_come_in_order() -> None:
         steps = [card.recipe["steps_made"] for card in found]
         assert steps == [0, 100, 1000, found[-1].recipe["steps"]]
         geometry, model = found[-1].spec.padding, found[-1].spec.model
-        figures = [card.metrics["figures"][geometry][model][key] for card in found]
+        figures = [card.metrics["validation"]["figures"][geometry][model][key] for card in found]
         assert figures == sorted(figures)
         assert figures[0] < 0.3 < 0.6 < figures[-1]
 
@@ -332,9 +332,10 @@ def test_the_bundled_weights_are_there() -> None:
     assert listed == {card.name for card in BUNDLED}
 
 
-def test_everyday_cards_are_good_with_both_paddings_and_better_with_finer_skips() -> None:
+@pytest.mark.parametrize("part", ["unseen", "validation"])
+def test_everyday_cards_are_good_with_both_paddings_and_better_with_finer_skips(part: str) -> None:
     """Of the figures on the cards: paddings at most 2 points apart; Long et al. 2015, table 2: 32s < 16s < 8s."""
-    measured = {n: weights.find(f"fcn{n}s-everyday").metrics["figures"] for n in (32, 16, 8)}
+    measured = {n: weights.find(f"fcn{n}s-everyday").metrics[part]["figures"] for n in (32, 16, 8)}
     for key in ("pixel_accuracy", "mean_iou"):
         values = {(n, at): measured[n][at][f"fcn{n}s"][key] for n in measured for at in ("same", "paper")}
         for n in measured:
@@ -344,9 +345,10 @@ def test_everyday_cards_are_good_with_both_paddings_and_better_with_finer_skips(
             assert values[8, at] >= {"pixel_accuracy": 0.80, "mean_iou": 0.55}[key]
 
 
-def test_the_nuclei_card_reaches_what_was_asked_of_it_in_either_geometry() -> None:
+@pytest.mark.parametrize("part", ["unseen", "validation"])
+def test_the_nuclei_card_reaches_what_was_asked_of_it_in_either_geometry(part: str) -> None:
     """Floors of the figures on the card: 0.90 Dice (mean over images), 0.80 object F1 at IoU 0.5."""
-    measured = weights.find("unet-nuclei").metrics["figures"]
+    measured = weights.find("unet-nuclei").metrics[part]["figures"]
     assert measured.keys() == {"valid", "same"}
     for figures in measured.values():
         assert figures["unet"]["nucleus_dice"] >= 0.90
@@ -378,11 +380,12 @@ def test_bundled_cards_are_whole(card: Card) -> None:
     for text in (card.title, card.data, card.licence, *(c.name for c in card.classes)):
         assert text["en"]
         assert any("가" <= letter <= "힣" for letter in text["ko"]), text
-    assert card.metrics["split"]
-    assert set(card.metrics["figures"]) == set(card.geometries)
-    for geometry, by in card.metrics["figures"].items():
+    validation = card.metrics["validation"]
+    assert validation["rule"]
+    assert set(validation["figures"]) == set(card.geometries)
+    for geometry, by in validation["figures"].items():
         for model, figures in by.items():
-            errors = card.metrics["standard_errors"][geometry][model]
+            errors = validation["standard_errors"][geometry][model]
             assert set(errors) == set(figures)
             assert all(0 <= error < 0.1 for error in errors.values() if error is not None)
     made = card.recipe  # elsewhere another precision would be taken, and other weights come of it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from explorer import api, inference
@@ -52,14 +53,32 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _measured(card: dict[str, Any]) -> list[str]:
-    """A line per geometry: what to expect of other images, where the card says it, then the figures of its own ones."""
-    metrics, model = card["metrics"], card["spec"]["model"]
-    lines = []
-    if others := metrics.get("other_folds"):
-        whose = f"{others['images']} images that {others['folds']} more trainings of the recipe left out"
-        lines += [f"expect       {line} ({whose})" for line in _by_geometry(others, model)]
-    own = f"{metrics.get('validation_images', 0)} validation images"
-    return lines + [f"measured     {line} ({own})" for line in _by_geometry(metrics, model)]
+    """A line per geometry: what to expect of other images, where the card says it, then the figures on its own
+    validation images; last what stands behind ±."""
+    model, lines, grouped = card["spec"]["model"], [], False
+    for word, part in (("expect", card["metrics"].get("unseen")), ("measured", card["metrics"].get("validation"))):
+        if not part:
+            continue
+        images, groups = part.get("images", 0), part.get("groups", 0)
+        whose = _counted(images, "image" if word == "expect" else "validation image")
+        if 0 < groups < images:
+            grouped = True
+            whose += f" in {_counted(groups, 'group')} of similar ones"
+        if folds := part.get("folds"):
+            whose += f", left out when the recipe was trained anew: {_named(folds, 'fold')}"
+        lines += [f"{word:12} {line} ({whose})" for line in _by_geometry(part, model)]
+    if any("±" in line for line in lines):
+        over = "groups of similar images; few of them make it too small" if grouped else "the images"
+        lines.append(f"{'±':12} standard error over {over}")
+    return lines
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def _named(numbers: list[int], word: str) -> str:
+    return f"{word}{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}"
 
 
 def _by_geometry(part: dict[str, Any], model: str) -> list[str]:
@@ -72,10 +91,15 @@ def _by_geometry(part: dict[str, Any], model: str) -> list[str]:
         for key, name in FIGURES.items():
             if (value := of.get(key)) is not None:
                 off = errors.get(key)
-                told.append(f"{name} {100 * value:.1f}{'' if off is None else f' ± {100 * off:.1f}'} %")
+                told.append(f"{name} {percent(value)}{'' if off is None else f' ± {percent(off)}'} %")
         if told:
             lines.append(f"{geometry}: {', '.join(told)}")
     return lines
+
+
+def percent(share: float) -> Decimal:
+    """Of a share of 1, with one decimal. What lies halfway is rounded up, as on the page: cards have four decimals."""
+    return (100 * Decimal(repr(share))).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
 def _device(name: str) -> dict[str, Any]:

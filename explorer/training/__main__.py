@@ -79,7 +79,7 @@ def _train(given: argparse.Namespace) -> int:
     counts = {chosen.data_set: len(train), **{name: len(part) for name, part in extra.items()}}
     for card in ship(run, validation, given.out, Split(rule, counts, len(validation), data.side(train))):
         print(f"wrote {card.file}", file=sys.stderr)
-        for geometry, figures in card.metrics["figures"].items():
+        for geometry, figures in card.metrics["validation"]["figures"].items():
             print(geometry, figures)
     return 0
 

@@ -198,6 +198,12 @@ def signature(sample: Sample) -> str:
     return f"{sample.kind} {width}x{height} {int(middle) // 4} {int(high) // 32}"
 
 
+def group_of(sample: Sample) -> str:
+    """What images belong together: micrographs of one `signature`, which a split never parts; a photograph stands
+    alone (so do the frames of a road scene, though neighbours are similar)."""
+    return signature(sample) if sample.instances is not None else f"{sample.part}/{sample.name}"
+
+
 def _split_groups(samples: list[Sample], fold: int) -> tuple[list[Sample], list[Sample], str]:
     groups: dict[str, list[Sample]] = {}
     for sample in samples:

@@ -14,7 +14,7 @@ from explorer import inference, metrics, objects
 from explorer.models import ModelSpec
 from explorer.training import windows
 from explorer.training.border import OBJECT, TOUCHING
-from explorer.training.data import Sample
+from explorer.training.data import Sample, group_of
 
 DRAWS = 1000  # resamplings behind a standard error
 TILE = 828  # network input, pixels a side: larger canvases of valid networks are run in tiles
@@ -54,6 +54,7 @@ class Tally:
     classes: int
     matrices: list[np.ndarray] = field(default_factory=list)
     bands: list[np.ndarray] = field(default_factory=list)  # only pixels within 5 of a boundary
+    groups: list[str] = field(default_factory=list)  # by `group_of`
     kinds: list[str] = field(default_factory=list)  # of images with single objects, as are the next two
     dices: list[float] = field(default_factory=list)
     objects: list[objects.Matches] = field(default_factory=list)
@@ -65,6 +66,7 @@ class Tally:
 
     def add(self, sample: Sample, labels: np.ndarray) -> None:
         self.matrices.append(metrics.confusion(sample.target, labels, self.classes))
+        self.groups.append(group_of(sample))
         near = metrics.boundary_band(sample.target)
         self.bands.append(metrics.confusion(np.where(near, sample.target, metrics.IGNORE), labels, self.classes))
         if sample.instances is not None:
@@ -110,16 +112,20 @@ def _mean(values: np.ndarray, times: np.ndarray) -> float:
 
 def standard_errors(tally: Tally, other: Tally | None = None, draws: int = DRAWS, seed: int = 0) -> dict[str, float]:
     """How far each figure would move with other images of the same sort: these ones resampled with replacement (Efron
-    1979, "Bootstrap methods: another look at the jackknife"). With `other`, of the difference between two networks
-    on the same images. NaN where fewer than two images have a say.
+    1979, "Bootstrap methods: another look at the jackknife"), groups of similar images whole (Field and Welsh
+    2007, "Bootstrapping clustered data": the cluster bootstrap), as fields of one experiment are not independent. A
+    few groups of very different sizes give too small a standard error rather than too large a one. With `other`, of
+    the difference between two networks on the same images. NaN where fewer than two groups have a say.
     """
-    count = len(tally.matrices)
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(tally.groups))}
+    group, count = np.array([numbers[name] for name in tally.groups]), len(numbers)
     moved: dict[str, list[float]] = {}
-    for times in np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), draws):
+    for drawn in np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), draws):
+        times = drawn[group]
         there = other.figures(times) if other else {}
         for key, value in tally.figures(times).items():
             moved.setdefault(key, []).append(value - there.get(key, 0.0))
-    having = {key: int((~np.isnan(values)).sum()) for key, values in tally.of_images().items()}
+    having = {key: len(set(group[~np.isnan(values)])) for key, values in tally.of_images().items()}
     return {
         key: float(np.nanstd(values)) if having.get(key, count) > 1 and not np.isnan(values).all() else float("nan")
         for key, values in moved.items()

@@ -79,6 +79,7 @@ def evaluate(
         "data_set": name,
         "split": split,
         "images": len(samples),
+        "groups": len(set(tally.groups)),
         "geometries": found,
     }
 
@@ -108,7 +109,7 @@ def _details(card: Card, tally: Tally) -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """The figures in a table to read, one column per geometry; after each figure its standard error over images."""
+    """The figures in a table to read, one column per geometry; after each figure its standard error."""
     columns = list(result["geometries"])
     title = MODELS[result["network"]].title
     head = f"{result['checkpoint']} as {title}, {result['images']} images of {result['data']} ({result['split']})"
@@ -127,7 +128,9 @@ def table(result: dict[str, Any]) -> str:
         if key == "figures":
             lines.insert(0, " " * wide + "".join(f" {c:>8}{'':7}" for c in columns))
         blocks.append("\n".join(line.rstrip() for line in lines))
-    ending = f"±: standard error over the images (these ones resampled {DRAWS:,} times)"
+    grouped = result["groups"] < result["images"]
+    over = f"groups of similar images ({result['groups']} of them" if grouped else "the images (these ones"
+    ending = f"±: standard error over {over}, resampled {DRAWS:,} times)"
     return "\n\n".join((head, *blocks, ending))
 
 

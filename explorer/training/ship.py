@@ -15,7 +15,7 @@ from torch import Tensor
 from explorer import weights
 from explorer.cards import SNAPSHOTS
 from explorer.inference import device_name
-from explorer.training.data import Sample
+from explorer.training.data import Sample, group_of
 from explorer.training.evaluate import Tally, standard_errors
 from explorer.training.loop import Run
 from explorer.training.nets import Nets
@@ -100,12 +100,15 @@ def _write(
         recipe={**recipe.json(), **made, **_machine(run)},
         seed=recipe.seed,
         metrics={
-            "split": split.rule,
+            "validation": {
+                "rule": split.rule,
+                "images": split.validation,
+                "groups": len({group_of(sample) for sample in samples}),
+                "figures": _rounded(tallies, Tally.figures),
+                "standard_errors": _rounded(tallies, standard_errors),
+            },
             "training_images": sum(split.training.values()),
             "training_sets": split.training,
-            "validation_images": split.validation,
-            "figures": _rounded(tallies, Tally.figures),
-            "standard_errors": _rounded(tallies, standard_errors),
         },
         note=note,
         trained_side=split.side,

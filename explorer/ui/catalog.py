@@ -49,10 +49,8 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
                 "licence": card.licence,
                 "note": card.note,
                 "width": _width(card.spec),
-                "figures": card.metrics.get("figures", {}),
-                "errors": card.metrics.get("standard_errors", {}),
-                "folds": card.metrics.get("other_folds"),
-                "images": card.metrics.get("validation_images", 0),
+                "unseen": card.metrics.get("unseen"),
+                "validation": card.metrics.get("validation"),
             }
             for card in cards
         ],

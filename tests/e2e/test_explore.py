@@ -209,9 +209,22 @@ def test_how_good_the_weights_are_is_said_with_how_sure_that_is(visit: Visit, na
         visit.set("weights", name)
         visit.after(before)
     shown = ("nucleus_dice", "pixel_accuracy") if model == "unet" else ("pixel_accuracy", "mean_iou")
-    told = [*filter(None, [card.metrics.get("other_folds")]), card.metrics]
+    told = [*filter(None, [card.metrics.get("unseen")]), card.metrics["validation"]]
     noted = [
         [100 * part[of][padding][model][key] for of in ("figures", "standard_errors")] for part in told for key in shown
     ]
-    said = re.findall(r"([\d.]+)\s±\s([\d.]+)\s%", visit.text(".fx-facts"))
+    facts = visit.text(".fx-facts")
+    said = re.findall(r"([\d.]+)\s±\s([\d.]+)\s%", facts)
     np.testing.assert_allclose(np.array(said, float), noted, atol=0.0501)
+    over = f"{told[0]['groups']} groups of similar images" if model == "unet" else "the images"
+    assert facts.count(f"(±: standard error over {over})") == 1
+    own = card.metrics["validation"]["images"]
+    if not (others := card.metrics.get("unseen")):
+        assert re.search(rf"Measured with this padding on {own} validation \w+ \(", facts)
+        assert "expect" not in facts
+        return
+    expected, chosen_by = facts.index("expect "), facts.index("These weights themselves, on the ")
+    assert expected < chosen_by
+    folds = re.escape(", ".join(map(str, others["folds"])))
+    assert re.search(rf"Measured on {others['images']} \w+, each by .* \(folds {folds}\)\.", facts[:chosen_by])
+    assert re.match(rf"These weights themselves, on the {own} validation ", facts[chosen_by:])

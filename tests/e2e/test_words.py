@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from math import ceil, floor
 
 import pytest
 
+from explorer.commands.info import percent
+from explorer.ui.i18n import TEXTS
 from tests.e2e.conftest import Visit
 from tests.e2e.test_layer import of_page
 
@@ -53,3 +56,20 @@ def test_the_arithmetic_of_every_sentence_is_right(visit: Visit, query: str, lan
             assert re.search(rf"{before[0][1]} → {channels}\b", text), (step.name, text)
         for name in step.inputs if step.operation in ("add", "concat", "relu", "dropout", "crop") else ():
             assert name in text, (step.name, text)
+
+
+SHARES = """async (texts) => {
+    const { modules } = await import(document.querySelector('link[rel=modulepreload][href*="gradio_api/file="]').href);
+    const { Words } = await import(modules['i18n.js']);
+    const words = new Words(texts, 'en');
+    return Array.from({ length: 10001 }, (_, n) => words.percentWithin(n / 10000, n / 10000));
+}"""
+
+
+def test_shares_are_rounded_by_their_decimal_digits(visit: Visit) -> None:
+    """As the command line does: a figure of a card has four decimals, and 66.65 % is told as 66.7 % by either."""
+    visit.open()
+    for number, told in enumerate(visit.page.evaluate(SHARES, TEXTS)):
+        digits = (Decimal(number) / 100).quantize(Decimal("0.1"), ROUND_HALF_UP)
+        assert told.replace("\u00a0", " ") == f"{digits} ± {digits} %"
+        assert percent(number / 10000) == digits

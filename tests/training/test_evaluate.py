@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +64,8 @@ def test_card_figures_are_those_that_evaluate_prints(
     assert command.main([*arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     card = weights.read_card(checkpoint.with_suffix(".json"))
-    assert found["images"] == card.metrics["validation_images"]
-    for key, value in card.metrics["figures"]["same"]["fcn8s"].items():
+    assert found["images"] == card.metrics["validation"]["images"]
+    for key, value in card.metrics["validation"]["figures"]["same"]["fcn8s"].items():
         assert found["geometries"]["same"]["figures"][key] == pytest.approx(value, abs=1e-4), key
     assert command.main([*arguments, "--model", "fcn32s", "--geometry", "same", "--geometry", "paper"]) == 0
     text = capsys.readouterr().out
@@ -71,6 +73,7 @@ def test_card_figures_are_those_that_evaluate_prints(
     assert "pixel_accuracy" in text
     assert "IoU grass" in text
     assert re.search(r"pixel_accuracy +[\d.]+ % ± [\d.]+ +[\d.]+ % ± [\d.]+$", text, re.MULTILINE)
+    assert text.endswith("±: standard error over the images (these ones, resampled 1,000 times)\n")
 
 
 def test_nuclei_get_dice_and_objects(nuclei: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,16 +100,18 @@ def test_what_there_is_nothing_to_measure_on_is_null(tmp_path: Path, capsys: pyt
     assert "nan" not in capsys.readouterr().out
 
 
-def segmented(wrong: np.ndarray, seed: int) -> tuple[Tally, list[tuple[np.ndarray, np.ndarray]]]:
-    """Images of two nuclei each, of which a share of the pixels is labelled wrong; their (true, found) labels too."""
+def segmented(wrong: np.ndarray, seed: int, alike: int = 1) -> tuple[Tally, list[tuple[np.ndarray, np.ndarray]]]:
+    """Images of two nuclei each, of which a share of the pixels is labelled wrong, so many after one another of one
+    look; their (true, found) labels too."""
     rng, tally, pairs = np.random.default_rng(seed), Tally(3), []
     for number, share in enumerate(wrong):
+        image = np.full((24, 24, 3), 4 * (number // alike), np.uint8)
         instances = np.zeros((24, 24), np.int32)
         instances[2 : 10 + number % 9, 2:10] = 1
         instances[4:20, 13:20] = 2
         target = (instances > 0).astype(np.uint8)
         found = np.where(rng.random(target.shape) < share, rng.integers(0, 3, target.shape), target).astype(np.uint8)
-        tally.add(data.Sample("n", "stained", instances[..., None].repeat(3, 2), target, None, instances), found)
+        tally.add(data.Sample("n", "stained", image, target, None, instances), found)
         pairs.append((target, found))
     return tally, pairs
 
@@ -123,6 +128,41 @@ def test_standard_errors_are_those_of_other_libraries() -> None:
 
     theirs = bootstrap((np.arange(30),), mean_iou, vectorized=False, n_resamples=500, method="basic", rng=3)
     assert found["mean_iou"] == pytest.approx(theirs.standard_error, rel=0.15)
+
+
+def test_similar_images_are_resampled_together() -> None:
+    """Groups of as many images each: the standard error of a mean is that of the groups' means (any textbook)."""
+    wrong = np.random.default_rng(1).random(12).repeat(5)  # each experiment as hard in all of its fields
+    tally, pairs = segmented(wrong, 2, alike=5)
+    found, alone = standard_errors(tally), standard_errors(segmented(wrong, 2)[0])
+    means = np.array(tally.dices).reshape(12, 5).mean(1)
+    assert found["nucleus_dice"] == pytest.approx(np.std(means) / np.sqrt(12), rel=0.1)
+    assert found["nucleus_dice"] > 1.8 * alone["nucleus_dice"]  # about the root of 5
+
+    def mean_iou(drawn: np.ndarray) -> float:
+        images = (drawn[:, None] * 5 + np.arange(5)).ravel()
+        truth, guess = (np.concatenate([pairs[i][side].ravel() for i in images]) for side in (0, 1))
+        return jaccard_score(truth, guess, average="macro")
+
+    theirs = bootstrap((np.arange(12),), mean_iou, vectorized=False, n_resamples=500, method="basic", rng=3)
+    assert found["mean_iou"] == pytest.approx(theirs.standard_error, rel=0.15)
+    assert math.isnan(standard_errors(segmented(wrong[:5], 2, alike=5)[0])["nucleus_dice"])  # one group: unknown
+
+
+def test_photographs_are_resampled_one_by_one() -> None:
+    """Even of one look, as Efron's bootstrap does: of a share over images of one size, the textbook's error."""
+    rng, tally = np.random.default_rng(4), Tally(2)
+    target = np.zeros((8, 8), np.uint8)
+    same = [data.Sample(str(i), "photo", np.zeros((8, 8, 3), np.uint8), target, None) for i in range(40)]
+    right = rng.random(40)
+    for sample, share in zip(same, right, strict=True):
+        tally.add(sample, (rng.random((8, 8)) > share).astype(np.uint8))
+    shares = np.array([matrix[0, 0] / matrix.sum() for matrix in tally.matrices])
+    assert standard_errors(tally)["pixel_accuracy"] == pytest.approx(np.std(shares) / np.sqrt(40), rel=0.1)
+    assert data.group_of(same[0]) != data.group_of(same[1])
+    assert data.group_of(replace(same[0], part=1)) != data.group_of(same[0])  # published parts may share names
+    micrographs = [replace(sample, instances=np.zeros((8, 8), np.int32)) for sample in same]
+    assert data.group_of(micrographs[0]) == data.group_of(micrographs[1])
 
 
 def test_the_difference_of_two_networks_is_judged_on_the_same_images() -> None:

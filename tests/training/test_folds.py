@@ -90,15 +90,15 @@ def test_a_card_says_which_fold_it_left_out_and_evaluate_measures_on_that(
     (card,) = weights.available(tmp_path / "out")
     train, validation, rule = data.split("msrc_v2", data.read_all("msrc_v2", photos), 3)
     assert card.recipe["fold"] == 3
-    assert card.metrics["split"] == rule
-    assert (card.metrics["training_images"], card.metrics["validation_images"]) == (len(train), len(validation))
+    assert card.metrics["validation"]["rule"] == rule
+    assert (card.metrics["training_images"], card.metrics["validation"]["images"]) == (len(train), len(validation))
     assert "--seed 0 --fold 3 --device cpu" in card.recipe["commands"][0]
     capsys.readouterr()
     arguments = ["evaluate", str(card.file), "--data", str(photos), "--split", "validation", "--json"]
     assert command.main(arguments) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["images"] == len(validation) != len(data.split("msrc_v2", data.read_all("msrc_v2", photos))[1])
-    for key, value in card.metrics["figures"]["same"]["fcn8s"].items():
+    for key, value in card.metrics["validation"]["figures"]["same"]["fcn8s"].items():
         assert found["geometries"]["same"]["figures"][key] == pytest.approx(value, abs=1e-4), key
     assert main([*given, "--fold", "2", "--device", "cpu"]) == 2
     assert "was begun with other images" in capsys.readouterr().err

@@ -196,11 +196,11 @@ def test_a_unet_learns_tiny_nuclei(nuclei: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert main([str(chosen), "--data", str(nuclei), "--out", str(out), "--run", str(tmp_path / "run")]) == 0
     (card,) = weights.available(out)
-    figures = card.metrics["figures"]["valid"]["unet"]
+    figures = card.metrics["validation"]["figures"]["valid"]["unet"]
     assert figures["nucleus_dice"] > 0.5  # bright rectangles on dark ground; chance gives about 0.3
     again = evaluate(card, nuclei, split="validation")["geometries"]["valid"]
     for key in ("figures", "standard_errors"):
-        noted = card.metrics[key]["valid"]["unet"]
+        noted = card.metrics["validation"][key]["valid"]["unet"]
         assert noted == {name: pytest.approx(value, abs=1e-4) for name, value in again[key].items()}
     assert weights.load(card).notes == ()
     assert [c.name["en"] for c in card.classes] == ["background", "nucleus", "touching border"]

@@ -7,6 +7,9 @@ export function pickLanguage(address) {
   return wish.toLowerCase().startsWith('ko') ? 'ko' : 'en';
 }
 
+/** A share of 1 in per cent, as its decimal digits say: 0.6665 is 66.65, though binary makes it a little less. */
+const hundredfold = (share) => Number((100 * share).toPrecision(12));
+
 export class Words {
   constructor(tables, language) {
     this.tables = tables;
@@ -46,14 +49,15 @@ export class Words {
 
   /** A share of 1 in per cent, with so many decimals. */
   percent(share, decimals = 1) {
-    const value = this.#format({ maximumFractionDigits: decimals }, 100 * share);
+    const value = this.#format({ maximumFractionDigits: decimals }, hundredfold(share));
     return this.t('number.percent', { value });
   }
 
   /** 86.6 ± 1.8 %: a share of 1 and its standard error, if that is known; kept on one line. */
   percentWithin(share, error) {
     if (typeof error !== 'number') return this.percent(share);
-    const [value, off] = [share, error].map((one) => this.#format({ minimumFractionDigits: 1, maximumFractionDigits: 1 }, 100 * one));
+    const decimals = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+    const [value, off] = [share, error].map((one) => this.#format(decimals, hundredfold(one)));
     return this.t('number.percent', { value: `${value}\u00a0±\u00a0${off}` }).replace(' ', '\u00a0');
   }
 

@@ -131,23 +131,27 @@ function narrower({ family, width }, model, words) {
 
 /** How good this network is in this geometry, as its card says: where its recipe was run again with other images left
  * out, first what those say of images that had no say in it; then on the validation images of these very weights. */
-function measured(trace, card, words) {
+function measured(trace, { unseen, validation }, words) {
   const { padding, model } = trace.selection;
-  const said = (key, { figures, standard_errors: errors, ...more }) => {
-    const of = figures?.[padding]?.[model];
-    if (!of) return [];
-    const off = errors?.[padding]?.[model];
-    const percent = (name) => words.percentWithin(of[name], off?.[name]);
-    const values = { ...more, accuracy: percent('pixel_accuracy'), iou: percent('mean_iou'), within: off ? words.t('facts.within') : '' };
-    if (nuclei) values.dice = percent('nucleus_dice');
-    return [['', words.t(key, values)]];
+  const of = (part, key) => part?.[key]?.[padding]?.[model];
+  const own = of(validation, 'figures');
+  if (!own) return [];
+  const nuclei = 'nucleus_dice' in own;
+  const said = (key, part) => {
+    const [figures, errors] = [of(part, 'figures'), of(part, 'standard_errors')];
+    const { images, groups, folds } = part;
+    const values = { images, folds: folds?.join(', '), within: '' };
+    if (errors) values.within = groups < images ? words.t('facts.within.groups', { groups }) : words.t('facts.within');
+    for (const [name, figure] of [['accuracy', 'pixel_accuracy'], ['iou', 'mean_iou'], ['dice', 'nucleus_dice']]) {
+      if (figure in figures) values[name] = words.percentWithin(figures[figure], errors?.[figure]);
+    }
+    return ['', words.t(key, values)];
   };
-  const { figures, errors: standard_errors, images, folds } = card;
-  const nuclei = 'nucleus_dice' in (figures?.[padding]?.[model] ?? {});
-  const own = { figures, standard_errors, images };
-  const elsewhere = folds ? said(nuclei ? 'facts.folds.dice' : 'facts.folds', folds) : [];
-  if (elsewhere.length) return [...elsewhere, ...said(nuclei ? 'facts.own.dice' : 'facts.own', own)];
-  return said(nuclei ? 'facts.measured.dice' : 'facts.measured', own);
+  if (!of(unseen, 'figures')) return [said(nuclei ? 'facts.measured.dice' : 'facts.measured', validation)];
+  return [
+    said(nuclei ? 'facts.unseen.dice' : 'facts.unseen', unseen),
+    said(nuclei ? 'facts.own.dice' : 'facts.own', validation),
+  ];
 }
 
 function make(tag, properties) {
