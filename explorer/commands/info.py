@@ -68,7 +68,7 @@ def _measured(card: dict[str, Any]) -> list[str]:
             whose += f", left out when the recipe was trained anew: {_named(folds, 'fold')}"
         lines += [f"{word:12} {line} ({whose})" for line in _by_geometry(part, model)]
     if any("±" in line for line in lines):
-        over = "groups of similar images; few of them make it too small" if grouped else "the images"
+        over = "groups of similar images (few, so rather too small)" if grouped else "the images"
         lines.append(f"{'±':12} standard error over {over}")
     return lines
 
