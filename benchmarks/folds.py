@@ -9,12 +9,12 @@ seen and by which nothing was chosen. Folds have no image in common.
 
 The recipes given are compared, by data set, on the folds that all of them were trained for: `unseen` pools those as if
 they were one set, for a fold may hold one image of a class, which then weighs as much in its mean IoU as a class of
-thirty. Mean IoU rises when images are pooled, so `points_above_bundled`, against figures of one fold, is of the mean of
-these folds. With --cards the pooled figures are put on the bundled cards, where the page finds them: what to expect of
-images that had no say.
+thirty. Mean IoU is higher here when images are pooled, so `points_above_bundled`, against figures of one fold, is of
+the mean of these folds. With --cards the pooled figures are put on the bundled cards, where the page finds them: what
+to expect of images that had no say.
 
 The standard errors are those over the images, of micrographs over groups of similar ones: few, and finer than
-experiments, so they are too small rather than too large. None knows how two trainings of a recipe differ.
+experiments, so the errors are too small rather than too large. None covers how two trainings of a recipe differ.
 """
 
 from __future__ import annotations
@@ -138,8 +138,8 @@ def shared(groups: dict[str, dict[int, Card]]) -> dict[str, list[int]]:
 
 
 def table(folders: list[Path], place: Path) -> list[dict[str, Any]]:
-    """Per recipe the bundled figures, those of each other fold, those of the folds that all recipes of its data set
-    have pooled, and how far the mean of these lies above. Raises ValueError for a card of fold 0, of a fold that is
+    """Per recipe the bundled figures, those of each other fold, the pooled ones of the folds that all recipes of its
+    data set have, and how far the mean of these lies above. Raises ValueError for a card of fold 0, of a fold that is
     there twice or without a bundled one of its name, and for recipes without a fold in common; DataError,
     WeightsError."""
     groups: dict[str, dict[int, Card]] = {}
