@@ -59,8 +59,8 @@ class Card:
     seed: int
     # "validation": "figures" and "standard_errors" by geometry and network, shares of 1, on so many "images" in so many
     # "groups" of similar ones, which "rule" left out of training; bundled recipes were chosen by them. "unseen": the
-    # same, of the card's own network alone, on images that had no say in the recipe: it was trained anew without them
-    # (`--fold K`, K in "folds"). "training_images": how many, "training_sets": of which sets
+    # main ones of the card's own network on images that had no say in the recipe: it was trained anew without them
+    # (`--fold K`, K in "folds"; benchmarks/folds.py). "training_images": how many, "training_sets": of which sets
     metrics: dict[str, Any] = field(hash=False)
     note: dict[str, str] = field(hash=False)
     sha256: str = ""  # of the weights file

@@ -229,7 +229,7 @@ def test_info_rounds_and_counts_as_the_page_does(tmp_path: Path, capsys: pytest.
     assert run("info", tmp_path / "mine.safetensors") == 0
     figures = "valid: pixel accuracy 83.6 ± 1.9 %, mean IoU 66.7 ± 10.0 %"
     assert [line.strip() for line in capsys.readouterr().out.splitlines() if "±" in line] == [
-        f"expect       {figures} (1 image, left out when the recipe was trained anew: fold 3)",
+        f"expect       {figures} (1 image, left out in turn when the recipe was trained anew: fold 3)",
         f"measured     {figures} (1,234 validation images)",
         "±            standard error over the images",
     ]
@@ -244,7 +244,15 @@ def test_info_of_weights_without_figures_leaves_them_out(tmp_path: Path, capsys:
     assert "expect" not in said
 
 
-@pytest.mark.parametrize("metrics", [{"validation": {"images": 3}}, {"unseen": {"figures": {}}}, {"validation": None}])
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"validation": {"images": 3}},
+        {"unseen": {"figures": {}}},
+        {"validation": None},
+        {"validation": {"images": None, "figures": {"valid": {"unet": None}}, "standard_errors": None}},
+    ],
+)
 def test_info_says_what_it_can_of_a_card_that_lacks_parts(
     metrics: dict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

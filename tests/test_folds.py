@@ -67,6 +67,7 @@ def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
 
 
 def test_recipes_of_one_data_set_are_compared_on_the_same_images() -> None:
+    assert {group["name"] for group in TABLE} == {card.name for card in weights.available()}  # none is left out
     found: dict[str, list[tuple]] = {}
     for group in TABLE:
         kind = weights.find(group["name"]).recipe["data_set"]

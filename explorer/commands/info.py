@@ -57,16 +57,17 @@ def _measured(card: dict[str, Any]) -> list[str]:
     validation images; last what stands behind ±."""
     model, lines, grouped = card["spec"]["model"], [], False
     for word, part in (("expect", card["metrics"].get("unseen")), ("measured", card["metrics"].get("validation"))):
-        if not part:
+        figures = _by_geometry(part, model) if part else []
+        if not figures:
             continue
-        images, groups = part.get("images", 0), part.get("groups", 0)
+        images, groups = (part.get(key) or 0 for key in ("images", "groups"))
         whose = _counted(images, "image" if word == "expect" else "validation image")
         if 0 < groups < images:
             grouped = True
             whose += f" in {_counted(groups, 'group')} of similar ones"
         if folds := part.get("folds"):
-            whose += f", left out when the recipe was trained anew: {_named(folds, 'fold')}"
-        lines += [f"{word:12} {line} ({whose})" for line in _by_geometry(part, model)]
+            whose += f", left out in turn when the recipe was trained anew: {_named(folds, 'fold')}"
+        lines += [f"{word:12} {line} ({whose})" for line in figures]
     if any("±" in line for line in lines):
         over = "groups of similar images (few, so rather too small)" if grouped else "the images"
         lines.append(f"{'±':12} standard error over {over}")
@@ -84,9 +85,9 @@ def _named(numbers: list[int], word: str) -> str:
 def _by_geometry(part: dict[str, Any], model: str) -> list[str]:
     """The figures of a network, in words; with standard errors where they are known. What no image says is None."""
     lines = []
-    for geometry, by in part.get("figures", {}).items():
-        of = by.get(model, {})
-        errors = part.get("standard_errors", {}).get(geometry, {}).get(model, {})
+    noted = part.get("standard_errors") or {}
+    for geometry, by in (part.get("figures") or {}).items():
+        of, errors = (each.get(model) or {} for each in (by, noted.get(geometry) or {}))
         told = []
         for key, name in FIGURES.items():
             if (value := of.get(key)) is not None:

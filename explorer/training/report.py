@@ -128,9 +128,12 @@ def table(result: dict[str, Any]) -> str:
         if key == "figures":
             lines.insert(0, " " * wide + "".join(f" {c:>8}{'':7}" for c in columns))
         blocks.append("\n".join(line.rstrip() for line in lines))
-    grouped = result["groups"] < result["images"]
-    over = f"groups of similar images ({result['groups']} of them" if grouped else "the images (these ones"
+    over = "the images (these ones"
+    if result["groups"] < result["images"]:
+        over = f"groups of similar images ({result['groups']} of them"
     ending = f"±: standard error over {over}, resampled {DRAWS:,} times)"
+    if result["groups"] == 1:
+        ending = "No standard errors: they need two images, or two groups of similar ones"
     return "\n\n".join((head, *blocks, ending))
 
 

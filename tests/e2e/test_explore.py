@@ -198,7 +198,9 @@ def test_another_padding_or_network_goes_on_at_the_corresponding_step(visit: Vis
     assert visit.choose("U-Net").step == "crop_d3c"
 
 
-@pytest.mark.parametrize("name", ["fcn8s-everyday", "unet-nuclei", "unet-nuclei-thin-step1000"])
+@pytest.mark.parametrize(
+    "name", ["fcn8s-everyday", "unet-everyday", "unet-nuclei", "fcn8s-nuclei", "unet-nuclei-thin-step1000"]
+)
 def test_how_good_the_weights_are_is_said_with_how_sure_that_is(visit: Visit, name: str) -> None:
     """As their card has it: where the recipe was run with other images left out, first on those; then on its own."""
     card = weights.find(name)
@@ -208,7 +210,8 @@ def test_how_good_the_weights_are_is_said_with_how_sure_that_is(visit: Visit, na
         before = visit.run
         visit.set("weights", name)
         visit.after(before)
-    shown = ("nucleus_dice", "pixel_accuracy") if model == "unet" else ("pixel_accuracy", "mean_iou")
+    nuclei = card.recipe["data_set"] == "nuclei"
+    shown = ("nucleus_dice", "pixel_accuracy") if nuclei else ("pixel_accuracy", "mean_iou")
     told = [*filter(None, [card.metrics.get("unseen")]), card.metrics["validation"]]
     noted = [
         [100 * part[of][padding][model][key] for of in ("figures", "standard_errors")] for part in told for key in shown
@@ -216,7 +219,7 @@ def test_how_good_the_weights_are_is_said_with_how_sure_that_is(visit: Visit, na
     facts = visit.text(".fx-facts")
     said = re.findall(r"([\d.]+)\s±\s([\d.]+)\s%", facts)
     np.testing.assert_allclose(np.array(said, float), noted, atol=0.0501)
-    over = f"{told[0]['groups']} groups of similar images" if model == "unet" else "the images"
+    over = f"{told[0]['groups']} groups of similar images" if nuclei else "the images"
     assert facts.count(f"(±: standard error over {over})") == 1
     own = card.metrics["validation"]["images"]
     if not (others := card.metrics.get("unseen")):
@@ -226,5 +229,5 @@ def test_how_good_the_weights_are_is_said_with_how_sure_that_is(visit: Visit, na
     expected, chosen_by = facts.index("expect "), facts.index("These weights themselves, on the ")
     assert expected < chosen_by
     folds = re.escape(", ".join(map(str, others["folds"])))
-    assert re.search(rf"Measured on {others['images']} \w+, each by .* \(folds {folds}\)\.", facts[:chosen_by])
+    assert re.search(rf"\(fold {folds}\), on these: {others['images']} in all\.", facts[:chosen_by])
     assert re.match(rf"These weights themselves, on the {own} validation ", facts[chosen_by:])

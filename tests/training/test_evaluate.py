@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +85,26 @@ def test_nuclei_get_dice_and_objects(nuclei: Path, capsys: pytest.CaptureFixture
     assert counts["right"] + counts["missed"] == 24  # two nuclei in each of twelve images
     pooled = 2 * counts["right"] / (2 * counts["right"] + counts["invented"] + counts["missed"])
     assert found["figures"]["object_f1_pooled"] == pytest.approx(pooled)
+
+
+def test_micrographs_of_one_look_are_said_to_have_no_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_nuclei(tmp_path, count=3)  # each of another look
+    arguments = ["evaluate", "unet-nuclei", "--data", str(folder), "--geometry", "same"]
+    assert command.main(arguments) == 0
+    assert "±: standard error over the images" in capsys.readouterr().out
+    for number in (1, 2):
+        shutil.copy(folder / "images/n0.png", folder / f"images/n{number}.png")
+    assert command.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "±" not in said
+    assert said.endswith("No standard errors: they need two images, or two groups of similar ones\n")
+    (folder / "images/n2.png").write_bytes((write_nuclei(tmp_path / "more", count=3) / "images/n2.png").read_bytes())
+    assert command.main(arguments) == 0
+    assert (
+        "±: standard error over groups of similar images (2 of them, resampled 1,000 times)" in capsys.readouterr().out
+    )
 
 
 def test_what_there_is_nothing_to_measure_on_is_null(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

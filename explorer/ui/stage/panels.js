@@ -136,14 +136,15 @@ function measured(trace, { unseen, validation }, words) {
   const of = (part, key) => part?.[key]?.[padding]?.[model];
   const own = of(validation, 'figures');
   if (!own) return [];
-  const nuclei = 'nucleus_dice' in own;
+  const nuclei = typeof own.nucleus_dice === 'number'; // null: no image says
   const said = (key, part) => {
     const [figures, errors] = [of(part, 'figures'), of(part, 'standard_errors')];
     const { images, groups, folds } = part;
     const values = { images, folds: folds?.join(', '), within: '' };
     if (errors) values.within = groups < images ? words.t('facts.within.groups', { groups }) : words.t('facts.within');
     for (const [name, figure] of [['accuracy', 'pixel_accuracy'], ['iou', 'mean_iou'], ['dice', 'nucleus_dice']]) {
-      if (figure in figures) values[name] = words.percentWithin(figures[figure], errors?.[figure]);
+      const share = figures[figure];
+      values[name] = typeof share === 'number' ? words.percentWithin(share, errors?.[figure]) : '–';
     }
     return ['', words.t(key, values)];
   };
