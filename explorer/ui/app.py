@@ -121,7 +121,7 @@ def build_app(bench: Workbench) -> gr.Blocks:
 
 
 def run_messages(bench: Workbench, data: dict[str, Any], cancelled: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """What the page hears of one run: progress again and again, then the finished run or an error."""
+    """What the page hears of one run: progress again and again, then the finished run, an error or its end."""
     return _messages(lambda progress, stop: _work(bench, data, progress, stop), cancelled)
 
 
@@ -143,8 +143,11 @@ def full_messages(full: FullSize, data: dict[str, Any], cancelled: Callable[[], 
 def _messages(
     task: Callable[[Progress, Callable[[], bool]], dict[str, Any]], cancelled: Callable[[], bool]
 ) -> Iterator[dict[str, Any]]:
-    """A task in a thread of its own, what it says on the way, and what it gives in the end."""
-    said: queue.Queue[dict[str, Any] | None] = queue.Queue()
+    """A task in a thread of its own: what it says on the way, then what it gives, an error, or that it was cancelled.
+
+    There is always a last word: where a generator gives nothing, Gradio sends the page an empty value.
+    """
+    said: queue.Queue[dict[str, Any]] = queue.Queue()
     left = threading.Event()  # the page is gone: nobody waits for this run
 
     def progress(fraction: float, text: str, details: dict[str, Any]) -> None:
@@ -154,24 +157,19 @@ def _messages(
         try:
             said.put(task(progress, lambda: cancelled() or left.is_set()))
         except CancelledError:
-            pass
+            said.put({"kind": "cancelled"})
         except StageError as error:
             said.put({"kind": "error", "code": error.code, "details": error.details})
         except Exception:
             log.exception("a run failed")
             said.put({"kind": "error", "code": "internal", "details": {}})
-        finally:
-            said.put(None)
 
     threading.Thread(target=work, daemon=True).start()
     try:
-        while (message := said.get()) is not None:
-            while message["kind"] == "progress" and not said.empty():  # a slow line gets the latest, not all
-                newer = said.get()
-                if newer is None:
-                    return
-                message = newer
-            yield message
+        while (message := said.get())["kind"] == "progress":
+            if said.empty():  # a slow line gets the latest, not all
+                yield message
+        yield message
     finally:
         left.set()
 

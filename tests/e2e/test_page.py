@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 
@@ -203,6 +204,32 @@ def test_cancel_and_run_again(visit: Visit) -> None:
     visit.page.wait_for_function("() => document.querySelector('.fx').dataset.state === 'ready'")
     assert visit.run == before
     assert visit.page.locator(".fx-size select").input_value() == "320"  # the controls say what is shown
+    visit.set("size", "192")
+    visit.after(before)
+    assert visit.text(".fx-frame-size").endswith("192")
+
+
+def test_a_run_that_was_cancelled_before_its_turn_is_no_error(visit: Visit) -> None:
+    """Another visitor's run is going, and the cancelling overtakes the question."""
+    visit.open()
+    before, held = visit.run, []
+
+    def hold(route: Any) -> None:
+        if '"size":1000' in route.request.post_data:
+            held.append(route)
+        else:
+            route.continue_()
+
+    visit.page.route("**/queue/join*", hold)
+    visit.set("size", "1000")
+    visit.page.wait_for_timeout(500)  # a click right after the start counts as a double click and is let pass
+    with visit.page.expect_response("**/run/predict*"):
+        visit.page.locator(".fx-run").click()
+    other = Visit(visit.page.context.new_page(), visit.url).open()
+    other.set("size", "1000")
+    other.page.wait_for_function("() => document.querySelector('.fx').dataset.state === 'running'")
+    with visit.page.expect_response("**/queue/join*"):
+        held.pop().continue_()
     visit.set("size", "192")
     visit.after(before)
     assert visit.text(".fx-frame-size").endswith("192")

@@ -177,9 +177,17 @@ def test_what_nobody_expected_is_internal_and_says_no_more(bench, monkeypatch, c
 
 def test_a_cancelled_run_ends_without_a_result(bench):
     before = listing(bench)
-    heard = messages(bench, {"selection": raw(image="flower.jpg")}, cancelled=lambda: True)
-    assert {m["kind"] for m in heard} <= {"progress"}
+    *progress, last = messages(bench, {"selection": raw(image="flower.jpg")}, cancelled=lambda: True)
+    assert {m["kind"] for m in progress} <= {"progress"}
+    assert last == {"kind": "cancelled"}
     assert listing(bench) == before
+
+
+def test_a_run_cancelled_before_its_turn_still_has_a_last_word(bench):
+    """Without one, Gradio sends the page an empty value."""
+    with bench.turns.turn(lambda *_: None, lambda: False):
+        heard = messages(bench, {"selection": raw(image="flower.jpg", size=256)}, cancelled=lambda: True)
+    assert heard == [{"kind": "cancelled"}]
 
 
 def test_progress_is_not_piled_up(bench, monkeypatch):
