@@ -2,16 +2,16 @@
 
 python benchmarks/folds.py FOLDER ... --data DIR [--json FILE] [--cards]
 
-Bundled weights leave out fold 0 of their images, and recipes were chosen by what they reach there: such figures may
-flatter. Each FOLDER holds what `python -m explorer.training NAME --fold K --data DIR --out FOLDER` wrote, K from 1 on:
-the recipe as it stands, trained anew on the other images (fold 0 among them) and measured on fold K, which it has not
-seen and by which nothing was chosen. Folds have no image in common.
+Recipes were chosen by what they reach on fold 0 of their images: figures there may flatter. Each FOLDER holds what
+`python -m explorer.training NAME --fold K --data DIR --out FOLDER` wrote: the recipe as it stands, trained on the other
+images and measured on fold K, which it has not seen and by which, but for K = 0, nothing was chosen. The bundled
+weights are one such training. Folds have no image in common.
 
-The recipes given are compared, by data set, on the folds that all of them were trained for: `unseen` pools those as if
-they were one set, for a fold may hold one image of a class, which then weighs as much in its mean IoU as a class of
-thirty. Mean IoU is higher here when images are pooled, so `points_above_bundled`, against figures of one fold, is of
-the mean of these folds. With --cards the pooled figures are put on the bundled cards, where the page finds them: what
-to expect of images that had no say.
+The recipes given are compared, by data set, on the folds from 1 on that all of them were trained for: `unseen` pools
+those as if they were one set, for a fold may hold one image of a class, which then weighs as much in its mean IoU as a
+class of thirty. Mean IoU is higher here when images are pooled, so `points_above_bundled`, against figures of one fold,
+is of the mean of these folds, the bundled one left out. With --cards the pooled figures are put on the bundled cards,
+where the page finds them: what to expect of images that had no say.
 
 The standard errors are those over the images, of micrographs over groups of similar ones: few, and finer than
 experiments, so the errors are too small rather than too large. None covers how two trainings of a recipe differ.
@@ -35,14 +35,20 @@ from explorer import metrics, weights
 from explorer.cards import CHECKPOINTS, Card, written
 from explorer.training import data, report
 from explorer.training.evaluate import Tally, standard_errors
+from explorer.training.sets import DECIDING
 
 KEYS = ("pixel_accuracy", "mean_iou", "nucleus_dice", "object_f1")
 Figures = dict[str, dict[str, tuple[float, float]]]  # by geometry and key: value and standard error, per cent
 
 
+def fold_of(card: Card) -> int:
+    """The part of the images that the weights have not seen."""
+    return int(card.recipe.get("fold", 0))
+
+
 def measured(card: Card, samples: list[data.Sample]) -> dict[str, Tally]:
     """What the weights get right of the fold that they left out, by geometry trained in."""
-    _, validation, _ = data.split(card.recipe["data_set"], samples, card.recipe.get("fold", 0))
+    _, validation, _ = data.split(card.recipe["data_set"], samples, fold_of(card))
     return {geometry: report.tally_of(card, validation, geometry) for geometry in card.geometries}
 
 
@@ -86,10 +92,10 @@ def counts(tallies: dict[str, Tally]) -> dict[str, int]:
 
 
 def row(card: Card, tallies: dict[str, Tally]) -> dict[str, Any]:
-    """A card of fold 0 (bundled) or of another one."""
+    """What a card and the images that it left out say."""
     made = {key: card.recipe[key] for key in ("device", "precision", "minutes") if card.recipe.get(key)}
     trained = card.metrics["training_images"]
-    said = {"fold": card.recipe.get("fold", 0), "sha256": card.sha256, **made, "training_images": trained}
+    said = {"fold": fold_of(card), "sha256": card.sha256, **made, "training_images": trained}
     return {
         **said,
         **counts(tallies),
@@ -99,9 +105,10 @@ def row(card: Card, tallies: dict[str, Tally]) -> dict[str, Any]:
 
 
 def apart(bundled: Figures, others: list[Figures]) -> Figures:
-    """By how many points the mean of other folds lies above the bundled figure, and the standard error of that."""
+    """By how many points the mean of other folds lies above the bundled figure, and the standard error of that; empty
+    without others."""
     found: Figures = {}
-    for geometry, by in bundled.items():
+    for geometry, by in bundled.items() if others else ():
         found[geometry] = {}
         for key, (value, error) in by.items():
             there = [of[geometry][key] for of in others if key in of[geometry]]
@@ -113,7 +120,7 @@ def apart(bundled: Figures, others: list[Figures]) -> Figures:
 
 
 def noted(card: Card, group: dict[str, Any]) -> Card:
-    """A bundled card with the figures of the other folds, as it holds its own: shares of 1 by geometry and network."""
+    """A bundled card with the pooled figures, as it holds its own: shares of 1 by geometry and network."""
     together, parts = group["unseen"], ("figures", "standard_errors")
     said = {
         part: {
@@ -127,29 +134,32 @@ def noted(card: Card, group: dict[str, Any]) -> Card:
 
 
 def shared(groups: dict[str, dict[int, Card]]) -> dict[str, list[int]]:
-    """By data set the folds, but the bundled one, that all of its recipes have. Raises ValueError if there are none."""
+    """By data set the folds, but the deciding one, that all of its recipes have. Raises ValueError if there are
+    none."""
     found: dict[str, list[int]] = {}
     for group in groups.values():
-        kind = group[0].recipe["data_set"]
-        found[kind] = [fold for fold in found.get(kind, sorted(group)) if fold and fold in group]
+        kind = next(iter(group.values())).recipe["data_set"]
+        found[kind] = [fold for fold in found.get(kind, sorted(group)) if fold != DECIDING and fold in group]
         if not found[kind]:
             raise ValueError(f"the recipes of {kind} have no fold in common; train each of them for the same ones")
     return found
 
 
 def table(folders: list[Path], place: Path) -> list[dict[str, Any]]:
-    """Per recipe the bundled figures, those of each other fold, the pooled ones of the folds that all recipes of its
-    data set have, and how far the mean of these lies above. Raises ValueError for a card of fold 0, of a fold that is
-    there twice or without a bundled one of its name, and for recipes without a fold in common; DataError,
+    """Per recipe the figures of each fold, the pooled ones of the folds that all recipes of its data set have, and how
+    far the mean of these lies above the bundled ones. Raises ValueError for a card of the bundled one's fold, of a fold
+    that is there twice or without a bundled one of its name, and for recipes without a fold in common; DataError,
     WeightsError."""
     groups: dict[str, dict[int, Card]] = {}
+    bundled: dict[str, Card] = {}
     for card in (card for folder in folders for card in written(folder)):
-        fold = card.recipe.get("fold", 0)
+        fold = fold_of(card)
         if not (path := CHECKPOINTS / f"{card.name}.json").is_file():
             raise ValueError(f"{card.file} has no bundled card of its name")
-        if fold == 0:
+        own = bundled.setdefault(card.name, weights.read_card(path))
+        group = groups.setdefault(card.name, {fold_of(own): own})
+        if group.get(fold) == own:
             raise ValueError(f"{card.file} left out the images of the bundled weights: see benchmarks/remade.py")
-        group = groups.setdefault(card.name, {0: weights.read_card(path)})
         if fold in group:
             raise ValueError(f"{card.file} and {group[fold].file} left out the same images (fold {fold})")
         group[fold] = card
@@ -157,21 +167,30 @@ def table(folders: list[Path], place: Path) -> list[dict[str, Any]]:
     samples: dict[str, list[data.Sample]] = {}
     found = []
     for name, group in sorted(groups.items()):
-        kind = group[0].recipe["data_set"]
+        own = bundled[name]
+        kind, at = own.recipe["data_set"], fold_of(own)
         if kind not in samples:
             samples[kind] = data.read_all(kind, place, weights=False)
         tallies = {fold: measured(card, samples[kind]) for fold, card in sorted(group.items())}
-        rows = [row(group[fold], by) for fold, by in tallies.items()]
-        others = [tallies[fold] for fold in common[kind]]
-        in_one = {geometry: pooled([by[geometry] for by in others]) for geometry in group[0].geometries}
+        rows = {fold: row(group[fold], by) for fold, by in tallies.items()}
+        unseen = [tallies[fold] for fold in common[kind]]
+        in_one = {geometry: pooled([by[geometry] for by in unseen]) for geometry in own.geometries}
         together = {
             "folds": common[kind],
             **counts(in_one),
             "figures": figures(in_one),
-            "classes": by_class(group[0], in_one),
+            "classes": by_class(own, in_one),
         }
-        above = apart(rows[0]["figures"], [one["figures"] for one in rows if one["fold"] in common[kind]])
-        found.append({"name": name, "folds": rows, "unseen": together, "points_above_bundled": above})
+        above = apart(rows[at]["figures"], [rows[fold]["figures"] for fold in common[kind] if fold != at])
+        found.append(
+            {
+                "name": name,
+                "bundled_fold": at,
+                "folds": [*rows.values()],
+                "unseen": together,
+                "points_above_bundled": above,
+            }
+        )
     return found
 
 
@@ -180,7 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--data", type=Path, required=True, help="folder around the data sets")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--cards", action="store_true", help="put the figures of the other folds on the bundled cards")
+    parser.add_argument("--cards", action="store_true", help="put the pooled figures on the bundled cards")
     given = parser.parse_args(arguments)
     try:
         rows = table(given.folders, given.data)

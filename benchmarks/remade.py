@@ -47,8 +47,8 @@ def row(card: Card, bundled: Card) -> dict[str, Any]:
         raise ValueError(f"{card.file} was made with other settings than the bundled one: {', '.join(differing)}")
     if card.seed != bundled.seed:
         raise ValueError(f"{card.file} was made with seed {card.seed}, the bundled one with {bundled.seed}")
-    if fold := card.recipe.get("fold", 0):
-        raise ValueError(f"{card.file} was trained on other images (fold {fold}): see benchmarks/folds.py")
+    if (fold := card.recipe.get("fold", 0)) != bundled.recipe.get("fold", 0):
+        raise ValueError(f"{card.file} was trained on other images (fold {fold} left out): see benchmarks/folds.py")
     model = bundled.spec.model
     if "validation" not in card.metrics:
         raise ValueError(f"{card.file} has a card without figures of validation images")
@@ -89,23 +89,23 @@ class Judge:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.samples: dict[str, list[data.Sample]] = {}
+        self.samples: dict[tuple[str, int], list[data.Sample]] = {}
         self.bundled: dict[tuple[str, str], Tally] = {}
 
     def errors(self, card: Card, bundled: Card) -> dict[str, Any]:
         """Standard errors in points, by geometry: of the bundled figure and, where the folder of the card made again
         holds its weights, of the difference."""
-        name = bundled.recipe["data_set"]
-        if name not in self.samples:
-            self.samples[name] = data.split(name, data.read_all(name, self.folder, weights=False))[1]
+        name, fold = part = bundled.recipe["data_set"], bundled.recipe.get("fold", 0)
+        if part not in self.samples:
+            self.samples[part] = data.split(name, data.read_all(name, self.folder, weights=False), fold)[1]
         alone, apart = {}, {}
         for geometry in bundled.geometries:
             if (key := (bundled.name, geometry)) not in self.bundled:
-                self.bundled[key] = report.tally_of(bundled, self.samples[name], geometry)
+                self.bundled[key] = report.tally_of(bundled, self.samples[part], geometry)
             ours = self.bundled[key]
             alone[geometry] = _points(standard_errors(ours))
             if card.file.is_file():
-                theirs = report.tally_of(card, self.samples[name], geometry)
+                theirs = report.tally_of(card, self.samples[part], geometry)
                 apart[geometry] = _points(standard_errors(theirs, ours))
         return {"standard_error_of_bundled": alone, **({"standard_error_of_points": apart} if apart else {})}
 

@@ -58,9 +58,10 @@ class Card:
     recipe: dict[str, Any] = field(hash=False)
     seed: int
     # "validation": "figures" and "standard_errors" by geometry and network, shares of 1, on so many "images" in so many
-    # "groups" of similar ones, which "rule" left out of training; bundled recipes were chosen by them. "unseen": the
-    # main ones of the card's own network on images that had no say in the recipe: it was trained anew without them
-    # (`--fold K`, K in "folds"; benchmarks/folds.py). "training_images": how many, "training_sets": of which sets
+    # "groups" of similar ones, which "rule" left out of training. "unseen": the main ones of the card's own network on
+    # images of several "folds" that had no say in the recipe, each labelled by a training without its own fold
+    # (benchmarks/folds.py); the validation images had one, unless the recipe's "fold" is among these.
+    # "training_images": how many, "training_sets": of which sets
     metrics: dict[str, Any] = field(hash=False)
     note: dict[str, str] = field(hash=False)
     sha256: str = ""  # of the weights file

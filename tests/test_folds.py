@@ -16,6 +16,7 @@ from explorer.cards import CHECKPOINTS, Card
 from explorer.training import data, recipe
 from explorer.training.evaluate import standard_errors
 from explorer.training.report import tally_of
+from explorer.training.sets import DECIDING
 from tests.training.made import write_nuclei
 
 TABLE = json.loads((Path(__file__).resolve().parents[1] / "benchmarks" / "folds.json").read_text())["rows"]
@@ -36,9 +37,8 @@ def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
     assert TABLE
     for group in TABLE:
         card = weights.find(group["name"])
-        bundled, *others = group["folds"]
-        assert others
-        assert (bundled["fold"], bundled["sha256"]) == (0, card.sha256)
+        (bundled,) = (one for one in group["folds"] if one["sha256"] == card.sha256)
+        assert bundled["fold"] == group["bundled_fold"] == card.recipe.get("fold", 0)
         assert len({one["fold"] for one in group["folds"]}) == len(group["folds"])
         assert len({one["sha256"] for one in group["folds"]}) == len(group["folds"])
         for one in group["folds"]:
@@ -50,8 +50,11 @@ def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
             for key, pair in by.items():
                 there = [100 * said[part][geometry][card.spec.model][key] for part in ("figures", "standard_errors")]
                 assert there == pytest.approx(pair, abs=0.006)
-        counted = [one for one in others if one["fold"] in together["folds"]]
+        assert DECIDING not in together["folds"]
+        counted = [one for one in group["folds"] if one["fold"] in together["folds"]]
         assert [one["fold"] for one in counted] == together["folds"]
+        others = [one["figures"] for one in counted if one is not bundled]
+        assert others
         for key in ("images", "groups"):
             assert together[key] == sum(one[key] for one in counted)
             assert bundled[key] == card.metrics["validation"][key]
@@ -61,7 +64,7 @@ def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
             for key, (value, error) in by.items():
                 noted = card.metrics["validation"]["figures"][geometry][card.spec.model][key]
                 assert value == pytest.approx(100 * noted, abs=0.06)  # sums are rounded otherwise here and there
-                there = np.array([one["figures"][geometry][key] for one in counted])
+                there = np.array([figures[geometry][key] for figures in others])
                 above = there[:, 0].mean() - value, math.hypot(error, np.linalg.norm(there[:, 1]) / len(there))
                 assert group["points_above_bundled"][geometry][key] == pytest.approx(above, abs=0.011)
 
@@ -82,7 +85,7 @@ def test_recipes_of_one_data_set_are_compared_on_the_same_images() -> None:
 
 def test_a_fold_counts_only_where_every_recipe_has_it() -> None:
     nuclei, photographs = weights.find(NAME), weights.find("fcn8s-everyday")
-    groups = {"a": [0, 1, 2, 4], "b": [0, 2, 3, 4]}, {"c": [0, 1, 3]}
+    groups = {"a": [0, 1, 2, 4], "b": [2, 3, 4]}, {"c": [0, 1, 3]}
     given = {
         name: dict.fromkeys(have, card)
         for card, part in zip((nuclei, photographs), groups, strict=True)
@@ -133,6 +136,27 @@ def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) ->
     )
     assert said["unseen"]["folds"] == [1, 3]
     assert {**said, "unseen": None} == {**card.metrics, "unseen": None}
+
+
+def test_bundled_weights_may_leave_out_a_fold_that_had_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then their own figures are pooled with those of other such folds, and compared with these alone."""
+    place = write_nuclei(tmp_path / "nuclei").parent
+    monkeypatch.setattr(folds, "CHECKPOINTS", left_out(tmp_path / "bundled", 1))
+    first, other = left_out(tmp_path / "a", 0), left_out(tmp_path / "b", 3)
+    (group,) = folds.table([first, other], place)
+    of = {one["fold"]: one for one in group["folds"]}
+    assert list(of) == [0, 1, 3]
+    assert group["bundled_fold"] == 1
+    assert group["unseen"]["folds"] == [1, 3]
+    assert group["unseen"]["images"] == of[1]["images"] + of[3]["images"]
+    for key, (above, error) in group["points_above_bundled"]["valid"].items():
+        (ours, off), (theirs, too) = (of[fold]["figures"]["valid"][key] for fold in (1, 3))
+        assert (above, error) == pytest.approx((theirs - ours, math.hypot(off, too)), abs=0.011)
+    with pytest.raises(ValueError, match="left out the images of the bundled weights"):
+        folds.table([left_out(tmp_path / "c", 1)], place)
+    (alone,) = folds.table([first], place)  # no other fold without a say: nothing to compare with
+    assert alone["unseen"]["folds"] == [1]
+    assert alone["points_above_bundled"] == {}
 
 
 def test_what_cannot_be_compared_is_refused(

@@ -100,7 +100,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, capsys: pytest.Captu
         older: f"{NAME}.safetensors has a card without figures of validation images",
         longer: f"{NAME}.safetensors was made with other settings than the bundled one: steps",
         sown: "was made with seed 5, the bundled one with 0",
-        folded: "was trained on other images (fold 2): see benchmarks/folds.py",
+        folded: "was trained on other images (fold 2 left out): see benchmarks/folds.py",
         tmp_path / "none": "holds no cards (NAME.json); train a recipe with --out",
         tmp_path / "own": "mine.safetensors has no bundled card of its name",
     }

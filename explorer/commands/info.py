@@ -56,7 +56,8 @@ def _measured(card: dict[str, Any]) -> list[str]:
     """A line per geometry: what to expect of other images, where the card says it, then the figures on its own
     validation images; last what stands behind ±."""
     model, lines, grouped = card["spec"]["model"], [], False
-    for word, part in (("expect", card["metrics"].get("unseen")), ("measured", card["metrics"].get("validation"))):
+    unseen, fold = card["metrics"].get("unseen"), card["recipe"].get("fold", 0)
+    for word, part in (("expect", unseen), ("measured", card["metrics"].get("validation"))):
         figures = _by_geometry(part, model) if part else []
         if not figures:
             continue
@@ -66,7 +67,10 @@ def _measured(card: dict[str, Any]) -> list[str]:
             grouped = True
             whose += f" in {_counted(groups, 'group')} of similar ones"
         if folds := part.get("folds"):
-            whose += f", left out in turn when the recipe was trained anew: {_named(folds, 'fold')}"
+            whose += f", left out in turn when the recipe was trained: {_named(folds, 'fold')}"
+        elif unseen:
+            had_none = fold in unseen.get("folds", ())
+            whose += f": fold {fold} of these" if had_none else ", by which the recipe was chosen"
         lines += [f"{word:12} {line} ({whose})" for line in figures]
     if any("±" in line for line in lines):
         over = "groups of similar images (few, so rather too small)" if grouped else "the images"

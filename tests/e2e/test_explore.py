@@ -226,8 +226,10 @@ def test_how_good_the_weights_are_is_said_with_how_sure_that_is(visit: Visit, na
         assert re.search(rf"Measured with this padding on {own} validation \w+ \(", facts)
         assert "expect" not in facts
         return
-    expected, chosen_by = facts.index("expect "), facts.index("These weights themselves, on the ")
+    expected, chosen_by = facts.index("expect "), facts.index("These weights themselves, on their ")
     assert expected < chosen_by
     folds = re.escape(", ".join(map(str, others["folds"])))
     assert re.search(rf"\(fold {folds}\), on these: {others['images']} in all\.", facts[:chosen_by])
-    assert re.match(rf"These weights themselves, on the {own} validation ", facts[chosen_by:])
+    fold = card.recipe.get("fold", 0)
+    role = f"which are fold {fold} of these" if fold in others["folds"] else "by which the recipe was chosen"
+    assert re.match(rf"These weights themselves, on their {own} validation \w+, {role}: ", facts[chosen_by:])

@@ -129,18 +129,18 @@ function narrower({ family, width }, model, words) {
   return [['', words.t(family === 'unet' ? 'facts.width.unet' : 'facts.width.fcn', values)]];
 }
 
-/** How good this network is in this geometry, as its card says: where its recipe was run again with other images left
- * out, first what those say of images that had no say in it; then on the validation images of these very weights. */
-function measured(trace, { unseen, validation }, words) {
+/** How good this network is in this geometry, as its card says: first, where it does, on images of several folds that
+ * had no say in its recipe; then on those that these very weights left out, which had one unless their fold is named. */
+function measured(trace, { unseen, validation, fold }, words) {
   const { padding, model } = trace.selection;
   const of = (part, key) => part?.[key]?.[padding]?.[model];
   const own = of(validation, 'figures');
   if (!own) return [];
   const nuclei = typeof own.nucleus_dice === 'number'; // null: no image says
-  const said = (key, part) => {
+  const said = (key, part, role) => {
     const [figures, errors] = [of(part, 'figures'), of(part, 'standard_errors')];
     const { images, groups, folds } = part;
-    const values = { images, folds: folds?.join(', '), within: '' };
+    const values = { images, folds: folds?.join(', '), role, within: '' };
     if (errors) values.within = groups < images ? words.t('facts.within.groups', { groups }) : words.t('facts.within');
     for (const [name, figure] of [['accuracy', 'pixel_accuracy'], ['iou', 'mean_iou'], ['dice', 'nucleus_dice']]) {
       const share = figures[figure];
@@ -149,9 +149,10 @@ function measured(trace, { unseen, validation }, words) {
     return ['', words.t(key, values)];
   };
   if (!of(unseen, 'figures')) return [said(nuclei ? 'facts.measured.dice' : 'facts.measured', validation)];
+  const role = unseen.folds.includes(fold) ? words.t('facts.own.left', { fold }) : words.t('facts.own.chosen');
   return [
     said(nuclei ? 'facts.unseen.dice' : 'facts.unseen', unseen),
-    said(nuclei ? 'facts.own.dice' : 'facts.own', validation),
+    said(nuclei ? 'facts.own.dice' : 'facts.own', validation, role),
   ];
 }
 
