@@ -125,7 +125,8 @@ export function showFacts(root, trace, card, words) {
 /** By how much the network is narrower than the paper's. */
 function narrower({ family, width }, model, words) {
   if (!width) return [];
-  const values = { share: words.percent(width.share), fc: words.number(width.fc), fcWhole: words.number(width.fcWhole), whole: words.count(width.whole[model]) };
+  const [fc, fcWhole] = [width.fc, width.fcWhole].map((channels) => words.number(channels));
+  const values = { share: words.percent(width.share), fc, fcWhole, whole: words.count(width.whole[model]) };
   return [['', words.t(family === 'unet' ? 'facts.width.unet' : 'facts.width.fcn', values)]];
 }
 
