@@ -35,20 +35,15 @@ from explorer import metrics, weights
 from explorer.cards import CHECKPOINTS, Card, written
 from explorer.training import data, report
 from explorer.training.evaluate import Tally, standard_errors
-from explorer.training.sets import DECIDING
+from explorer.training.sets import DECIDING_FOLD
 
 KEYS = ("pixel_accuracy", "mean_iou", "nucleus_dice", "object_f1")
 Figures = dict[str, dict[str, tuple[float, float]]]  # by geometry and key: value and standard error, per cent
 
 
-def fold_of(card: Card) -> int:
-    """The part of the images that the weights have not seen."""
-    return int(card.recipe.get("fold", 0))
-
-
 def measured(card: Card, samples: list[data.Sample]) -> dict[str, Tally]:
     """What the weights get right of the fold that they left out, by geometry trained in."""
-    _, validation, _ = data.split(card.recipe["data_set"], samples, fold_of(card))
+    _, validation, _ = data.split(card.recipe["data_set"], samples, card.fold)
     return {geometry: report.tally_of(card, validation, geometry) for geometry in card.geometries}
 
 
@@ -95,7 +90,7 @@ def row(card: Card, tallies: dict[str, Tally]) -> dict[str, Any]:
     """What a card and the images that it left out say."""
     made = {key: card.recipe[key] for key in ("device", "precision", "minutes") if card.recipe.get(key)}
     trained = card.metrics["training_images"]
-    said = {"fold": fold_of(card), "sha256": card.sha256, **made, "training_images": trained}
+    said = {"fold": card.fold, "sha256": card.sha256, **made, "training_images": trained}
     return {
         **said,
         **counts(tallies),
@@ -139,7 +134,7 @@ def shared(groups: dict[str, dict[int, Card]]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for group in groups.values():
         kind = next(iter(group.values())).recipe["data_set"]
-        found[kind] = [fold for fold in found.get(kind, sorted(group)) if fold != DECIDING and fold in group]
+        found[kind] = [fold for fold in found.get(kind, sorted(group)) if fold != DECIDING_FOLD and fold in group]
         if not found[kind]:
             raise ValueError(f"the recipes of {kind} have no fold in common; train each of them for the same ones")
     return found
@@ -148,27 +143,30 @@ def shared(groups: dict[str, dict[int, Card]]) -> dict[str, list[int]]:
 def table(folders: list[Path], place: Path) -> list[dict[str, Any]]:
     """Per recipe the figures of each fold, the pooled ones of the folds that all recipes of its data set have, and how
     far the mean of these lies above the bundled ones. Raises ValueError for a card of the bundled one's fold, of a fold
-    that is there twice or without a bundled one of its name, and for recipes without a fold in common; DataError,
-    WeightsError."""
+    that is there twice or without a bundled one of its name, and for recipes without a fold in common or whose bundled
+    one is not among them; DataError, WeightsError."""
     groups: dict[str, dict[int, Card]] = {}
     bundled: dict[str, Card] = {}
     for card in (card for folder in folders for card in written(folder)):
-        fold = fold_of(card)
+        fold = card.fold
         if not (path := CHECKPOINTS / f"{card.name}.json").is_file():
             raise ValueError(f"{card.file} has no bundled card of its name")
         own = bundled.setdefault(card.name, weights.read_card(path))
-        group = groups.setdefault(card.name, {fold_of(own): own})
-        if group.get(fold) == own:
+        group = groups.setdefault(card.name, {own.fold: own})
+        if fold == own.fold:
             raise ValueError(f"{card.file} left out the images of the bundled weights: see benchmarks/remade.py")
         if fold in group:
             raise ValueError(f"{card.file} and {group[fold].file} left out the same images (fold {fold})")
         group[fold] = card
     common = shared(groups)
+    for own in bundled.values():
+        if own.fold not in (DECIDING_FOLD, *common[own.recipe["data_set"]]):
+            raise ValueError(f"{own.file} left out fold {own.fold}, which not all recipes of its data set have")
     samples: dict[str, list[data.Sample]] = {}
     found = []
     for name, group in sorted(groups.items()):
         own = bundled[name]
-        kind, at = own.recipe["data_set"], fold_of(own)
+        kind, at = own.recipe["data_set"], own.fold
         if kind not in samples:
             samples[kind] = data.read_all(kind, place, weights=False)
         tallies = {fold: measured(card, samples[kind]) for fold, card in sorted(group.items())}

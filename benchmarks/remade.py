@@ -3,7 +3,7 @@
 python benchmarks/remade.py FOLDER ... [--data DIR] [--json FILE]
 
 Each FOLDER holds cards (and weights) that `python -m explorer.training NAME --data DIR --out FOLDER` wrote, with the
-recipe and the seed of the bundled card of that name. On one machine, with as many threads, the weights are the same,
+recipe, the fold and the seed of the bundled card of that name. On one machine, with as many threads, the weights are the same,
 bit for bit. Elsewhere the sums are rounded otherwise (another processor, another precision, a GPU), the two trainings
 part, and the table says by how many points the figures do. Wherever FOLDER holds the weights beside the card, it also
 counts the tensors that differ in any bit.
@@ -40,15 +40,15 @@ SETTINGS = {f.name for f in fields(Recipe)} - {"title", "note", "seed", "fold", 
 
 
 def row(card: Card, bundled: Card) -> dict[str, Any]:
-    """One card made again beside the bundled one. Raises ValueError if they are not of one recipe and seed, or it
-    has no figures."""
+    """One card made again beside the bundled one. Raises ValueError if they are not of one recipe, fold and
+    seed, or it has no figures."""
     here, there = _settings(bundled), _settings(card)
     if differing := sorted(key for key in here.keys() & there.keys() if there[key] != here[key]):
         raise ValueError(f"{card.file} was made with other settings than the bundled one: {', '.join(differing)}")
     if card.seed != bundled.seed:
         raise ValueError(f"{card.file} was made with seed {card.seed}, the bundled one with {bundled.seed}")
-    if (fold := card.recipe.get("fold", 0)) != bundled.recipe.get("fold", 0):
-        raise ValueError(f"{card.file} was trained on other images (fold {fold} left out): see benchmarks/folds.py")
+    if card.fold != bundled.fold:
+        raise ValueError(f"{card.file} was trained on other images (fold {card.fold} left out): see benchmarks/folds.py")
     model = bundled.spec.model
     if "validation" not in card.metrics:
         raise ValueError(f"{card.file} has a card without figures of validation images")
@@ -95,7 +95,7 @@ class Judge:
     def errors(self, card: Card, bundled: Card) -> dict[str, Any]:
         """Standard errors in points, by geometry: of the bundled figure and, where the folder of the card made again
         holds its weights, of the difference."""
-        name, fold = part = bundled.recipe["data_set"], bundled.recipe.get("fold", 0)
+        name, fold = part = bundled.recipe["data_set"], bundled.fold
         if part not in self.samples:
             self.samples[part] = data.split(name, data.read_all(name, self.folder, weights=False), fold)[1]
         alone, apart = {}, {}

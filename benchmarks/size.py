@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
             kind = report.find_set(loaded.card, given.data)
             samples = data.read_all(kind, given.data, weights=False)
             if given.split != "all":
-                training, validation, _ = data.split(kind, samples)
+                training, validation = report.sides(loaded.card, kind, samples)
                 samples = validation if given.split == "validation" else training
             rows += [row(loaded, samples, times) for times in given.times]
     except (DataError, weights.WeightsError) as error:

@@ -59,8 +59,8 @@ class Card:
     seed: int
     # "validation": "figures" and "standard_errors" by geometry and network, shares of 1, on so many "images" in so many
     # "groups" of similar ones, which "rule" left out of training. "unseen": the main ones of the card's own network on
-    # images of several "folds" that had no say in the recipe, each labelled by a training without its own fold
-    # (benchmarks/folds.py); the validation images had one, unless the recipe's "fold" is among these.
+    # images of "folds" that had no say in the recipe, each fold labelled by a training without it
+    # (benchmarks/folds.py); the validation images had a say, unless the card's own fold is among these.
     # "training_images": how many, "training_sets": of which sets
     metrics: dict[str, Any] = field(hash=False)
     note: dict[str, str] = field(hash=False)
@@ -80,6 +80,11 @@ class Card:
     @property
     def family(self) -> str:
         return MODELS[self.spec.model].family
+
+    @property
+    def fold(self) -> int:
+        """The part of the images, counted from 0, that the weights have not seen."""
+        return int(self.recipe.get("fold") or 0)
 
     @property
     def background(self) -> int | None:

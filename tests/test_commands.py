@@ -206,9 +206,9 @@ def test_info_says_how_good_the_weights_are(name: str, capsys: pytest.CaptureFix
             (told,) = re.findall(rf"{line} +{geometry}: (.*) \((\d+) (.*)\)", said)
             assert int(told[1]) == shown
             assert (f"in {part['groups']} groups of similar ones" in told[2]) == ("nuclei" in name)
-            folds, fold = card.metrics["unseen"]["folds"], card.recipe.get("fold", 0)
-            had_none = f": fold {fold} of these" if fold in folds else ", by which the recipe was chosen"
-            assert told[2].endswith(f"folds {', '.join(map(str, folds))}" if line == "expect" else had_none)
+            folds = card.metrics["unseen"]["folds"]
+            role = f", fold {card.fold} of those" if card.fold in folds else ", by which the recipe was chosen"
+            assert told[2].endswith(f"folds {', '.join(map(str, folds))}" if line == "expect" else role)
             for key, words in FIGURES.items():
                 assert (words in told[0]) == (key in of)
                 if key in of:
@@ -234,6 +234,33 @@ def test_info_rounds_and_counts_as_the_page_does(tmp_path: Path, capsys: pytest.
         f"measured     {figures} (1,234 validation images, by which the recipe was chosen)",
         "±            standard error over the images",
     ]
+
+
+@pytest.mark.parametrize(
+    ("fold", "folds", "role"),
+    [
+        (1, [1, 3], ", fold 1 of those"),
+        (0, [1, 3], ", by which the recipe was chosen"),
+        (None, [1, 3], ", by which the recipe was chosen"),
+        (1, [], ""),
+        (1, None, ""),
+    ],
+)
+def test_info_says_whether_the_validation_images_had_a_say_where_the_card_knows(
+    fold: int | None, folds: list[int] | None, role: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = {"figures": {"valid": {"unet": {"mean_iou": 0.5}}}}
+    save_random(tmp_path, "mine", UNET)
+    card = tmp_path / "mine.json"
+    raw = json.loads(card.read_text())
+    raw["metrics"] = {"validation": {**part, "images": 8}, "unseen": {**part, "folds": folds, "images": 9}}
+    raw["recipe"]["fold"] = fold
+    card.write_text(json.dumps(raw))
+    assert run("info", tmp_path / "mine.safetensors") == 0
+    expect, measured = (line.strip() for line in capsys.readouterr().out.splitlines() if "mean IoU" in line)
+    named = f", left out in turn when the recipe was trained: folds {', '.join(map(str, folds))}" if folds else ""
+    assert expect == f"expect       valid: mean IoU 50.0 % (9 images{named})"
+    assert measured == f"measured     valid: mean IoU 50.0 % (8 validation images{role})"
 
 
 def test_info_of_weights_without_figures_leaves_them_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

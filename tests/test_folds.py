@@ -16,7 +16,7 @@ from explorer.cards import CHECKPOINTS, Card
 from explorer.training import data, recipe
 from explorer.training.evaluate import standard_errors
 from explorer.training.report import tally_of
-from explorer.training.sets import DECIDING
+from explorer.training.sets import DECIDING_FOLD
 from tests.training.made import write_nuclei
 
 TABLE = json.loads((Path(__file__).resolve().parents[1] / "benchmarks" / "folds.json").read_text())["rows"]
@@ -38,7 +38,7 @@ def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
     for group in TABLE:
         card = weights.find(group["name"])
         (bundled,) = (one for one in group["folds"] if one["sha256"] == card.sha256)
-        assert bundled["fold"] == group["bundled_fold"] == card.recipe.get("fold", 0)
+        assert bundled["fold"] == group["bundled_fold"] == card.fold
         assert len({one["fold"] for one in group["folds"]}) == len(group["folds"])
         assert len({one["sha256"] for one in group["folds"]}) == len(group["folds"])
         for one in group["folds"]:
@@ -50,7 +50,7 @@ def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
             for key, pair in by.items():
                 there = [100 * said[part][geometry][card.spec.model][key] for part in ("figures", "standard_errors")]
                 assert there == pytest.approx(pair, abs=0.006)
-        assert DECIDING not in together["folds"]
+        assert DECIDING_FOLD not in together["folds"]
         counted = [one for one in group["folds"] if one["fold"] in together["folds"]]
         assert [one["fold"] for one in counted] == together["folds"]
         others = [one["figures"] for one in counted if one is not bundled]
@@ -149,11 +149,16 @@ def test_bundled_weights_may_leave_out_a_fold_that_had_no_say(tmp_path: Path, mo
     assert group["bundled_fold"] == 1
     assert group["unseen"]["folds"] == [1, 3]
     assert group["unseen"]["images"] == of[1]["images"] + of[3]["images"]
+    assert set(group["points_above_bundled"]["valid"]) == set(folds.KEYS)
     for key, (above, error) in group["points_above_bundled"]["valid"].items():
         (ours, off), (theirs, too) = (of[fold]["figures"]["valid"][key] for fold in (1, 3))
         assert (above, error) == pytest.approx((theirs - ours, math.hypot(off, too)), abs=0.011)
     with pytest.raises(ValueError, match="left out the images of the bundled weights"):
         folds.table([left_out(tmp_path / "c", 1)], place)
+    another = left_out(tmp_path / "another", 3, "fcn8s-nuclei")
+    (folds.CHECKPOINTS / "fcn8s-nuclei.json").write_text((CHECKPOINTS / "fcn8s-nuclei.json").read_text())
+    with pytest.raises(ValueError, match="left out fold 1, which not all recipes of its data set have"):
+        folds.table([other, another], place)
     (alone,) = folds.table([first], place)  # no other fold without a say: nothing to compare with
     assert alone["unseen"]["folds"] == [1]
     assert alone["points_above_bundled"] == {}

@@ -13,6 +13,9 @@ import torch
 from benchmarks import remade
 from explorer import weights
 from explorer.cards import CHECKPOINTS
+from explorer.training import data
+from explorer.training.evaluate import standard_errors
+from explorer.training.report import tally_of
 from tests.training.made import write_nuclei
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -68,6 +71,27 @@ def test_a_difference_comes_with_what_the_images_leave_uncertain(tmp_path: Path)
     for row in (unknown, same, other):
         assert row["standard_error_of_bundled"] == unknown["standard_error_of_bundled"]
         assert row["standard_error_of_bundled"]["valid"]["mean_iou"] > 0
+
+
+def test_weights_are_compared_on_the_fold_that_the_bundled_ones_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = write_nuclei(tmp_path / "nuclei").parent
+    recipe = json.loads((CHECKPOINTS / f"{NAME}.json").read_text())["recipe"]
+    first, other = (changed(tmp_path / str(fold), recipe=recipe | {"fold": fold}) for fold in (1, 0))
+    for folder in (first, other):
+        shutil.copy(CHECKPOINTS / f"{NAME}.safetensors", folder)
+    monkeypatch.setattr(remade, "CHECKPOINTS", first)
+    (row,) = remade.table([first], remade.Judge(place))
+    card = weights.read_card(first / f"{NAME}.json")
+    errors = {}
+    for fold in (0, 1):
+        validation = data.split("nuclei", data.read_all("nuclei", place), fold)[1]
+        errors[fold] = standard_errors(tally_of(card, validation, "valid"))["nucleus_dice"]
+    assert errors[0] != pytest.approx(errors[1], abs=1e-3)
+    assert row["standard_error_of_bundled"]["valid"]["nucleus_dice"] == pytest.approx(100 * errors[1], abs=0.006)
+    with pytest.raises(ValueError, match="was trained on other images"):
+        remade.table([other])
 
 
 def test_one_bit_of_one_number_is_a_difference(tmp_path: Path) -> None:

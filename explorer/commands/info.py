@@ -54,10 +54,10 @@ def run(given: argparse.Namespace) -> int:
 
 def _measured(card: dict[str, Any]) -> list[str]:
     """A line per geometry: what to expect of other images, where the card says it, then the figures on its own
-    validation images; last what stands behind ±."""
+    validation images and whether they had a say in the recipe; last what stands behind ±."""
     model, lines, grouped = card["spec"]["model"], [], False
-    unseen, fold = card["metrics"].get("unseen"), card["recipe"].get("fold", 0)
-    for word, part in (("expect", unseen), ("measured", card["metrics"].get("validation"))):
+    without_say: list[int] = []  # folds that told what to expect
+    for word, part in (("expect", card["metrics"].get("unseen")), ("measured", card["metrics"].get("validation"))):
         figures = _by_geometry(part, model) if part else []
         if not figures:
             continue
@@ -66,11 +66,12 @@ def _measured(card: dict[str, Any]) -> list[str]:
         if 0 < groups < images:
             grouped = True
             whose += f" in {_counted(groups, 'group')} of similar ones"
-        if folds := part.get("folds"):
-            whose += f", left out in turn when the recipe was trained: {_named(folds, 'fold')}"
-        elif unseen:
-            had_none = fold in unseen.get("folds", ())
-            whose += f": fold {fold} of these" if had_none else ", by which the recipe was chosen"
+        if word == "expect" and part.get("folds"):
+            without_say = part["folds"]
+            whose += f", left out in turn when the recipe was trained: {_named(without_say, 'fold')}"
+        elif without_say:
+            fold = card["recipe"].get("fold") or 0
+            whose += f", fold {fold} of those" if fold in without_say else ", by which the recipe was chosen"
         lines += [f"{word:12} {line} ({whose})" for line in figures]
     if any("±" in line for line in lines):
         over = "groups of similar images (few, so rather too small)" if grouped else "the images"

@@ -66,7 +66,7 @@ def find(recipe: Recipe, runs: Path, published: Iterable[Path], device: torch.de
         if not (path := folder / f"{recipe.start}.json").is_file():
             continue
         card = weights.read_card(path)
-        _same_fold(recipe, card.recipe.get("fold", 0), path)
+        _same_fold(recipe, card.fold, path)
         state = {k: v.to(device) for k, v in weights.load(card).module.state_dict().items()}
         made = {"recipe": card.name, "steps": card.recipe.get("steps_made"), "seed": card.seed, "sha256": card.sha256}
         print(f"beginning with the published weights {card.file}", file=sys.stderr)

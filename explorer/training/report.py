@@ -59,8 +59,8 @@ def evaluate(
         raise DataError(f"{card.name} has other classes than {name}; choose weights or data of the same ones")
     samples = data.read_all(name, folder, weights=False)
     if split != "all":
-        sides = data.split(name, samples, card.recipe.get("fold", 0))
-        samples = sides[1] if split == "validation" else sides[0]
+        training, validation = sides(card, name, samples)
+        samples = validation if split == "validation" else training
     if not samples:
         raise DataError(f"{folder} has no images in the split {split!r}")
     found = {}
@@ -82,6 +82,13 @@ def evaluate(
         "groups": len(set(tally.groups)),
         "geometries": found,
     }
+
+
+def sides(card: Card, name: str, samples: list[Sample]) -> tuple[list[Sample], list[Sample]]:
+    """(training, validation) images of a data set when a card's weights were trained. Of a set that validated nothing
+    then, such as one that was only trained on, the sides that it has by itself."""
+    fold = card.fold if name == card.recipe.get("data_set") else 0
+    return data.split(name, samples, fold)[:2]
 
 
 def tally_of(card: Card, samples: list[Sample], padding: str, model: str | None = None, device: str = "cpu") -> Tally:

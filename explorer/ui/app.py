@@ -121,12 +121,12 @@ def build_app(bench: Workbench) -> gr.Blocks:
 
 
 def run_messages(bench: Workbench, data: dict[str, Any], cancelled: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """What the page hears of one run: progress again and again, then the finished run, an error or its end."""
+    """What the page hears of one run: progress again and again, then the finished run, an error or that it was cancelled."""
     return _messages(lambda progress, stop: _work(bench, data, progress, stop), cancelled)
 
 
 def full_messages(full: FullSize, data: dict[str, Any], cancelled: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """What the page hears of a question about full size: progress, then the answer or an error."""
+    """What the page hears of a question about full size: progress, then the answer, an error or that it was cancelled."""
 
     def work(progress: Progress, stop: Callable[[], bool]) -> dict[str, Any]:
         truth = uploaded(data["path"]) if isinstance(data.get("path"), str) else None  # true labels
@@ -154,15 +154,17 @@ def _messages(
         said.put({"kind": "progress", "fraction": fraction, "text": text, "details": details})
 
     def work() -> None:
+        last: dict[str, Any] = {"kind": "error", "code": "internal", "details": {}}
         try:
-            said.put(task(progress, lambda: cancelled() or left.is_set()))
+            last = task(progress, lambda: cancelled() or left.is_set())
         except CancelledError:
-            said.put({"kind": "cancelled"})
+            last = {"kind": "cancelled"}
         except StageError as error:
-            said.put({"kind": "error", "code": error.code, "details": error.details})
+            last = {"kind": "error", "code": error.code, "details": error.details}
         except Exception:
             log.exception("a run failed")
-            said.put({"kind": "error", "code": "internal", "details": {}})
+        finally:
+            said.put(last)
 
     threading.Thread(target=work, daemon=True).start()
     try:

@@ -51,7 +51,7 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
                 "width": _width(card.spec),
                 "unseen": card.metrics.get("unseen"),
                 "validation": card.metrics.get("validation"),
-                "fold": card.recipe.get("fold", 0),
+                "fold": card.fold,
             }
             for card in cards
         ],

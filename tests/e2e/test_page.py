@@ -230,6 +230,8 @@ def test_a_run_that_was_cancelled_before_its_turn_is_no_error(visit: Visit) -> N
     other.page.wait_for_function("() => document.querySelector('.fx').dataset.state === 'running'")
     with visit.page.expect_response("**/queue/join*"):
         held.pop().continue_()
+    visit.page.wait_for_timeout(500)  # two looks of the server at whether it is still wanted
+    assert other.page.get_attribute(".fx", "data-state") == "running"
     visit.set("size", "192")
     visit.after(before)
     assert visit.text(".fx-frame-size").endswith("192")

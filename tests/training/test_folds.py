@@ -16,6 +16,7 @@ from explorer.training import data, recipe
 from explorer.training.__main__ import main
 from explorer.training.data import DataError, Sample
 from explorer.training.loop import Run
+from explorer.training.report import evaluate
 from explorer.training.sets import FOLDS
 from tests.training.made import write_recipe, write_road_scenes
 
@@ -100,6 +101,10 @@ def test_a_card_says_which_fold_it_left_out_and_evaluate_measures_on_that(
     assert found["images"] == len(validation) != len(data.split("msrc_v2", data.read_all("msrc_v2", photos))[1])
     for key, value in card.metrics["validation"]["figures"]["same"]["fcn8s"].items():
         assert found["geometries"]["same"]["figures"][key] == pytest.approx(value, abs=1e-4), key
+    scenes = data.read_all("camvid", write_road_scenes(tmp_path / "camvid"))
+    published = data.split("camvid", scenes)[1]  # a set that the recipe could only have trained on has its own sides
+    found = evaluate(card, tmp_path / "camvid", split="validation", data_set="camvid")
+    assert (found["split"], found["images"]) == ("validation", len(published))
     assert main([*given, "--fold", "2", "--device", "cpu"]) == 2
     assert "was begun with other images" in capsys.readouterr().err
 

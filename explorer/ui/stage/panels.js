@@ -131,7 +131,7 @@ function narrower({ family, width }, model, words) {
 }
 
 /** How good this network is in this geometry, as its card says: first, where it does, on images of several folds that
- * had no say in its recipe; then on those that these very weights left out, which had one unless their fold is named. */
+ * had no say in its recipe; then on those that these very weights left out, which had a say unless theirs is among them. */
 function measured(trace, { unseen, validation, fold }, words) {
   const { padding, model } = trace.selection;
   const of = (part, key) => part?.[key]?.[padding]?.[model];
@@ -149,7 +149,7 @@ function measured(trace, { unseen, validation, fold }, words) {
     }
     return ['', words.t(key, values)];
   };
-  if (!of(unseen, 'figures')) return [said(nuclei ? 'facts.measured.dice' : 'facts.measured', validation)];
+  if (!of(unseen, 'figures') || !unseen.folds?.length) return [said(nuclei ? 'facts.measured.dice' : 'facts.measured', validation)];
   const role = unseen.folds.includes(fold) ? words.t('facts.own.left', { fold }) : words.t('facts.own.chosen');
   return [
     said(nuclei ? 'facts.unseen.dice' : 'facts.unseen', unseen),

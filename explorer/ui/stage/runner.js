@@ -64,7 +64,7 @@ export class Runner {
     if (message.kind === 'progress') return this.heard.onProgress(message.fraction, message.text, message.details);
     this.request = this.pending = null;
     if (message.kind === 'error') this.heard.onError(message);
-    else await this.heard.onDone(message);
+    else if (message.kind !== 'cancelled') await this.heard.onDone(message);
     if (!this.request) this.heard.onProgress(null); // meanwhile another run may have begun
   }
 
