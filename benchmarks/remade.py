@@ -3,10 +3,10 @@
 python benchmarks/remade.py FOLDER ... [--data DIR] [--json FILE]
 
 Each FOLDER holds cards (and weights) that `python -m explorer.training NAME --data DIR --out FOLDER` wrote, with the
-recipe, the fold and the seed of the bundled card of that name. On one machine, with as many threads, the weights are the same,
-bit for bit. Elsewhere the sums are rounded otherwise (another processor, another precision, a GPU), the two trainings
-part, and the table says by how many points the figures do. Wherever FOLDER holds the weights beside the card, it also
-counts the tensors that differ in any bit.
+recipe, the fold and the seed of the bundled card of that name. On one machine, with as many threads, the weights are
+the same, bit for bit. Elsewhere the sums are rounded otherwise (another processor, another precision, a GPU), the two
+trainings part, and the table says by how many points the figures do. Wherever FOLDER holds the weights beside the card,
+it also counts the tensors that differ in any bit.
 
 With --data (the folder around the data sets) the networks label the validation images, and the table says how
 uncertain these images leave a bundled figure and, with those weights, the difference: the standard errors over the
@@ -48,7 +48,8 @@ def row(card: Card, bundled: Card) -> dict[str, Any]:
     if card.seed != bundled.seed:
         raise ValueError(f"{card.file} was made with seed {card.seed}, the bundled one with {bundled.seed}")
     if card.fold != bundled.fold:
-        raise ValueError(f"{card.file} was trained on other images (fold {card.fold} left out): see benchmarks/folds.py")
+        where = f"{card.file} was trained on other images (fold {card.fold} left out)"
+        raise ValueError(f"{where}: see benchmarks/folds.py")
     model = bundled.spec.model
     if "validation" not in card.metrics:
         raise ValueError(f"{card.file} has a card without figures of validation images")

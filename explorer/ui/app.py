@@ -121,12 +121,12 @@ def build_app(bench: Workbench) -> gr.Blocks:
 
 
 def run_messages(bench: Workbench, data: dict[str, Any], cancelled: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """What the page hears of one run: progress again and again, then the finished run, an error or that it was cancelled."""
+    """What the page hears of one run: progress again and again; last the run, an error or that it was cancelled."""
     return _messages(lambda progress, stop: _work(bench, data, progress, stop), cancelled)
 
 
 def full_messages(full: FullSize, data: dict[str, Any], cancelled: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """What the page hears of a question about full size: progress, then the answer, an error or that it was cancelled."""
+    """What the page hears of a question about full size: progress; last the answer, an error or that it was cancelled."""
 
     def work(progress: Progress, stop: Callable[[], bool]) -> dict[str, Any]:
         truth = uploaded(data["path"]) if isinstance(data.get("path"), str) else None  # true labels

@@ -230,5 +230,6 @@ def test_how_good_the_weights_are_is_said_with_how_sure_that_is(visit: Visit, na
     assert expected < chosen_by
     folds = re.escape(", ".join(map(str, others["folds"])))
     assert re.search(rf"\(fold {folds}\), on these: {others['images']} in all\.", facts[:chosen_by])
-    role = f"which are fold {card.fold} of those above" if card.fold in others["folds"] else "by which the recipe was chosen"
+    without_say = card.fold in others["folds"]
+    role = f"which are fold {card.fold} of those above" if without_say else "by which the recipe was chosen"
     assert re.match(rf"These weights themselves, on their {own} validation \w+, {role}: ", facts[chosen_by:])
