@@ -126,7 +126,7 @@ def run_messages(bench: Workbench, data: dict[str, Any], cancelled: Callable[[],
 
 
 def full_messages(full: FullSize, data: dict[str, Any], cancelled: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """What the page hears of a question about full size: progress; last the answer, an error or that it was cancelled."""
+    """What the page hears of a question about full size: progress; last the answer, an error or its cancelling."""
 
     def work(progress: Progress, stop: Callable[[], bool]) -> dict[str, Any]:
         truth = uploaded(data["path"]) if isinstance(data.get("path"), str) else None  # true labels
