@@ -39,6 +39,7 @@ class Sample:
     weight: np.ndarray | None  # H x W, float16
     instances: np.ndarray | None = None  # H x W
     part: int = 0  # which of the data set's folders
+    film: str = ""  # of which it is a frame
 
 
 def locate(name: str, folder: Path) -> Path:
@@ -146,7 +147,8 @@ def _read(data_set: DataSet, part: int, image_path: Path, label_path: Path, weig
                 table[value] = index
         target = table[labels]
     kind = kind_of(image) if data_set.instances else "photo"
-    return Sample(image_path.stem, kind, image, target, weight, instances, part)
+    film = image_path.stem.partition("_")[0] if data_set.frames else ""
+    return Sample(image_path.stem, kind, image, target, weight, instances, part, film)
 
 
 def kind_of(image: np.ndarray) -> str:
@@ -199,9 +201,9 @@ def signature(sample: Sample) -> str:
 
 
 def group_of(sample: Sample) -> str:
-    """What images belong together: micrographs of one `signature`, which a split never parts; a photograph stands
-    alone (so do the frames of a road scene, though neighbours are similar)."""
-    return signature(sample) if sample.instances is not None else f"{sample.part}/{sample.name}"
+    """What images belong together: micrographs of one `signature`, which a split never parts, and the frames of one
+    film; a photograph stands alone."""
+    return signature(sample) if sample.instances is not None else sample.film or f"{sample.part}/{sample.name}"
 
 
 def _split_groups(samples: list[Sample], fold: int) -> tuple[list[Sample], list[Sample], str]:

@@ -28,6 +28,7 @@ class DataSet:
     torchvision: str = ""
     root: str = ""  # the folder in which torchvision keeps it
     parts: tuple[str, ...] = ()
+    frames: bool = False  # of films, whose names the files' stems begin with, up to "_"
 
 
 def _class(en: str, ko: str, colour: str) -> ClassInfo:
@@ -119,6 +120,7 @@ CAMVID = DataSet(
         "ko": "라이선스가 분명하지 않은 연구용 데이터(CamVid)로 학습: 비상업적 용도로만 사용. "
         "데이터의 이미지는 재배포하지 않음.",
     },
+    frames=True,
 )
 
 

@@ -66,7 +66,7 @@ def write_recipe(path: Path, **changes: object) -> Path:
 
 
 def write_road_scenes(folder: Path) -> Path:
-    """Laid out like CamVid: sky (0) over road (3), a fence (7) that no everyday class is."""
+    """Laid out like CamVid, of one film each: sky (0) over road (3), a fence (7) that no everyday class is."""
     rng = np.random.default_rng(1)
     for part, count in (("train", 3), ("val", 2)):
         for sub in (part, f"{part}annot"):
@@ -74,8 +74,9 @@ def write_road_scenes(folder: Path) -> Path:
         for i in range(count):
             mask = np.full((40, 48), 3, np.uint8)
             mask[:15], mask[15:18] = 0, 7
-            Image.fromarray(rng.integers(0, 255, (40, 48, 3)).astype(np.uint8)).save(folder / part / f"{part}{i}.jpg")
-            Image.fromarray(mask).save(folder / f"{part}annot" / f"{part}{i}.png")
+            stem, noise = f"{part}film_{i:05}", rng.integers(0, 255, (40, 48, 3)).astype(np.uint8)
+            Image.fromarray(noise).save(folder / part / f"{stem}.jpg")
+            Image.fromarray(mask).save(folder / f"{part}annot" / f"{stem}.png")
     return folder
 
 

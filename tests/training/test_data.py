@@ -213,8 +213,10 @@ def test_road_scenes_become_everyday_classes(tmp_path: Path) -> None:
     assert {names[i] for i in np.unique(target) if i != IGNORE} == {"sky", "road"}
     assert (target[15:18] == IGNORE).all()
     train, validation, rule = data.split("camvid", samples)
-    assert [s.name for s in train] == ["train0", "train1", "train2"]
-    assert [s.name for s in validation] == ["val0", "val1"]
+    assert [s.name for s in train] == [f"trainfilm_0000{i}" for i in range(3)]
+    assert [s.name for s in validation] == ["valfilm_00000", "valfilm_00001"]
+    assert [{s.film for s in part} for part in (train, validation)] == [{"trainfilm"}, {"valfilm"}]
+    assert {data.group_of(s) for s in validation} == {"valfilm"}
     assert "val" in rule
 
 

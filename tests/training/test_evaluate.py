@@ -182,6 +182,8 @@ def test_photographs_are_resampled_one_by_one() -> None:
     assert standard_errors(tally)["pixel_accuracy"] == pytest.approx(np.std(shares) / np.sqrt(40), rel=0.1)
     assert data.group_of(same[0]) != data.group_of(same[1])
     assert data.group_of(replace(same[0], part=1)) != data.group_of(same[0])  # published parts may share names
+    frames = [replace(sample, film=film) for sample, film in zip(same, ("a", "a", "b"), strict=False)]
+    assert [data.group_of(one) == data.group_of(frames[0]) for one in frames] == [True, True, False]
     micrographs = [replace(sample, instances=np.zeros((8, 8), np.int32)) for sample in same]
     assert data.group_of(micrographs[0]) == data.group_of(micrographs[1])
 
