@@ -1,6 +1,6 @@
 """Do a card's figures hold on images that had no say in its recipe?
 
-python benchmarks/folds.py FOLDER ... --data DIR [--json FILE] [--cards]
+python benchmarks/folds.py FOLDER ... --data DIR [--kept FILE] [--json FILE] [--cards]
 
 Recipes were chosen by what they reach on fold 0 of their images: figures there may flatter. Each FOLDER holds what
 `python -m explorer.training NAME --fold K --data DIR --out FOLDER` wrote: the recipe as it stands, trained on the other
@@ -13,6 +13,10 @@ class of thirty. Mean IoU is higher here when images are pooled, so `points_abov
 is of the mean of these folds, the bundled one left out. With --cards the pooled figures are put on the bundled cards,
 where the page finds them: what to expect of images that had no say.
 
+What --kept, an earlier table, says of weights that are not at hand is taken over: their rows, and the pooled figures,
+which name the weights that they are of. Those of the bundled fold may then be of another training than the bundled one:
+benchmarks/remade.json says how far the two lie apart.
+
 The standard errors are those over the images, of micrographs over groups of similar ones: few, and finer than
 experiments, so the errors are too small rather than too large. None covers how two trainings of a recipe differ.
 """
@@ -23,7 +27,9 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from statistics import mean
@@ -39,11 +45,12 @@ from explorer.training.sets import DECIDING_FOLD
 
 KEYS = ("pixel_accuracy", "mean_iou", "nucleus_dice", "object_f1")
 Figures = dict[str, dict[str, tuple[float, float]]]  # by geometry and key: value and standard error, per cent
+Group = dict[str, Any]  # what the table says of a recipe
 
 
 def measured(card: Card, samples: list[data.Sample]) -> dict[str, Tally]:
     """What the weights get right of the fold that they left out, by geometry trained in."""
-    _, validation, _ = data.split(card.recipe["data_set"], samples, card.fold)
+    _, validation = report.sides(card, card.recipe["data_set"], samples)
     return {geometry: report.tally_of(card, validation, geometry) for geometry in card.geometries}
 
 
@@ -114,7 +121,7 @@ def apart(bundled: Figures, others: list[Figures]) -> Figures:
     return found
 
 
-def noted(card: Card, group: dict[str, Any]) -> Card:
+def noted(card: Card, group: Group) -> Card:
     """A bundled card with the pooled figures, as it holds its own: shares of 1 by geometry and network."""
     together, parts = group["unseen"], ("figures", "standard_errors")
     said = {
@@ -128,84 +135,148 @@ def noted(card: Card, group: dict[str, Any]) -> Card:
     return replace(card, metrics={"unseen": unseen, **{k: v for k, v in card.metrics.items() if k != "unseen"}})
 
 
-def shared(groups: dict[str, dict[int, Card]]) -> dict[str, list[int]]:
-    """By data set the folds, but the deciding one, that all of its recipes have. Raises ValueError if there are
-    none."""
+def shared(kinds: dict[str, str], groups: dict[str, set[int]]) -> dict[str, list[int]]:
+    """By data set the folds, but the deciding one, that all of its recipes have. Raises ValueError if there are none.
+
+    kinds   name of the recipe -> of its data set
+    groups  name of the recipe -> its folds
+    """
     found: dict[str, list[int]] = {}
-    for group in groups.values():
-        kind = next(iter(group.values())).recipe["data_set"]
+    for name, group in groups.items():
+        kind = kinds[name]
         found[kind] = [fold for fold in found.get(kind, sorted(group)) if fold != DECIDING_FOLD and fold in group]
         if not found[kind]:
             raise ValueError(f"the recipes of {kind} have no fold in common; train each of them for the same ones")
     return found
 
 
-def table(folders: list[Path], place: Path) -> list[dict[str, Any]]:
-    """Per recipe the figures of each fold, the pooled ones of the folds that all recipes of its data set have, and how
-    far the mean of these lies above the bundled ones. Raises ValueError for a card of the bundled one's fold, of a fold
-    that is there twice or without a bundled one of its name, and for recipes without a fold in common or whose bundled
-    one is not among them; DataError, WeightsError."""
-    groups: dict[str, dict[int, Card]] = {}
-    bundled: dict[str, Card] = {}
+def read_groups(folders: list[Path], former: dict[str, Group]) -> dict[str, dict[int, Card]]:
+    """The cards by name and fold, the bundled one of each name among them. Raises ValueError for a card of the bundled
+    one's fold, of a fold that is there twice or without a bundled one of its name."""
+    groups = {name: _begun(name, CHECKPOINTS / f"{name}.json") for name in former}
     for card in (card for folder in folders for card in written(folder)):
-        fold = card.fold
-        if not (path := CHECKPOINTS / f"{card.name}.json").is_file():
-            raise ValueError(f"{card.file} has no bundled card of its name")
-        own = bundled.setdefault(card.name, weights.read_card(path))
-        group = groups.setdefault(card.name, {own.fold: own})
-        if fold == own.fold:
+        group = groups.setdefault(card.name, _begun(str(card.file), CHECKPOINTS / f"{card.name}.json"))
+        if any(card.fold == own.fold and own.folder == CHECKPOINTS for own in group.values()):
             raise ValueError(f"{card.file} left out the images of the bundled weights: see benchmarks/remade.py")
-        if fold in group:
-            raise ValueError(f"{card.file} and {group[fold].file} left out the same images (fold {fold})")
-        group[fold] = card
-    common = shared(groups)
-    for own in bundled.values():
-        if own.fold not in (DECIDING_FOLD, *common[own.recipe["data_set"]]):
+        if card.fold in group:
+            raise ValueError(f"{card.file} and {group[card.fold].file} left out the same images (fold {card.fold})")
+        group[card.fold] = card
+    return groups
+
+
+def _begun(what: str, path: Path) -> dict[int, Card]:
+    if not path.is_file():
+        raise ValueError(f"{what} has no bundled card of its name")
+    own = weights.read_card(path)
+    return {own.fold: own}
+
+
+def table(folders: list[Path], place: Path, former: dict[str, Group] | None = None) -> list[Group]:
+    """Per recipe the figures of each fold, the pooled ones of the folds that all recipes of its data set have, and how
+    far the mean of these lies above the bundled ones.
+
+    former  what an earlier table says, by name, of weights that need not be at hand
+
+    Raises ValueError for cards that cannot be compared (`read_groups`), for recipes without a fold in common or whose
+    bundled one is not among them, and for pooled figures that need weights which are not at hand; DataError,
+    WeightsError.
+    """
+    former = former or {}
+    groups = read_groups(folders, former)
+    bundled = {name: next(c for c in group.values() if c.folder == CHECKPOINTS) for name, group in groups.items()}
+    kinds = {name: own.recipe["data_set"] for name, own in bundled.items()}
+    kept = {name: {one["fold"]: one for one in group["folds"]} for name, group in former.items()}
+    common = shared(kinds, {name: {*group, *kept.get(name, ())} for name, group in groups.items()})
+    for name, own in bundled.items():
+        if own.fold not in (DECIDING_FOLD, *common[kinds[name]]):
             raise ValueError(f"{own.file} left out fold {own.fold}, which not all recipes of its data set have")
-    samples: dict[str, list[data.Sample]] = {}
+    samples = cache(lambda kind: data.read_all(kind, place, weights=False))
     found = []
     for name, group in sorted(groups.items()):
-        own = bundled[name]
-        kind, at = own.recipe["data_set"], own.fold
-        if kind not in samples:
-            samples[kind] = data.read_all(kind, place, weights=False)
-        tallies = {fold: measured(card, samples[kind]) for fold, card in sorted(group.items())}
-        rows = {fold: row(group[fold], by) for fold, by in tallies.items()}
-        unseen = [tallies[fold] for fold in common[kind]]
-        in_one = {geometry: pooled([by[geometry] for by in unseen]) for geometry in own.geometries}
-        together = {
-            "folds": common[kind],
-            **counts(in_one),
-            "figures": figures(in_one),
-            "classes": by_class(own, in_one),
-        }
-        above = apart(rows[at]["figures"], [rows[fold]["figures"] for fold in common[kind] if fold != at])
+        kind, at, pool = kinds[name], bundled[name].fold, common[kinds[name]]
+        rows, together = compared(group, pool, kept.get(name, {}), former.get(name), partial(samples, kind))
+        others = [rows[fold]["figures"] for fold in pool if fold != at]
         found.append(
             {
                 "name": name,
                 "bundled_fold": at,
-                "folds": [*rows.values()],
+                "folds": [rows[fold] for fold in sorted(rows)],
                 "unseen": together,
-                "points_above_bundled": above,
+                "points_above_bundled": apart(rows[at]["figures"], others),
             }
         )
     return found
 
 
+def compared(
+    group: dict[int, Card],
+    pool: list[int],
+    kept: dict[int, Group],
+    former: Group | None,
+    samples: Callable[[], list[data.Sample]],
+) -> tuple[dict[int, Group], Group]:
+    """The rows of a recipe by fold, and the pooled figures of some folds.
+
+    group    cards of the weights at hand, by fold
+    pool     folds to pool
+    kept     rows of an earlier table, by fold; taken over unless other weights of that fold are at hand
+    former   what that table says of the recipe: its pooled figures stay if not all weights to pool are at hand
+    samples  () -> images of the data set
+
+    Raises ValueError if these are needed and of other folds; DataError, WeightsError.
+    """
+    anew = set(pool) <= group.keys()
+    if not anew and (former is None or former["unseen"]["folds"] != pool):
+        missing = ", ".join(str(fold) for fold in pool if fold not in group)
+        name = next(iter(group.values())).name
+        raise ValueError(f"to pool the folds {pool} of {name}, weights are missing that left out: {missing}")
+    rows, tallies = dict(kept), {}
+    for fold, card in sorted(group.items()):
+        if anew or fold not in kept or kept[fold]["sha256"] != card.sha256:
+            tallies[fold] = measured(card, samples())
+            rows[fold] = row(card, tallies[fold])
+    if not anew:
+        return rows, former["unseen"] if former else {}
+    in_one = {geometry: pooled([tallies[fold][geometry] for fold in pool]) for geometry in tallies[pool[0]]}
+    return rows, {
+        "folds": pool,
+        "sha256": [group[fold].sha256 for fold in pool],
+        **counts(in_one),
+        "figures": figures(in_one),
+        "classes": by_class(group[pool[0]], in_one),
+    }
+
+
+def earlier(file: Path) -> dict[str, Group]:
+    """What a table says, by the recipe's name. Raises ValueError if it cannot be read as one."""
+    try:
+        found = {group["name"]: group for group in json.loads(file.read_text())["rows"]}
+        for group in found.values():
+            _ = group["unseen"]["folds"], group["unseen"]["sha256"]
+            _ = [(one["fold"], one["sha256"], one["figures"]) for one in group["folds"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{file} cannot be read as an earlier table of this benchmark ({error!r})") from error
+    return found
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("folders", type=Path, nargs="*", metavar="FOLDER")
     parser.add_argument("--data", type=Path, required=True, help="folder around the data sets")
+    parser.add_argument("--kept", type=Path, metavar="FILE", help="an earlier table, for weights that are not at hand")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--cards", action="store_true", help="put the pooled figures on the bundled cards")
     given = parser.parse_args(arguments)
+    if not (given.folders or given.kept):
+        parser.error("give folders of trainings, or an earlier table with --kept")
     try:
-        rows = table(given.folders, given.data)
+        rows = table(given.folders, given.data, earlier(given.kept) if given.kept else None)
     except (ValueError, data.DataError, weights.WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if given.json:
-        command = "python benchmarks/folds.py FOLDER ... --data DIR --json benchmarks/folds.json"
+        kept = "--kept benchmarks/folds.json " * bool(given.kept)
+        command = f"python benchmarks/folds.py FOLDER ... --data DIR {kept}--json benchmarks/folds.json"
         command += " --cards" * given.cards
         given.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
     for one in rows:

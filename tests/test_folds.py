@@ -13,13 +13,15 @@ import pytest
 from benchmarks import folds
 from explorer import metrics, weights
 from explorer.cards import CHECKPOINTS, Card
-from explorer.training import data, recipe
+from explorer.training import data
 from explorer.training.evaluate import standard_errors
 from explorer.training.report import tally_of
 from explorer.training.sets import DECIDING_FOLD
 from tests.training.made import write_nuclei
 
-TABLE = json.loads((Path(__file__).resolve().parents[1] / "benchmarks" / "folds.json").read_text())["rows"]
+TABLE, REMADE = (
+    json.loads((Path(folds.__file__).parent / f"{name}.json").read_text())["rows"] for name in ("folds", "remade")
+)
 NAME = "unet-nuclei-thin"
 
 
@@ -53,6 +55,9 @@ def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
         assert DECIDING_FOLD not in together["folds"]
         counted = [one for one in group["folds"] if one["fold"] in together["folds"]]
         assert [one["fold"] for one in counted] == together["folds"]
+        remade = {row["again"]["sha256"] for row in REMADE if row["bundled"]["sha256"] == card.sha256}
+        for pooled, one in zip(together["sha256"], counted, strict=True):
+            assert pooled == one["sha256"] or (one is bundled and pooled in remade)
         others = [one["figures"] for one in counted if one is not bundled]
         assert others
         for key in ("images", "groups"):
@@ -84,14 +89,9 @@ def test_recipes_of_one_data_set_are_compared_on_the_same_images() -> None:
 
 
 def test_a_fold_counts_only_where_every_recipe_has_it() -> None:
-    nuclei, photographs = weights.find(NAME), weights.find("fcn8s-everyday")
-    groups = {"a": [0, 1, 2, 4], "b": [2, 3, 4]}, {"c": [0, 1, 3]}
-    given = {
-        name: dict.fromkeys(have, card)
-        for card, part in zip((nuclei, photographs), groups, strict=True)
-        for name, have in part.items()
-    }
-    assert folds.shared(given) == {"nuclei": [2, 4], "msrc_v2": [1, 3]}
+    kinds = {"a": "nuclei", "b": "nuclei", "c": "msrc_v2"}
+    found = folds.shared(kinds, {"a": {0, 4, 1, 2}, "b": {2, 3, 4}, "c": {0, 1, 3}})
+    assert found == {"nuclei": [2, 4], "msrc_v2": [1, 3]}
 
 
 def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) -> None:
@@ -164,6 +164,44 @@ def test_bundled_weights_may_leave_out_a_fold_that_had_no_say(tmp_path: Path, mo
     assert alone["points_above_bundled"] == {}
 
 
+def test_what_an_earlier_table_says_of_weights_that_are_gone_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = write_nuclei(tmp_path / "nuclei").parent
+    first, gone = left_out(tmp_path / "a", 1), left_out(tmp_path / "b", 3)
+    file = tmp_path / "table.json"
+    assert folds.main([str(first), str(gone), "--data", str(place), "--json", str(file)]) == 0
+    former = folds.earlier(file)
+    (group,) = former.values()
+    assert group["unseen"]["sha256"] == [weights.find(NAME).sha256] * 2  # the same weights everywhere here
+    assert folds.main(["--kept", str(file), "--data", str(place), "--json", str(tmp_path / "again.json")]) == 0
+    assert json.loads((tmp_path / "again.json").read_text())["rows"] == [group]
+    monkeypatch.setattr(folds, "measured", None)  # what is in the table is not measured once more
+    assert json.loads(json.dumps(folds.table([first], place, former))) == [group]
+    monkeypatch.undo()
+
+    stale = json.loads(file.read_text())["rows"][0]
+    stale["folds"][1] |= {"sha256": "0" * 64, "figures": {}}  # of other weights that left out fold 1
+    stale["unseen"]["figures"]["valid"]["mean_iou"] = [12.3, 4.5]
+    (found,) = folds.table([first], place, {NAME: stale})
+    written = json.loads(json.dumps(found))
+    assert written["folds"] == group["folds"]
+    assert written["unseen"] == stale["unseen"]  # cannot be pooled without the weights that are gone
+    assert written["points_above_bundled"] == group["points_above_bundled"]
+    (found,) = folds.table([first, gone], place, {NAME: stale})
+    assert json.loads(json.dumps(found)) == group
+
+    fewer = left_out(tmp_path / "fewer", 3, "fcn8s-nuclei")
+    with pytest.raises(ValueError, match=rf"to pool the folds \[3\] of {NAME}, weights are missing that left out: 3"):
+        folds.table([first, fewer], place, former)
+    (tmp_path / "other.json").write_text('{"rows": [{"name": "x"}]}')
+    assert folds.main(["--kept", str(tmp_path / "other.json"), "--data", str(place)]) == 2
+    assert "other.json cannot be read as an earlier table of this benchmark" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        folds.main(["--data", str(place)])
+    assert "or an earlier table with --kept" in capsys.readouterr().err
+
+
 def test_what_cannot_be_compared_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,7 +230,6 @@ def test_what_cannot_be_compared_is_refused(
     (card,) = written
     assert (card.file, card.metrics["unseen"]["folds"]) == (CHECKPOINTS / f"{NAME}.safetensors", [1])
     assert "above bundled" in capsys.readouterr().out
-    assert recipe.read(NAME).fold == 0
 
 
 def test_finer_skips_help_on_every_fold() -> None:
