@@ -37,6 +37,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks import earlier
 from explorer import metrics, weights
 from explorer.cards import CHECKPOINTS, Card, written
 from explorer.training import data, report
@@ -247,18 +248,6 @@ def compared(
     }
 
 
-def earlier(file: Path) -> dict[str, Group]:
-    """What a table says, by the recipe's name. Raises ValueError if it cannot be read as one."""
-    try:
-        found = {group["name"]: group for group in json.loads(file.read_text())["rows"]}
-        for group in found.values():
-            _ = group["unseen"]["folds"], group["unseen"]["sha256"]
-            _ = [(one["fold"], one["sha256"], one["figures"]) for one in group["folds"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file} cannot be read as an earlier table of this benchmark ({error!r})") from error
-    return found
-
-
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="*", metavar="FOLDER")
@@ -270,7 +259,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not (given.folders or given.kept):
         parser.error("give folders of trainings, or an earlier table with --kept")
     try:
-        rows = table(given.folders, given.data, earlier(given.kept) if given.kept else None)
+        former = earlier.rows(given.kept, "name", "folds", "unseen")
+        rows = table(given.folders, given.data, {group["name"]: group for group in former})
     except (ValueError, data.DataError, weights.WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

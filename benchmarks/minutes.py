@@ -1,11 +1,12 @@
 """How long did each recipe take, whole, on which device?
 
-python benchmarks/minutes.py [FOLDER ...] [--json FILE]
+python benchmarks/minutes.py [FOLDER ...] [--kept FILE] [--json FILE]
 
 The bundled cards, and the cards that `python -m explorer.training NAME --data DIR --out FOLDER` wrote. Minutes are
 those of all steps, stopped and resumed runs added up; reading the images before and labelling the validation images
 after them is not counted, other work on the same machine is. A recipe that starts from another one needs that one's
-minutes first. What a card does not say (older ones name no device) is left out.
+minutes first. What a card does not say (older ones name no device) is left out. With --kept the rows of an earlier
+table stay: runs whose cards are gone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks import earlier
 from explorer import weights
 from explorer.cards import CHECKPOINTS, Card, written
 
@@ -33,26 +35,30 @@ def row(card: Card) -> dict[str, Any]:
     return {"recipe": recipe["name"], "seed": card.seed, "steps": recipe["steps_made"], **said}
 
 
-def table(folders: list[Path]) -> list[dict[str, Any]]:
-    """A row per bundled card and per card of the folders, by name, then minutes. Raises ValueError or WeightsError."""
+def table(folders: list[Path], former: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+    """A row per bundled card and per card of the folders, and those of an earlier table, by name, then minutes. Raises
+    ValueError or WeightsError."""
     rows = [row(card) for card in weights.available(CHECKPOINTS)]
     for folder in folders:
         rows += [row(card) for card in written(folder)]
+    rows += [one for one in former or [] if one not in rows]
     return sorted(rows, key=lambda r: (r["recipe"], r["minutes"]))
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="*", metavar="FOLDER")
+    parser.add_argument("--kept", type=Path, metavar="FILE", help="an earlier table, for cards that are gone")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args(arguments)
     try:
-        rows = table(given.folders)
+        rows = table(given.folders, earlier.rows(given.kept, "recipe", "minutes"))
     except (ValueError, weights.WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if given.json:
-        command = "python benchmarks/minutes.py FOLDER ... --json benchmarks/minutes.json"
+        kept = "--kept benchmarks/minutes.json " * bool(given.kept)
+        command = f"python benchmarks/minutes.py FOLDER ... {kept}--json benchmarks/minutes.json"
         given.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
     for one in rows:
         made = " ".join(str(one[key]) for key in ("device", "precision") if key in one)

@@ -1,6 +1,6 @@
 """How far does a checkpoint made again lie from the bundled one?
 
-python benchmarks/remade.py FOLDER ... [--data DIR] [--json FILE]
+python benchmarks/remade.py FOLDER ... [--data DIR] [--kept FILE] [--json FILE]
 
 Each FOLDER holds cards (and weights) that `python -m explorer.training NAME --data DIR --out FOLDER` wrote, with the
 recipe, the fold and the seed of the bundled card of that name. On one machine, with as many threads, the weights are
@@ -11,6 +11,9 @@ it also counts the tensors that differ in any bit.
 With --data (the folder around the data sets) the networks label the validation images, and the table says how
 uncertain these images leave a bundled figure and, with those weights, the difference: the standard errors over the
 images, of micrographs over groups of similar ones.
+
+With --kept the rows of an earlier table stay, of cards made again that are gone, as long as the bundled ones are the
+same.
 """
 
 from __future__ import annotations
@@ -27,8 +30,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks import earlier
 from explorer import weights
-from explorer.cards import CHECKPOINTS, Card, written
+from explorer.cards import CHECKPOINTS, Card, available, written
 from explorer.training import data, report
 from explorer.training.augment import Augmentation
 from explorer.training.evaluate import Tally, standard_errors
@@ -96,9 +100,9 @@ class Judge:
     def errors(self, card: Card, bundled: Card) -> dict[str, Any]:
         """Standard errors in points, by geometry: of the bundled figure and, where the folder of the card made again
         holds its weights, of the difference."""
-        name, fold = part = bundled.recipe["data_set"], bundled.fold
+        name, _ = part = bundled.recipe["data_set"], bundled.fold
         if part not in self.samples:
-            self.samples[part] = data.split(name, data.read_all(name, self.folder, weights=False), fold)[1]
+            self.samples[part] = report.sides(bundled, name, data.read_all(name, self.folder, weights=False))[1]
         alone, apart = {}, {}
         for geometry in bundled.geometries:
             if (key := (bundled.name, geometry)) not in self.bundled:
@@ -115,8 +119,11 @@ def _points(figures: dict[str, float]) -> dict[str, float]:
     return {key: round(100 * figures[key], 2) for key in KEYS if not math.isnan(figures.get(key, math.nan))}
 
 
-def table(folders: list[Path], judge: Judge | None = None) -> list[dict[str, Any]]:
-    """A row per card of the folders, by name. Raises ValueError if there are none, or one has no bundled card."""
+def table(
+    folders: list[Path], judge: Judge | None = None, former: list[dict[str, Any]] | None = None
+) -> list[dict[str, Any]]:
+    """A row per card of the folders, and those of an earlier table that are of the bundled cards and of no card of the
+    folders, by name. Raises ValueError if a folder has no cards, or one of them no bundled one."""
     found = []
     for folder in folders:
         for card in written(folder):
@@ -126,22 +133,30 @@ def table(folders: list[Path], judge: Judge | None = None) -> list[dict[str, Any
             found.append(row(card, bundled))
             if judge:
                 found[-1] |= judge.errors(card, bundled)
+    still, anew = {card.sha256 for card in available(CHECKPOINTS)}, {one["again"]["sha256"] for one in found}
+    for one in former or []:
+        if one["bundled"]["sha256"] in still and one["again"]["sha256"] not in anew:
+            found.append(one)
     return sorted(found, key=lambda r: r["name"])
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("folders", type=Path, nargs="*", metavar="FOLDER")
     parser.add_argument("--data", type=Path, help="folder around the data sets: judge the differences on their images")
+    parser.add_argument("--kept", type=Path, metavar="FILE", help="an earlier table, for cards that are gone")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args(arguments)
+    if not (given.folders or given.kept):
+        parser.error("give folders of trainings, or an earlier table with --kept")
     try:
-        rows = table(given.folders, Judge(given.data) if given.data else None)
+        former = earlier.rows(given.kept, "name", "bundled", "again")
+        rows = table(given.folders, Judge(given.data) if given.data else None, former)
     except (ValueError, data.DataError, weights.WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if given.json:
-        options = "--data DIR " * bool(given.data)
+        options = "--data DIR " * bool(given.data) + "--kept benchmarks/remade.json " * bool(given.kept)
         command = f"python benchmarks/remade.py FOLDER ... {options}--json benchmarks/remade.json"
         given.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
     for one in rows:

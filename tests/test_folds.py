@@ -171,8 +171,8 @@ def test_what_an_earlier_table_says_of_weights_that_are_gone_is_kept(
     first, gone = left_out(tmp_path / "a", 1), left_out(tmp_path / "b", 3)
     file = tmp_path / "table.json"
     assert folds.main([str(first), str(gone), "--data", str(place), "--json", str(file)]) == 0
-    former = folds.earlier(file)
-    (group,) = former.values()
+    (group,) = json.loads(file.read_text())["rows"]
+    former = {NAME: group}
     assert group["unseen"]["sha256"] == [weights.find(NAME).sha256] * 2  # the same weights everywhere here
     assert folds.main(["--kept", str(file), "--data", str(place), "--json", str(tmp_path / "again.json")]) == 0
     assert json.loads((tmp_path / "again.json").read_text())["rows"] == [group]
@@ -196,7 +196,9 @@ def test_what_an_earlier_table_says_of_weights_that_are_gone_is_kept(
         folds.table([first, fewer], place, former)
     (tmp_path / "other.json").write_text('{"rows": [{"name": "x"}]}')
     assert folds.main(["--kept", str(tmp_path / "other.json"), "--data", str(place)]) == 2
-    assert "other.json cannot be read as an earlier table of this benchmark" in capsys.readouterr().err
+    assert "other.json is no earlier table of this benchmark: a row lacks 'folds'" in capsys.readouterr().err
+    assert folds.main(["--kept", str(tmp_path / "none.json"), "--data", str(place)]) == 2
+    assert "none.json cannot be read as an earlier table" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         folds.main(["--data", str(place)])
     assert "or an earlier table with --kept" in capsys.readouterr().err

@@ -38,6 +38,18 @@ def test_runs_from_elsewhere_come_beside_the_bundled_ones(tmp_path: Path) -> Non
     assert theirs == {**ours, "minutes": 999.5, "device": "an abacus"}
 
 
+def test_runs_whose_cards_are_gone_stay_in_the_table(tmp_path: Path) -> None:
+    (own,) = (minutes.row(card) for card in weights.available() if card.name == NAME)
+    gone = own | {"minutes": 999.5}
+    file = tmp_path / "table.json"
+    file.write_text(json.dumps({"rows": [gone, own]}))
+    for _ in range(2):
+        assert minutes.main(["--kept", str(file), "--json", str(file)]) == 0
+        rows = json.loads(file.read_text())["rows"]
+        assert len(rows) == len(weights.available()) + 1
+        assert [row for row in rows if row["recipe"] == NAME] == [own, gone]
+
+
 def test_what_says_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "none").mkdir()
     assert minutes.main([str(tmp_path / "none")]) == 2
