@@ -23,7 +23,7 @@ from benchmarks import earlier
 from explorer import weights
 from explorer.cards import CHECKPOINTS, Card, written
 
-SAID = ("start", "device", "precision", "minutes", "images_per_second", "torch")
+SAID = ("fold", "start", "device", "precision", "minutes", "images_per_second", "torch")
 
 
 def row(card: Card) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def row(card: Card) -> dict[str, Any]:
 def table(folders: list[Path], former: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
     """A row per bundled card and per card of the folders, and those of an earlier table, by name, then minutes. Raises
     ValueError or WeightsError."""
-    rows = [row(card) for card in weights.available(CHECKPOINTS)]
+    rows = [row(card) for card in written(CHECKPOINTS)]
     for folder in folders:
         rows += [row(card) for card in written(folder)]
     rows += [one for one in former or [] if one not in rows]
@@ -52,13 +52,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args(arguments)
     try:
-        rows = table(given.folders, earlier.rows(given.kept, "recipe", "minutes"))
+        rows = table(given.folders, earlier.rows(given.kept, "recipe", "steps", "minutes"))
     except (ValueError, weights.WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if given.json:
         kept = "--kept benchmarks/minutes.json " * bool(given.kept)
-        command = f"python benchmarks/minutes.py FOLDER ... {kept}--json benchmarks/minutes.json"
+        folders = "FOLDER ... " * bool(given.folders)
+        command = f"python benchmarks/minutes.py {folders}{kept}--json benchmarks/minutes.json"
         given.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
     for one in rows:
         made = " ".join(str(one[key]) for key in ("device", "precision") if key in one)

@@ -1,6 +1,6 @@
 """How far does a checkpoint made again lie from the bundled one?
 
-python benchmarks/remade.py FOLDER ... [--data DIR] [--kept FILE] [--json FILE]
+python benchmarks/remade.py [FOLDER ...] [--data DIR] [--kept FILE] [--json FILE]
 
 Each FOLDER holds cards (and weights) that `python -m explorer.training NAME --data DIR --out FOLDER` wrote, with the
 recipe, the fold and the seed of the bundled card of that name. On one machine, with as many threads, the weights are
@@ -31,14 +31,14 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import earlier
+from benchmarks.left_out import KEYS
 from explorer import weights
-from explorer.cards import CHECKPOINTS, Card, available, written
+from explorer.cards import CHECKPOINTS, Card, written
 from explorer.training import data, report
 from explorer.training.augment import Augmentation
 from explorer.training.evaluate import Tally, standard_errors
 from explorer.training.recipe import Recipe
 
-KEYS = ("pixel_accuracy", "mean_iou", "nucleus_dice", "object_f1")
 MADE_WITH = ("device", "precision", "threads", "torch", "begun_from", "minutes")
 SETTINGS = {f.name for f in fields(Recipe)} - {"title", "note", "seed", "fold", "name", "start"}  # recipes were renamed
 
@@ -100,7 +100,8 @@ class Judge:
     def errors(self, card: Card, bundled: Card) -> dict[str, Any]:
         """Standard errors in points, by geometry: of the bundled figure and, where the folder of the card made again
         holds its weights, of the difference."""
-        name, _ = part = bundled.recipe["data_set"], bundled.fold
+        name = bundled.recipe["data_set"]
+        part = name, bundled.fold
         if part not in self.samples:
             self.samples[part] = report.sides(bundled, name, data.read_all(name, self.folder, weights=False))[1]
         alone, apart = {}, {}
@@ -122,8 +123,8 @@ def _points(figures: dict[str, float]) -> dict[str, float]:
 def table(
     folders: list[Path], judge: Judge | None = None, former: list[dict[str, Any]] | None = None
 ) -> list[dict[str, Any]]:
-    """A row per card of the folders, and those of an earlier table that are of the bundled cards and of no card of the
-    folders, by name. Raises ValueError if a folder has no cards, or one of them no bundled one."""
+    """A row per card of the folders, by name. Rows of an earlier table stay if the bundled weights are the same, unless
+    a folder has the card. Raises ValueError if a folder has no cards, or one of them no bundled one; WeightsError."""
     found = []
     for folder in folders:
         for card in written(folder):
@@ -133,10 +134,12 @@ def table(
             found.append(row(card, bundled))
             if judge:
                 found[-1] |= judge.errors(card, bundled)
-    still, anew = {card.sha256 for card in available(CHECKPOINTS)}, {one["again"]["sha256"] for one in found}
+    still, anew = {card.sha256 for card in written(CHECKPOINTS)}, {one["again"]["sha256"] for one in found}
     for one in former or []:
         if one["bundled"]["sha256"] in still and one["again"]["sha256"] not in anew:
             found.append(one)
+        elif one["bundled"]["sha256"] not in still:
+            print(f"left out: {one['name']} made again, of weights that are not bundled any more", file=sys.stderr)
     return sorted(found, key=lambda r: r["name"])
 
 
@@ -157,7 +160,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if given.json:
         options = "--data DIR " * bool(given.data) + "--kept benchmarks/remade.json " * bool(given.kept)
-        command = f"python benchmarks/remade.py FOLDER ... {options}--json benchmarks/remade.json"
+        folders = "FOLDER ... " * bool(given.folders)
+        command = f"python benchmarks/remade.py {folders}{options}--json benchmarks/remade.json"
         given.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
     for one in rows:
         made, points = one["again"], one["points_above_bundled"]

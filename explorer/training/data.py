@@ -1,8 +1,8 @@
 """Read a data set whole, check every file before training, and split it by a fixed rule.
 
 The rules need no list of files: whoever has another part of the published set gets the same side for the same image
-(photographs), or the same grouping (micrographs). Each gives `sets.FOLDS` validation parts (folds)
-that have no image in common; the bundled weights leave out fold 0.
+(photographs), or the same grouping (micrographs). Each gives `sets.FOLDS` validation parts (folds) that have no image
+in common; a recipe may name the one that it leaves out, else that is fold 0.
 """
 
 from __future__ import annotations
@@ -162,11 +162,11 @@ def kind_of(image: np.ndarray) -> str:
 def split(name: str, samples: list[Sample], fold: int = 0) -> tuple[list[Sample], list[Sample], str]:
     """(training, validation, the rule in words). Raises DataError for another fold of a set that is split as
     published."""
-    if folders := SETS[name].parts or [images for images, _ in SETS[name].folders[1:]]:
+    if last := SETS[name].published_validation:
         if fold:
             raise DataError(f"{name} is split as published; it has no fold {fold}")
-        parts = [[s for s in samples if bool(s.part) == last] for last in (False, True)]
-        return parts[0], parts[1], f"validation: {folders[-1]}, as published"
+        parts = [[s for s in samples if bool(s.part) == validates] for validates in (False, True)]
+        return parts[0], parts[1], f"validation: {last}, as published"
     return _split_groups(samples, fold) if SETS[name].instances else _split_names(samples, fold)
 
 

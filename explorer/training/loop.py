@@ -250,7 +250,9 @@ class Run:
         if state["recipe"] != repr(self.recipe):
             raise ValueError(f"{self.file} belongs to another recipe or seed; use another folder or remove it")
         if state.get("images", self.images.hexdigest()) != self.images.hexdigest():
-            raise ValueError(f"{self.file} was begun with other images; use another folder or remove it")
+            theirs, ours = state.get("fold", 0), self.recipe.fold
+            why = f" (fold {theirs} left out, here it is fold {ours})" * (theirs != ours)
+            raise ValueError(f"{self.file} was begun with other images{why}; use another folder or remove it")
         here = (self.threads, self.precision)
         if (before := (state.get("threads", here[0]), state.get("precision", here[1]))) != here:
             was, now = (f"{f'a CPU (threads: {n})' if n else 'a GPU'} in {kind}" for n, kind in (before, here))

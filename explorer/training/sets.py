@@ -30,6 +30,11 @@ class DataSet:
     parts: tuple[str, ...] = ()
     frames: bool = False  # of films, whose names the files' stems begin with, up to "_"
 
+    @property
+    def published_validation(self) -> str:
+        """The part or folder that validates, of a set that was published with a split; "" of one that has folds."""
+        return self.parts[-1] if self.parts else self.folders[1][0] if len(self.folders) > 1 else ""
+
 
 def _class(en: str, ko: str, colour: str) -> ClassInfo:
     red, green, blue = bytes.fromhex(colour)

@@ -148,6 +148,7 @@ def test_recipes_are_read_and_bad_ones_refused(tmp_path: Path) -> None:
         ({"model": "fcn16s", "coarser": {"fcn16s": 0.3}}, "wants 'fcn16s' from the trunk of fcn16s"),
         ({"steps": 0}, "at least one step"),
         ({"seed": -1}, "a seed from 0"),
+        ({"data_set": "camvid", "fold": 1}, 'wants fold 1 of camvid, which is split as published; it needs "fold": 0'),
         ({"steps": 5, "snapshots": [5]}, "a snapshot at step 5"),
         ({"class_weights": [1, 2]}, "2 class weights for 21 classes"),
         ({"title": {"en": "no Korean"}}, "in en and ko"),
@@ -164,10 +165,12 @@ def test_a_bundled_recipe_makes_its_batches(name: str, tmp_path: Path) -> None:
     assert weights.stored_shapes(found.spec)
     if found.start:
         before = recipe.read(found.start)
-        assert (before.width, before.fc_channels, before.data_set) == (found.width, found.fc_channels, found.data_set)
+        for key in ("width", "fc_channels", "data_set", "fold"):
+            assert getattr(before, key) == getattr(found, key)
     write = {"nuclei": write_nuclei, "msrc_v2": write_photos, "camvid": write_road_scenes, "voc2012": write_voc}
     write["pets"] = write_pets
     sets = {key: data.read_all(key, write[key](tmp_path / key)) for key in (found.data_set, *found.extra)}
+    assert data.split(found.data_set, sets[found.data_set], found.fold)[0]  # a published split has no other folds
     batches = Batches(found, sets.pop(found.data_set), sets)
     drawn = {batch[0]: batch for batch in (batches(found.steps - 1 - i) for i in range(12))}
     assert drawn.keys() == found.geometries.keys()

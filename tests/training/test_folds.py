@@ -106,7 +106,7 @@ def test_a_card_says_which_fold_it_left_out_and_evaluate_measures_on_that(
     found = evaluate(card, tmp_path / "camvid", split="validation", data_set="camvid")
     assert (found["split"], found["images"]) == ("validation", len(published))
     assert main([*given, "--fold", "2", "--device", "cpu"]) == 2
-    assert "was begun with other images" in capsys.readouterr().err
+    assert "was begun with other images (fold 3 left out, here it is fold 2)" in capsys.readouterr().err
 
 
 def test_weights_that_have_seen_the_images_are_no_beginning(
