@@ -17,7 +17,7 @@ them: what to expect of images that had no say.
 
 What --kept, an earlier table, says of weights that are not at hand is taken over: their rows, and the pooled figures,
 which name the weights that they are of. Those of the bundled fold may then be of another training of the recipe than
-the bundled one: benchmarks/remade.json says how far the two lie apart.
+the bundled one: its row is then there as `again`.
 
 The standard errors are those over the images, of micrographs over groups of similar ones: few, and finer than
 experiments, so the errors are too small rather than too large. None covers how two trainings of a recipe differ.
@@ -139,7 +139,7 @@ def table(folders: list[Path], place: Path, former: dict[str, Row] | None = None
     found = []
     for name, by in sorted(cards.items()):
         at, pool = bundled[name].fold, common[kinds[name]]
-        rows, unseen = compared(by, pool, at, former.get(name), partial(samples, kinds[name]))
+        rows, unseen, again = compared(by, pool, at, former.get(name), partial(samples, kinds[name]))
         without_say = {fold: one["figures"] for fold, one in sorted(rows.items()) if fold != DECIDING_FOLD}
         above = {
             f"points_above_{what}": apart(
@@ -149,14 +149,15 @@ def table(folders: list[Path], place: Path, former: dict[str, Row] | None = None
             if fold in rows
         }
         in_order = [rows[fold] for fold in sorted(rows)]
-        found.append({"name": name, "bundled_fold": at, "folds": in_order, "unseen": unseen, **above})
+        found.append({"name": name, "bundled_fold": at, "folds": in_order, **again, "unseen": unseen, **above})
     return found
 
 
 def compared(
     cards: dict[int, Card], pool: list[int], at: int, former: Row | None, samples: Callable[[], list[data.Sample]]
-) -> tuple[dict[int, Row], Row]:
-    """The rows of a recipe by fold, and the pooled figures.
+) -> tuple[dict[int, Row], Row, dict[str, Row]]:
+    """The rows of a recipe by fold, the pooled figures and, if these are of other weights of the bundled fold than are
+    bundled now, "again": their row.
 
     cards    of the weights at hand, by fold
     pool     folds to pool
@@ -165,10 +166,11 @@ def compared(
              pooled figures unless all weights to pool are
     samples  () -> images of the data set
 
-    Raises ValueError if weights to pool are not at hand and the earlier table did not pool those that it has rows of
-    (of the bundled fold others may be bundled now); DataError, WeightsError.
+    Raises ValueError if weights to pool are not at hand and the earlier table did not pool those that it has rows of;
+    DataError, WeightsError.
     """
     rows = {one["fold"]: one for one in _folds(former)}
+    before = [one for one in (rows.get(at), (former or {}).get("again")) if one]
     anew = set(pool) <= cards.keys()
     tallies = {}
     for fold, card in sorted(cards.items()):
@@ -176,13 +178,14 @@ def compared(
             tallies[fold] = measured(card, samples())
             rows[fold] = row(card, tallies[fold])
     if anew:
-        return rows, together([cards[fold] for fold in pool], [tallies[fold] for fold in pool])
+        return rows, together([cards[fold] for fold in pool], [tallies[fold] for fold in pool]), {}
     unseen: Row = former["unseen"] if former else {}
     of = dict(zip(unseen.get("folds", ()), unseen.get("sha256", ()), strict=False))
-    if [*of] != pool or any(of[fold] != rows[fold]["sha256"] for fold in pool if fold != at):
+    again = next((one for one in before if one["sha256"] == of.get(at)), rows[at])
+    if [*of] != pool or any(of[fold] != (again if fold == at else rows[fold])["sha256"] for fold in pool):
         missing = ", ".join(str(fold) for fold in pool if fold not in cards)
         raise ValueError(f"to pool the folds {pool} of {cards[at].name}, weights are missing that left out: {missing}")
-    return rows, unseen
+    return rows, unseen, {"again": again} if at in pool and again is not rows[at] else {}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -213,7 +216,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(one["name"], f"fold {each['fold']}", each["images"], each["figures"], sep=" | ")
         unseen = one["unseen"]
         print(one["name"], f"folds {unseen['folds']}", unseen["images"], unseen["figures"], sep=" | ")
-        print(one["name"], "above bundled", one["points_above_bundled"], sep=" | ")
+        for what in ("bundled", "deciding"):
+            if above := one.get(f"points_above_{what}"):
+                print(one["name"], f"above {what}", above, sep=" | ")
     return 0
 
 

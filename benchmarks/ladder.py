@@ -3,7 +3,7 @@
 FCN-32s, then FCN-16s from it, then FCN-8s from that, as Long et al. 2015 (section 4.2, table 2) train them. A finer
 network has then been trained for longer, so two controls go on for as many steps without a new skip: 32s three stages
 long, 16s two. Stages side by side see the same images, deformed alike, in the same order. All are measured on the same
-validation images, per seed.
+images, per seed: fold 0, whatever the recipe leaves out, so that rows of different days can be compared.
 
     coarse32 (N steps) -> fine16 (N/2) -> fine8 (N/2)      the ladder
                                        -> control16 (N/2)  as many steps as fine8
@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from explorer.training import data, recipe
 from explorer.training.loop import Run, keep_freed_memory, usual_precision
 from explorer.training.recipe import Geometry, Recipe
+from explorer.training.sets import DECIDING_FOLD
 from explorer.weights import replace_file
 
 STAGES = {  # name: network, the stage it starts from, how many went before (those with as many share their draws)
@@ -49,6 +50,11 @@ PAIRS = (  # finer, coarser; but for the first two, trained for as many steps
     ("control16", "control32"),
     ("fine8", "control32"),
 )
+
+
+def base_recipe() -> Recipe:
+    """That of the bundled FCN-32s, but for the fold: the same images whichever that leaves out."""
+    return replace(recipe.read("fcn32s-everyday-first"), fold=DECIDING_FOLD)
 
 
 def stage(name: str, base: Recipe, steps: int, seed: int) -> Recipe:
@@ -97,8 +103,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     keep_freed_memory()
-    base, device = recipe.read("fcn32s-everyday-first"), torch.device(given.device)
-    train, validation, rule = data.split(base.data_set, data.read_all(base.data_set, given.data))
+    base, device = base_recipe(), torch.device(given.device)
+    train, validation, rule = data.split(base.data_set, data.read_all(base.data_set, given.data), base.fold)
     extra = {name: data.split(name, data.read_all(name, given.data))[0] for name in base.extra}
     results: dict[str, dict[str, dict[str, float]]] = {}
     for seed in given.seeds:

@@ -134,10 +134,13 @@ def table(
             found.append(row(card, bundled))
             if judge:
                 found[-1] |= judge.errors(card, bundled)
-    still, anew = {card.sha256 for card in written(CHECKPOINTS)}, {one["again"]["sha256"] for one in found}
+    still, anew = {card.sha256 for card in written(CHECKPOINTS)}, {one["again"]["sha256"]: one for one in found}
     for one in former or []:
-        if one["bundled"]["sha256"] in still and one["again"]["sha256"] not in anew:
-            found.append(one)
+        if one["bundled"]["sha256"] in still:
+            if (new := anew.get(one["again"]["sha256"])) is None:
+                found.append(one)
+            else:  # without weights or data it says less
+                new |= {key: value for key, value in one.items() if key not in new}
         elif one["bundled"]["sha256"] not in still:
             print(f"left out: {one['name']} made again, of weights that are not bundled any more", file=sys.stderr)
     return sorted(found, key=lambda r: r["name"])

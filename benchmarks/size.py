@@ -2,11 +2,11 @@
 
 python benchmarks/size.py --data DIR [--weights NAME ...] [--times 1 1.5 ...] [--json FILE]
 
-The validation photographs (or, with --split all, every image of a labelled folder) are enlarged so many times, their
-labels with them, and segmented twice: at that size, and as a copy whose longer side is the card's `trained_side`, the
-scores enlarged again. Enlarging adds no detail; a camera's pixels do, so the gain on photographs that are large by
-themselves may be larger: run it on such a folder with --times 1. The differences come with their standard errors over
-the images.
+The photographs that the weights left out (or, with --split all, every image of a labelled folder) are enlarged so many
+times, their labels with them, and segmented twice: at that size, and as a copy whose longer side is the card's
+`trained_side`, the scores enlarged again. Enlarging adds no detail; a camera's pixels do, so the gain on photographs
+that are large by themselves may be larger: run it on such a folder with --times 1. The differences come with their
+standard errors over the images. Weights that left out other folds are measured on other photographs.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def row(loaded: weights.Loaded, samples: list[Sample], times: float) -> dict[str
     errors = standard_errors(copy, own)
     return {
         "weights": loaded.card.name,
+        "sha256": loaded.card.sha256,
         "padding": loaded.spec.padding,
+        "images": len(samples),
         "times": times,
         "longer_side": int(np.median([round(times * max(s.target.shape)) for s in samples])),
         **{name: {key: round(100 * of[key], 2) for key in KEYS} for name, of in found.items()},
@@ -86,8 +88,13 @@ def main(arguments: list[str] | None = None) -> int:
     for one in rows:
         print(one["weights"], one["times"], one["longer_side"], one["own"], one["copy"], one["points_above"], sep=" | ")
     if given.json:
-        command = "python benchmarks/size.py --data DIR --json benchmarks/size.json"
-        given.json.write_text(json.dumps({"command": command, "images": len(samples), "rows": rows}, indent=1) + "\n")
+        options = [
+            f"--{key} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+            for key in ("weights", "times", "split")
+            if (value := getattr(given, key)) != parser.get_default(key)
+        ]
+        command = " ".join(("python benchmarks/size.py --data DIR", *options, "--json benchmarks/size.json"))
+        given.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
     return 0
 
 

@@ -11,17 +11,14 @@ import numpy as np
 import pytest
 
 from benchmarks import folds
+from benchmarks.left_out import KEYS
 from explorer import metrics, weights
 from explorer.cards import CHECKPOINTS, Card
 from explorer.training import data
 from explorer.training.evaluate import standard_errors
 from explorer.training.report import tally_of
-from explorer.training.sets import DECIDING_FOLD
 from tests.training.made import write_nuclei
 
-TABLE, REMADE = (
-    json.loads((Path(folds.__file__).parent / f"{name}.json").read_text())["rows"] for name in ("folds", "remade")
-)
 NAME = "unet-nuclei-thin"
 
 
@@ -33,59 +30,6 @@ def left_out(folder: Path, fold: int, name: str = NAME) -> Path:
     (folder / f"{name}.json").write_text(json.dumps(raw))
     shutil.copy(CHECKPOINTS / f"{name}.safetensors", folder)
     return folder
-
-
-def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
-    assert TABLE
-    for group in TABLE:
-        card = weights.find(group["name"])
-        (bundled,) = (one for one in group["folds"] if one["sha256"] == card.sha256)
-        assert bundled["fold"] == group["bundled_fold"] == card.fold
-        assert len({one["fold"] for one in group["folds"]}) == len(group["folds"])
-        assert len({one["sha256"] for one in group["folds"]}) == len(group["folds"])
-        for one in group["folds"]:
-            assert one["training_images"] + one["images"] == bundled["training_images"] + bundled["images"]
-        said, together = card.metrics["unseen"], group["unseen"]
-        for key in ("folds", "images", "groups"):
-            assert said[key] == together[key]
-        for geometry, by in together["figures"].items():
-            for key, pair in by.items():
-                there = [100 * said[part][geometry][card.spec.model][key] for part in ("figures", "standard_errors")]
-                assert there == pytest.approx(pair, abs=0.006)
-        assert DECIDING_FOLD not in together["folds"]
-        counted = [one for one in group["folds"] if one["fold"] in together["folds"]]
-        assert [one["fold"] for one in counted] == together["folds"]
-        remade = {row["again"]["sha256"] for row in REMADE if row["bundled"]["sha256"] == card.sha256}
-        for pooled, one in zip(together["sha256"], counted, strict=True):
-            assert pooled == one["sha256"] or (one is bundled and pooled in remade)
-        others = [one["figures"] for one in counted if one is not bundled]
-        assert others
-        for key in ("images", "groups"):
-            assert together[key] == sum(one[key] for one in counted)
-            assert bundled[key] == card.metrics["validation"][key]
-        for name, of in together["classes"].items():
-            assert of["images"] == sum(one["classes"][name]["images"] for one in counted)
-        for geometry, by in bundled["figures"].items():
-            for key, (value, error) in by.items():
-                noted = card.metrics["validation"]["figures"][geometry][card.spec.model][key]
-                assert value == pytest.approx(100 * noted, abs=0.06)  # sums are rounded otherwise here and there
-                there = np.array([figures[geometry][key] for figures in others])
-                above = there[:, 0].mean() - value, math.hypot(error, np.linalg.norm(there[:, 1]) / len(there))
-                assert group["points_above_bundled"][geometry][key] == pytest.approx(above, abs=0.011)
-
-
-def test_recipes_of_one_data_set_are_compared_on_the_same_images() -> None:
-    assert {group["name"] for group in TABLE} == {card.name for card in weights.available()}  # none is left out
-    found: dict[str, list[tuple]] = {}
-    for group in TABLE:
-        kind = weights.find(group["name"]).recipe["data_set"]
-        together = group["unseen"]
-        found.setdefault(kind, []).append((together["folds"], together["images"]))
-    assert found.keys() == {"msrc_v2", "nuclei"}
-    for first, *others in found.values():
-        assert others
-        assert all(other == first for other in others)
-        assert len(first[0]) > 1
 
 
 def test_a_fold_counts_only_where_every_recipe_has_it() -> None:
@@ -122,7 +66,7 @@ def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) ->
     assert together["images"] == len(left_out_by_others)
     tally = tally_of(card, left_out_by_others, "valid")  # the weights of all three are the same here
     values, errors = tally.figures(), standard_errors(tally)
-    for key in folds.KEYS:
+    for key in KEYS:
         pair = 100 * values[key], 100 * errors[key]
         assert together["figures"]["valid"][key] == pytest.approx(pair, abs=0.006)
         (own, own_error), *there = (expected[fold, key] for fold in (0, 1, 3))
@@ -131,9 +75,7 @@ def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) ->
         assert group["points_above_bundled"]["valid"][key] == pytest.approx(above, abs=0.02)
     assert together["classes"]["nucleus"]["images"] == len(left_out_by_others)
     said = folds.noted(card, group).metrics
-    assert said["unseen"]["figures"]["valid"]["unet"] == pytest.approx(
-        {key: values[key] for key in folds.KEYS}, abs=1e-4
-    )
+    assert said["unseen"]["figures"]["valid"]["unet"] == pytest.approx({key: values[key] for key in KEYS}, abs=1e-4)
     assert said["unseen"]["folds"] == [1, 3]
     assert {**said, "unseen": None} == {**card.metrics, "unseen": None}
 
@@ -149,7 +91,7 @@ def test_bundled_weights_may_leave_out_a_fold_that_had_no_say(tmp_path: Path, mo
     assert group["bundled_fold"] == 1
     assert group["unseen"]["folds"] == [1, 3]
     assert group["unseen"]["images"] == of[1]["images"] + of[3]["images"]
-    assert set(group["points_above_bundled"]["valid"]) == set(folds.KEYS)
+    assert set(group["points_above_bundled"]["valid"]) == set(KEYS)
     for key, (above, error) in group["points_above_bundled"]["valid"].items():
         (ours, off), (theirs, too) = (of[fold]["figures"]["valid"][key] for fold in (1, 3))
         assert (above, error) == pytest.approx((theirs - ours, math.hypot(off, too)), abs=0.011)
@@ -204,6 +146,43 @@ def test_what_an_earlier_table_says_of_weights_that_are_gone_is_kept(
     assert "or an earlier table with --kept" in capsys.readouterr().err
 
 
+def test_pooled_figures_are_kept_with_other_bundled_weights_but_not_with_other_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once weights of fold 0 are bundled, then others, of fold 1."""
+    place = write_nuclei(tmp_path / "nuclei").parent
+    first, other = left_out(tmp_path / "a", 1), left_out(tmp_path / "b", 3)
+    former = json.loads(json.dumps(folds.table([first, other], place)))[0]
+    former["folds"][1] |= {"sha256": "0" * 64, "figures": {}}  # of fold 1: another training than the one bundled now
+    former["unseen"]["sha256"][0] = "0" * 64
+    former["folds"][0]["images"] = former["unseen"]["images"] = 777
+    monkeypatch.setattr(folds, "CHECKPOINTS", first)
+    (found,) = folds.table([], place, {NAME: former})
+    assert (found["bundled_fold"], found["unseen"], found["again"]) == (1, former["unseen"], former["folds"][1])
+    (once_more,) = folds.table([], place, {NAME: json.loads(json.dumps(found))})
+    assert json.loads(json.dumps(once_more)) == json.loads(json.dumps(found))
+    assert [one["images"] for one in found["folds"]] == [777, 2, 2]
+    zero, one, three = (each["figures"]["valid"]["nucleus_dice"] for each in found["folds"])
+    assert found["points_above_bundled"]["valid"]["nucleus_dice"][0] == pytest.approx(three[0] - one[0], abs=0.011)
+    assert found["points_above_deciding"]["valid"]["nucleus_dice"][0] == pytest.approx(
+        (one[0] + three[0]) / 2 - zero[0], abs=0.011
+    )
+    for change in ({"sha256": ["0" * 64, "1" * 64]}, {"sha256": ["1" * 64] * 2}, {"sha256": []}, {"folds": [1]}):
+        stale = former | {"unseen": former["unseen"] | change}
+        with pytest.raises(ValueError, match=r"to pool the folds \[1, 3\] of .*, weights are missing that left out: 3"):
+            folds.table([], place, {NAME: stale})
+
+
+def test_cards_whose_weights_are_gone_do_with_their_rows(tmp_path: Path) -> None:
+    place = write_nuclei(tmp_path / "nuclei").parent
+    first = left_out(tmp_path / "a", 1)
+    former = json.loads(json.dumps(folds.table([first], place)))[0]
+    (first / f"{NAME}.safetensors").unlink()
+    assert json.loads(json.dumps(folds.table([first], place, {NAME: former}))) == [former]
+    with pytest.raises(weights.WeightsError, match="has no weights file"):
+        folds.table([first], place)
+
+
 def test_what_cannot_be_compared_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,14 +211,3 @@ def test_what_cannot_be_compared_is_refused(
     (card,) = written
     assert (card.file, card.metrics["unseen"]["folds"]) == (CHECKPOINTS / f"{NAME}.safetensors", [1])
     assert "above bundled" in capsys.readouterr().out
-
-
-def test_finer_skips_help_on_every_fold() -> None:
-    """Long et al. 2015, table 2: FCN-8s above FCN-16s above FCN-32s in mean IoU; here whichever images are left out.
-    A finer network has been trained for longer: that this is not why, the controls of test_ladder say."""
-    ladder = [next(g for g in TABLE if g["name"] == f"{net}-everyday") for net in ("fcn32s", "fcn16s", "fcn8s")]
-    assert len({tuple(one["fold"] for one in group["folds"]) for group in ladder}) == 1
-    for geometry in ("same", "paper"):
-        for at in range(len(ladder[0]["folds"])):
-            rungs = [group["folds"][at]["figures"][geometry]["mean_iou"][0] for group in ladder]
-            assert rungs[0] < rungs[1] < rungs[2], (at, geometry)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import ladder
+from explorer.training.sets import DECIDING_FOLD
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 TABLE = json.loads((BENCHMARKS / "ladder.json").read_text())
@@ -27,6 +28,8 @@ def test_every_stage_of_three_seeds_was_run_on_the_same_images_with_controls_of_
     for stages in TABLE["seeds"].values():
         assert set(stages) == set(ladder.STAGES)
     assert TABLE["validation_images"] == 93
+    assert ladder.base_recipe().fold == ladder.stage("fine8", ladder.base_recipe(), 9, 0).fold == DECIDING_FOLD
+    assert TABLE["split"].endswith("are below 0.18 x 2^32")  # of that fold, whatever the recipe leaves out now
     assert TABLE["command"].startswith("python benchmarks/ladder.py --data DIR --seeds 0 1 2")
 
     def total(stage: str) -> int:

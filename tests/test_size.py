@@ -70,6 +70,11 @@ def test_the_page_says_what_the_table_holds() -> None:
     assert TABLE["rows"]
     for row in TABLE["rows"]:
         card = bundled[row["weights"]]
+        assert row["sha256"] == card.sha256
+        assert row["images"] == card.metrics["validation"]["images"]
+        if row["times"] == 1:
+            figures = card.metrics["validation"]["figures"][row["padding"]][card.spec.model]
+            assert row["own"] == pytest.approx({key: 100 * figures[key] for key in size.KEYS}, abs=0.06)
         if card.is_too_large((row["longer_side"], 1)):
             assert row["points_above"]["pixel_accuracy"] > 0
             assert row["points_above"]["mean_iou"] > -row["standard_error_of_points"]["mean_iou"]

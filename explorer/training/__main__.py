@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights and their card")
     parser.add_argument("--run", type=Path, help="folder of the run's state (default runs/NAME)")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
-    parser.add_argument("--fold", type=int, help="which part of the images validates (default 0, as for the bundled)")
+    parser.add_argument("--fold", type=int, help="which part of the images validates, instead of the recipe's")
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument(

@@ -2,7 +2,7 @@
 
 The rules need no list of files: whoever has another part of the published set gets the same side for the same image
 (photographs), or the same grouping (micrographs). Each gives `sets.FOLDS` validation parts (folds) that have no image
-in common; a recipe may name the one that it leaves out, else that is fold 0.
+in common; a recipe, or the one that it is like, may name the one that it leaves out, else that is fold 0.
 """
 
 from __future__ import annotations

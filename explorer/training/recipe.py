@@ -141,7 +141,8 @@ def _fault(recipe: Recipe) -> str | None:
     if not 0 <= recipe.fold < FOLDS:
         return f"has no fold {recipe.fold}; folds are numbered from 0 to {FOLDS - 1}"
     if recipe.fold and SETS[recipe.data_set].published_validation:
-        return f'wants fold {recipe.fold} of {recipe.data_set}, which is split as published; it needs "fold": 0'
+        without = 'leave out --fold, or set "fold": 0'
+        return f"wants fold {recipe.fold} of {recipe.data_set}, which is split as published; {without}"
     if late := [step for step in recipe.snapshots if not 0 <= step < recipe.steps]:
         return f"has {recipe.steps} steps and wants a snapshot at step {late[0]}"
     if not 0 <= recipe.start_share < 1 or (recipe.start_share and not recipe.start):

@@ -86,7 +86,7 @@ def _write(
         "minutes": round(seconds / 60, 1),
         "images_per_second": round(run.seen / run.seconds, 1),
         "begun_from": run.begun_from,
-        "commands": commands(recipe, run.device.type, run.threads, run.precision),
+        "commands": commands(recipe, run.device.type, run.threads, run.precision, "sha256" in run.begun_from),
     }
     card = Card(
         name=name,
@@ -137,11 +137,16 @@ def _rounded(
     }
 
 
-def commands(recipe: Recipe, device: str, threads: int | None, precision: str) -> list[str]:
+def commands(
+    recipe: Recipe, device: str, threads: int | None, precision: str, from_published: bool = False
+) -> list[str]:
     """What makes the weights again, run by run, in the same folder. The last command names the device, its threads (of
-    a CPU) and the precision: by itself each machine would take those that suit it, and make other weights."""
-    fold = f" --fold {recipe.fold}" * bool(recipe.fold)
+    a CPU) and the precision: by itself each machine would take those that suit it, and make other weights. Begun from
+    published weights, its run lies apart from that of the recipe it starts from, whose state would be taken instead."""
+    fold = f" --fold {recipe.fold}"
     found = [f"python -m explorer.training {recipe.name} --data DIR --out DIR --seed {recipe.seed}{fold}"]
+    if from_published:
+        found[0] += f" --run runs/from-published/{recipe.name}"
     found[0] += f" --device {device}"
     if threads:
         found[0] += f" --threads {threads}"
