@@ -62,15 +62,15 @@ def apart(bundled: Figures, others: list[Figures]) -> Figures:
 
 def noted(card: Card, group: Row) -> Card:
     """A bundled card with the pooled figures, as it holds its own: shares of 1 by geometry and network."""
-    together, parts = group["unseen"], ("figures", "standard_errors")
+    of, parts = group["unseen"], ("figures", "standard_errors")
     said = {
         part: {
             geometry: {card.spec.model: {key: round(pair[i] / 100, 4) for key, pair in by.items()}}
-            for geometry, by in together["figures"].items()
+            for geometry, by in of["figures"].items()
         }
         for i, part in enumerate(parts)
     }
-    unseen = {**{key: together[key] for key in ("folds", "images", "groups")}, **said}
+    unseen = {**{key: of[key] for key in ("folds", "images", "groups")}, **said}
     return replace(card, metrics={"unseen": unseen, **{k: v for k, v in card.metrics.items() if k != "unseen"}})
 
 
