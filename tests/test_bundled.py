@@ -99,11 +99,10 @@ def test_bundled_weights_leave_out_the_fold_that_their_recipe_names(card: Card) 
         assert f" --run runs/from-published/{card.name} " in card.recipe["commands"][-1]
 
 
-def test_photographs_that_the_fcns_are_measured_on_had_no_say_in_their_recipes() -> None:
-    """All on the same ones; the other cards say of theirs that the recipe was chosen by them, as README does."""
-    fcns = {f"fcn{n}s-everyday" for n in (32, 16, 8)}
-    assert {card.fold for card in BUNDLED if card.name in fcns} == {1}
-    assert {card.fold for card in BUNDLED if card.name not in fcns} == {DECIDING_FOLD}
+def test_images_that_the_fcns_are_measured_on_had_no_say_in_their_recipes() -> None:
+    """All on the same fold; the U-Nets' cards say of theirs that the recipe was chosen by it, as README does."""
+    found = {family: {c.fold for c in BUNDLED if c.spec.model.startswith(family)} for family in ("fcn", "unet")}
+    assert found == {"fcn": {1}, "unet": {DECIDING_FOLD}}
 
 
 @pytest.mark.parametrize("card", BUNDLED, ids=lambda card: card.name)
@@ -119,6 +118,7 @@ def test_bundled_cards_are_whole(card: Card) -> None:
         for model, figures in by.items():
             errors = validation["standard_errors"][geometry][model]
             assert set(errors) == set(figures)
-            assert all(0 <= error < 0.1 for error in errors.values() if error is not None)
+            most = 0.1 if model == card.spec.model else 0.15  # FCN-32s finds small nuclei of few groups, others not
+            assert all(0 <= error < most for error in errors.values() if error is not None)
     made = card.recipe  # elsewhere another precision would be taken, and other weights come of it
     assert made["commands"][-1].endswith(f"--precision {made['precision']}")

@@ -97,8 +97,8 @@ def test_bundled_weights_may_leave_out_a_fold_that_had_no_say(tmp_path: Path, mo
         assert (above, error) == pytest.approx((theirs - ours, math.hypot(off, too)), abs=0.011)
     with pytest.raises(ValueError, match="left out the images of the bundled weights"):
         folds.table([left_out(tmp_path / "c", 1)], place)
-    another = left_out(tmp_path / "another", 3, "fcn8s-nuclei")
-    (folds.CHECKPOINTS / "fcn8s-nuclei.json").write_text((CHECKPOINTS / "fcn8s-nuclei.json").read_text())
+    another = left_out(tmp_path / "another", 3, "unet-nuclei")
+    (folds.CHECKPOINTS / "unet-nuclei.json").write_text((CHECKPOINTS / "unet-nuclei.json").read_text())
     with pytest.raises(ValueError, match="left out fold 1, which not all recipes of its data set have"):
         folds.table([other, another], place)
     (alone,) = folds.table([first], place)  # no other fold without a say: nothing to compare with
@@ -133,7 +133,7 @@ def test_what_an_earlier_table_says_of_weights_that_are_gone_is_kept(
     (found,) = folds.table([first, gone], place, {NAME: stale})
     assert json.loads(json.dumps(found)) == group
 
-    fewer = left_out(tmp_path / "fewer", 3, "fcn8s-nuclei")
+    fewer = left_out(tmp_path / "fewer", 3, "unet-nuclei")
     with pytest.raises(ValueError, match=rf"to pool the folds \[3\] of {NAME}, weights are missing that left out: 3"):
         folds.table([first, fewer], place, former)
     (tmp_path / "other.json").write_text('{"rows": [{"name": "x"}]}')
@@ -192,7 +192,7 @@ def test_what_cannot_be_compared_is_refused(
     first, twin, bundled = (left_out(tmp_path / name, fold) for name, fold in (("a", 1), ("b", 1), ("c", 0)))
     own = left_out(tmp_path / "own", 2)
     (own / f"{NAME}.json").rename(own / "mine.json")
-    another = left_out(tmp_path / "another", 2, "fcn8s-nuclei")
+    another = left_out(tmp_path / "another", 2, "unet-nuclei")
     (tmp_path / "none").mkdir()
     for given, why in (
         ([first, twin], "left out the same images (fold 1)"),
