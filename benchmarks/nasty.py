@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from explorer.inference.devices import give_back
 from explorer.ui import app
-from explorer.ui.fullsize import FullSize
+from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
 from tests import nasty
 
@@ -36,7 +36,7 @@ QUARTERS = 4  # memory is measured after each, with nothing kept
 LONGEST = 64  # pixels; each file is read at its own size and segmented as a copy of this one
 
 
-def send(full: FullSize, path: Path, data: bytes) -> dict[str, Any]:
+def send(segmenter: Segmenter, path: Path, data: bytes) -> dict[str, Any]:
     path.write_bytes(data)
     selection = {"model": "fcn8s", "checkpoint": "fcn8s-everyday", "padding": "same", "image": "", "size": 320}
     question = {
@@ -45,16 +45,16 @@ def send(full: FullSize, path: Path, data: bytes) -> dict[str, Any]:
         "upload": {"path": str(path), "name": "own.png"},
         "options": {"way": "smaller", "longest": LONGEST},
     }
-    *_, last = app.full_messages(full, question, lambda: False)
+    *_, last = app.segment_messages(segmenter, question, lambda: False)
     return last
 
 
-def emptied() -> tuple[FullSize, int]:
+def emptied() -> tuple[Segmenter, int]:
     """A page that keeps no image and no result yet, and the bytes that this process holds then."""
-    full = FullSize(Workbench())
+    segmenter = Segmenter(Workbench())
     gc.collect()
     give_back()
-    return full, psutil.Process().memory_info().rss
+    return segmenter, psutil.Process().memory_info().rss
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # Pillow's remarks on the damage
-    full = FullSize(Workbench())
+    segmenter = Segmenter(Workbench())
     named: dict[str, str] = {}
     wrong: dict[str, str] = {}
     outcomes: Counter[str] = Counter()
@@ -73,25 +73,25 @@ def main() -> None:
         path = Path(folder, "own.png")
         for name, (make, expected) in tqdm(nasty.collection().items(), desc="collection"):
             data, began = make(), time.perf_counter()
-            said = send(full, path, data)
+            said = send(segmenter, path, data)
             slowest = max(slowest, time.perf_counter() - began)
             named[name] = said.get("code", said["kind"])
             if named[name] != expected:
                 wrong[name] = f"{named[name]}, expected {expected}"
-        del data, full
-        full, before = emptied()
+        del data, segmenter
+        segmenter, before = emptied()
         levels = []
         threads = threading.active_count()
         for i, data in enumerate(tqdm(nasty.mutations(given.mutated), desc="damaged")):
             began = time.perf_counter()
-            said = send(full, path, data)
+            said = send(segmenter, path, data)
             slowest = max(slowest, time.perf_counter() - began)
             outcomes[said.get("code", said["kind"])] += 1
             if said.get("code") == "internal":
                 wrong[f"damaged {i}"] = "internal"
             if (i + 1) * QUARTERS // given.mutated > i * QUARTERS // given.mutated:
-                del full
-                full, level = emptied()
+                del segmenter
+                segmenter, level = emptied()
                 levels.append(level - before)
         left = sorted(p.name for p in Path(folder).iterdir())
     result = {

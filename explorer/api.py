@@ -21,15 +21,15 @@ from explorer import cards, images, inference, weights
 from explorer.cards import Card, ClassInfo, Preprocessing
 from explorer.giant import GiantImage, LabelFile
 from explorer.images import Photograph
-from explorer.inference import ANYHOW, Canvas, Outputs, Plan, Progress, Wish
+from explorer.inference import DEFAULTS, Canvas, Outputs, Plan, Progress, RunOptions
 from explorer.models import MODELS, ModelSpec, build, without_weights
 from explorer.results.bundle import save
-from explorer.results.found import Found
+from explorer.results.result import Result
 from explorer.trace import Trace
 from explorer.trace import trace as trace_module
 from explorer.weights import Loaded
 
-__all__ = ["Found", "info", "network", "prepare", "save", "segment", "segment_file", "trace"]
+__all__ = ["Result", "info", "network", "prepare", "save", "segment", "segment_file", "trace"]
 
 RANDOM = "random"  # instead of weights: the paper's full width, drawn anew
 EVERYTHING = 2**31 - 1  # a working size that no image exceeds
@@ -93,17 +93,17 @@ def segment(
     checkpoint: str | None = None,
     padding: str | None = None,
     size: int | None = None,
-    wish: Wish = ANYHOW,
+    options: RunOptions = DEFAULTS,
     page: int = 0,
     scores: bool = False,
     progress: Callable[[Progress], bool | None] | None = None,
     loaded: Loaded | None = None,
-) -> Found:
+) -> Result:
     """Label every pixel of an image.
 
     size      of the longer side at which the network runs; None: the image's own. The scores of a smaller copy are kept
               and enlarged to the image's, and each pixel takes its class there.
-    wish      device, precision, whole image or tiles
+    options      device, precision, whole image or tiles
     loaded    a network at hand, instead of the three that name one
     Raises ImageError, WeightsError, InferenceError; CancelledError when `progress` returns False.
 
@@ -121,7 +121,7 @@ def segment(
     read = time.perf_counter()
     small = images.resize(pixels, size or EVERYTHING)
     kept = small.shape[:2], loaded.spec.classes, scores or small.shape != pixels.shape
-    canvas, plan = prepare(loaded, small, wish, Outputs.bytes(*kept))
+    canvas, plan = prepare(loaded, small, options, Outputs.bytes(*kept))
     outputs = Outputs.in_memory(*kept)
     labelling = inference.label(loaded.module, canvas, plan, outputs, progress)
     labels = outputs.labels
@@ -130,13 +130,13 @@ def segment(
     counts = np.bincount(labels.ravel(), minlength=loaded.spec.classes)
     seconds = {"reading": read - began, "network": labelling.seconds}
     name = photograph.name if photograph else ""
-    return Found(name, loaded, pixels, photograph.notes if photograph else (), labelling, labels, counts, seconds)
+    return Result(name, loaded, pixels, photograph.notes if photograph else (), labelling, labels, counts, seconds)
 
 
-def prepare(loaded: Loaded, pixels: Any, wish: Wish, held: int = 0) -> tuple[Canvas, Plan]:
+def prepare(loaded: Loaded, pixels: Any, options: RunOptions, held: int = 0) -> tuple[Canvas, Plan]:
     """The network's view of an image (array or file), and how it will be run with `held` bytes of results in memory."""
     steps = loaded.card.preprocessing
-    plan = inference.plan(loaded.spec, pixels.shape[:2], wish, held)
+    plan = inference.plan(loaded.spec, pixels.shape[:2], options, held)
     return Canvas.of(pixels, inference.reach(loaded.spec), steps.mean, steps.std), plan
 
 
@@ -145,10 +145,10 @@ def segment_file(
     path: str | Path,
     goal: str | Path,
     loaded: Loaded,
-    wish: Wish = ANYHOW,
+    options: RunOptions = DEFAULTS,
     page: int = 0,
     progress: Callable[[Progress], bool | None] | None = None,
-) -> Iterator[Found]:
+) -> Iterator[Result]:
     """An image of any size from file to file: labels go to `goal` as an indexed PNG; memory stays that of a tile.
 
     A context: inside it, image and labels can be sliced. Raises what `segment` raises; `goal` is written whole or not
@@ -157,12 +157,12 @@ def segment_file(
     began = time.perf_counter()
     with GiantImage(path, page) as image, LabelFile(Path(goal), image.shape[:2], _colours(loaded.card)) as labels:
         read = time.perf_counter()
-        canvas, plan = prepare(loaded, image, wish, image.held)
+        canvas, plan = prepare(loaded, image, options, image.held)
         counted = _Counting(labels, loaded.spec.classes)
         labelling = inference.label(loaded.module, canvas, plan, Outputs(counted), progress)
         labels.finish()
         seconds = {"reading": read - began, "network": labelling.seconds}
-        yield Found(Path(path).name, loaded, image, tuple(image.notes), labelling, labels, counted.counts, seconds)
+        yield Result(Path(path).name, loaded, image, tuple(image.notes), labelling, labels, counted.counts, seconds)
 
 
 class _Counting:

@@ -44,7 +44,7 @@ def unit(row: int, column: int) -> Region:
     return Region((row, row + 1), (column, column + 1))
 
 
-class Local:
+class WindowRunner:
     """A network on one image, computed where it is asked for.
 
     module  in eval mode; image  1 x C x H x W on the module's device, or on "meta" where windows of it are handed in.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.geometry import Box
-from explorer.local import Local, Region, unit
+from explorer.local import Region, WindowRunner, unit
 from explorer.models.layers import Add, BilinearUp, Concat, Crop, Scale, operation
 
 
@@ -72,7 +72,7 @@ class Forward:
     values: dict[str, Tensor]
 
 
-def forward(local: Local, step: str, row: int, column: int) -> Forward:
+def forward(local: WindowRunner, step: str, row: int, column: int) -> Forward:
     """Run what one place of a step depends on. Raises ValueError for a place that the step does not have."""
     check(local, step, 0, row, column)
     here = unit(row, column)
@@ -84,7 +84,7 @@ def forward(local: Local, step: str, row: int, column: int) -> Forward:
 
 
 def arithmetic(
-    local: Local, step: str, channel: int, row: int, column: int, most: int = 12, ran: Forward | None = None
+    local: WindowRunner, step: str, channel: int, row: int, column: int, most: int = 12, ran: Forward | None = None
 ) -> Arithmetic:
     """The arithmetic of one unit of a step. Raises ValueError for a unit that the step does not have.
 
@@ -125,7 +125,7 @@ def arithmetic(
         return _copy(term)
 
 
-def check(local: Local, step: str, channel: int, row: int, column: int) -> None:
+def check(local: WindowRunner, step: str, channel: int, row: int, column: int) -> None:
     """Raises ValueError unless the step has that unit."""
     if step not in local.shapes:
         raise ValueError(f"the network has no step {step!r}")
@@ -154,7 +154,7 @@ def _weight(module: nn.Conv2d | nn.ConvTranspose2d, channel: int) -> np.ndarray:
 
 
 def _reads(
-    local: Local,
+    local: WindowRunner,
     module: nn.Module,
     values: dict[str, Tensor],
     regions: dict[str, Region],
@@ -233,7 +233,7 @@ class EffectiveField:
 
 
 def effective_field(
-    local: Local, step: str, channel: int, row: int, column: int, ran: Forward | None = None
+    local: WindowRunner, step: str, channel: int, row: int, column: int, ran: Forward | None = None
 ) -> EffectiveField:
     """|d unit / d input|, summed over the colour channels. Raises ValueError for a unit the step does not have.
 

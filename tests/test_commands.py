@@ -355,7 +355,7 @@ def test_full_width_runs_in_tiles(model: str, least: float) -> None:
     shares: list[float] = []
     found = api.segment(
         pixels,
-        wish=inference.Wish("cpu", way="tiles", side=96),
+        options=inference.RunOptions("cpu", way="tiles", side=96),
         loaded=loaded,
         scores=True,
         progress=lambda p: shares.append(p.share),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from explorer import api, images
-from explorer.inference import Wish, enlarge, labels_at
+from explorer.inference import RunOptions, enlarge, labels_at
 
 sides = st.integers(1, 9)
 
@@ -45,7 +45,7 @@ def test_a_copys_boundaries_lie_between_its_pixels() -> None:
 
 def test_a_segmented_copy_is_enlarged_by_its_scores() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
-    found = api.segment(pixels, "fcn8s", size=40, wish=Wish("cpu"))
+    found = api.segment(pixels, "fcn8s", size=40, options=RunOptions("cpu"))
     scores = found.labelling.outputs.scores
     assert scores.shape[1:] == (30, 40)
     np.testing.assert_array_equal(found.labels, labels_at(scores, (90, 120)))

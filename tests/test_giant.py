@@ -156,11 +156,11 @@ BIG = """
 import sys
 from pathlib import Path
 from explorer import api
-from explorer.inference import Wish
+from explorer.inference import RunOptions
 loaded = api.network("unet")
 small, large, goal = sys.argv[1:]
 def take(path):
-    with api.segment_file(path, goal, loaded, Wish("cpu", way="tiles", side=240)) as found:
+    with api.segment_file(path, goal, loaded, RunOptions("cpu", way="tiles", side=240)) as found:
         return found.labelling.peak, found.labelling.plan.bytes, int(found.counts.sum())
 print(*take(small)[:1], *take(large))
 """

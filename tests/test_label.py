@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from explorer import inference, local
-from explorer.inference import Canvas, InferenceError, Outputs, Plan, Wish, label, plan, reach
+from explorer.inference import Canvas, InferenceError, Outputs, Plan, RunOptions, label, plan, reach
 from explorer.inference.label import _Run
 from explorer.local import Region
 from explorer.models import MODELS, ModelSpec, build
@@ -47,9 +47,9 @@ def canvas_of(spec: ModelSpec, pixels: np.ndarray) -> Canvas:
     return Canvas.of(pixels, reach(spec), MEAN, STD)
 
 
-def run(spec: ModelSpec, module: nn.Module, pixels: np.ndarray, wish: Wish, **more) -> inference.Labelling:
+def run(spec: ModelSpec, module: nn.Module, pixels: np.ndarray, options: RunOptions, **more) -> inference.Labelling:
     outputs = Outputs.in_memory(pixels.shape[:2], spec.classes, scores=True)
-    return label(module, canvas_of(spec, pixels), plan(spec, pixels.shape[:2], wish), outputs, **more)
+    return label(module, canvas_of(spec, pixels), plan(spec, pixels.shape[:2], options), outputs, **more)
 
 
 def untiled(spec: ModelSpec, module: nn.Module, pixels: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ def test_tiled_equals_untiled(case: tuple[str, str], tiling: tuple[int, int, int
     spec, module = network(*case)
     pixels = picture(height, width, seed)
     whole = untiled(spec, module, pixels)
-    done = run(spec, module, pixels, Wish("cpu", way="tiles", side=side))
+    done = run(spec, module, pixels, RunOptions("cpu", way="tiles", side=side))
     assert len(done.tiles) == -(-height // side) * -(-width // side)
     apart = np.abs(done.outputs.scores - whole).max()
     assert apart <= 1e-4, apart
@@ -88,7 +88,7 @@ def test_tiled_equals_untiled(case: tuple[str, str], tiling: tuple[int, int, int
 def test_the_whole_image_at_once_is_the_module_itself(case: tuple[str, str]) -> None:
     spec, module = network(*case)
     pixels = picture(150, 210)
-    done = run(spec, module, pixels, Wish("cpu", way="whole"))
+    done = run(spec, module, pixels, RunOptions("cpu", way="whole"))
     assert len(done.tiles) == 1
     whole = untiled(spec, module, pixels)
     np.testing.assert_allclose(done.outputs.scores, whole, rtol=0, atol=1e-4)
@@ -120,7 +120,7 @@ def test_the_units_that_a_tile_reads_are_those_that_geometry_gives() -> None:
     """The input windows of tiles against the receptive fields of their pixels."""
     spec, module = network("fcn8s", "paper")
     size = (120, 150)
-    made = plan(spec, size, Wish("cpu", way="tiles", side=50))
+    made = plan(spec, size, RunOptions("cpu", way="tiles", side=50))
     done = trace(module, torch.zeros(1, 3, *size))
     for tile in made.tiles:
         for axis, span, reads in zip(
@@ -133,7 +133,7 @@ def test_the_papers_tiles_are_windows_run_alone_and_differ() -> None:
     """572 pixels in, 388 out, abutting: each is the plain module on its own mirrored window (FACTS: not exact)."""
     spec, module = network("unet", "valid")
     pixels = picture(500, 700)
-    done = run(spec, module, pixels, Wish("cpu", way="paper"))
+    done = run(spec, module, pixels, RunOptions("cpu", way="paper"))
     assert [t.output.rows + t.output.cols for t in done.tiles] == [
         (0, 388, 0, 388), (0, 388, 388, 700), (388, 500, 0, 388), (388, 500, 388, 700)
     ]  # fmt: skip
@@ -145,19 +145,19 @@ def test_the_papers_tiles_are_windows_run_alone_and_differ() -> None:
             alone = module(inference.normalise(around[top : top + 572, left : left + 572], MEAN, STD))[0]
         found = done.outputs.scores[:, top:bottom, left:right]
         np.testing.assert_allclose(found, alone[:, : bottom - top, : right - left], rtol=0, atol=1e-4)
-    exact = run(spec, module, pixels, Wish("cpu", way="tiles", side=384))
+    exact = run(spec, module, pixels, RunOptions("cpu", way="tiles", side=384))
     assert np.abs(exact.outputs.scores - done.outputs.scores).max() > 0.01
     with pytest.raises(InferenceError, match="valid"):
-        plan(network("fcn8s", "paper")[0], (300, 300), Wish("cpu", way="paper"))
+        plan(network("fcn8s", "paper")[0], (300, 300), RunOptions("cpu", way="paper"))
 
 
 def test_plans_take_the_largest_tiles_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = ModelSpec("fcn8s", "same", 0.25, 64)
-    whole = plan(spec, (2400, 3000), Wish("cpu", way="whole")).forecast.bytes
+    whole = plan(spec, (2400, 3000), RunOptions("cpu", way="whole")).forecast.bytes
     seen = []
     for free in (4 * whole, whole, 2 * whole // 3, 2 * whole // 5):
         monkeypatch.setattr(sys.modules["explorer.inference.plan"], "free_memory", lambda device, free=free: free)
-        made = plan(spec, (2400, 3000), Wish("cpu"))
+        made = plan(spec, (2400, 3000), RunOptions("cpu"))
         assert made.forecast.bytes <= 0.7 * free
         assert made.fits
         assert made.whole.bytes == whole
@@ -165,21 +165,21 @@ def test_plans_take_the_largest_tiles_that_fit(monkeypatch: pytest.MonkeyPatch) 
     assert seen[0] is None
     assert seen[1:] == sorted(seen[1:], reverse=True)
     assert len(set(seen)) > 2
-    assert not plan(spec, (2400, 3000), Wish("cpu", way="whole")).fits  # asked for, so it is tried, and said
+    assert not plan(spec, (2400, 3000), RunOptions("cpu", way="whole")).fits  # asked for, so it is tried, and said
     monkeypatch.setattr(sys.modules["explorer.inference.plan"], "free_memory", lambda device: 1000)
     with pytest.raises(InferenceError, match="smallest tile") as caught:
-        plan(spec, (2400, 3000), Wish("cpu"))
+        plan(spec, (2400, 3000), RunOptions("cpu"))
     assert caught.value.code == "no_room"
 
 
 def test_an_image_no_larger_than_the_smallest_tile_is_one_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     spec, _ = network("fcn16s", "paper")
-    made = plan(spec, (20, 32), Wish("cpu", way="tiles"))
+    made = plan(spec, (20, 32), RunOptions("cpu", way="tiles"))
     assert [tile.output for tile in made.tiles] == [Region((0, 20), (0, 32))]
     assert made.forecast == made.whole
     monkeypatch.setattr(sys.modules["explorer.inference.plan"], "free_memory", lambda device: made.bytes)
     with pytest.raises(InferenceError, match="smallest tile") as caught:
-        plan(spec, (20, 32), Wish("cpu", way="tiles"))
+        plan(spec, (20, 32), RunOptions("cpu", way="tiles"))
     assert caught.value.details["device"] == "cpu"
 
 
@@ -207,7 +207,7 @@ def test_a_full_device_gets_smaller_tiles_and_nothing_is_lost(monkeypatch: pytes
     pixels = picture(200, 333)
     whole = untiled(spec, module, pixels)
     monkeypatch.setattr(local, "_window", failing(25, 3))
-    done = run(spec, module, pixels, Wish("cpu", way="tiles", side=160))
+    done = run(spec, module, pixels, RunOptions("cpu", way="tiles", side=160))
     assert [remark.code for remark in done.remarks] == ["smaller_tiles"]
     assert len(done.tiles) > 6
     np.testing.assert_allclose(done.outputs.scores, whole, rtol=0, atol=1e-4)
@@ -237,7 +237,7 @@ def test_a_device_that_never_has_room_hands_the_rest_to_the_cpu(monkeypatch: pyt
 
     monkeypatch.setattr(_Run, "_move", moved)
     monkeypatch.setattr(local, "_window", full)
-    made = plan(spec, pixels.shape[:2], Wish("cpu", way="tiles", side=130))
+    made = plan(spec, pixels.shape[:2], RunOptions("cpu", way="tiles", side=130))
     outputs = Outputs.in_memory(pixels.shape[:2], spec.classes, scores=True)
     done = label(module, canvas_of(spec, pixels), Plan(**{**vars(made), "device": "cpu:0"}), outputs)
     assert devices == ["cpu:0", "cpu"]
@@ -255,7 +255,7 @@ def test_numbers_too_large_for_float16_are_computed_in_float32() -> None:
     with torch.no_grad():
         module.get_parameter(next(name for name, p in module.named_parameters() if p.ndim == 4)).mul_(1e6)
     pixels = picture(96, 112)
-    made = plan(spec, pixels.shape[:2], Wish("cpu"))
+    made = plan(spec, pixels.shape[:2], RunOptions("cpu"))
     found = []
     for precision in ("float16", "float32"):
         outputs = Outputs.in_memory(pixels.shape[:2], spec.classes, scores=True)
@@ -270,7 +270,7 @@ def test_memory_that_never_suffices_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     spec, module = network("unet", "same")
     monkeypatch.setattr(local, "_window", failing(0, 10**9))
     with pytest.raises(InferenceError) as caught:
-        run(spec, module, picture(100, 100), Wish("cpu"))
+        run(spec, module, picture(100, 100), RunOptions("cpu"))
     assert caught.value.code == "out_of_memory"
 
 
@@ -281,13 +281,13 @@ def test_other_errors_are_not_taken_for_a_full_device(monkeypatch: pytest.Monkey
     spec, module = network("unet", "same")
     monkeypatch.setattr(local, "_window", broken)
     with pytest.raises(RuntimeError, match="something else"):
-        run(spec, module, picture(50, 50), Wish("cpu"))
+        run(spec, module, picture(50, 50), RunOptions("cpu"))
 
 
 def test_progress_runs_from_nothing_to_all_and_can_stop() -> None:
     spec, module = network("fcn8s", "same")
     seen: list[inference.Progress] = []
-    done = run(spec, module, picture(130, 140), Wish("cpu", way="tiles", side=70), progress=seen.append)
+    done = run(spec, module, picture(130, 140), RunOptions("cpu", way="tiles", side=70), progress=seen.append)
     shares = [p.share for p in seen]
     assert shares == sorted(shares)
     assert shares[0] == 0
@@ -299,15 +299,15 @@ def test_progress_runs_from_nothing_to_all_and_can_stop() -> None:
     assert sum(done.step_seconds.values()) <= done.seconds
     count = iter(range(10**6))
     with pytest.raises(CancelledError):
-        run(spec, module, picture(130, 140), Wish("cpu"), progress=lambda p: next(count) < 20)
+        run(spec, module, picture(130, 140), RunOptions("cpu"), progress=lambda p: next(count) < 20)
 
 
 def test_bfloat16_keeps_scores_in_float32_and_nearly_all_labels() -> None:
     spec, module = network("unet", "same")
-    made = plan(spec, (160, 160), Wish("cpu"))
+    made = plan(spec, (160, 160), RunOptions("cpu"))
     half = Plan(**{**vars(made), "precision": "bfloat16"})  # also where the processor has no hardware for it
     pixels = np.kron(picture(10, 10), np.ones((16, 16, 1), np.uint8))
-    exact = run(spec, module, pixels, Wish("cpu"))
+    exact = run(spec, module, pixels, RunOptions("cpu"))
     outputs = Outputs.in_memory((160, 160), spec.classes, scores=True)
     label(module, canvas_of(spec, pixels), half, outputs)
     assert outputs.scores.dtype == np.float32
@@ -322,13 +322,13 @@ def test_the_same_module_can_run_in_several_places_at_once() -> None:
     """A run neither moves nor changes the module that others hold."""
     spec, module = network("fcn16s", "same")
     before = {name: value.clone() for name, value in module.state_dict().items()}
-    run(spec, module, picture(60, 60), Wish("cpu"))
+    run(spec, module, picture(60, 60), RunOptions("cpu"))
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
 
 
 FORECAST = """
 import resource, sys, numpy as np, torch
-from explorer.inference import Canvas, Outputs, Wish, label, plan, reach
+from explorer.inference import Canvas, Outputs, RunOptions, label, plan, reach
 from explorer.models import ModelSpec, build
 model, padding, width, height, wide = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])
 tile = int(sys.argv[6]) or None
@@ -337,7 +337,8 @@ module = build(spec)
 small = (max(32, height // 8), max(32, wide // 8))
 for size in (small, (height, wide)):
     pixels = np.zeros((*size, 3), np.uint8)
-    made = plan(spec, size, Wish("cpu", way="tiles" if tile else "whole", side=tile), Outputs.bytes(size, 21, True))
+    how = RunOptions("cpu", way="tiles" if tile else "whole", side=tile)
+    made = plan(spec, size, how, Outputs.bytes(size, 21, True))
     outputs = Outputs.in_memory(size, 21, True)
     pieces = [bytearray(60_000) for _ in range(4_000)]  # freed by others, in places that do not go back of their own
     between, pieces = pieces[-1], None

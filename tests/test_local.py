@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from explorer.local import Local, Region, unit
+from explorer.local import Region, WindowRunner, unit
 from explorer.models import ModelSpec, build
 from explorer.trace import Trace, trace
 
@@ -25,7 +25,7 @@ CASES = {
 
 
 @lru_cache
-def traced(case: str) -> tuple[nn.Module, torch.Tensor, Trace, Local]:
+def traced(case: str) -> tuple[nn.Module, torch.Tensor, Trace, WindowRunner]:
     """A network of random weights and biases in float64, its run with all values kept, and the local view of it."""
     spec, size = CASES[case]
     torch.manual_seed(0)
@@ -37,7 +37,7 @@ def traced(case: str) -> tuple[nn.Module, torch.Tensor, Trace, Local]:
             nn.init.normal_(parameter, std=0.05)
     image = torch.randn(1, 3, *size, dtype=torch.float64)
     run = trace(module, image)
-    return module, image, run, Local(module, image, {step.name: step.shape for step in run.steps})
+    return module, image, run, WindowRunner(module, image, {step.name: step.shape for step in run.steps})
 
 
 @settings(max_examples=60, deadline=None)
@@ -78,7 +78,7 @@ def test_windows_on_the_way_hold_all_that_is_read() -> None:
     spoiled = torch.full_like(image, 1e6)
     inside = (..., slice(*window.rows), slice(*window.cols))
     spoiled[inside] = image[inside]
-    other = Local(local.module, spoiled, local.shapes)
+    other = WindowRunner(local.module, spoiled, local.shapes)
     with torch.inference_mode():
         ours, theirs = (w.values(step.name, unit(4, 5))[step.name] for w in (local, other))
     torch.testing.assert_close(ours, theirs, rtol=0, atol=0)

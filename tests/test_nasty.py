@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 
 from explorer.ui import app
-from explorer.ui.fullsize import FullSize
 from explorer.ui.i18n import TEXTS
+from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
 from tests import nasty
 from tests.ui import made as ui
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> FullSize:
-    return FullSize(Workbench(ui.fill(tmp_path_factory.mktemp("checkpoints"))))
+def full(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
+    return Segmenter(Workbench(ui.fill(tmp_path_factory.mktemp("checkpoints"))))
 
 
-def send(full: FullSize, folder: Path, data: bytes, longest: int = 64) -> dict[str, Any]:
+def send(full: Segmenter, folder: Path, data: bytes, longest: int = 64) -> dict[str, Any]:
     """Upload a file and have it segmented as a copy with this longer side."""
     path = folder / "own.png"
     path.write_bytes(data)
@@ -31,14 +31,14 @@ def send(full: FullSize, folder: Path, data: bytes, longest: int = 64) -> dict[s
         "upload": {"path": str(path), "name": "own.png"},
         "options": {"way": "smaller", "longest": longest},
     }
-    *_, last = app.full_messages(full, question, lambda: False)
+    *_, last = app.segment_messages(full, question, lambda: False)
     assert not path.exists()
     return last
 
 
 @pytest.mark.filterwarnings("ignore")  # Pillow's remarks on the damage
 def test_each_is_segmented_or_refused_with_its_reason(
-    full: FullSize, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    full: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "get_upload_folder", lambda: str(tmp_path))
     files = nasty.collection()
@@ -58,7 +58,7 @@ def test_each_is_segmented_or_refused_with_its_reason(
 
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_files_are_segmented_or_refused(
-    full: FullSize, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    full: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "get_upload_folder", lambda: str(tmp_path))
     seen = {"segmented": 0, "refused": 0}

@@ -20,7 +20,7 @@ from shapely.geometry import Point, shape
 
 from explorer import api, metrics
 from explorer.cards import ClassInfo
-from explorer.inference import Wish
+from explorer.inference import RunOptions
 from explorer.results import bundle, pictures, tables, truth
 from explorer.results.polygons import coco, geojson, polygons
 
@@ -115,17 +115,17 @@ def test_an_overlay_is_the_blend_of_pillow() -> None:
 
 
 @pytest.fixture(scope="module")
-def nuclei() -> api.Found:
+def nuclei() -> api.Result:
     rng = np.random.default_rng(0)
     rows, cols = np.mgrid[:200, :260]
     image = np.full((200, 260), 12.0)
     for r, c in rng.integers(20, 180, (12, 2)):
         image[(rows - r) ** 2 + (cols - c) ** 2 < 90] = 190
     pixels = np.repeat(ndimage.gaussian_filter(image, 1.0)[..., None], 3, 2).astype(np.uint8)
-    return api.segment(pixels, "unet", wish=Wish("cpu"), scores=True)
+    return api.segment(pixels, "unet", options=RunOptions("cpu"), scores=True)
 
 
-def test_every_kind_of_file_is_written_and_agrees(nuclei: api.Found, tmp_path: Path) -> None:
+def test_every_kind_of_file_is_written_and_agrees(nuclei: api.Result, tmp_path: Path) -> None:
     written = bundle.save(nuclei, tmp_path, tuple(bundle.KINDS), "cells")
     assert {p.name for p in written} == {
         "cells.mask.png", "cells.overlay.png", "cells.areas.csv", "cells.regions.geojson", "cells.coco.json",

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from explorer import api, images, inference
 from explorer.commands import CommandError
 from explorer.images import ImageError
-from explorer.inference import InferenceError, Progress, Wish
+from explorer.inference import InferenceError, Progress, RunOptions
 from explorer.inference.plan import WAYS
 from explorer.models import MODELS
 from explorer.results import bundle, truth
@@ -64,7 +64,7 @@ class Job:
 
     given: argparse.Namespace
     loaded: api.Loaded
-    wish: Wish
+    options: RunOptions
     kinds: tuple[str, ...]
 
 
@@ -75,8 +75,8 @@ def run(given: argparse.Namespace) -> int:
     if (given.tile is not None and given.tile < 1) or (given.size is not None and given.size < 1) or given.page < 1:
         raise CommandError("--tile, --size and --page count from 1")
     files = list(_files(given.images))
-    wish = Wish(given.device, given.precision, "tiles" if given.tile else given.way, given.tile)
-    job = Job(given, api.network(given.model, given.weights, given.padding), wish, kinds)
+    options = RunOptions(given.device, given.precision, "tiles" if given.tile else given.way, given.tile)
+    job = Job(given, api.network(given.model, given.weights, given.padding), options, kinds)
     given.out.mkdir(parents=True, exist_ok=True)
     failed = 0
     for path, stem in files:
@@ -129,7 +129,7 @@ def _one(path: Path, stem: str, job: Job) -> dict[str, Any]:
         found = api.segment(
             photograph,
             size=job.given.size,
-            wish=job.wish,
+            options=job.options,
             scores="scores" in job.kinds,
             progress=progress,
             loaded=job.loaded,
@@ -144,12 +144,12 @@ def _giant(path: Path, stem: str, job: Job) -> dict[str, Any]:
     kinds = tuple(kind for kind in job.kinds if kind not in ("mask", "scores", *bundle.OF_OBJECTS))
     with (
         _bar(path.name) as progress,
-        api.segment_file(path, goal, job.loaded, job.wish, job.given.page - 1, progress) as found,
+        api.segment_file(path, goal, job.loaded, job.options, job.given.page - 1, progress) as found,
     ):
         return _report(found, [goal, *bundle.save(found, job.given.out, kinds, stem)], None)
 
 
-def _judged(path: Path, found: api.Found, stem: str, job: Job, written: list[Path]) -> dict[str, Any] | None:
+def _judged(path: Path, found: api.Result, stem: str, job: Job, written: list[Path]) -> dict[str, Any] | None:
     given = job.given.truth
     if not given:
         return None
@@ -166,7 +166,7 @@ def _judged(path: Path, found: api.Found, stem: str, job: Job, written: list[Pat
     return {**judged.figures(classes), "confusion": judged.matrix.tolist()}
 
 
-def _report(found: api.Found, written: list[Path], judged: dict[str, Any] | None) -> dict[str, Any]:
+def _report(found: api.Result, written: list[Path], judged: dict[str, Any] | None) -> dict[str, Any]:
     return {**bundle.about(found), "files": [str(p) for p in written], **({"truth": judged} if judged else {})}
 
 

@@ -20,11 +20,11 @@ from explorer.inference.enlarge import labels_at
 from explorer.inference.forecast import Forecast
 from explorer.inference.frames import Frame, Frames, Reach, reach
 from explorer.inference.label import Labelling, Outputs, Progress, Remark, label
-from explorer.inference.plan import ANYHOW, Plan, Wish, plan
+from explorer.inference.plan import DEFAULTS, Plan, RunOptions, plan
 from explorer.inference.run import Segmentation, segment
 
 __all__ = [
-    "ANYHOW",
+    "DEFAULTS",
     "DTYPES",
     "Canvas",
     "Forecast",
@@ -38,8 +38,8 @@ __all__ = [
     "Progress",
     "Reach",
     "Remark",
+    "RunOptions",
     "Segmentation",
-    "Wish",
     "device_name",
     "devices",
     "free_memory",

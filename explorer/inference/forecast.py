@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import fx, nn
 
-from explorer.local import Local, Region, outside_of
+from explorer.local import Region, WindowRunner, outside_of
 from explorer.models.layers import Crop, Input
 
 CONVOLUTIONS = nn.Conv2d | nn.ConvTranspose2d
@@ -27,7 +27,7 @@ class Forecast:
         return self.weights + self.activations
 
 
-def forecast(local: Local, step: str, region: Region) -> Forecast:
+def forecast(local: WindowRunner, step: str, region: Region) -> Forecast:
     """Of `local.run(step, region)`, on tensors of the type of the module's weights.
 
     Counted as held: values until their last reader ran; of the running step what it reads, makes, pads and casts; and
@@ -59,7 +59,7 @@ def forecast(local: Local, step: str, region: Region) -> Forecast:
     return Forecast(weights, max(held) * 21 // 20 + SPARE, sum(macs_of_steps(local, step, region).values()))
 
 
-def macs_of_steps(local: Local, step: str, region: Region) -> dict[str, int]:
+def macs_of_steps(local: WindowRunner, step: str, region: Region) -> dict[str, int]:
     """Multiply-accumulates of every step on the way to a region of one."""
     needed = local.regions(step, region)
     return {
@@ -69,12 +69,12 @@ def macs_of_steps(local: Local, step: str, region: Region) -> dict[str, int]:
     }
 
 
-def _numel(local: Local, name: str, region: Region) -> int:
+def _numel(local: WindowRunner, name: str, region: Region) -> int:
     channels = local.image.shape[1] if name == "image" else local.shapes[name][1]
     return channels * region.shape[0] * region.shape[1]
 
 
-def _beside(local: Local, node: fx.Node, needed: dict[str, Region], wide: dict[str, int]) -> int:
+def _beside(local: WindowRunner, node: fx.Node, needed: dict[str, Region], wide: dict[str, int]) -> int:
     """Bytes that a step takes for a while beside what it reads and makes."""
     name = str(node.target)
     module, region = local.module.get_submodule(name), needed[name]
@@ -96,7 +96,7 @@ def _beside(local: Local, node: fx.Node, needed: dict[str, Region], wide: dict[s
     return cast + max(cut, padded)
 
 
-def _macs(local: Local, node: fx.Node, region: Region) -> int:
+def _macs(local: WindowRunner, node: fx.Node, region: Region) -> int:
     """Multiply-accumulates of a convolution, as `trace.macs_of` counts them."""
     module = local.module.get_submodule(str(node.target))
     if isinstance(module, nn.ConvTranspose2d):

@@ -19,7 +19,7 @@ from explorer.inference.forecast import SPARE, macs_of_steps
 from explorer.inference.frames import reach
 from explorer.inference.plan import Plan, in_precision, shape_of
 from explorer.inference.tiles import Tile, halves
-from explorer.local import Local, Region
+from explorer.local import Region, WindowRunner
 from explorer.trace import synchronise
 
 STRIP = 128  # rows that are turned into labels at a time
@@ -150,7 +150,7 @@ class _Run:
         if device != "cpu":
             module = copy.deepcopy(module).to(device)  # other runs share the one on the CPU
         self.precision = precision
-        self.local: Local | None = Local(module, self.shape.image, self.shape.shapes)
+        self.local: WindowRunner | None = WindowRunner(module, self.shape.image, self.shape.shapes)
         self._count()
 
     def _tidy(self) -> None:

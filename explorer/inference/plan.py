@@ -13,7 +13,7 @@ from explorer.inference.devices import DTYPES, InferenceError, device_name, free
 from explorer.inference.forecast import Forecast, forecast
 from explorer.inference.frames import border, reach
 from explorer.inference.tiles import Tile, cut, spans
-from explorer.local import Local, Region
+from explorer.local import Region, WindowRunner
 from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.trace import trace
 
@@ -24,7 +24,7 @@ PAPERS_TILE = 572  # pixels a side (Ronneberger et al. 2015, figure 1)
 
 
 @dataclass(frozen=True)
-class Wish:
+class RunOptions:
     """What a person asks for. `way` "auto" is whole where it fits, else tiles that are exact.
 
     "paper" are the abutting tiles of U-Net's paper, each run as an image of its own, which is not exact. `side` of a
@@ -37,7 +37,7 @@ class Wish:
     side: int | None = None
 
 
-ANYHOW = Wish()
+DEFAULTS = RunOptions()
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +68,12 @@ class Plan:
 
 
 @lru_cache(maxsize=16)
-def shape_of(spec: ModelSpec, precision: str, network: tuple[int, int]) -> tuple[Local, str]:
+def shape_of(spec: ModelSpec, precision: str, network: tuple[int, int]) -> tuple[WindowRunner, str]:
     """The network on an input of a size, without weights or values, and the name of its last step."""
     module, image = without_weights(spec), torch.empty(1, spec.in_channels, *network, device="meta")
     done = trace(module, image)
     shapes = {step.name: step.shape for step in done.steps}
-    return Local(in_precision(module, precision, spec.classes), image, shapes), done.output.name
+    return WindowRunner(in_precision(module, precision, spec.classes), image, shapes), done.output.name
 
 
 def in_precision(module: nn.Module, precision: str, classes: int) -> nn.Module:
@@ -90,13 +90,13 @@ def in_precision(module: nn.Module, precision: str, classes: int) -> nn.Module:
     return made
 
 
-def plan(spec: ModelSpec, size: tuple[int, int], wish: Wish = ANYHOW, held: int = 0) -> Plan:
+def plan(spec: ModelSpec, size: tuple[int, int], options: RunOptions = DEFAULTS, held: int = 0) -> Plan:
     """How to label an image of `size` (height, width), with results of `held` bytes in the computer's memory.
 
-    Raises InferenceError where the wish cannot be met.
+    Raises InferenceError where the options cannot be met.
     """
-    device = pick_device(wish.device)
-    precision = pick_precision(wish.precision, device)
+    device = pick_device(options.device)
+    precision = pick_precision(options.precision, device)
     far = reach(spec)
     network = border(size, size, far).network
     local, step = shape_of(spec, precision, (network.height, network.width))
@@ -107,17 +107,17 @@ def plan(spec: ModelSpec, size: tuple[int, int], wish: Wish = ANYHOW, held: int 
     pixels = (network.height, network.width)
     frame = Plan(spec, size, pixels, device, precision, None, (), whole, whole, free, held=held)
 
-    if wish.way == "paper":
-        return _papers(spec, size, wish, frame)
+    if options.way == "paper":
+        return _papers(spec, size, options, frame)
 
     def made(side: int | None, cost: Forecast) -> Plan:
         return replace(frame, side=side, tiles=tuple(cut(local, step, size, side or max(size))), forecast=cost)
 
-    if wish.way == "whole" or (wish.way == "auto" and whole.bytes <= room):
+    if options.way == "whole" or (options.way == "auto" and whole.bytes <= room):
         return made(None, whole)
     cost = whole
-    if wish.side:
-        return made(wish.side, _cost(local, step, size, wish.side))
+    if options.side:
+        return made(options.side, _cost(local, step, size, options.side))
     sides = [side for side in SIDES if side < max(size)]
     for side in sides or [max(size)]:  # an image no larger than the smallest tile is one tile itself
         cost = _cost(local, step, size, side)
@@ -134,7 +134,7 @@ def plan(spec: ModelSpec, size: tuple[int, int], wish: Wish = ANYHOW, held: int 
     )
 
 
-def _papers(spec: ModelSpec, size: tuple[int, int], wish: Wish, frame: Plan) -> Plan:
+def _papers(spec: ModelSpec, size: tuple[int, int], options: RunOptions, frame: Plan) -> Plan:
     """Tiles whose outputs abut: the overlap-tile strategy as the paper draws it (figure 2)."""
     if spec.padding != "valid":
         raise InferenceError(
@@ -144,7 +144,7 @@ def _papers(spec: ModelSpec, size: tuple[int, int], wish: Wish, frame: Plan) -> 
             model=MODELS[spec.model].title,
         )
     far = reach(spec)
-    n = far.sizes.at_least(max(wish.side or PAPERS_TILE, far.sizes.minimum))
+    n = far.sizes.at_least(max(options.side or PAPERS_TILE, far.sizes.minimum))
     side = n - far.shrink
     tiles = tuple(
         Tile(Region(rows, cols), Region((rows[0], rows[0] + n), (cols[0], cols[0] + n)))
@@ -156,7 +156,7 @@ def _papers(spec: ModelSpec, size: tuple[int, int], wish: Wish, frame: Plan) -> 
     return replace(frame, side=side, tiles=tiles, forecast=cost, alone=(n, n))
 
 
-def _cost(local: Local, step: str, size: tuple[int, int], side: int | None) -> Forecast:
+def _cost(local: WindowRunner, step: str, size: tuple[int, int], side: int | None) -> Forecast:
     """Of the most costly tile: one in the middle, where no edge saves it a part of its halo."""
     (rows, cols) = (spans(n, side or n) for n in size)
     return forecast(local, step, Region(rows[(len(rows) - 1) // 2], cols[(len(cols) - 1) // 2]))

@@ -1,16 +1,16 @@
 """An image of any size in tiles without seams: every tile's units are those of the whole run.
 
-The overlap-tile strategy (Ronneberger et al. 2015, figure 2), for every network: of each step a tile computes just the
-units that its output reads, at their places in the whole map (`Local`). So poolings pair the same pixels as in the
-whole run, zeros stand only where the whole map ends, and tiles may begin anywhere. Tiles begin at multiples of the
-network's largest jump all the same, so that most of them have windows of one size.
+The overlap-tile strategy (Ronneberger et al. 2015, figure 2), for every network: of each step a tile computes just
+the units that its output reads, at their places in the whole map (`WindowRunner`). So poolings pair the same pixels as
+in the whole run, zeros stand only where the whole map ends, and tiles may begin anywhere. Tiles begin at multiples of
+the network's largest jump all the same, so that most of them have windows of one size.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from explorer.local import Local, Region, Span
+from explorer.local import Region, Span, WindowRunner
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class Tile:
     input: Region
 
 
-def cut(local: Local, step: str, size: tuple[int, int], side: int) -> list[Tile]:
+def cut(local: WindowRunner, step: str, size: tuple[int, int], side: int) -> list[Tile]:
     """Tiles of at most side x side output pixels that cover [0, height) x [0, width), row by row."""
     if side < 1:
         raise ValueError(f"a tile has at least one pixel, not {side}")
     return [tile_of(local, step, Region(rows, cols)) for rows in spans(size[0], side) for cols in spans(size[1], side)]
 
 
-def tile_of(local: Local, step: str, output: Region) -> Tile:
+def tile_of(local: WindowRunner, step: str, output: Region) -> Tile:
     """The tile that labels a region."""
     return Tile(output, local.regions(step, output)["image"])
 
@@ -38,7 +38,7 @@ def spans(n: int, side: int) -> list[Span]:
     return [(low, min(low + side, n)) for low in range(0, n, side)]
 
 
-def halves(local: Local, step: str, tile: Tile, period: int) -> list[Tile]:
+def halves(local: WindowRunner, step: str, tile: Tile, period: int) -> list[Tile]:
     """A tile as two, cut across its longer side at a multiple of `period`; itself alone if that is not possible."""
     rows, cols = tile.output.spans
     axis = 0 if rows[1] - rows[0] >= cols[1] - cols[0] else 1

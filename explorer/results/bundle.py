@@ -13,22 +13,22 @@ from numpy.lib import format as npy
 
 from explorer.models import MODELS
 from explorer.results import pictures, tables
-from explorer.results.found import Found
 from explorer.results.polygons import Polygon, coco, geojson, polygons
+from explorer.results.result import Result
 
 OVERVIEW = 4096  # pixels; of an image too large for memory the overlay is a smaller copy
 
 
-def _colours(found: Found) -> list[tuple[int, int, int]]:
+def _colours(found: Result) -> list[tuple[int, int, int]]:
     return [info.colour for info in found.card.classes]
 
 
-def mask(found: Found) -> bytes:
+def mask(found: Result) -> bytes:
     """Indexed PNG: pixel = class."""
     return pictures.mask_png(found.labels[:, :], _colours(found))
 
 
-def overlay(found: Found) -> bytes:
+def overlay(found: Result) -> bytes:
     """The classes' colours over the image, objects outlined; PNG, at most OVERVIEW pixels a side."""
     height, width = found.pixels.shape[:2]
     step = -(-max(height, width) // OVERVIEW)
@@ -43,30 +43,30 @@ def overlay(found: Found) -> bytes:
     return pictures.png(made)
 
 
-def areas(found: Found) -> bytes:
+def areas(found: Result) -> bytes:
     """CSV: class, pixels, share."""
     return tables.as_csv(found.areas, tables.Area).encode("utf-8")
 
 
-def objects(found: Found) -> bytes:
+def objects(found: Result) -> bytes:
     """CSV: one line per object."""
     assert found.instances is not None
     return tables.as_csv(tables.things(found.instances), tables.Thing).encode("utf-8")
 
 
-def instances(found: Found) -> bytes:
+def instances(found: Result) -> bytes:
     """16-bit PNG: pixel = number of the object."""
     assert found.instances is not None
     return pictures.instances_png(found.instances)
 
 
-def polygons_geojson(found: Found) -> bytes:
+def polygons_geojson(found: Result) -> bytes:
     """Regions, or objects where there are any, as GeoJSON."""
     shapes, one = _shapes(found)
     return json.dumps(geojson(shapes, found.card.classes, one), ensure_ascii=False).encode("utf-8")
 
 
-def polygons_coco(found: Found) -> bytes:
+def polygons_coco(found: Result) -> bytes:
     """The same as a COCO file."""
     shapes, one = _shapes(found)
     size = tuple(found.pixels.shape[:2])
@@ -74,7 +74,7 @@ def polygons_coco(found: Found) -> bytes:
     return json.dumps(coco(shapes, found.card.classes, found.name, size, one, info)).encode("utf-8")
 
 
-def _shapes(found: Found) -> tuple[Iterator[Polygon], int | None]:
+def _shapes(found: Result) -> tuple[Iterator[Polygon], int | None]:
     """Polygons, and the class of all of them where they are objects."""
     if found.card.objects and found.instances is not None:
         return polygons(found.instances, without=0), found.card.objects[0]
@@ -82,7 +82,7 @@ def _shapes(found: Found) -> tuple[Iterator[Polygon], int | None]:
     return polygons(labels, without=found.card.background), None
 
 
-def way(found: Found) -> str:
+def way(found: Result) -> str:
     """How the image was run in the end: "whole", "tiles" (the same result), or the U-Net paper's abutting ones."""
     run = found.labelling
     return "whole" if len(run.tiles) == 1 else "paper" if run.plan.alone else "tiles"
@@ -91,14 +91,14 @@ def way(found: Found) -> str:
 SETTINGS = ("model", "weights", "padding", "run_at", "way", "precision", "sha256")
 
 
-def settings(found: Found) -> tuple[str, ...]:
+def settings(found: Result) -> tuple[str, ...]:
     """What a result depends on beside its image, in the order of SETTINGS."""
     run, plan, card = found.labelling, found.labelling.plan, found.card
     size = "{}x{}".format(*plan.size)
     return plan.spec.model, card.name, plan.spec.padding, size, way(found), run.precision, card.sha256
 
 
-def described(found: Found) -> str:
+def described(found: Result) -> str:
     """The same in a sentence."""
     plan, card = found.labelling.plan, found.card
     network, trained = MODELS[plan.spec.model].title, MODELS[card.spec.model].title
@@ -114,7 +114,7 @@ def described(found: Found) -> str:
     return "; ".join(parts)
 
 
-def about(found: Found) -> dict[str, Any]:
+def about(found: Result) -> dict[str, Any]:
     """What was done, for machines."""
     run, plan = found.labelling, found.labelling.plan
     counted = {} if found.instances is None else {"objects": int(found.instances.max(initial=0))}
@@ -144,12 +144,12 @@ def about(found: Found) -> dict[str, Any]:
     }
 
 
-def run(found: Found) -> bytes:
+def run(found: Result) -> bytes:
     """JSON: network, weights, padding, way, precision, and all else of `about`."""
     return (json.dumps(about(found), ensure_ascii=False, indent=2) + "\n").encode("utf-8")
 
 
-def scores(found: Found, path: Path | BinaryIO) -> None:
+def scores(found: Result, path: Path | BinaryIO) -> None:
     """Class scores before the softmax as NPZ: "scores" is classes x H x W, at the size that the network ran at."""
     values = found.labelling.outputs.scores
     with (
@@ -161,7 +161,7 @@ def scores(found: Found, path: Path | BinaryIO) -> None:
             part.write(np.ascontiguousarray(one).tobytes())
 
 
-KINDS: dict[str, tuple[str, Callable[[Found], bytes] | None]] = {  # what: ending of the file's name, how it is made
+KINDS: dict[str, tuple[str, Callable[[Result], bytes] | None]] = {  # what: ending of the file's name, how it is made
     "mask": ("mask.png", mask),
     "overlay": ("overlay.png", overlay),
     "areas": ("areas.csv", areas),
@@ -175,7 +175,7 @@ KINDS: dict[str, tuple[str, Callable[[Found], bytes] | None]] = {  # what: endin
 OF_OBJECTS = ("instances", "objects")
 
 
-def kinds_of(found: Found) -> list[str]:
+def kinds_of(found: Result) -> list[str]:
     """Of what kinds there can be files: of objects where they are told apart, of scores where they were kept."""
     missing = set() if found.instances is not None else set(OF_OBJECTS)
     if found.labelling.outputs.scores is None:
@@ -183,7 +183,7 @@ def kinds_of(found: Found) -> list[str]:
     return [kind for kind in KINDS if kind not in missing]
 
 
-def write(found: Found, kind: str, file: BinaryIO) -> None:
+def write(found: Result, kind: str, file: BinaryIO) -> None:
     """One file. `kind` is one of `kinds_of(found)`."""
     make = KINDS[kind][1]
     if make:
@@ -192,7 +192,7 @@ def write(found: Found, kind: str, file: BinaryIO) -> None:
         scores(found, file)
 
 
-def save(found: Found, folder: str | Path, kinds: tuple[str, ...], stem: str = "") -> list[Path]:
+def save(found: Result, folder: str | Path, kinds: tuple[str, ...], stem: str = "") -> list[Path]:
     """Write files of these kinds into a folder, where there can be any. Returns what was written."""
     folder, stem = Path(folder), stem or Path(found.name).stem or "image"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The Gradio app: one gr.HTML component, the stage, and the events it sends: run, cancel, look and full."""
+"""The Gradio app: one gr.HTML component, the stage, and the events it sends: run, cancel, inspect and segment."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from explorer.images import MAX_BYTES
-from explorer.ui.fullsize import FullSize
 from explorer.ui.i18n import LANGUAGES, TEXTS
-from explorer.ui.looking import LookError
+from explorer.ui.inspector import InspectError
+from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import CancelledError, StageError, Workbench
 from explorer.ui.stage.bundle import bundle
 from explorer.ui.turns import Progress
@@ -30,9 +30,9 @@ STAGE = Path(__file__).parent / "stage"
 MOST_AT_ONCE = 40  # runs that are told where they stand; Gradio has as many threads
 TITLE = "FCN · U-Net Explorer"
 
-# 'run', 'cancel', 'look' and 'full' stand here in quotes because Gradio looks for the names of events in this text
+# 'run', 'cancel', 'inspect' and 'segment' stand here in quotes: Gradio looks for the names of events in this text
 JS = """
-const events = ['run', 'cancel', 'look', 'full'];
+const events = ['run', 'cancel', 'inspect', 'segment'];
 const root = new URL(window.gradio_config?.root ?? '.', location.href).pathname;
 const base = new URL(root.endsWith('/') ? root : `${root}/`, location.origin); // below a proxy's path, by its scheme
 import(new URL('__MAIN__', base).href)
@@ -75,7 +75,7 @@ class Cancelled:
 def build_app(bench: Workbench) -> gr.Blocks:
     """The page; its first example is run before it is served."""
     gr.set_static_paths([bench.files.folder])
-    cancelled, full = Cancelled(), FullSize(bench)
+    cancelled, segmenter = Cancelled(), Segmenter(bench)
     catalog = {**bench.catalog(), "files": f"gradio_api/file={bench.files.folder}"}
     selection, first = bench.opening()
     start = json.dumps({"catalog": catalog, "selection": asdict(selection), "trace": first.file})
@@ -90,14 +90,14 @@ def build_app(bench: Workbench) -> gr.Blocks:
         for message in run_messages(bench, data, lambda: token in cancelled):
             yield json.dumps({"request": token, **message})
 
-    def on_full(event: gr.EventData) -> Iterator[str]:
+    def on_segment(event: gr.EventData) -> Iterator[str]:
         data, token = asked(event)
-        for message in full_messages(full, data, lambda: token in cancelled):
+        for message in segment_messages(segmenter, data, lambda: token in cancelled):
             yield json.dumps({"request": token, **message})
 
-    def on_look(event: gr.EventData) -> Iterator[str]:
+    def on_inspect(event: gr.EventData) -> Iterator[str]:
         data, token = asked(event)
-        for message in look_messages(bench, data):
+        for message in inspect_messages(bench, data):
             yield json.dumps({"request": token, **message})
 
     def on_cancel(event: gr.EventData) -> None:
@@ -114,8 +114,8 @@ def build_app(bench: Workbench) -> gr.Blocks:
         )
         settings: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
         stage.run(on_run, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)  # they take turns in the workbench
-        stage.full(on_full, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)
-        stage.look(on_look, None, stage, concurrency_limit=2, **settings)
+        stage.segment(on_segment, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)
+        stage.inspect(on_inspect, None, stage, concurrency_limit=2, **settings)
         stage.cancel(on_cancel, None, None, queue=False, **settings)
     return demo
 
@@ -125,14 +125,16 @@ def run_messages(bench: Workbench, data: dict[str, Any], cancelled: Callable[[],
     return _messages(lambda progress, stop: _work(bench, data, progress, stop), cancelled)
 
 
-def full_messages(full: FullSize, data: dict[str, Any], cancelled: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """What the page hears of a question about full size: progress; last the answer, an error or its cancelling."""
+def segment_messages(
+    segmenter: Segmenter, data: dict[str, Any], cancelled: Callable[[], bool]
+) -> Iterator[dict[str, Any]]:
+    """What the page hears of a question about an image at its own size: progress; last the answer or an error."""
 
     def work(progress: Progress, stop: Callable[[], bool]) -> dict[str, Any]:
         truth = uploaded(data["path"]) if isinstance(data.get("path"), str) else None  # true labels
         try:
-            question, name = _with_upload(full.bench, data, progress)
-            return {**full.answer({**question, "path": truth}, progress, stop), "imageName": name}
+            question, name = _with_upload(segmenter.bench, data, progress)
+            return {**segmenter.answer({**question, "path": truth}, progress, stop), "imageName": name}
         finally:
             if truth:
                 _forget(truth)
@@ -176,11 +178,11 @@ def _messages(
         left.set()
 
 
-def look_messages(bench: Workbench, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def inspect_messages(bench: Workbench, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The pieces of an answer about a finished run, or an error."""
     try:
-        yield from bench.looks.answer(data)
-    except LookError as error:
+        yield from bench.inspector.answer(data)
+    except InspectError as error:
         yield {"kind": "error", "code": error.code, "details": {}}
     except Exception:
         log.exception("a look failed")

@@ -30,7 +30,7 @@ KEPT_BYTES = 600 * 2**20
 class Kept:
     """A finished run that files may still be asked of; `names` are the files made so far."""
 
-    found: api.Found
+    found: api.Result
     stem: str
     names: list[str]
 
@@ -42,7 +42,7 @@ class Keeper:
         self.files = files
         self._kept: Bounded[Kept] = Bounded(most_bytes, lambda kept: files.release(kept.names))
 
-    def add(self, found: api.Found, photograph: Photograph, **more: np.ndarray) -> dict[str, Any]:
+    def add(self, found: api.Result, photograph: Photograph, **more: np.ndarray) -> dict[str, Any]:
         """Keep a run, and say of it what the page shows. `more` are further maps of codes (H x W uint8) by name."""
         shown = images.resize(photograph.pixels, MOST_SHOWN)
         size = shown.shape[:2]
@@ -104,7 +104,7 @@ class Keeper:
         return kept
 
 
-def _facts(found: api.Found) -> dict[str, Any]:
+def _facts(found: api.Result) -> dict[str, Any]:
     """What the page says of a run."""
     run, plan = found.labelling, found.labelling.plan
     about = bundle.about(found)
@@ -124,7 +124,7 @@ def _facts(found: api.Found) -> dict[str, Any]:
     }
 
 
-def _made(found: api.Found, kind: str) -> bytes:
+def _made(found: api.Result, kind: str) -> bytes:
     out = io.BytesIO()
     bundle.write(found, kind, out)
     return out.getvalue()

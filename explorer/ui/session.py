@@ -15,7 +15,7 @@ from explorer.fields import Reach, whole_fields
 from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.trace import CancelledError
 from explorer.ui.catalog import SHOWN, SIZES, catalog, device_words, first, network_notes, told
-from explorer.ui.looking import Looks, Scene
+from explorer.ui.inspector import Inspector, Scene
 from explorer.ui.stage.payload import Recorder, png
 from explorer.ui.state import Bounded, Files, Selection
 from explorer.ui.turns import Progress, Turns
@@ -59,7 +59,7 @@ class Workbench:
             )
         self.images: Bounded[images.Photograph] = Bounded(IMAGE_BYTES)
         self._uploads: Bounded[str] = Bounded(1000)  # path and page -> image id, the last thousand
-        self.looks = Looks(self.files)
+        self.inspector = Inspector(self.files)
         self._alike: Bounded[Selection] = Bounded(1000)  # pixels and settings -> the last run of them
         self.runs: Bounded[Run] = Bounded(FILE_BYTES, lambda run: self.files.release(list(run.names)))
         self.turns = Turns()
@@ -82,7 +82,7 @@ class Workbench:
         wish = self.first()
         done = self.run(wish, lambda *_: None, lambda: False)
         self.files.hold(list(done.names))
-        self.looks.pin(done.file)
+        self.inspector.pin(done.file)
         return wish, done
 
     # ---- images
@@ -196,7 +196,7 @@ class Workbench:
         shared = [name for name in found.names if name != found.file]
         file = self.files.add(json.dumps(content, separators=(",", ":")).encode(), ".json")
         self.files.hold(shared)
-        self.looks.add(file, found.scene)
+        self.inspector.add(file, found.scene)
         return self._put(key, alike, Run(file, (*shared, file), found.scene))
 
     def network(self, wish: Selection) -> weights.Loaded:
@@ -207,7 +207,7 @@ class Workbench:
         """A run that is still there; it can be asked about again."""
         found = self.runs.get(key)
         if found:
-            self.looks.add(found.file, found.scene)
+            self.inspector.add(found.file, found.scene)
         return found
 
     def _run(
@@ -249,7 +249,7 @@ class Workbench:
         file = recorder.finish(done, prepared, original, fields, about)
         shapes = {step.name: step.shape for step in done.trace.steps}
         scene = Scene(card, wish.model, wish.padding, prepared.network, shapes)
-        self.looks.add(file, scene)
+        self.inspector.add(file, scene)
         return Run(file, tuple(recorder.names), scene)
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from explorer import images, inference, unit, weights
-from explorer.local import Local
+from explorer.local import WindowRunner
 from explorer.trace import trace
 from explorer.ui.catalog import FIRST_SIZE
 from explorer.ui.i18n import TEXTS
@@ -59,7 +59,7 @@ def test_the_held_units_numbers_are_the_networks(visit: Visit, step: str) -> Non
     assert f" = {said} " in visit.text(".fx-unit")
     shown = numbers(said)[0]
     assert shown == pytest.approx(value, rel=1e-4, abs=1e-5)
-    local = Local(loaded.module, pixels, {s.name: s.shape for s in run.steps})
+    local = WindowRunner(loaded.module, pixels, {s.name: s.shape for s in run.steps})
     found = unit.arithmetic(local, step, channel, row, column)
     if found.kind == "sum":
         if step == "fuse_pool3":

@@ -115,7 +115,7 @@ def test_the_same_pixels_under_two_names_are_run_once_and_neither_hears_of_the_o
     assert [data.pop("selection")["image"] for data in (one, two)] == keys
     assert one == two
     assert run(bench, selection("fcn32s", padding="same", image=keys[0])) == a
-    assert b.file in bench.looks._scenes._items
+    assert b.file in bench.inspector._scenes._items
     monkeypatch.setattr(bench.runs, "most_bytes", 1)
     last = run(bench, selection("fcn16s", padding="same"))
     assert listing(bench) == set(last.names)

@@ -20,8 +20,8 @@ from explorer.inference.plan import WAYS
 from explorer.models import MODELS
 from explorer.results import bundle, truth
 from explorer.trace import OPERATIONS
-from explorer.ui.fullsize import COPIES
 from explorer.ui.i18n import LANGUAGES, TEXTS
+from explorer.ui.segmenter import COPIES
 
 UI = Path(__file__).resolve().parents[2] / "explorer" / "ui"
 STAGE = UI / "stage"
@@ -210,9 +210,9 @@ FAMILIES = {
     "figure.fcn.*": {"thin", "conv1", "copy", "up"},
     "picture.shown.*": {"prediction", "confidence", "entropy"},
     "maps.low*": {"", ".signed"},
-    "full.state.*": {"waiting", "ready", "done", "old", "failed"},
-    "full.layer.*": {"prediction", "confidence", "errors", "differs"},
-    "full.way.*": {*WAYS, *COPIES} - {"auto"},
+    "segment.state.*": {"waiting", "ready", "done", "old", "failed"},
+    "segment.layer.*": {"prediction", "confidence", "errors", "differs"},
+    "segment.way.*": {*WAYS, *COPIES} - {"auto"},
     "precision.*": set(inference.DTYPES),
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),

@@ -10,11 +10,11 @@ import pytest
 
 import explorer.__main__ as program
 from explorer import api, weights
-from explorer.inference import Wish
-from explorer.ui.fullsize import FullSize
+from explorer.inference import RunOptions
+from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
 from tests.ui import made as ui
-from tests.ui.test_fullsize import ask, picture, upload
+from tests.ui.test_segmenter import ask, picture, upload
 
 SIDE, USUAL = 60, 72  # trained on, and halfway between the scales of training
 
@@ -30,8 +30,8 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def full(checkpoints: Path) -> FullSize:
-    return FullSize(Workbench(checkpoints))
+def segmenter(checkpoints: Path) -> Segmenter:
+    return Segmenter(Workbench(checkpoints))
 
 
 def chosen(plan: dict) -> dict:
@@ -39,48 +39,48 @@ def chosen(plan: dict) -> dict:
 
 
 def test_the_copy_of_the_trained_size_is_chosen_where_things_are_larger_than_in_training(
-    full: FullSize, tmp_path: Path
+    segmenter: Segmenter, tmp_path: Path
 ) -> None:
     plans = {}
     for side in (50, SIDE, USUAL, USUAL + 2):
-        image = upload(full.bench, tmp_path, ui.photo(side // 2, side), f"{side}.png")
-        plans[side] = ask(full, "plan", selection=ui.raw(image=image))
+        image = upload(segmenter.bench, tmp_path, ui.photo(side // 2, side), f"{side}.png")
+        plans[side] = ask(segmenter, "plan", selection=ui.raw(image=image))
     offered = ["trained" in [offer["way"] for offer in plan["offers"]] for plan in plans.values()]
     assert offered == [False, False, True, True]
     assert [chosen(plan)["way"] for plan in plans.values()] == ["whole", "whole", "whole", "trained"]
     assert chosen(plans[USUAL + 2])["size"] == [SIDE // 2, SIDE]
     assert [plan["trained"] for plan in plans.values()] == [None] * 3 + [{"side": SIDE}]
     valid = ui.raw(image=image, model="unet", checkpoint="unet", padding="valid")
-    micrograph = ask(full, "plan", selection=valid)
+    micrograph = ask(segmenter, "plan", selection=valid)
     assert chosen(micrograph)["way"] == "whole"
     assert micrograph["trained"] is None
 
 
 def test_it_is_run_at_that_size_and_a_run_at_its_own_says_how_much_larger_things_are(
-    full: FullSize, tmp_path: Path
+    segmenter: Segmenter, tmp_path: Path
 ) -> None:
     pixels = ui.photo(90, 150)
-    image = upload(full.bench, tmp_path, pixels)
-    found = ask(full, "segment", selection=ui.raw(image=image), options={"way": "trained", "longest": SIDE})
+    image = upload(segmenter.bench, tmp_path, pixels)
+    found = ask(segmenter, "segment", selection=ui.raw(image=image), options={"way": "trained", "longest": SIDE})
     assert (found["size"], found["run_at"], found["remarks"]) == ([90, 150], [36, SIDE], [])
-    same = api.segment(pixels, loaded=full.bench.network(ui.selection()), size=SIDE, wish=Wish("cpu"))
-    np.testing.assert_array_equal(picture(full.bench, found["pictures"]["labels"]), same.labels)
-    own = ask(full, "segment", selection=ui.raw(image=image), options={"way": "whole"})
+    same = api.segment(pixels, loaded=segmenter.bench.network(ui.selection()), size=SIDE, options=RunOptions("cpu"))
+    np.testing.assert_array_equal(picture(segmenter.bench, found["pictures"]["labels"]), same.labels)
+    own = ask(segmenter, "segment", selection=ui.raw(image=image), options={"way": "whole"})
     assert own["run_at"] == [90, 150]
     said = {"code": "larger_than_trained", "details": {"side": SIDE, "times": 150 / SIDE}}
     assert own["remarks"] == [said]
 
 
-def test_networks_are_compared_at_the_size_that_suits_each(full: FullSize, tmp_path: Path) -> None:
-    image = upload(full.bench, tmp_path, ui.photo(90, 150))
+def test_networks_are_compared_at_the_size_that_suits_each(segmenter: Segmenter, tmp_path: Path) -> None:
+    image = upload(segmenter.bench, tmp_path, ui.photo(90, 150))
     other = ui.raw(model="unet", checkpoint="unet", padding="valid")
-    found = ask(full, "compare", selection=ui.raw(image=image), selections=[ui.raw(), other])
+    found = ask(segmenter, "compare", selection=ui.raw(image=image), selections=[ui.raw(), other])
     assert [result["run_at"] for result in found["results"]] == [[36, SIDE], [90, 150]]
     assert [result["size"] for result in found["results"]] == [[90, 150]] * 2
     asked = {"selection": ui.raw(image=image), "selections": [ui.raw(), other], "options": {"longest": 75}}
-    assert [result["run_at"] for result in ask(full, "compare", **asked)["results"]] == [[45, 75]] * 2
+    assert [result["run_at"] for result in ask(segmenter, "compare", **asked)["results"]] == [[45, 75]] * 2
     asked["options"] = {"way": "own"}
-    own = ask(full, "compare", **asked)["results"]
+    own = ask(segmenter, "compare", **asked)["results"]
     assert [result["run_at"] for result in own] == [[90, 150]] * 2
     said = [{"code": "larger_than_trained", "details": {"side": SIDE, "times": 150 / SIDE}}]
     assert [result["remarks"] for result in own] == [said, []]

@@ -27,7 +27,7 @@ export class Asker {
       if (entry?.request === request && !entry.heard) entry.timer = setTimeout(fail, PATIENCE);
     }, DOUBT);
     this.open.set(question.what, { request, onPiece, timer });
-    this.trigger('look', { request, ...question });
+    this.trigger('inspect', { request, ...question });
   }
 
   forget(what) {

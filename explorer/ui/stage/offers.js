@@ -14,7 +14,7 @@ export class Offers {
     this.box.replaceChildren(...(planned?.offers ?? []).map((offer, index) => this.#button(offer, index)));
     if (planned) this.radios.choose(({ offer }) => Number(offer) === chosen);
     this.hint.hidden = !planned?.trained;
-    this.hint.textContent = planned?.trained ? this.words.t('full.trained', planned.trained) : '';
+    this.hint.textContent = planned?.trained ? this.words.t('segment.trained', planned.trained) : '';
   }
 
   #button({ way, size, tiles, tile, bytes, free, fits }, index) {
@@ -25,9 +25,9 @@ export class Offers {
     button.dataset.offer = String(index);
     const text = { height: size[0], width: size[1], tiles, tileHeight: tile[0], tileWidth: tile[1], need: words.bytes(bytes), free: words.bytes(free ?? 0) };
     const parts = {
-      b: words.t(`full.way.${way}`),
-      span: words.t(tiles > 1 ? 'full.tiles.count' : 'full.pixels', text),
-      small: words.t(free === null ? 'full.needs' : fits ? 'full.fits' : 'full.short', text),
+      b: words.t(`segment.way.${way}`),
+      span: words.t(tiles > 1 ? 'segment.tiles.count' : 'segment.pixels', text),
+      small: words.t(free === null ? 'segment.needs' : fits ? 'segment.fits' : 'segment.short', text),
     };
     button.append(...Object.entries(parts).map(([tag, textContent]) => Object.assign(document.createElement(tag), { textContent })));
     return button;

@@ -48,7 +48,7 @@ export class Outcome {
     for (const note of result?.notes ?? planned?.notes ?? []) lines.push(line('', words.note(note)));
     box.parentNode.querySelector('.fx-read').replaceChildren(...lines);
     if (!result) return;
-    box.replaceChildren(...(old ? [line('fx-note', words.t('full.again'))] : []), ...this.#facts(result), ...this.#areas(result), ...(item.judged ? this.#judged(item.judged) : []));
+    box.replaceChildren(...(old ? [line('fx-note', words.t('segment.again'))] : []), ...this.#facts(result), ...this.#areas(result), ...(item.judged ? this.#judged(item.judged) : []));
     this.files.querySelector('ul').replaceChildren(
       ...[...result.kinds, 'zip'].map((kind) => {
         const entry = document.createElement('li');
@@ -65,15 +65,15 @@ export class Outcome {
     const [height, width] = result.run_at;
     const seconds = words.number(result.seconds.network, 3);
     const run = { height, width, seconds, device: words.device({ device: result.device, name: result.deviceName }), precision: words.t(`precision.${result.precision}`), tiles: result.tiles };
-    const found = [line('', words.t('full.network', { network: result.title, padding: words.t(`padding.${result.padding}`), weights: result.weightsTitle[words.language] })), line('fx-took', words.t(result.tiles > 1 ? 'full.ran.tiles' : 'full.ran', run))];
+    const found = [line('', words.t('segment.network', { network: result.title, padding: words.t(`padding.${result.padding}`), weights: result.weightsTitle[words.language] })), line('fx-took', words.t(result.tiles > 1 ? 'segment.ran.tiles' : 'segment.ran', run))];
     const { peak, forecast } = result.memory;
-    found.push(line('', words.t(peak === null ? 'full.memory.unknown' : 'full.memory', { peak: words.bytes(peak ?? 0), forecast: words.bytes(forecast) })));
+    found.push(line('', words.t(peak === null ? 'segment.memory.unknown' : 'segment.memory', { peak: words.bytes(peak ?? 0), forecast: words.bytes(forecast) })));
     for (const note of result.networkNotes) found.push(line('fx-note', words.note(note)));
     for (const { code, details } of result.remarks) found.push(line('fx-note', words.t(`remark.${code}`, details)));
     if (result.difference) found.push(line('fx-note', this.#difference(result.difference)));
-    if ('objects' in result) found.push(line('fx-took', words.t('full.objects', { count: result.objects })));
+    if ('objects' in result) found.push(line('fx-took', words.t('segment.objects', { count: result.objects })));
     const steps = Object.entries(result.step_seconds).sort(([, a], [, b]) => b - a).slice(0, SLOWEST);
-    found.push(line('', words.t('full.slowest', { list: steps.map(([name, s]) => words.t('full.step', { name, seconds: words.number(s, 2) })).join(', ') })));
+    found.push(line('', words.t('segment.slowest', { list: steps.map(([name, s]) => words.t('segment.step', { name, seconds: words.number(s, 2) })).join(', ') })));
     return found;
   }
 
@@ -81,7 +81,7 @@ export class Outcome {
   #difference({ share, score }) {
     const { words } = this;
     const values = { share: words.percent(share, 2) };
-    return score === null ? words.t('full.difference.labels', values) : words.t('full.difference', { ...values, score: words.number(score, 3) });
+    return score === null ? words.t('segment.difference.labels', values) : words.t('segment.difference', { ...values, score: words.number(score, 3) });
   }
 
   #areas({ areas, classes }) {
@@ -93,7 +93,7 @@ export class Outcome {
       const entry = document.createElement('li');
       const swatch = document.createElement('i');
       swatch.style.background = `rgb(${colour})`;
-      entry.append(swatch, line('', name[words.language], 'span'), line('', share < 0.001 ? `< ${words.percent(0.001)}` : words.percent(share), 'b'), line('', words.t('full.area', { pixels }), 'small'));
+      entry.append(swatch, line('', name[words.language], 'span'), line('', share < 0.001 ? `< ${words.percent(0.001)}` : words.percent(share), 'b'), line('', words.t('segment.area', { pixels }), 'small'));
       list.append(entry);
     }
     return [list];
@@ -102,12 +102,12 @@ export class Outcome {
   #judged({ matrix, names, pixel_accuracy, mean_iou, boundary_iou, object_f1, iou }) {
     const { words } = this;
     const percent = (share) => (share == null ? '–' : words.percent(share));
-    const head = line('fx-took', words.t(object_f1 === undefined ? 'full.judged' : 'full.judged.objects', { accuracy: percent(pixel_accuracy), iou: percent(mean_iou), boundary: percent(boundary_iou), f1: percent(object_f1) }));
+    const head = line('fx-took', words.t(object_f1 === undefined ? 'segment.judged' : 'segment.judged.objects', { accuracy: percent(pixel_accuracy), iou: percent(mean_iou), boundary: percent(boundary_iou), f1: percent(object_f1) }));
     const there = names.map((_, i) => i).filter((i) => matrix[i].some(Boolean) || matrix.some((row) => row[i]));
     const table = Object.assign(document.createElement('table'), { className: 'fx-confusion' });
     const cell = (tag, textContent, more = {}) => Object.assign(document.createElement(tag), { textContent, ...more });
     const top = document.createElement('tr');
-    top.append(cell('th', words.t('full.confusion')), ...there.map((i) => cell('th', names[i][words.language], { scope: 'col' })), cell('th', 'IoU', { scope: 'col' }));
+    top.append(cell('th', words.t('segment.confusion')), ...there.map((i) => cell('th', names[i][words.language], { scope: 'col' })), cell('th', 'IoU', { scope: 'col' }));
     table.append(top);
     for (const i of there) {
       const sum = matrix[i].reduce((a, b) => a + b, 0);
@@ -124,7 +124,7 @@ export class Outcome {
     }
     const frame = Object.assign(document.createElement('div'), { className: 'fx-confusion-frame', tabIndex: 0 });
     frame.setAttribute('role', 'group');
-    frame.setAttribute('aria-label', words.t('full.confusion'));
+    frame.setAttribute('aria-label', words.t('segment.confusion'));
     frame.append(table);
     return [head, frame];
   }

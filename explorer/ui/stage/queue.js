@@ -14,12 +14,12 @@ export class Queue {
     });
   }
 
-  /** `state(item)` is a key "full.state.<state>" of the texts; `left`: how many have no result of what is chosen. */
+  /** `state(item)` is a key "segment.state.<state>" of the texts; `left`: how many have no result of what is chosen. */
   show(items, { current, state, left }) {
     items.forEach((item, index) => {
       if (!this.entries.has(item)) this.entries.set(item, this.#entry());
       const entry = this.entries.get(item);
-      this.#write(entry, { index, name: item.name || this.words.t('full.unnamed'), state: state(item), current: item === current, alone: items.length < 2 });
+      this.#write(entry, { index, name: item.name || this.words.t('segment.unnamed'), state: state(item), current: item === current, alone: items.length < 2 });
       // one that stays in its place keeps the focus, and a click that has begun on it
       if (this.list.children[index] !== entry) this.list.insertBefore(entry, this.list.children[index] ?? null);
     });
@@ -50,9 +50,9 @@ export class Queue {
     if (current) look.setAttribute('aria-current', 'true');
     else look.removeAttribute('aria-current');
     look.firstChild.textContent = name;
-    look.lastChild.textContent = this.words.t(`full.state.${state}`);
+    look.lastChild.textContent = this.words.t(`segment.state.${state}`);
     off.hidden = alone;
-    off.title = this.words.t('full.remove', { name });
+    off.title = this.words.t('segment.remove', { name });
     off.setAttribute('aria-label', off.title);
   }
 }

@@ -48,7 +48,7 @@ export class Sheet {
     this.item = item;
     const there = Object.keys(LAYERS).filter((key) => key === 'prediction' || item?.layers?.[LAYERS[key]]);
     if (!there.includes(this.layer)) this.layer = 'prediction';
-    this.choice.replaceChildren(...there.map((key) => new Option(words.t(`full.layer.${key}`), key, false, key === this.layer)));
+    this.choice.replaceChildren(...there.map((key) => new Option(words.t(`segment.layer.${key}`), key, false, key === this.layer)));
     this.choice.disabled = !item?.result;
     this.grid.hidden = !(item?.result?.boxes.length > 1);
     this.fault.hidden = !item?.failed;
@@ -83,9 +83,9 @@ export class Sheet {
     const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
     const ramp = [...this.colours.sequential].filter((_, i) => i % 32 === 0).map((abgr) => css([abgr & 255, (abgr >> 8) & 255, (abgr >> 16) & 255]));
     const keys = {
-      confidence: () => [entry(`linear-gradient(90deg, ${ramp.join(', ')})`, words.t('full.key.confidence'))],
-      errors: () => [entry(css(RIGHT), words.t('full.key.right')), entry(css(WRONG), words.t('full.key.wrong'))],
-      differs: () => [entry(css(WRONG), words.t('full.key.differs'))],
+      confidence: () => [entry(`linear-gradient(90deg, ${ramp.join(', ')})`, words.t('segment.key.confidence'))],
+      errors: () => [entry(css(RIGHT), words.t('segment.key.right')), entry(css(WRONG), words.t('segment.key.wrong'))],
+      differs: () => [entry(css(WRONG), words.t('segment.key.differs'))],
     };
     this.legend.replaceChildren(...(result && keys[layer] ? keys[layer]() : []));
     this.legend.classList.toggle('fx-ramp', layer === 'confidence');
@@ -131,7 +131,7 @@ export class Sheet {
     if (!pixel || !result) return (here.textContent = '');
     const at = ({ width, height, data }) => data[4 * (Math.floor((pixel.row / result.size[0]) * height) * width + Math.floor((pixel.column / result.size[1]) * width))];
     const { name } = result.classes[at(layers.labels)];
-    here.textContent = words.t('full.here', { name: name[words.language], share: words.percent(at(layers.confidence) / 255), row: pixel.row, column: pixel.column });
+    here.textContent = words.t('segment.here', { name: name[words.language], share: words.percent(at(layers.confidence) / 255), row: pixel.row, column: pixel.column });
   }
 }
 

@@ -18,7 +18,7 @@ export class Verdict {
     const line = (text) => made('span', text);
     if (mode === 'differ') {
       const strange = new Set(answer.results.map(({ classes }) => classes.map(({ name }) => name.en).join())).size > 1;
-      return [line(words.t('versus.legend')), ...(strange ? [line(words.t('versus.strange'))] : [])];
+      return [line(words.t('compare.legend')), ...(strange ? [line(words.t('compare.strange'))] : [])];
     }
     const areas = new Map();
     for (const { areas: found, classes } of answer.results) {
@@ -50,7 +50,7 @@ export class Verdict {
       const alike = copies.filter(({ run_at }) => run_at.join() === size);
       const [height, width] = alike[0].run_at;
       const values = { networks: alike.map((one) => this.title(one)).join(', '), height, width };
-      return this.#sized(words.t('versus.copy', values), 'versus.own', true);
+      return this.#sized(words.t('compare.copy', values), 'compare.own', true);
     });
   }
 
@@ -58,7 +58,7 @@ export class Verdict {
   #larger(results) {
     const remarks = results.flatMap(({ remarks }) => remarks.filter(({ code }) => code === 'larger_than_trained'));
     const texts = new Set(remarks.map(({ code, details }) => this.words.t(`remark.${code}`, details)));
-    return [...texts].map((text) => this.#sized(text, 'versus.trained', false));
+    return [...texts].map((text) => this.#sized(text, 'compare.trained', false));
   }
 
   #sized(text, key, own) {
@@ -74,8 +74,8 @@ export class Verdict {
     const { words } = this;
     const values = { a: this.title(results[a]), b: this.title(results[b]), agreement: words.percent(agreement) };
     const text = apart
-      ? words.t('versus.pair', { ...values, median: words.number(apart.median, 3), mean: words.number(apart.mean, 3), most: words.number(apart.most95, 3), near: words.percent(apart.near) })
-      : words.t('versus.pair.none', values);
+      ? words.t('compare.pair', { ...values, median: words.number(apart.median, 3), mean: words.number(apart.mean, 3), most: words.number(apart.most95, 3), near: words.percent(apart.near) })
+      : words.t('compare.pair.none', values);
     return made('li', text);
   }
 }

@@ -1,14 +1,14 @@
 /** Which view is shown: the steps of a run ("explore"), images at their own size ("segment"), networks side by side. */
 
 import { radios } from './bar.js';
-import { Full } from './full.js';
-import { Versus } from './versus.js';
+import { Segment } from './segment.js';
+import { Compare } from './compare.js';
 
 export class Views {
   /** `shared` is what the views need of the stage; `onShow(view)` is called when a person chooses one. */
   constructor(root, shared, { onShow }) {
     this.root = root;
-    this.others = { segment: new Full(root, shared), compare: new Versus(root, shared) };
+    this.others = { segment: new Segment(root, shared), compare: new Compare(root, shared) };
     this.group = radios(root.querySelector('.fx-views'), ({ view }) => onShow(view));
     this.group.choose(({ view }) => view === this.shown);
   }
@@ -30,8 +30,8 @@ export class Views {
   show(view, image) {
     this.root.dataset.view = view;
     this.group.choose((data) => data.view === view);
-    this.root.querySelector('.fx-full').hidden = view !== 'segment';
-    this.root.querySelector('.fx-versus').hidden = view !== 'compare';
+    this.root.querySelector('.fx-segment').hidden = view !== 'segment';
+    this.root.querySelector('.fx-compare').hidden = view !== 'compare';
     this.panel?.enter(image);
   }
 

@@ -25,7 +25,7 @@ export class Wipe {
     this.slider.hidden = !shown || !results.length;
     this.box.hidden = !shown || results.length < 3;
     this.box.replaceChildren(
-      ...['versus.left', 'versus.right'].map((key, side) => {
+      ...['compare.left', 'compare.right'].map((key, side) => {
         const select = document.createElement('select');
         select.setAttribute('aria-label', this.words.t(key));
         select.append(...results.map((result, i) => new Option(this.title(result), String(i), false, i === this.sides[side])));

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from explorer import api
-from explorer.inference import Wish
+from explorer.inference import RunOptions
 from explorer.ui.i18n import TEXTS
 from tests.e2e.conftest import Visit, two_sizes
 
@@ -54,7 +54,7 @@ def test_an_own_image_is_segmented_as_the_api_does_it(visit: Visit, tmp_path: Pa
     assert visit.page.get_attribute(".fx-offers [aria-checked=true]", "data-offer") == "0"
     run(visit)
     visit.page.locator(".fx-sheet .fx-see input").fill("100")
-    found = api.segment(path, "fcn8s", padding="paper", wish=Wish("cpu"))
+    found = api.segment(path, "fcn8s", padding="paper", options=RunOptions("cpu"))
     colours = np.array([c.colour for c in found.card.classes])
     box = visit.page.evaluate(
         "() => { const c = document.querySelector('.fx-board canvas'); return [c.width, c.height] }"
@@ -80,18 +80,18 @@ def test_a_photograph_larger_than_those_trained_on_is_run_as_a_copy(visit: Visit
     segmenting(visit)
     give(visit, path)
     taken = ".fx-offers [aria-checked=true]"
-    assert visit.text(f"{taken} b") == EN["full.way.trained"]
+    assert visit.text(f"{taken} b") == EN["segment.way.trained"]
     assert visit.text(f"{taken} span").endswith(f"{card.trained_side} px")
     assert f"{card.trained_side} px" in visit.text(".fx-trained")
     run(visit)
     warned = visit.page.locator(".fx-outcome .fx-note", has_text="as large as in the photographs")
     assert warned.count() == 0
-    visit.page.locator(".fx-offers button", has_text=EN["full.way.whole"]).click()
-    assert visit.text(".fx-outcome").startswith(EN["full.again"])
+    visit.page.locator(".fx-offers button", has_text=EN["segment.way.whole"]).click()
+    assert visit.text(".fx-outcome").startswith(EN["segment.again"])
     visit.page.locator(".fx-run").click()
     warned.wait_for()
     give(visit, photo(tmp_path / "small.png"))
-    assert visit.text(f"{taken} b") == EN["full.way.whole"]
+    assert visit.text(f"{taken} b") == EN["segment.way.whole"]
     assert visit.page.locator(".fx-trained").is_hidden()
     assert visit.complaints == []
 
@@ -101,7 +101,7 @@ def test_files_can_be_taken_along(visit: Visit, tmp_path: Path) -> None:
     segmenting(visit)
     give(visit, path)
     run(visit)
-    found = api.segment(path, "fcn8s", padding="paper", wish=Wish("cpu"))
+    found = api.segment(path, "fcn8s", padding="paper", options=RunOptions("cpu"))
     with visit.page.expect_download() as mask:
         visit.page.get_by_role("button", name=EN["file.mask"]).click()
     assert mask.value.suggested_filename == "own.mask.png"
@@ -118,7 +118,7 @@ def test_tiles_are_drawn_with_the_window_that_they_read(visit: Visit, tmp_path: 
     path = photo(tmp_path / "large.png", 600, 900)
     segmenting(visit, "&model=unet")
     give(visit, path)
-    tiles = visit.page.locator(".fx-offers button", has_text=EN["full.way.tiles"])
+    tiles = visit.page.locator(".fx-offers button", has_text=EN["segment.way.tiles"])
     assert tiles.locator("span").inner_text() == "2 tiles, ≤ 600 × 768 px"  # none has 768 x 768
     tiles.click()
     run(visit)
@@ -130,9 +130,9 @@ def test_tiles_are_drawn_with_the_window_that_they_read(visit: Visit, tmp_path: 
     assert visit.page.locator(".fx-board canvas").screenshot() != before
     assert visit.text(".fx-here")
     said = visit.text(".fx-outcome")
-    visit.page.locator(".fx-offers button", has_text=EN["full.way.whole"]).click()
-    assert visit.text(".fx-outcome").startswith(EN["full.again"])  # it was run in another way
-    assert visit.text(".fx-queue [aria-current] small") == EN["full.state.old"]
+    visit.page.locator(".fx-offers button", has_text=EN["segment.way.whole"]).click()
+    assert visit.text(".fx-outcome").startswith(EN["segment.again"])  # it was run in another way
+    assert visit.text(".fx-queue [aria-current] small") == EN["segment.state.old"]
     tiles.click()
     assert visit.text(".fx-outcome") == said
 
@@ -144,7 +144,7 @@ def test_an_image_is_taken_off_the_list(visit: Visit, tmp_path: Path) -> None:
     run(visit)
 
     def off(name: str) -> list[str]:
-        visit.page.get_by_role("button", name=EN["full.remove"].format(name=f"{name}.png")).click()
+        visit.page.get_by_role("button", name=EN["segment.remove"].format(name=f"{name}.png")).click()
         return visit.page.locator(".fx-queue b").all_inner_texts()
 
     assert off("a") == ["b.png", "c.png"]
@@ -168,7 +168,7 @@ def test_several_images_are_run_one_after_the_other(visit: Visit, tmp_path: Path
     visit.ready()
     visit.page.locator(".fx-all").click()
     states = "() => [...document.querySelectorAll('.fx-queue li small')].map(e => e.textContent).join()"
-    wanted = [EN[f"full.state.{s}"] for s in ("done", "done", "failed", "done", "failed")]
+    wanted = [EN[f"segment.state.{s}"] for s in ("done", "done", "failed", "done", "failed")]
     visit.page.wait_for_function(f"w => ({states})() === w", arg=",".join(wanted))
     visit.ready()
     assert visit.text(".fx-run") == EN["bar.run"]  # also where the last one failed
@@ -183,7 +183,7 @@ def test_several_images_are_run_one_after_the_other(visit: Visit, tmp_path: Path
 
 def test_true_labels_give_a_matrix_and_the_errors(visit: Visit, tmp_path: Path) -> None:
     path = photo(tmp_path / "own.png")
-    labels = api.segment(path, "fcn8s", padding="paper", wish=Wish("cpu")).labels.copy()
+    labels = api.segment(path, "fcn8s", padding="paper", options=RunOptions("cpu")).labels.copy()
     labels[:24] = (labels[:24] + 1) % 21
     Image.fromarray(labels).save(tmp_path / "truth.png")
     segmenting(visit)
@@ -256,8 +256,8 @@ def test_a_judgement_goes_with_its_result(visit: Visit, tmp_path: Path) -> None:
     visit.page.set_input_files(".fx-truth input", str(labels))
     visit.page.wait_for_selector(".fx-confusion")
     assert "errors" in visit.page.eval_on_selector_all(".fx-layer option", "l => l.map(e => e.value)")
-    assert EN["full.key.wrong"] in visit.text(".fx-sheet-key")
-    visit.page.locator(".fx-offers button", has_text=EN["full.way.tiles"]).click()
+    assert EN["segment.key.wrong"] in visit.text(".fx-sheet-key")
+    visit.page.locator(".fx-offers button", has_text=EN["segment.way.tiles"]).click()
     visit.page.wait_for_timeout(700)  # the button takes no second click within half a second of a question
     visit.page.locator(".fx-run").click()
     visit.page.wait_for_selector(".fx-confusion", state="detached")
@@ -277,7 +277,7 @@ def test_an_answer_belongs_to_the_file_that_was_asked_about(visit: Visit, tmp_pa
     visit.page.locator(".fx-queue button", has_text="large.png").click()
     visit.page.wait_for_selector(".fx-queue [aria-current] small:text-is('ready')")
     assert visit.text(".fx-offers span").startswith("1,000 × 1,200")
-    visit.page.locator(".fx-offers button", has_text=EN["full.way.whole"]).click()
+    visit.page.locator(".fx-offers button", has_text=EN["segment.way.whole"]).click()
     visit.page.locator(".fx-run").click()
     visit.page.locator(".fx-queue button", has_text="small.png").click()  # the run goes on meanwhile
     visit.page.wait_for_selector(".fx-queue small:text-is('segmented')", timeout=120_000)
@@ -293,17 +293,17 @@ def test_another_network_keeps_the_results_and_plans_anew(visit: Visit, tmp_path
     said = visit.text(".fx-outcome")
     assert said.startswith(f"FCN-8s, {EN['padding.paper']}; weights: ")
     visit.page.get_by_role("radio", name="U-Net", exact=True).click()
-    visit.page.wait_for_selector(f".fx-offers b:text-is('{EN['full.way.paper']}')")
+    visit.page.wait_for_selector(f".fx-offers b:text-is('{EN['segment.way.paper']}')")
     old = visit.text(".fx-outcome")
-    assert old.startswith(EN["full.again"])
+    assert old.startswith(EN["segment.again"])
     assert old.endswith(said)  # until there is another
-    assert visit.text(".fx-queue [aria-current] small") == EN["full.state.old"]
+    assert visit.text(".fx-queue [aria-current] small") == EN["segment.state.old"]
     assert visit.text(".fx-image-name") == "own.png"
     visit.page.locator(".fx-views [data-view=explore]").click()
     visit.page.get_by_role("radio", name="FCN-8s", exact=True).click()
     visit.page.wait_for_function("() => document.querySelector('.fx').dataset.state === 'ready'")
     visit.page.locator(".fx-views [data-view=segment]").click()
-    visit.page.wait_for_selector(f'.fx-offers:not(:has-text("{EN["full.way.paper"]}")) button')
+    visit.page.wait_for_selector(f'.fx-offers:not(:has-text("{EN["segment.way.paper"]}")) button')
     visit.page.wait_for_function("() => new URLSearchParams(location.search).get('view') === 'segment'")
     assert "model=fcn8s" in visit.page.url
     visit.until(lambda: visit.text(".fx-outcome") == said)  # the settings are those of the result again

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from explorer import api, compare, images
-from explorer.inference import Wish
+from explorer.inference import RunOptions
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import EXAMPLES
 from tests.e2e.conftest import Visit
@@ -42,7 +42,7 @@ def maps(own: bool = False) -> list[np.ndarray]:
     assert all(loaded.card.is_too_large(pixels.shape[:2]) for loaded in networks)
     sizes = [None if own else loaded.card.trained_side for loaded in networks]
     return [
-        api.segment(pixels, loaded=loaded, size=size, wish=Wish("cpu")).labels
+        api.segment(pixels, loaded=loaded, size=size, options=RunOptions("cpu")).labels
         for loaded, size in zip(networks, sizes, strict=True)
     ]
 
@@ -64,13 +64,13 @@ def test_both_are_run_at_the_photographs_own_size_if_that_is_wanted(compared: Vi
     said = compared.page.locator(".fx-pairs li:not(.fx-note)")
     copied = said.inner_text()
     assert agreement(maps()) != agreement(maps(own=True))
-    compared.page.get_by_role("button", name=EN["versus.own"]).click()
-    back = compared.page.get_by_role("button", name=EN["versus.trained"])
+    compared.page.get_by_role("button", name=EN["compare.own"]).click()
+    back = compared.page.get_by_role("button", name=EN["compare.trained"])
     back.wait_for()
     assert said.inner_text().startswith(agreement(maps(own=True)))
     assert "times as large as in the photographs" in compared.text(".fx-pairs .fx-note")
     back.click()
-    compared.page.get_by_role("button", name=EN["versus.own"]).wait_for()
+    compared.page.get_by_role("button", name=EN["compare.own"]).wait_for()
     assert said.inner_text() == copied
     assert compared.complaints == []
 
@@ -78,7 +78,7 @@ def test_both_are_run_at_the_photographs_own_size_if_that_is_wanted(compared: Vi
 def test_a_run_at_the_own_size_that_was_cancelled_leaves_no_wish_behind(compared: Visit) -> None:
     said = compared.page.locator(".fx-pairs li:not(.fx-note)")
     copied = said.inner_text()
-    compared.page.get_by_role("button", name=EN["versus.own"]).evaluate(
+    compared.page.get_by_role("button", name=EN["compare.own"]).evaluate(
         """own => {
             document.querySelector('.fx-boards canvas').dataset.old = '';
             const [now, run] = [Date.now, document.querySelector('.fx-run')];
@@ -92,7 +92,7 @@ def test_a_run_at_the_own_size_that_was_cancelled_leaves_no_wish_behind(compared
         }"""
     )
     compared.page.wait_for_selector(".fx-boards figure:first-child canvas:not([data-old])")
-    compared.page.get_by_role("button", name=EN["versus.own"]).wait_for()
+    compared.page.get_by_role("button", name=EN["compare.own"]).wait_for()
     assert said.inner_text() == copied
     assert compared.complaints == []
 
@@ -114,8 +114,8 @@ def test_what_one_is_pointed_at_the_others_are_too(compared: Visit) -> None:
 
 
 def test_the_wipe_shows_one_on_each_side(compared: Visit) -> None:
-    compared.page.get_by_role("radio", name=EN["versus.wipe"]).click()
-    compared.page.locator(".fx-versus .fx-see input").fill("100")
+    compared.page.get_by_role("radio", name=EN["compare.wipe"]).click()
+    compared.page.locator(".fx-compare .fx-see input").fill("100")
     compared.page.wait_for_timeout(200)
     width, height = compared.page.evaluate(SIZE)
     a, b = maps()
@@ -135,7 +135,7 @@ def test_the_wipe_shows_one_on_each_side(compared: Visit) -> None:
 
 
 def test_disagreement_is_drawn_where_labels_differ(compared: Visit) -> None:
-    compared.page.get_by_role("radio", name=EN["versus.differ"]).click()
+    compared.page.get_by_role("radio", name=EN["compare.differ"]).click()
     compared.page.wait_for_timeout(200)
     width, height = compared.page.evaluate(SIZE)
     a, b = maps()
@@ -178,12 +178,12 @@ def test_a_comparison_goes_with_its_image(compared: Visit) -> None:
     compared.page.locator(".fx-examples button", has_text="Cat").first.click()
     compared.page.wait_for_selector(".fx-boards[data-boards='1'] canvas")  # the other image, not compared yet
     assert compared.page.locator(".fx-pairs li").count() == 0
-    assert compared.text(".fx-versus .fx-hint") == EN["versus.begin"]
+    assert compared.text(".fx-compare .fx-hint") == EN["compare.begin"]
 
 
 def test_other_networks_wait_for_run(compared: Visit) -> None:
     compared.page.locator(".fx-rivals button", has_text="FCN-16s").click()
-    assert compared.text(".fx-versus .fx-hint") == EN["versus.again"]
+    assert compared.text(".fx-compare .fx-hint") == EN["compare.again"]
     compared.page.locator(".fx-run").click()
     compared.page.wait_for_selector(".fx-boards[data-boards='3'] canvas")
     compared.page.locator(".fx-modes [data-mode=wipe]").click()

@@ -19,7 +19,7 @@ from torch import Tensor
 from explorer import inference, unit, weights
 from explorer.figures.mosaic import mosaic
 from explorer.figures.principal import principal
-from explorer.local import Local, Region
+from explorer.local import Region, WindowRunner
 from explorer.ui.stage.payload import png
 from explorer.ui.state import Bounded, Files
 
@@ -28,7 +28,7 @@ VALUE_BYTES = 256 * 2**20
 MADE_BYTES = 64 * 2**20
 
 
-class LookError(Exception):
+class InspectError(Exception):
     """`code` is a key "error.<code>" of the texts."""
 
     def __init__(self, code: str) -> None:
@@ -47,10 +47,10 @@ class Scene:
     shapes: dict[str, tuple[int, ...]]
 
     @cached_property
-    def local(self) -> Local:
+    def local(self) -> WindowRunner:
         pre = self.card.preprocessing
         image = inference.normalise(self.pixels, pre.mean, pre.std)
-        return Local(_network(self.card, self.model, self.padding), image, self.shapes)
+        return WindowRunner(_network(self.card, self.model, self.padding), image, self.shapes)
 
 
 @lru_cache(maxsize=8)
@@ -59,7 +59,7 @@ def _network(card: weights.Card, model: str, padding: str) -> torch.nn.Module:
     return weights.load(card, model, padding).module.requires_grad_(False)
 
 
-class Looks:
+class Inspector:
     """Answers questions about runs, which are known by the name of their JSON file."""
 
     def __init__(self, files: Files) -> None:
@@ -79,18 +79,18 @@ class Looks:
     def _scene(self, run: str) -> Scene:
         scene = self._pinned.get(run) or self._scenes.get(run)
         if scene is None:
-            raise LookError("gone")
+            raise InspectError("gone")
         return scene
 
     def answer(self, question: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Plain data. A later message holds all of an earlier one, since a page may see only the last.
 
-        Raises LookError for a run that is gone or a question that makes no sense.
+        Raises InspectError for a run that is gone or a question that makes no sense.
         """
         run, step = str(question.get("run")), str(question.get("step"))
         scene = self._scene(run)
         if step not in scene.shapes:
-            raise LookError("bad_selection")
+            raise InspectError("bad_selection")
         place = tuple(question.get(key) for key in ("channel", "row", "column"))
         try:
             match question.get("what"):
@@ -106,9 +106,9 @@ class Looks:
                 case "principal":
                     yield self._principal(run, scene, step)
                 case _:
-                    raise LookError("bad_selection")
+                    raise InspectError("bad_selection")
         except ValueError as error:  # a unit that is not there
-            raise LookError("bad_selection") from error
+            raise InspectError("bad_selection") from error
 
     def _arithmetic(self, scene: Scene, step: str, channel: int, ran: unit.Forward) -> dict[str, Any]:
         found = unit.arithmetic(scene.local, step, channel, ran.row, ran.column, ran=ran)
@@ -131,7 +131,7 @@ class Looks:
     def _channel(self, run: str, scene: Scene, step: str, channel: int) -> dict[str, Any]:
         value = self._value(run, scene, step)
         if not 0 <= channel < value.shape[1]:
-            raise LookError("bad_selection")
+            raise InspectError("bad_selection")
         drawn = mosaic(value[:, channel : channel + 1], most_pixels=2**24)
         ends = [float(drawn.minimum[0]), float(drawn.maximum[0])]
         return {
@@ -165,7 +165,7 @@ class Looks:
 
 def _whole(place: tuple[Any, ...]) -> tuple[int, ...]:
     if not all(type(v) is int for v in place):
-        raise LookError("bad_selection")
+        raise InspectError("bad_selection")
     return place
 
 

@@ -11,13 +11,13 @@ import { Wipe } from './wipe.js';
 const MOST = 4;
 const DIFFERENT = [0, 0xb3f0e442, 0xd9d55e00, 0xffcc79a7]; // one, two, three labels more than one: AARRGGBB
 
-export class Versus {
+export class Compare {
   constructor(root, { gradio, alive, catalog, words, resolve, selection, picture, say, onProgress, onImage }) {
     Object.assign(this, { root, catalog, words, resolve, selection, picture, say, onImage });
     this.runner = new Runner(
       { ...gradio, alive, mostBytes: catalog.mostBytes },
       { onProgress, onDone: (message) => this.#done(message), onError: say },
-      'full'
+      'segment'
     );
     this.view = new View();
     this.chosen = this.#alike();
@@ -41,7 +41,7 @@ export class Versus {
       this.#lay();
     });
     this.modes.choose(({ mode }) => mode === this.mode);
-    this.opacity = root.querySelector('.fx-versus .fx-see input');
+    this.opacity = root.querySelector('.fx-compare .fx-see input');
     this.opacity.addEventListener('input', () => this.#paint());
     this.verdict = new Verdict(words, (result) => this.#title(result), (own) => {
       if (!this.busy) this.run(own);
@@ -140,7 +140,7 @@ export class Versus {
       })
     );
     const stale = this.answer && this.answer.results.map(({ model }) => model).join() !== chosen.join();
-    root.querySelector('.fx-versus .fx-hint').textContent = !this.answer ? words.t('versus.begin') : stale ? words.t('versus.again') : '';
+    root.querySelector('.fx-compare .fx-hint').textContent = !this.answer ? words.t('compare.begin') : stale ? words.t('compare.again') : '';
   }
 
   async #done(message) {
@@ -166,7 +166,7 @@ export class Versus {
     this.wipe.show(answer?.results ?? [], this.mode === 'wipe');
     this.boards = [];
     root.querySelector('.fx-pairs').replaceChildren(...(answer ? this.verdict.lines(answer) : []));
-    root.querySelector('.fx-versus-legend').replaceChildren(...(answer ? this.verdict.legend(answer, this.mode) : []));
+    root.querySelector('.fx-compare-legend').replaceChildren(...(answer ? this.verdict.legend(answer, this.mode) : []));
     if (!answer) {
       this.#paint();
       return this.#preview(box);
@@ -218,7 +218,7 @@ export class Versus {
     if (which.length === 1) {
       const { seconds, memory, device, deviceName, weightsTitle } = answer.results[which[0]];
       const cost = { weights: weightsTitle[words.language], seconds: words.number(seconds.network, 3), peak: words.bytes(memory.peak ?? memory.forecast), device: words.device({ device, name: deviceName }) };
-      figure.append(Object.assign(document.createElement('small'), { textContent: words.t('versus.cost', cost) }));
+      figure.append(Object.assign(document.createElement('small'), { textContent: words.t('compare.cost', cost) }));
     }
     this.boards.push({ viewer, which, under });
     return figure;

@@ -13,9 +13,9 @@ from PIL import Image
 from explorer import inference, weights
 from explorer.figures.principal import principal
 from explorer.trace import trace
-from explorer.ui import looking
-from explorer.ui.app import look_messages
-from explorer.ui.looking import LookError
+from explorer.ui import inspector
+from explorer.ui.app import inspect_messages
+from explorer.ui.inspector import InspectError
 from explorer.ui.session import Workbench
 from tests.ui.made import fill, listing, run, selection
 
@@ -25,14 +25,14 @@ def seen(bench):
     """A run as the page gets it, and the same network traced with all values kept."""
     wish = selection("fcn8s", padding="same", image="cat.jpg")
     done = run(bench, wish)
-    scene = bench.looks._scene(done.file)
+    scene = bench.inspector._scene(done.file)
     module = weights.load(scene.card, "fcn8s", "same").module
     pre = scene.card.preprocessing
     return done.file, trace(module, inference.normalise(scene.pixels, pre.mean, pre.std))
 
 
 def ask(bench, **question) -> list[dict]:
-    return [json.loads(json.dumps(piece, allow_nan=False)) for piece in bench.looks.answer(question)]
+    return [json.loads(json.dumps(piece, allow_nan=False)) for piece in bench.inspector.answer(question)]
 
 
 def picture(bench, name: str) -> np.ndarray:
@@ -79,7 +79,7 @@ def test_a_channel_comes_at_full_resolution(bench, seen):
 
 def test_gradients_work_after_a_whole_map_was_asked_for(tmp_path):
     """The network is loaded by the first question, whatever it is; it has to serve gradients afterwards."""
-    looking._network.cache_clear()
+    inspector._network.cache_clear()
     bench = Workbench(fill(tmp_path))
     done = run(bench, selection("fcn32s", padding="same", image="cat.jpg"))
     ask(bench, what="principal", run=done.file, step="conv4_1")
@@ -130,26 +130,26 @@ def test_components_of_flat_and_of_few_maps():
 )
 def test_questions_without_sense_are_refused(bench, seen, change, code):
     question = {"what": "unit", "run": seen[0], "step": "conv1_1", "channel": 0, "row": 0, "column": 0, **change}
-    with pytest.raises(LookError) as caught:
-        list(bench.looks.answer(question))
+    with pytest.raises(InspectError) as caught:
+        list(bench.inspector.answer(question))
     assert caught.value.code == code
-    assert list(look_messages(bench, question)) == [{"kind": "error", "code": code, "details": {}}]
+    assert list(inspect_messages(bench, question)) == [{"kind": "error", "code": code, "details": {}}]
 
 
 def test_a_run_found_again_can_be_asked_about_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(looking, "SCENE_BYTES", 1)  # every other run pushes the last one out
+    monkeypatch.setattr(inspector, "SCENE_BYTES", 1)  # every other run pushes the last one out
     bench = Workbench(fill(tmp_path))
     wish = selection("fcn32s", padding="same", image="cat.jpg")
     first = run(bench, wish)
     run(bench, selection("fcn32s", padding="same", image="bus.jpg"))
-    with pytest.raises(LookError):
+    with pytest.raises(InspectError):
         ask(bench, what="unit", run=first.file, step="pool1", channel=0, row=0, column=0)
     assert run(bench, wish).file == first.file
     assert ask(bench, what="unit", run=first.file, step="pool1", channel=0, row=0, column=0)
 
 
 def test_pictures_made_for_answers_are_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(looking, "MADE_BYTES", 1)
+    monkeypatch.setattr(inspector, "MADE_BYTES", 1)
     bench = Workbench(fill(tmp_path))
     done = run(bench, selection("fcn32s", padding="same", image="cat.jpg"))
     before = len(listing(bench))

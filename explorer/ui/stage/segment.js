@@ -7,7 +7,7 @@ import { Runner } from './runner.js';
 import { Sheet } from './sheet.js';
 import { decode, fetchFile } from './trace.js';
 
-export class Full {
+export class Segment {
   /** `selection()` is the stage's; `say` tells of an error; `onProgress(fraction | null, text, details)`. */
   constructor(root, { gradio, alive, catalog, colours, words, resolve, selection, say, onProgress, onImage }) {
     Object.assign(this, { root, words, selection, resolve, say, onProgress, onImage });
@@ -17,7 +17,7 @@ export class Full {
     this.runner = new Runner(
       { ...gradio, alive, mostBytes: catalog.mostBytes },
       { onProgress: (...news) => this.#progress(...news), onDone: (message) => this.#done(message), onError: (problem) => this.#failed(problem) },
-      'full'
+      'segment'
     );
     this.sheet = new Sheet(root, { colours, words });
     const choose = (offer) => {
@@ -267,7 +267,7 @@ export class Full {
     const page = root.querySelector('.fx-page');
     page.hidden = !(planned?.pages > 1 && current.file);
     if (!page.hidden) {
-      page.querySelector('select').replaceChildren(...Array.from({ length: planned.pages }, (_, i) => new Option(words.t('full.page', { page: i + 1, pages: planned.pages }), String(i), false, i === current.page)));
+      page.querySelector('select').replaceChildren(...Array.from({ length: planned.pages }, (_, i) => new Option(words.t('segment.page', { page: i + 1, pages: planned.pages }), String(i), false, i === current.page)));
     }
   }
 

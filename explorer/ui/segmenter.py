@@ -10,7 +10,7 @@ import numpy as np
 
 from explorer import api, compare, images, inference
 from explorer.images import Photograph
-from explorer.inference import InferenceError, Outputs, Wish
+from explorer.inference import InferenceError, Outputs, RunOptions
 from explorer.inference.plan import WAYS
 from explorer.models import MODELS
 from explorer.results.truth import TruthError
@@ -32,7 +32,7 @@ class Asked:
     """What a page wants run; `longest` is the longer side to run at, None the image's own."""
 
     selection: Selection
-    wish: Wish
+    options: RunOptions
     longest: int | None
 
 
@@ -56,7 +56,7 @@ class Stretch:
         def tell(at: inference.Progress) -> bool:
             details = {"model": title, "tile": at.tile, "tiles": at.tiles, "step": at.step}
             known = at.seconds_left is not None and self.high - self.low > 0.5  # the whole task's, not a part's
-            text = "progress.full.left" if known else "progress.full"
+            text = "progress.segment.left" if known else "progress.segment"
             share = self.low + (self.high - self.low) * at.share
             self.progress(share, text, {**details, "seconds": round(at.seconds_left or 0)})
             return not self.cancelled()
@@ -64,7 +64,7 @@ class Stretch:
         return tell
 
 
-class FullSize:
+class Segmenter:
     """Runs at full size of one server process."""
 
     def __init__(self, bench: Workbench) -> None:
@@ -98,33 +98,33 @@ class FullSize:
         if way not in (*WAYS, *COPIES, OWN) or precision not in inference.DTYPES or not numbers:
             raise StageError("bad_selection")
         way = way if way in WAYS else "auto"
-        return Asked(selection, Wish(selection.device, precision, way, side), longest)
+        return Asked(selection, RunOptions(selection.device, precision, way, side), longest)
 
     # ---- before the run
 
     def _plan(self, data: dict[str, Any]) -> dict[str, Any]:
         """Read the image and say what each way of running it would take."""
         asked = self._asked(data)
-        selection, wish = asked.selection, asked.wish
+        selection, options = asked.selection, asked.options
         photograph = self.bench.image(selection.image)
         loaded = self.bench.network(selection)
         size, card = photograph.size, loaded.card
-        whole, tiles = (_offer(loaded, size, wish, way) for way in ("whole", "tiles"))
+        whole, tiles = (_offer(loaded, size, options, way) for way in ("whole", "tiles"))
         offers = [whole, tiles] if tiles["tiles"] > 1 else [whole]  # one alone is the whole image
         copies: dict[int | None, str] = {**dict.fromkeys(SMALLER, "smaller"), card.trained_side: "trained"}
         for longest, way in copies.items():
             if longest and longest < max(size):
-                small = _offer(loaded, images.resized_shape(size, longest), wish, "auto")
+                small = _offer(loaded, images.resized_shape(size, longest), options, "auto")
                 offers.append({**small, "longest": longest, "way": way})
         if loaded.spec.padding == "valid":
-            papers = _offer(loaded, size, wish, "paper")
+            papers = _offer(loaded, size, options, "paper")
             offers += [papers] if papers["tiles"] > 1 else []
         too_large = card.is_too_large(size)
         wanted = [offer for offer in offers if (offer["way"] == "trained") == too_large]
         chosen = next((offer for offer in (*wanted, *offers) if offer["fits"]), offers[-1])
         picture = self.bench.files.add(jpeg(images.resize(photograph.pixels, MOST_SHOWN)), ".jpg")
         self.shown.put(selection.image, picture, 1)
-        device = inference.pick_device(wish.device)
+        device = inference.pick_device(options.device)
         return {
             "kind": "planned",
             "image": selection.image,
@@ -150,13 +150,13 @@ class FullSize:
         stretch.progress(0.97, "progress.pictures", {})
         return {"kind": "segmented", **self.kept.add(found, photograph)}
 
-    def _run(self, asked: Asked, photograph: Photograph, stretch: Stretch) -> api.Found:
+    def _run(self, asked: Asked, photograph: Photograph, stretch: Stretch) -> api.Result:
         loaded = self.bench.network(asked.selection)
         size = images.resized_shape(photograph.size, asked.longest or max(photograph.size))
         return api.segment(
             photograph,
             size=asked.longest,
-            wish=asked.wish,
+            options=asked.options,
             scores=_keeps_scores(loaded, size),
             progress=stretch.teller(MODELS[asked.selection.model].title),
             loaded=loaded,
@@ -167,7 +167,9 @@ class FullSize:
         asked = self._asked(data)
         photograph = self.bench.image(asked.selection.image)
         exact, abutting = (
-            self._run(replace(asked, wish=replace(asked.wish, way=way, side=None)), photograph, stretch.part(i, 2))
+            self._run(
+                replace(asked, options=replace(asked.options, way=way, side=None)), photograph, stretch.part(i, 2)
+            )
             for i, way in enumerate(("tiles", "paper"))
         )
         differs = exact.labels != abutting.labels
@@ -214,10 +216,10 @@ def _keeps_scores(loaded: api.Loaded, size: tuple[int, int]) -> bool:
     return 4 * size[0] * size[1] * loaded.spec.classes <= MOST_SCORES
 
 
-def _offer(loaded: api.Loaded, size: tuple[int, int], wish: Wish, way: str) -> dict[str, Any]:
+def _offer(loaded: api.Loaded, size: tuple[int, int], options: RunOptions, way: str) -> dict[str, Any]:
     """What running an image of a size in a way would take."""
     held = Outputs.bytes(size, loaded.spec.classes, _keeps_scores(loaded, size))
-    made = inference.plan(loaded.spec, size, replace(wish, way=way, side=None), held)
+    made = inference.plan(loaded.spec, size, replace(options, way=way, side=None), held)
     shapes = [tile.output.shape for tile in made.tiles]
     return {
         "way": way,

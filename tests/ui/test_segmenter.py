@@ -1,4 +1,4 @@
-"""The page's questions about images at full size, without a page."""
+"""The page's questions about images at segmenter size, without a page."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ import torch
 from PIL import Image
 
 from explorer import api, compare, inference, metrics
-from explorer.inference import Wish
+from explorer.inference import RunOptions
 from explorer.trace import CancelledError
-from explorer.ui import app, fullsize, keeping
-from explorer.ui.fullsize import FullSize
+from explorer.ui import app, keeping
+from explorer.ui import segmenter as segmenting
 from explorer.ui.keeping import Keeper
+from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import StageError, Workbench
 from tests.ui import made as ui
 
 
 @pytest.fixture
-def full(bench: Workbench) -> FullSize:
-    return FullSize(bench)
+def segmenter(bench: Workbench) -> Segmenter:
+    return Segmenter(bench)
 
 
 def ask(
-    full: FullSize, what: str, cancelled=lambda: False, said: list[Any] | None = None, **more: Any
+    segmenter: Segmenter, what: str, cancelled=lambda: False, said: list[Any] | None = None, **more: Any
 ) -> dict[str, Any]:
     def progress(*news: Any) -> None:
         if said is not None:
             said.append(news)
 
-    return full.answer({"what": what, **more}, progress, cancelled)
+    return segmenter.answer({"what": what, **more}, progress, cancelled)
 
 
 def upload(bench: Workbench, tmp_path: Path, pixels: np.ndarray, name: str = "own.png", page: int = 0) -> str:
@@ -50,106 +51,106 @@ def picture(bench: Workbench, name: str) -> np.ndarray:
     return np.asarray(Image.open(bench.files.folder / name))
 
 
-def test_a_plan_offers_what_can_be_run_and_says_what_it_takes(full: FullSize, tmp_path: Path) -> None:
-    image = upload(full.bench, tmp_path, ui.photo(700, 1300))
-    found = ask(full, "plan", selection=ui.raw(image=image))
+def test_a_plan_offers_what_can_be_run_and_says_what_it_takes(segmenter: Segmenter, tmp_path: Path) -> None:
+    image = upload(segmenter.bench, tmp_path, ui.photo(700, 1300))
+    found = ask(segmenter, "plan", selection=ui.raw(image=image))
     assert found["size"] == [700, 1300]
     assert [offer["way"] for offer in found["offers"]] == ["whole", "tiles", "smaller", "smaller"]
     assert found["chosen"] == 0
     json.dumps(found)
-    loaded = full.bench.network(ui.selection())
-    whole = inference.plan(loaded.spec, (700, 1300), Wish("cpu", way="whole"))
+    loaded = segmenter.bench.network(ui.selection())
+    whole = inference.plan(loaded.spec, (700, 1300), RunOptions("cpu", way="whole"))
     results = inference.Outputs.in_memory((700, 1300), loaded.spec.classes, scores=True)
     held = sum(array.nbytes for array in vars(results).values())
     assert found["offers"][0]["bytes"] == whole.forecast.bytes + held
     assert found["offers"][2]["size"] == [551, 1024]
     tiles = found["offers"][1]
     assert (tiles["tiles"], tiles["tile"]) == (2, [700, 1024])  # none is 1024 x 1024
-    valid = ask(full, "plan", selection=ui.raw(image=image, model="unet", checkpoint="unet", padding="valid"))
+    valid = ask(segmenter, "plan", selection=ui.raw(image=image, model="unet", checkpoint="unet", padding="valid"))
     assert valid["offers"][-1]["way"] == "paper"
     assert valid["offers"][-1]["tiles"] == 2 * 4
 
 
-def test_the_smallest_images_are_run(full: FullSize, tmp_path: Path) -> None:
+def test_the_smallest_images_are_run(segmenter: Segmenter, tmp_path: Path) -> None:
     for name, model, padding in (("fcn", "fcn16s", "paper"), ("unet", "unet", "valid")):
-        image = upload(full.bench, tmp_path, ui.photo(20, 20))
+        image = upload(segmenter.bench, tmp_path, ui.photo(20, 20))
         wish = ui.raw(image=image, model=model, checkpoint=name, padding=padding)
-        assert [offer["way"] for offer in ask(full, "plan", selection=wish)["offers"]] == ["whole"]
-        assert ask(full, "segment", selection=wish, options={"way": "tiles"})["size"] == [20, 20]
-        assert ask(full, "paper" if padding == "valid" else "segment", selection=wish)["tiles"] == 1
+        assert [offer["way"] for offer in ask(segmenter, "plan", selection=wish)["offers"]] == ["whole"]
+        assert ask(segmenter, "segment", selection=wish, options={"way": "tiles"})["size"] == [20, 20]
+        assert ask(segmenter, "paper" if padding == "valid" else "segment", selection=wish)["tiles"] == 1
 
 
 def test_the_page_says_the_devices_name_in_its_language(
-    full: FullSize, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    image = upload(full.bench, tmp_path, ui.photo(20, 20))
+    image = upload(segmenter.bench, tmp_path, ui.photo(20, 20))
     monkeypatch.setattr(sys.modules["explorer.inference.plan"], "free_memory", lambda device: 1000)
     with pytest.raises(StageError) as caught:
-        ask(full, "plan", selection=ui.raw(image=image))
+        ask(segmenter, "plan", selection=ui.raw(image=image))
     assert caught.value.code == "no_room"
     assert caught.value.details["device"] == {"device": "cpu", "name": torch.get_num_threads()}
 
 
-def test_nobodys_results_are_called_as_another_called_the_file(full: FullSize, tmp_path: Path) -> None:
-    keys = [upload(full.bench, tmp_path, ui.photo(64, 80), name) for name in ("mine.png", "yours.png")]
-    found = [ask(full, "segment", selection=ui.raw(image=key)) for key in keys]
+def test_nobodys_results_are_called_as_another_called_the_file(segmenter: Segmenter, tmp_path: Path) -> None:
+    keys = [upload(segmenter.bench, tmp_path, ui.photo(64, 80), name) for name in ("mine.png", "yours.png")]
+    found = [ask(segmenter, "segment", selection=ui.raw(image=key)) for key in keys]
     for name, result in zip(("mine", "yours"), found, strict=True):
-        made = ask(full, "export", tokens=[result["token"]], file="coco")
+        made = ask(segmenter, "export", tokens=[result["token"]], file="coco")
         assert made["name"] == f"{name}.coco.json"
-        file = json.loads((full.bench.files.folder / made["file"]).read_text("utf-8"))
+        file = json.loads((segmenter.bench.files.folder / made["file"]).read_text("utf-8"))
         assert file["images"][0]["file_name"] == result["image"] == f"{name}.png"
 
 
-def test_a_result_is_that_of_the_api_and_files_can_be_taken_along(full: FullSize, tmp_path: Path) -> None:
+def test_a_result_is_that_of_the_api_and_files_can_be_taken_along(segmenter: Segmenter, tmp_path: Path) -> None:
     pixels = ui.photo(150, 210)
-    image = upload(full.bench, tmp_path, pixels, "my cells.png")
+    image = upload(segmenter.bench, tmp_path, pixels, "my cells.png")
     said: list[Any] = []
-    found = ask(full, "segment", said=said, selection=ui.raw(image=image), options={"way": "tiles", "side": 96})
+    found = ask(segmenter, "segment", said=said, selection=ui.raw(image=image), options={"way": "tiles", "side": 96})
     assert found["kind"] == "segmented"
     assert found["tiles"] == 6
     assert len(found["boxes"]) == 6
     json.dumps(found)
     shares = [news[0] for news in said]
     assert shares == sorted(shares)
-    assert {news[1] for news in said} <= {"progress.full", "progress.full.left", "progress.pictures"}
-    same = api.segment(pixels, loaded=full.bench.network(ui.selection()), wish=Wish("cpu"))
-    np.testing.assert_array_equal(picture(full.bench, found["pictures"]["labels"]), same.labels)
+    assert {news[1] for news in said} <= {"progress.segment", "progress.segment.left", "progress.pictures"}
+    same = api.segment(pixels, loaded=segmenter.bench.network(ui.selection()), options=RunOptions("cpu"))
+    np.testing.assert_array_equal(picture(segmenter.bench, found["pictures"]["labels"]), same.labels)
     assert [a["pixels"] for a in found["areas"]] == same.counts.tolist()
-    sure = picture(full.bench, found["pictures"]["confidence"]) / 255
+    sure = picture(segmenter.bench, found["pictures"]["confidence"]) / 255
     np.testing.assert_allclose(sure, same.labelling.outputs.confidence, atol=0.005)
     for kind in found["kinds"]:
-        made = ask(full, "export", tokens=[found["token"]], file=kind)
+        made = ask(segmenter, "export", tokens=[found["token"]], file=kind)
         assert made["name"].startswith("my cells.")
-        assert (full.bench.files.folder / made["file"]).stat().st_size
-    made = ask(full, "export", tokens=[found["token"]], file="zip")
-    with zipfile.ZipFile(full.bench.files.folder / made["file"]) as packed:
+        assert (segmenter.bench.files.folder / made["file"]).stat().st_size
+    made = ask(segmenter, "export", tokens=[found["token"]], file="zip")
+    with zipfile.ZipFile(segmenter.bench.files.folder / made["file"]) as packed:
         labels = np.asarray(Image.open(io.BytesIO(packed.read("my cells.mask.png"))))
         about = json.loads(packed.read("my cells.run.json"))
-    card = full.bench.network(ui.selection()).card
+    card = segmenter.bench.network(ui.selection()).card
     assert (about["model"], about["weights"], about["sha256"]) == ("fcn8s", "fcn", card.sha256)
     assert (about["padding"], about["way"], about["precision"]) == ("paper", "tiles", "float32")
     np.testing.assert_array_equal(labels, same.labels)
 
 
-def test_several_results_of_one_name_are_packed_apart(full: FullSize, tmp_path: Path) -> None:
+def test_several_results_of_one_name_are_packed_apart(segmenter: Segmenter, tmp_path: Path) -> None:
     tokens = []
     for seed in range(2):
-        image = upload(full.bench, tmp_path, ui.photo(64, 80, seed), "a.png")
-        tokens.append(ask(full, "segment", selection=ui.raw(image=image))["token"])
-    made = ask(full, "export", tokens=tokens, file="zip")
-    with zipfile.ZipFile(full.bench.files.folder / made["file"]) as packed:
+        image = upload(segmenter.bench, tmp_path, ui.photo(64, 80, seed), "a.png")
+        tokens.append(ask(segmenter, "segment", selection=ui.raw(image=image))["token"])
+    made = ask(segmenter, "export", tokens=tokens, file="zip")
+    with zipfile.ZipFile(segmenter.bench.files.folder / made["file"]) as packed:
         assert {"a.mask.png", "a-2.mask.png"} <= set(packed.namelist())
         assert packed.testzip() is None
 
 
-def test_results_of_one_image_by_several_networks_are_told_apart(full: FullSize, tmp_path: Path) -> None:
-    image = upload(full.bench, tmp_path, ui.photo(64, 80), "a.png")
+def test_results_of_one_image_by_several_networks_are_told_apart(segmenter: Segmenter, tmp_path: Path) -> None:
+    image = upload(segmenter.bench, tmp_path, ui.photo(64, 80), "a.png")
     wishes = [ui.raw(image=image, model=model) for model in ("fcn16s", "fcn8s")]
     wishes.append(ui.raw(image=image, model="fcn8s", padding="same"))
-    tokens = [ask(full, "segment", selection=wish)["token"] for wish in wishes]
+    tokens = [ask(segmenter, "segment", selection=wish)["token"] for wish in wishes]
     for taken, stems in ((tokens[:2], ("a-fcn16s", "a-fcn8s")), (tokens[1:], ("a-paper", "a-same"))):
-        made = ask(full, "export", tokens=taken, file="zip")
-        with zipfile.ZipFile(full.bench.files.folder / made["file"]) as packed:
+        made = ask(segmenter, "export", tokens=taken, file="zip")
+        with zipfile.ZipFile(segmenter.bench.files.folder / made["file"]) as packed:
             assert {f"{stem}.mask.png" for stem in stems} <= set(packed.namelist())
             for stem in stems:
                 about = json.loads(packed.read(f"{stem}.run.json"))
@@ -157,42 +158,43 @@ def test_results_of_one_image_by_several_networks_are_told_apart(full: FullSize,
     assert doctest.testmod(keeping).failed == 0
 
 
-def test_objects_are_counted_and_outlined(full: FullSize) -> None:
+def test_objects_are_counted_and_outlined(segmenter: Segmenter) -> None:
     wish = ui.raw(model="unet", checkpoint="unet", padding="valid")
-    found = ask(full, "segment", selection=wish)
+    found = ask(segmenter, "segment", selection=wish)
     assert "objects" not in found  # these weights do not tell objects apart
     assert "instances" not in found["kinds"]
 
 
-def test_the_papers_tiles_are_held_against_the_exact_ones(full: FullSize, tmp_path: Path) -> None:
+def test_the_papers_tiles_are_held_against_the_exact_ones(segmenter: Segmenter, tmp_path: Path) -> None:
     pixels = ui.photo(420, 430)
-    image = upload(full.bench, tmp_path, pixels)
+    image = upload(segmenter.bench, tmp_path, pixels)
     wish = ui.raw(model="unet", checkpoint="unet", padding="valid", image=image)
-    found = ask(full, "paper", selection=wish, options={"way": "paper"})
-    loaded = full.bench.network(ui.selection("unet"))
+    found = ask(segmenter, "paper", selection=wish, options={"way": "paper"})
+    loaded = segmenter.bench.network(ui.selection("unet"))
     exact, abutting = (
-        api.segment(pixels, loaded=loaded, wish=Wish("cpu", way=way), scores=True) for way in ("tiles", "paper")
+        api.segment(pixels, loaded=loaded, options=RunOptions("cpu", way=way), scores=True)
+        for way in ("tiles", "paper")
     )
     differs = exact.labels != abutting.labels
     assert found["difference"]["share"] == pytest.approx(differs.mean())
     apart = np.abs(exact.labelling.outputs.scores - abutting.labelling.outputs.scores).max()
     assert found["difference"]["score"] == pytest.approx(apart, rel=1e-3)
     assert found["difference"]["score"] > 1e-3
-    np.testing.assert_array_equal(picture(full.bench, found["pictures"]["differs"]) > 0, differs)
+    np.testing.assert_array_equal(picture(segmenter.bench, found["pictures"]["differs"]) > 0, differs)
 
 
-def test_networks_are_compared_on_one_image(full: FullSize, tmp_path: Path) -> None:
+def test_networks_are_compared_on_one_image(segmenter: Segmenter, tmp_path: Path) -> None:
     pixels = ui.photo(120, 160)
-    image = upload(full.bench, tmp_path, pixels)
+    image = upload(segmenter.bench, tmp_path, pixels)
     wanted = [ui.raw(image="cat.jpg", model=model) for model in ("fcn32s", "fcn8s")]
     other = ui.raw(image="cat.jpg", model="unet", checkpoint="unet", padding="valid")
-    found = ask(full, "compare", selection=ui.raw(image=image), selections=[*wanted, other])
+    found = ask(segmenter, "compare", selection=ui.raw(image=image), selections=[*wanted, other])
     assert [r["model"] for r in found["results"]] == ["fcn32s", "fcn8s", "unet"]
     assert found["image"] == image
     codes = [[(note["code"], note["details"]["model"]) for note in r["networkNotes"]] for r in found["results"]]
     assert codes == [[("coarser_than_trained", "FCN-32s")], [], []]  # as looking inside says
     maps = [
-        api.segment(pixels, loaded=full.bench.network(ui.selection(m)), wish=Wish("cpu")).labels
+        api.segment(pixels, loaded=segmenter.bench.network(ui.selection(m)), options=RunOptions("cpu")).labels
         for m in ("fcn32s", "fcn8s")
     ]
     assert [(p["a"], p["b"]) for p in found["pairs"]] == [(0, 1)]  # the U-Net has other classes
@@ -202,34 +204,34 @@ def test_networks_are_compared_on_one_image(full: FullSize, tmp_path: Path) -> N
     json.dumps(found)
     for few in ([], wanted[:1], wanted * 3, "no list"):
         with pytest.raises(StageError):
-            ask(full, "compare", selection=ui.raw(), selections=few)
+            ask(segmenter, "compare", selection=ui.raw(), selections=few)
 
 
-def test_true_labels_are_compared(full: FullSize, tmp_path: Path) -> None:
+def test_true_labels_are_compared(segmenter: Segmenter, tmp_path: Path) -> None:
     pixels = ui.photo(100, 130)
-    image = upload(full.bench, tmp_path, pixels)
-    found = ask(full, "segment", selection=ui.raw(image=image))
-    labels = picture(full.bench, found["pictures"]["labels"]).copy()
+    image = upload(segmenter.bench, tmp_path, pixels)
+    found = ask(segmenter, "segment", selection=ui.raw(image=image))
+    labels = picture(segmenter.bench, found["pictures"]["labels"]).copy()
     labels[:10] = (labels[:10] + 1) % ui.FCN.classes
     labels[10:20] = 255
     path = tmp_path / "truth.png"
     Image.fromarray(labels).save(path)
-    judged = ask(full, "judge", token=found["token"], path=str(path))
+    judged = ask(segmenter, "judge", token=found["token"], path=str(path))
     assert judged["pixel_accuracy"] == pytest.approx(80 / 90)
-    guess = picture(full.bench, found["pictures"]["labels"])
+    guess = picture(segmenter.bench, found["pictures"]["labels"])
     np.testing.assert_array_equal(judged["matrix"], metrics.confusion(labels, guess, ui.FCN.classes))
     json.dumps(judged)
     path.write_bytes(b"nothing")
     with pytest.raises(StageError) as caught:
-        ask(full, "judge", token=found["token"], path=str(path))
+        ask(segmenter, "judge", token=found["token"], path=str(path))
     assert caught.value.code == "truth_file"
 
 
-def test_cancelling_stops_and_lets_the_next_one_run(full: FullSize, tmp_path: Path) -> None:
-    image = upload(full.bench, tmp_path, ui.photo(200, 200))
+def test_cancelling_stops_and_lets_the_next_one_run(segmenter: Segmenter, tmp_path: Path) -> None:
+    image = upload(segmenter.bench, tmp_path, ui.photo(200, 200))
     with pytest.raises(CancelledError):
-        ask(full, "segment", cancelled=lambda: True, selection=ui.raw(image=image))
-    assert ask(full, "segment", selection=ui.raw(image=image))["kind"] == "segmented"
+        ask(segmenter, "segment", cancelled=lambda: True, selection=ui.raw(image=image))
+    assert ask(segmenter, "segment", selection=ui.raw(image=image))["kind"] == "segmented"
 
 
 @pytest.mark.parametrize(
@@ -249,15 +251,15 @@ def test_cancelling_stops_and_lets_the_next_one_run(full: FullSize, tmp_path: Pa
         {"what": "judge", "token": "unknown", "path": "/etc/passwd"},
     ],
 )
-def test_what_is_not_on_offer_is_refused(full: FullSize, question: dict[str, Any]) -> None:
-    before = ui.listing(full.bench)
+def test_what_is_not_on_offer_is_refused(segmenter: Segmenter, question: dict[str, Any]) -> None:
+    before = ui.listing(segmenter.bench)
     with pytest.raises(StageError):
-        full.answer(question, lambda *_: None, lambda: False)
-    assert ui.listing(full.bench) == before
+        segmenter.answer(question, lambda *_: None, lambda: False)
+    assert ui.listing(segmenter.bench) == before
 
 
 def test_files_go_with_their_results(bench: Workbench, tmp_path: Path) -> None:
-    small = FullSize(bench)
+    small = Segmenter(bench)
     small.kept = Keeper(bench.files, 1)
     seen = []
     for seed in range(3):
@@ -269,7 +271,7 @@ def test_files_go_with_their_results(bench: Workbench, tmp_path: Path) -> None:
 
 
 def test_an_upload_is_read_for_a_question(
-    bench: Workbench, full: FullSize, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    bench: Workbench, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(app, "get_upload_folder", lambda: str(tmp_path))
     path = tmp_path / "pages.tif"
@@ -281,32 +283,34 @@ def test_an_upload_is_read_for_a_question(
         "upload": {"path": str(path), "name": "pages.tif"},
         "page": 2,
     }
-    *_, last = app.full_messages(full, data, lambda: False)
+    *_, last = app.segment_messages(segmenter, data, lambda: False)
     assert (last["kind"], last["size"], last["page"], last["pages"]) == ("planned", [56, 64], 2, 3)
     assert not path.exists()
-    *_, last = app.full_messages(full, {"what": "judge", "token": "x", "path": "/etc/passwd"}, lambda: False)
+    *_, last = app.segment_messages(segmenter, {"what": "judge", "token": "x", "path": "/etc/passwd"}, lambda: False)
     assert last["kind"] == "error"
     truth = tmp_path / "truth.png"
-    for token, expected in (("gone", "result_gone"), (token_of_a_run(full), "truth_size")):
+    for token, expected in (("gone", "result_gone"), (token_of_a_run(segmenter), "truth_size")):
         Image.new("L", (5, 5)).save(truth)
-        *_, last = app.full_messages(full, {"what": "judge", "token": token, "path": str(truth)}, lambda: False)
+        *_, last = app.segment_messages(segmenter, {"what": "judge", "token": token, "path": str(truth)}, lambda: False)
         assert last["code"] == expected
         assert not truth.exists()  # whatever became of the question
 
 
-def token_of_a_run(full: FullSize) -> str:
-    return ask(full, "segment", selection=ui.raw(image=ui.raw()["image"]))["token"]
+def token_of_a_run(segmenter: Segmenter) -> str:
+    return ask(segmenter, "segment", selection=ui.raw(image=ui.raw()["image"]))["token"]
 
 
-def test_scores_of_large_images_are_not_kept(full: FullSize, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_of_large_images_are_not_kept(
+    segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They are forecast where they are, and the comparison with the paper's tiles does without."""
-    image = upload(full.bench, tmp_path, ui.photo(420, 430))
+    image = upload(segmenter.bench, tmp_path, ui.photo(420, 430))
     wish = ui.raw(model="unet", checkpoint="unet", padding="valid", image=image)
     needs = {}
-    for most in (fullsize.MOST_SCORES, 1000):
-        monkeypatch.setattr(fullsize, "MOST_SCORES", most)
-        found = ask(full, "paper", selection=wish, options={"way": "paper"})
+    for most in (segmenting.MOST_SCORES, 1000):
+        monkeypatch.setattr(segmenting, "MOST_SCORES", most)
+        found = ask(segmenter, "paper", selection=wish, options={"way": "paper"})
         assert ("scores" in found["kinds"]) == (found["difference"]["score"] is not None) == (most > 1000)
-        needs[most] = ask(full, "plan", selection=wish)["offers"][0]["bytes"]
-    classes = full.bench.network(ui.selection("unet")).spec.classes
-    assert needs[fullsize.MOST_SCORES] + 4 * classes * 420 * 430 == max(needs.values())
+        needs[most] = ask(segmenter, "plan", selection=wish)["offers"][0]["bytes"]
+    classes = segmenter.bench.network(ui.selection("unet")).spec.classes
+    assert needs[segmenting.MOST_SCORES] + 4 * classes * 420 * 430 == max(needs.values())

@@ -18,7 +18,7 @@ from explorer.weights import Loaded
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Result:
     """A segmented image. `labels` (H x W uint8, as large as the image) are an array, or a file for a giant image."""
 
     name: str
