@@ -15,12 +15,11 @@ from tqdm import tqdm
 
 from explorer import api, images, inference
 from explorer.commands import CommandError
-from explorer.images import ImageError
-from explorer.inference import InferenceError, Progress, RunOptions
+from explorer.errors import ExplorerError
+from explorer.inference import Progress, RunOptions
 from explorer.inference.plan import WAYS
 from explorer.models import MODELS
 from explorer.results import bundle, truth
-from explorer.results.truth import TruthError
 
 TOO_LARGE = (
     "things are {times} times as large as in the photographs trained on; --size {side} is usually labelled better"
@@ -82,7 +81,7 @@ def run(given: argparse.Namespace) -> int:
     for path, stem in files:
         try:
             result = _one(path, stem, job)
-        except (ImageError, InferenceError, TruthError) as error:
+        except ExplorerError as error:
             failed += 1
             print(f"error: {path}: {error}", file=sys.stderr)
         else:
@@ -121,7 +120,7 @@ def _stems(path: Path) -> Iterator[str]:
 def _one(path: Path, stem: str, job: Job) -> dict[str, Any]:
     try:
         photograph = images.read(path, page=job.given.page - 1)
-    except ImageError as error:
+    except ExplorerError as error:
         if error.code not in ("too_large_pixels", "too_large_bytes") or job.given.size:
             raise
         return _giant(path, stem, job)

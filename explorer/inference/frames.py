@@ -46,7 +46,7 @@ class Frames:
 
 
 @dataclass(frozen=True)
-class Reach:
+class Placement:
     """How a network's output lies on its input along an axis: output pixel p is input pixel p + margin."""
 
     sizes: LegalSizes
@@ -55,7 +55,7 @@ class Reach:
 
 
 @lru_cache(maxsize=32)
-def reach(spec: ModelSpec) -> Reach:
+def placement(spec: ModelSpec) -> Placement:
     """Derived from one run on the meta device at a legal size; raises GeometryError if the output is no pixel grid."""
     module = without_weights(spec)
     sizes: LegalSizes = module.input.sizes  # type: ignore[assignment,union-attr]
@@ -64,12 +64,12 @@ def reach(spec: ModelSpec) -> Reach:
     grid = out.rows.grid
     if grid.jump != 1 or grid.start.denominator != 1:
         raise ValueError(f"the output of {spec.model} does not stand on the input's pixels: {grid}")
-    return Reach(sizes, int(grid.start), n - len(out.rows))
+    return Placement(sizes, int(grid.start), n - len(out.rows))
 
 
-def border(original: tuple[int, ...], resized: tuple[int, ...], far: Reach) -> Frames:
+def border(original: tuple[int, ...], resized: tuple[int, ...], placed: Placement) -> Frames:
     """The frames of an image of `original` size (height, width) that is run at `resized` size."""
-    full = [far.sizes.at_least(n + far.shrink) for n in resized]
+    full = [placed.sizes.at_least(n + placed.shrink) for n in resized]
     return Frames(
-        Frame("original", *original), Frame("resized", *resized), Frame("network", *full), far.margin, far.margin
+        Frame("original", *original), Frame("resized", *resized), Frame("network", *full), placed.margin, placed.margin
     )

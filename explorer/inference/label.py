@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from explorer.inference.canvas import Canvas
 from explorer.inference.devices import PeakMemory, give_back, is_out_of_memory, out_of_memory, resident
 from explorer.inference.forecast import SPARE, macs_of_steps
-from explorer.inference.frames import reach
+from explorer.inference.frames import placement
 from explorer.inference.plan import Plan, in_precision, shape_of
 from explorer.inference.tiles import Tile, halves
 from explorer.local import Region, WindowRunner
@@ -96,7 +96,7 @@ def label(
     """Run `module` (in eval mode, on the CPU) on a canvas as planned and fill `outputs`.
 
     When the device runs out of memory the tiles that are left are halved, again and again, and at last taken to the
-    CPU. `progress` is called before every step; returning False stops with CancelledError. Raises InferenceError if the
+    CPU. `progress` is called before every step; returning False stops with CancelledError. Raises ExplorerError if the
     memory does not even suffice for the smallest tiles on the CPU.
     """
     run = _Run(module, canvas, plan, outputs, progress)
@@ -251,7 +251,7 @@ class _Run:
         """Halve the tiles that are left, or go to the CPU where they cannot be any smaller."""
         if self.device == "cuda":
             torch.cuda.empty_cache()
-        period = reach(self.plan.spec).sizes.period
+        period = placement(self.plan.spec).sizes.period
         smaller = list(self.todo)
         if not self.plan.alone:  # a smaller tile of those would be another result
             smaller = [p for tile in self.todo for p in halves(self.shape, self.step, tile, max(period, SMALLEST))]

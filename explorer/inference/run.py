@@ -33,7 +33,7 @@ class Segmentation:
         return self.probabilities.max(0)
 
 
-def segment(
+def trace_and_label(
     module: nn.Module,
     prepared: Prepared,
     mean: tuple[float, ...],
@@ -44,7 +44,7 @@ def segment(
 ) -> Segmentation:
     """Run `module` on a prepared image and label every pixel of the resized frame.
 
-    `progress` and `visit` are those of `trace.trace`. Raises InferenceError when the device is out of memory.
+    `progress` and `visit` are those of `trace.trace`. Raises ExplorerError when the device is out of memory.
     """
     began = time.perf_counter()
     try:

@@ -16,11 +16,12 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from explorer.errors import ExplorerError
 from explorer.images import MAX_BYTES
+from explorer.ui.catalog import told
 from explorer.ui.i18n import LANGUAGES, TEXTS
-from explorer.ui.inspector import InspectError
 from explorer.ui.segmenter import Segmenter
-from explorer.ui.session import CancelledError, StageError, Workbench
+from explorer.ui.session import CancelledError, Workbench
 from explorer.ui.stage.bundle import bundle
 from explorer.ui.turns import Progress
 
@@ -161,8 +162,8 @@ def _messages(
             last = task(progress, lambda: cancelled() or left.is_set())
         except CancelledError:
             last = {"kind": "cancelled"}
-        except StageError as error:
-            last = {"kind": "error", "code": error.code, "details": error.details}
+        except ExplorerError as error:
+            last = _error(error)
         except Exception:
             log.exception("a run failed")
         finally:
@@ -178,12 +179,16 @@ def _messages(
         left.set()
 
 
+def _error(error: ExplorerError) -> dict[str, Any]:
+    return {"kind": "error", "code": error.code, "details": told(error.details)}
+
+
 def inspect_messages(bench: Workbench, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The pieces of an answer about a finished run, or an error."""
     try:
         yield from bench.inspector.answer(data)
-    except InspectError as error:
-        yield {"kind": "error", "code": error.code, "details": {}}
+    except ExplorerError as error:
+        yield _error(error)
     except Exception:
         log.exception("a look failed")
         yield {"kind": "error", "code": "internal", "details": {}}
@@ -222,9 +227,9 @@ def uploaded(path: Any) -> Path:
     try:
         found = Path(path).resolve()
     except (TypeError, ValueError, OSError) as error:  # no path at all, a NUL, a surrogate, too long
-        raise StageError("upload") from error
+        raise ExplorerError("upload") from error
     if not found.is_relative_to(Path(get_upload_folder()).resolve()):
-        raise StageError("upload")
+        raise ExplorerError("upload")
     return found
 
 

@@ -9,18 +9,14 @@ from typing import Any
 import torch
 
 from explorer import images, inference, weights
+from explorer.cards import Card
 from explorer.figures import palettes
 from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.ui.i18n import TEXTS
 from explorer.ui.state import Selection
-from explorer.weights import Card
 
 SIZES = (192, 256, 320, 388, 500, 640, 800, 1000)  # working sizes: the resized image's longer side
 FIRST_SIZE = {"fcn": 320, "unet": 388}  # the photographs trained on; 388 makes the paper's 572 of a square image
-EXAMPLES_OF = {  # data set -> family of examples
-    "nuclei": "nuclei",
-    **dict.fromkeys(("msrc_v2", "camvid", "voc2012", "pets"), "everyday"),
-}
 SHOWN = ("fcn32s", "fcn16s", "fcn8s", "unet")
 
 
@@ -45,7 +41,7 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
                 "title": card.title,
                 "family": card.family,
                 "data": card.recipe.get("data_set", ""),
-                "examples": EXAMPLES_OF.get(card.recipe.get("data_set", ""), ""),
+                "examples": card.domain,
                 "licence": card.licence,
                 "note": card.note,
                 "width": _width(card.spec),
@@ -93,8 +89,7 @@ def first(cards: Iterable[Card], examples: list[dict[str, Any]]) -> Selection:
     cards = tuple(cards)
     model = "fcn8s" if weights.cards_for("fcn8s", cards) else "unet"
     card = weights.cards_for(model, cards)[0]
-    wanted = EXAMPLES_OF.get(card.recipe.get("data_set", ""))
-    example = next((e for e in examples if e["family"] == wanted), examples[0])
+    example = next((e for e in examples if e["family"] == card.domain), examples[0])
     family = MODELS[model].family
     paper = MODELS[model].paddings[0]  # what is read about, where the weights were trained in it
     padding = paper if paper in card.geometries else card.spec.padding

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer import inference, unit, weights
+from explorer import cards, inference, unit, weights
+from explorer.errors import ExplorerError
 from explorer.figures.mosaic import mosaic
 from explorer.figures.principal import principal
 from explorer.local import Region, WindowRunner
@@ -28,19 +29,11 @@ VALUE_BYTES = 256 * 2**20
 MADE_BYTES = 64 * 2**20
 
 
-class InspectError(Exception):
-    """`code` is a key "error.<code>" of the texts."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 @dataclass(frozen=True, eq=False)
 class Scene:
     """All it takes to compute any value of a run again. `pixels` is the network's input, H x W x 3 uint8."""
 
-    card: weights.Card
+    card: cards.Card
     model: str
     padding: str
     pixels: np.ndarray
@@ -54,7 +47,7 @@ class Scene:
 
 
 @lru_cache(maxsize=8)
-def _network(card: weights.Card, model: str, padding: str) -> torch.nn.Module:
+def _network(card: cards.Card, model: str, padding: str) -> torch.nn.Module:
     """A network of its own: the one that runs may be moved to another device at any time."""
     return weights.load(card, model, padding).module.requires_grad_(False)
 
@@ -79,18 +72,18 @@ class Inspector:
     def _scene(self, run: str) -> Scene:
         scene = self._pinned.get(run) or self._scenes.get(run)
         if scene is None:
-            raise InspectError("gone")
+            raise ExplorerError("gone")
         return scene
 
     def answer(self, question: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Plain data. A later message holds all of an earlier one, since a page may see only the last.
 
-        Raises InspectError for a run that is gone or a question that makes no sense.
+        Raises ExplorerError for a run that is gone or a question that makes no sense.
         """
         run, step = str(question.get("run")), str(question.get("step"))
         scene = self._scene(run)
         if step not in scene.shapes:
-            raise InspectError("bad_selection")
+            raise ExplorerError("bad_selection")
         place = tuple(question.get(key) for key in ("channel", "row", "column"))
         try:
             match question.get("what"):
@@ -106,9 +99,9 @@ class Inspector:
                 case "principal":
                     yield self._principal(run, scene, step)
                 case _:
-                    raise InspectError("bad_selection")
+                    raise ExplorerError("bad_selection")
         except ValueError as error:  # a unit that is not there
-            raise InspectError("bad_selection") from error
+            raise ExplorerError("bad_selection") from error
 
     def _arithmetic(self, scene: Scene, step: str, channel: int, ran: unit.Forward) -> dict[str, Any]:
         found = unit.arithmetic(scene.local, step, channel, ran.row, ran.column, ran=ran)
@@ -131,7 +124,7 @@ class Inspector:
     def _channel(self, run: str, scene: Scene, step: str, channel: int) -> dict[str, Any]:
         value = self._value(run, scene, step)
         if not 0 <= channel < value.shape[1]:
-            raise InspectError("bad_selection")
+            raise ExplorerError("bad_selection")
         drawn = mosaic(value[:, channel : channel + 1], most_pixels=2**24)
         ends = [float(drawn.minimum[0]), float(drawn.maximum[0])]
         return {
@@ -165,7 +158,7 @@ class Inspector:
 
 def _whole(place: tuple[Any, ...]) -> tuple[int, ...]:
     if not all(type(v) is int for v in place):
-        raise InspectError("bad_selection")
+        raise ExplorerError("bad_selection")
     return place
 
 

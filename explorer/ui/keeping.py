@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image
 
 from explorer import api, images, inference
+from explorer.errors import ExplorerError
 from explorer.images import Photograph
 from explorer.models import MODELS
 from explorer.results import bundle, truth
 from explorer.ui.catalog import device_words, network_notes, told
-from explorer.ui.session import StageError
 from explorer.ui.stage.payload import png
 from explorer.ui.state import Bounded, Files
 
@@ -63,20 +63,20 @@ class Keeper:
         """A file of a run, or all files of several as a ZIP; the page fetches it by its name."""
         tokens, kind = data.get("tokens"), data.get("file")
         if not isinstance(tokens, list) or not tokens:
-            raise StageError("bad_selection")
+            raise ExplorerError("bad_selection")
         kept = [self._get(token) for token in tokens]
         if kind == "zip":
             content, name = _zipped(kept), f"{kept[0].stem}.zip" if len(kept) == 1 else "segmented.zip"
         elif kind in bundle.kinds_of(kept[0].found):
             content, name = _made(kept[0].found, kind), f"{kept[0].stem}.{bundle.KINDS[kind][0]}"
         else:
-            raise StageError("bad_selection")
+            raise ExplorerError("bad_selection")
         file = self.files.add(content, Path(name).suffix)
         kept[0].names.append(file)
         return {"kind": "exported", "file": file, "name": name}
 
     def judge(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Compare a run with true labels that the person gave as a file. Raises TruthError."""
+        """Compare a run with true labels that the person gave as a file. Raises ExplorerError."""
         kept = self._get(data.get("token"))
         path, found = Path(str(data.get("path"))), kept.found
         size, classes = found.labels.shape, found.card.classes
@@ -100,7 +100,7 @@ class Keeper:
     def _get(self, token: Any) -> Kept:
         kept = self._kept.get(str(token))
         if not kept:
-            raise StageError("result_gone")
+            raise ExplorerError("result_gone")
         return kept
 
 
@@ -112,7 +112,7 @@ def _facts(found: api.Result) -> dict[str, Any]:
         **about,
         "classes": [{"name": c.name, "colour": c.colour} for c in found.card.classes],
         "size": [about["height"], about["width"]],
-        "margin": inference.reach(plan.spec).margin,
+        "margin": inference.placement(plan.spec).margin,
         "boxes": [[*t.output.rows, *t.output.cols, *t.input.rows, *t.input.cols] for t in run.tiles],
         "remarks": [{"code": r.code, "details": told(r.details)} for r in found.remarks],
         "networkNotes": network_notes(found.loaded),

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from explorer import api, compare, images, inference
+from explorer.errors import ExplorerError
 from explorer.images import Photograph
-from explorer.inference import InferenceError, Outputs, RunOptions
+from explorer.inference import Outputs, RunOptions
 from explorer.inference.plan import WAYS
 from explorer.models import MODELS
-from explorer.results.truth import TruthError
-from explorer.ui.catalog import told
 from explorer.ui.keeping import MOST_SHOWN, Keeper, jpeg
-from explorer.ui.session import StageError, Workbench
+from explorer.ui.session import Workbench
 from explorer.ui.state import Bounded, Selection
 from explorer.ui.turns import Progress
 
@@ -72,31 +71,28 @@ class Segmenter:
         self.shown: Bounded[str] = Bounded(50, lambda name: bench.files.release([name]))  # pictures of images not run
 
     def answer(self, data: dict[str, Any], progress: Progress, cancelled: Callable[[], bool]) -> dict[str, Any]:
-        """What a page asks for by `what`. Raises StageError, or CancelledError when cancelled."""
+        """What a page asks for by `what`. Raises ExplorerError, or CancelledError when cancelled."""
         runs = {"segment": self._segment, "compare": self._compare, "paper": self._paper}
         quick = {"plan": self._plan, "export": self.kept.export, "judge": self.kept.judge}
         what = data.get("what")
-        try:
-            if what in quick:
-                return quick[what](data)
-            if what in runs:
-                with self.bench.turns.turn(progress, cancelled):
-                    return runs[what](data, Stretch(progress, cancelled))
-        except (InferenceError, TruthError) as error:
-            raise StageError(error.code, told(error.details)) from error
-        raise StageError("bad_selection")
+        if what in quick:
+            return quick[what](data)
+        if what in runs:
+            with self.bench.turns.turn(progress, cancelled):
+                return runs[what](data, Stretch(progress, cancelled))
+        raise ExplorerError("bad_selection")
 
     def _asked(self, data: dict[str, Any]) -> Asked:
-        """What a page sent, checked. Raises StageError for what is not on offer."""
+        """What a page sent, checked. Raises ExplorerError for what is not on offer."""
         selection = self.bench.check(data.get("selection"))
         options = data.get("options", {})
         if not isinstance(options, dict):
-            raise StageError("bad_selection")
+            raise ExplorerError("bad_selection")
         way, side, longest = options.get("way", "auto"), options.get("side"), options.get("longest")
         precision = options.get("precision", "float32")
         numbers = all(v is None or (type(v) is int and 1 <= v <= 100_000) for v in (side, longest))
         if way not in (*WAYS, *COPIES, OWN) or precision not in inference.DTYPES or not numbers:
-            raise StageError("bad_selection")
+            raise ExplorerError("bad_selection")
         way = way if way in WAYS else "auto"
         return Asked(selection, RunOptions(selection.device, precision, way, side), longest)
 
@@ -186,7 +182,7 @@ class Segmenter:
         """Two to four selections of one image: each one's result, and every pair's agreement."""
         wanted = data.get("selections")
         if not isinstance(wanted, list) or not 2 <= len(wanted) <= MOST_COMPARED:
-            raise StageError("bad_selection")
+            raise ExplorerError("bad_selection")
         image = self._asked(data).selection.image  # the one that was uploaded, if one was
         asked = [self._asked({**data, "selection": {**one, "image": image}}) for one in wanted if isinstance(one, dict)]
         photograph = self.bench.image(image)

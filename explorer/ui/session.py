@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from explorer import cards, images, inference, weights
+from explorer.errors import ExplorerError
 from explorer.fields import Reach, whole_fields
 from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.trace import CancelledError
-from explorer.ui.catalog import SHOWN, SIZES, catalog, device_words, first, network_notes, told
+from explorer.ui.catalog import SHOWN, SIZES, catalog, device_words, first, network_notes
 from explorer.ui.inspector import Inspector, Scene
 from explorer.ui.stage.payload import Recorder, png
 from explorer.ui.state import Bounded, Files, Selection
@@ -26,14 +27,6 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 MOST_SHOWN = 1600  # longer side of the original as the page shows it
 IMAGE_BYTES = 400 * 2**20
 FILE_BYTES = 512 * 2**20
-
-
-class StageError(Exception):
-    """Something to tell the person: `code` is a key "error.<code>" of the texts, `details` fills it."""
-
-    def __init__(self, code: str, details: dict[str, Any] | None = None) -> None:
-        super().__init__(code)
-        self.code, self.details = code, details or {}
 
 
 @dataclass(frozen=True)
@@ -48,13 +41,13 @@ class Run:
 class Workbench:
     """Images, networks and runs of one server process."""
 
-    def __init__(self, checkpoints: Path = weights.CHECKPOINTS, examples: Path = EXAMPLES) -> None:
+    def __init__(self, checkpoints: Path = cards.CHECKPOINTS, examples: Path = EXAMPLES) -> None:
         self.files = Files()
         self.cards = cards.with_snapshots(checkpoints)
         self.examples = examples
         self.listed: list[dict[str, Any]] = json.loads((examples / "examples.json").read_text("utf-8"))
         if not self.cards:
-            raise weights.WeightsError(
+            raise ExplorerError(
                 "no_weights", f"There are no weights in {checkpoints}. Restore the folder.", file=str(checkpoints)
             )
         self.images: Bounded[images.Photograph] = Bounded(IMAGE_BYTES)
@@ -88,7 +81,7 @@ class Workbench:
     # ---- images
 
     def add_image(self, path: Path, name: str, page: int = 0) -> str:
-        """Read an uploaded file and return the image's id. Raises StageError with the reason.
+        """Read an uploaded file and return the image's id. Raises ExplorerError with the reason.
 
         Uploads lie under a name made of their content, so that two people who send the same file at once share it;
         what the first one's run has read and deleted is known by its path for the second. The id is that of the pixels
@@ -97,11 +90,11 @@ class Workbench:
         try:
             there = path.is_file()
         except (OSError, ValueError) as error:
-            raise StageError("upload") from error
+            raise ExplorerError("upload") from error
         if not there:
             known = self._uploads.get((path, page))
             if known is None:
-                raise StageError("upload")
+                raise ExplorerError("upload")
             return self._keep(replace(self.image(known), name=name or path.name))
         key = self._keep(self._read(path, name, page))
         self._uploads.put((path, page), key, 1)
@@ -114,10 +107,7 @@ class Workbench:
 
     @staticmethod
     def _read(path: Path, name: str = "", page: int = 0) -> images.Photograph:
-        try:
-            return images.read(path, name, page)
-        except images.ImageError as error:
-            raise StageError(error.code, error.details) from error
+        return images.read(path, name, page)
 
     def image(self, key: str) -> images.Photograph:
         """An example by its file name or an upload by its id."""
@@ -129,13 +119,13 @@ class Workbench:
             return photograph
         photograph = self.images.get(key)
         if photograph is None:
-            raise StageError("image_gone" if key else "no_image")
+            raise ExplorerError("image_gone" if key else "no_image")
         return photograph
 
     # ---- running
 
     def check(self, raw: Any) -> Selection:
-        """A selection out of what a page sent. Raises StageError for anything that is not on offer."""
+        """A selection out of what a page sent. Raises ExplorerError for anything that is not on offer."""
         try:
             wish = Selection(**{name: raw[name] for name in Selection.__annotations__})
             known = (
@@ -148,18 +138,15 @@ class Workbench:
                 and isinstance(wish.image, str)
             )
         except (KeyError, TypeError) as error:
-            raise StageError("bad_selection") from error
+            raise ExplorerError("bad_selection") from error
         if not known:
-            raise StageError("bad_selection")
+            raise ExplorerError("bad_selection")
         return wish
 
     def run(self, wish: Selection, progress: Progress, cancelled: Callable[[], bool]) -> Run:
-        """Run a selection, or find it among the last ones. Raises StageError, or CancelledError when cancelled."""
+        """Run a selection, or find it among the last ones. Raises ExplorerError, or CancelledError when cancelled."""
         photograph = self.image(wish.image)
-        try:
-            device = inference.pick_device(wish.device)
-        except inference.InferenceError as error:
-            raise StageError(error.code, told(error.details)) from error
+        device = inference.pick_device(wish.device)
         key = replace(wish, device=device)
         found = self._known(key)
         if found:
@@ -200,7 +187,7 @@ class Workbench:
         return self._put(key, alike, Run(file, (*shared, file), found.scene))
 
     def network(self, wish: Selection) -> weights.Loaded:
-        """The network of a selection, loaded once. Raises StageError."""
+        """The network of a selection, loaded once. Raises ExplorerError."""
         return _load(next(card for card in self.cards if card.name == wish.checkpoint), wish.model, wish.padding)
 
     def _known(self, key: Selection) -> Run | None:
@@ -230,12 +217,9 @@ class Workbench:
             return not cancelled()
 
         pre = card.preprocessing
-        try:
-            done = inference.segment(
-                loaded.module, prepared, pre.mean, pre.std, device, progress=step, visit=recorder.visit
-            )
-        except inference.InferenceError as error:
-            raise StageError(error.code, told(error.details)) from error
+        done = inference.trace_and_label(
+            loaded.module, prepared, pre.mean, pre.std, device, progress=step, visit=recorder.visit
+        )
         notes = network_notes(loaded)
         notes += [{"code": f"image.{n.code}", "details": n.details} for n in photograph.notes]
         about = {
@@ -254,13 +238,14 @@ class Workbench:
 
 
 @lru_cache(maxsize=8)
-def _load(card: weights.Card, model: str, padding: str) -> weights.Loaded:
+def _load(card: cards.Card, model: str, padding: str) -> weights.Loaded:
     try:
         return weights.load(card, model, padding)
-    except weights.WeightsError as error:
+    except ExplorerError as error:
         log.warning("%s", error)
         titles = {"model": MODELS[model].title, "trained": MODELS[card.spec.model].title, "name": card.name}
-        raise StageError("too_coarse" if error.code == "too_coarse" else "weights", titles) from error
+        code = "too_coarse" if error.code == "too_coarse" else "weights"
+        raise ExplorerError(code, str(error), **titles) from error
 
 
 def _identity(photograph: images.Photograph) -> str:
@@ -271,8 +256,8 @@ def _identity(photograph: images.Photograph) -> str:
 @lru_cache(maxsize=32)
 def _fields(spec: ModelSpec) -> dict[str, Reach]:
     """Unclipped receptive fields per step: measured on an input that holds the largest field several times."""
-    sizes = inference.reach(spec).sizes
+    sizes = inference.placement(spec).sizes
     return whole_fields(without_weights(spec), spec.in_channels, sizes.at_least(1500))
 
 
-__all__ = ["CancelledError", "Run", "StageError", "Workbench"]
+__all__ = ["CancelledError", "ExplorerError", "Run", "Workbench"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer import geometry, weights
+from explorer import cards, geometry
 from explorer.figures.palettes import ROLES
 from explorer.geometry import Grid, Window
 from explorer.models import MODELS
@@ -203,7 +203,7 @@ def test_another_padding_or_network_goes_on_at_the_corresponding_step(visit: Vis
 )
 def test_how_good_the_weights_are_is_said_with_how_sure_that_is(visit: Visit, name: str) -> None:
     """As their card has it: where the recipe was run with other images left out, first on those; then on its own."""
-    card = weights.find(name)
+    card = cards.find(name)
     model, padding = card.spec.model, MODELS[card.spec.model].paddings[0]
     visit.open(f"?model={model}")
     if visit.page.locator(".fx-weights select").input_value() != name:

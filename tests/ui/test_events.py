@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from explorer.errors import ExplorerError
 from explorer.ui.app import Cancelled, run_messages, uploaded
 from explorer.ui.i18n import TEXTS
-from explorer.ui.session import StageError
 from tests.images.made import png
 from tests.ui.made import asked, encoded, listing, noise, raw, run, selection
 
@@ -137,7 +137,7 @@ def test_a_file_outside_the_upload_folder_is_neither_read_nor_deleted(bench, fol
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "", ".", "..", "/", "/dev/zero", "/proc/self/environ", "nothing.png"])
 def test_the_systems_files_are_refused(folder, path):
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         uploaded(path)
     assert caught.value.code == "upload"
 

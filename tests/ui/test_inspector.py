@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 
 from explorer import inference, weights
+from explorer.errors import ExplorerError
 from explorer.figures.principal import principal
 from explorer.trace import trace
 from explorer.ui import inspector
 from explorer.ui.app import inspect_messages
-from explorer.ui.inspector import InspectError
 from explorer.ui.session import Workbench
 from tests.ui.made import fill, listing, run, selection
 
@@ -130,7 +130,7 @@ def test_components_of_flat_and_of_few_maps():
 )
 def test_questions_without_sense_are_refused(bench, seen, change, code):
     question = {"what": "unit", "run": seen[0], "step": "conv1_1", "channel": 0, "row": 0, "column": 0, **change}
-    with pytest.raises(InspectError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         list(bench.inspector.answer(question))
     assert caught.value.code == code
     assert list(inspect_messages(bench, question)) == [{"kind": "error", "code": code, "details": {}}]
@@ -142,7 +142,7 @@ def test_a_run_found_again_can_be_asked_about_again(tmp_path, monkeypatch):
     wish = selection("fcn32s", padding="same", image="cat.jpg")
     first = run(bench, wish)
     run(bench, selection("fcn32s", padding="same", image="bus.jpg"))
-    with pytest.raises(InspectError):
+    with pytest.raises(ExplorerError):
         ask(bench, what="unit", run=first.file, step="pool1", channel=0, row=0, column=0)
     assert run(bench, wish).file == first.file
     assert ask(bench, what="unit", run=first.file, step="pool1", channel=0, row=0, column=0)

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from explorer import images, inference
+from explorer.errors import ExplorerError
 from explorer.models import MODELS
 from explorer.ui import session
 from explorer.ui.catalog import SHOWN
-from explorer.ui.session import CancelledError, StageError, Workbench
-from explorer.weights import WeightsError
+from explorer.ui.session import CancelledError, Workbench
 from tests.ui.made import FCN, encoded, fill, listing, noise, run, save_random, selection, upload
 
 VARIANTS = [(model, padding) for model in SHOWN for padding in MODELS[model].paddings]
@@ -170,7 +170,7 @@ def test_a_run_without_memory_is_said_and_leaves_no_file(fresh, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(inference.run, "trace", full)
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         run(fresh, selection("fcn32s", padding="same"))
     assert caught.value.code == "out_of_memory"
     assert listing(fresh) == set()
@@ -182,7 +182,7 @@ def test_weights_that_do_not_load_are_said(tmp_path):
     card = next(card for card in bench.cards if card.name == "fcn")
     card.file.write_bytes(card.file.read_bytes() + b"x")
     session._load.cache_clear()
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         run(bench, selection())
     assert caught.value.code == "weights"
     assert caught.value.details["name"] == "fcn"
@@ -195,7 +195,7 @@ def test_weights_of_a_coarser_network_are_refused_for_a_finer_one(tmp_path):
     save_random(tmp_path, "fcn", replace(FCN, model="fcn32s"))
     bench = Workbench(tmp_path)
     assert run(bench, selection("fcn32s", padding="same")).file in listing(bench)
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         run(bench, selection("fcn8s"))
     assert caught.value.code == "too_coarse"
     assert caught.value.details == {"name": "fcn", "trained": "FCN-32s", "model": "FCN-8s"}
@@ -210,18 +210,18 @@ def test_the_same_file_of_two_people_is_read_once_and_known_by_its_path(tmp_path
     second = bench.add_image(path, "b.png")
     assert [bench.image(key).name for key in (first, second)] == ["a.png", "b.png"]
     assert bench.image(first).pixels is bench.image(second).pixels
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         bench.add_image(tmp_path / "never.png", "c.png")
     assert caught.value.code == "upload"
 
 
 def test_no_weights_at_all_are_said(tmp_path):
-    with pytest.raises(WeightsError, match="no weights"):
+    with pytest.raises(ExplorerError, match="no weights"):
         Workbench(tmp_path)
 
 
 def test_a_device_that_went_away_is_said(fresh):
-    with pytest.raises((StageError, inference.InferenceError)) as caught:
+    with pytest.raises(ExplorerError) as caught:
         run(fresh, selection("fcn32s", device="no such device"))
     assert caught.value.code == "no_device"
 

@@ -16,13 +16,14 @@ import torch
 from PIL import Image
 
 from explorer import api, compare, inference, metrics
+from explorer.errors import ExplorerError
 from explorer.inference import RunOptions
 from explorer.trace import CancelledError
 from explorer.ui import app, keeping
 from explorer.ui import segmenter as segmenting
 from explorer.ui.keeping import Keeper
 from explorer.ui.segmenter import Segmenter
-from explorer.ui.session import StageError, Workbench
+from explorer.ui.session import Workbench
 from tests.ui import made as ui
 
 
@@ -85,7 +86,7 @@ def test_the_page_says_the_devices_name_in_its_language(
 ) -> None:
     image = upload(segmenter.bench, tmp_path, ui.photo(20, 20))
     monkeypatch.setattr(sys.modules["explorer.inference.plan"], "free_memory", lambda device: 1000)
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         ask(segmenter, "plan", selection=ui.raw(image=image))
     assert caught.value.code == "no_room"
     assert caught.value.details["device"] == {"device": "cpu", "name": torch.get_num_threads()}
@@ -203,7 +204,7 @@ def test_networks_are_compared_on_one_image(segmenter: Segmenter, tmp_path: Path
     assert (found["pairs"][0]["apart"] is None) == (far is None)
     json.dumps(found)
     for few in ([], wanted[:1], wanted * 3, "no list"):
-        with pytest.raises(StageError):
+        with pytest.raises(ExplorerError):
             ask(segmenter, "compare", selection=ui.raw(), selections=few)
 
 
@@ -222,7 +223,7 @@ def test_true_labels_are_compared(segmenter: Segmenter, tmp_path: Path) -> None:
     np.testing.assert_array_equal(judged["matrix"], metrics.confusion(labels, guess, ui.FCN.classes))
     json.dumps(judged)
     path.write_bytes(b"nothing")
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         ask(segmenter, "judge", token=found["token"], path=str(path))
     assert caught.value.code == "truth_file"
 
@@ -253,7 +254,7 @@ def test_cancelling_stops_and_lets_the_next_one_run(segmenter: Segmenter, tmp_pa
 )
 def test_what_is_not_on_offer_is_refused(segmenter: Segmenter, question: dict[str, Any]) -> None:
     before = ui.listing(segmenter.bench)
-    with pytest.raises(StageError):
+    with pytest.raises(ExplorerError):
         segmenter.answer(question, lambda *_: None, lambda: False)
     assert ui.listing(segmenter.bench) == before
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from explorer import images, weights
+from explorer import cards, images
+from explorer.errors import ExplorerError
 from explorer.models import MODELS, ModelSpec
 from explorer.ui import session
 from explorer.ui.catalog import SHOWN, SIZES, catalog
-from explorer.ui.session import StageError, Workbench
+from explorer.ui.session import Workbench
 from explorer.ui.state import Selection
 from tests.ui.made import FCN, UNET, encoded, noise, raw, run, save_random, selection, upload
 
@@ -56,7 +57,7 @@ PAPER = {  # VGG-16's convolutions, fc6 and fc7, score layers, and the bilinear 
 def test_how_much_narrower_than_the_papers_a_network_is():
     """Parameters of the papers' widths: FCN-8s of 21 classes; U-Net's 31,030,658 and what one more class and two
     more colour channels add."""
-    fcn, unet = weights.find("fcn8s-everyday"), weights.find("unet-nuclei")
+    fcn, unet = cards.find("fcn8s-everyday"), cards.find("unet-nuclei")
     full = replace(fcn, spec=ModelSpec("fcn8s")), replace(unet, spec=ModelSpec("unet", fc_channels=7))
     told = [card["width"] for card in catalog([fcn, unet, *full], [])["cards"]]
     assert told[0] == {"share": fcn.spec.width, "fc": fcn.spec.fc_channels, "fcWhole": 4096, "whole": PAPER}
@@ -73,7 +74,7 @@ def test_the_page_opens_on_something_that_can_be_run(bench):
 
 
 def test_without_fcn_weights_the_page_opens_on_the_unet(tmp_path):
-    save_random(tmp_path, "only", UNET, recipe={"data_set": "nuclei"})
+    save_random(tmp_path, "only", UNET, domain="nuclei")
     bench = Workbench(tmp_path)
     first = bench.first()
     assert bench.check(vars(first)) == first
@@ -100,20 +101,20 @@ HOSTILE = [
 @pytest.mark.parametrize("name", [n for n in Selection.__annotations__ if n != "image"])
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda v: f"{type(v).__name__}-{str(v)[:12]!a}")
 def test_what_is_not_on_offer_is_refused(bench, name, value):
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         bench.check(raw(**{name: value}))
     assert caught.value.code == "bad_selection"
 
 
 @pytest.mark.parametrize("value", [v for v in HOSTILE if not isinstance(v, str)], ids=lambda v: f"{v!s:.12}")
 def test_an_image_is_named_by_text(bench, value):
-    with pytest.raises(StageError):
+    with pytest.raises(ExplorerError):
         bench.check(raw(image=value))
 
 
 @pytest.mark.parametrize("whole", [None, [], "selection", 7, {}, {"model": "fcn8s"}, [raw()], 1.5, b"{}"])
 def test_what_is_no_selection_is_refused(bench, whole):
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         bench.check(whole)
     assert caught.value.code == "bad_selection"
 
@@ -124,9 +125,9 @@ def test_unknown_fields_are_left_out(bench):
 
 def test_network_and_weights_have_to_be_of_one_family(bench):
     for changes in ({"model": "unet"}, {"checkpoint": "unet"}, {"padding": "valid"}, {"model": "fcn8s-atonce"}):
-        with pytest.raises(StageError):
+        with pytest.raises(ExplorerError):
             bench.check(raw(**changes))
-    with pytest.raises(StageError):
+    with pytest.raises(ExplorerError):
         bench.check(vars(selection("unet", padding="paper")))
 
 
@@ -146,7 +147,7 @@ def test_check_gives_a_selection_or_a_stage_error(changes):
     bench.cards = CARDS
     try:
         wish = bench.check(whole)
-    except StageError:
+    except ExplorerError:
         return
     assert type(wish.size) is int
     assert all(type(getattr(wish, n)) is str for n in Selection.__annotations__ if n != "size")
@@ -154,8 +155,8 @@ def test_check_gives_a_selection_or_a_stage_error(changes):
 
 
 CARDS = (
-    weights.Card("fcn", {}, FCN, ("paper",), (), weights.Preprocessing((0,), (1,)), {}, {}, {}, 0, {}, {}),
-    weights.Card("unet", {}, UNET, ("valid",), (), weights.Preprocessing((0,), (1,)), {}, {}, {}, 0, {}, {}),
+    cards.Card("fcn", {}, FCN, ("paper",), (), cards.Preprocessing((0,), (1,)), {}, {}, {}, 0, {}, {}),
+    cards.Card("unet", {}, UNET, ("valid",), (), cards.Preprocessing((0,), (1,)), {}, {}, {}, 0, {}, {}),
 )
 
 
@@ -187,13 +188,13 @@ def test_an_example_is_found_by_its_file(bench):
     "key", ["../../app.py", "/etc/passwd", "examples.json", "gone", "cat.jpg\0", "CAT.JPG", "\ud800"]
 )
 def test_no_other_file_is_an_image(bench, key):
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         bench.image(key)
     assert caught.value.code == "image_gone"
 
 
 def test_no_image_is_said(bench):
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         bench.run(selection(image=""), lambda *_: None, lambda: False)
     assert caught.value.code == "no_image"
 
@@ -209,7 +210,7 @@ def test_no_image_is_said(bench):
     ],
 )
 def test_a_bad_upload_is_refused_with_its_reason(bench, tmp_path, data, code):
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         upload(bench, tmp_path, data=data)
     assert caught.value.code == code
     assert isinstance(caught.value.details, dict)
@@ -223,7 +224,7 @@ def test_a_damaged_example_is_refused_with_its_reason_too(checkpoints, tmp_path,
     (folder / "bus.jpg").unlink()
     if damage == "broken":
         (folder / "bus.jpg").write_bytes(b"no image")
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         run(bench, selection(image="bus.jpg"))
     assert caught.value.code == {"missing": "cannot_open", "broken": "not_an_image"}[damage]
 
@@ -237,6 +238,6 @@ def test_many_uploads_stay_within_the_bound(checkpoints, tmp_path, monkeypatch):
     assert sum(p.pixels.nbytes for p in held) == bench.images.bytes <= 1_000_000
     assert len(held) == 5
     assert bench.image(keys[-1]).size == (200, 300)
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         bench.image(keys[0])
     assert caught.value.code == "image_gone"

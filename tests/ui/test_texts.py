@@ -145,15 +145,12 @@ def keys_in_scripts() -> tuple[set[str], set[str]]:
     return plain, templates
 
 
-ERRORS = ("StageError", "InferenceError", "TruthError")
-
-
 def error_codes() -> set[str]:
-    """Codes that the server sends: StageError("..."), InferenceError("..."), {"kind": "error", "code": "..."}."""
+    """Codes that the server sends: ExplorerError("..."), {"kind": "error", "code": "..."}."""
     found = set(images.SENTENCES)
     for path in [*UI.rglob("*.py"), *Path(inference.__file__).parent.glob("*.py"), Path(truth.__file__)]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS:
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ExplorerError":
                 found |= {c.value for c in ast.walk(node.args[0]) if isinstance(c, ast.Constant)}
             if isinstance(node, ast.Dict):
                 said = {k.value: v for k, v in zip(node.keys, node.values, strict=True) if isinstance(k, ast.Constant)}
