@@ -204,7 +204,8 @@ def trace(
     prepared = inference.prepare(pixels, loaded.spec, size)
     steps = loaded.card.preprocessing
     where = inference.pick_device(device)
-    return trace_module(loaded.module.to(where), inference.normalise(prepared.network, steps.mean, steps.std).to(where))
+    module = inference.on_device(loaded.module, where)
+    return trace_module(module, inference.normalise(prepared.network, steps.mean, steps.std).to(where))
 
 
 def info(names: Iterable[str] = ()) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from torch import nn
 
 from explorer import inference, local
 from explorer.errors import ExplorerError
-from explorer.inference import Canvas, Outputs, Plan, RunOptions, label, placement, plan
+from explorer.inference import Canvas, Outputs, Plan, RunOptions, label, placement, plan, trace_and_label
 from explorer.inference.label import _Run
 from explorer.local import Region
 from explorer.models import MODELS, ModelSpec, build
@@ -219,9 +219,14 @@ def test_a_full_device_gets_smaller_tiles_and_nothing_is_lost(monkeypatch: pytes
 
 
 def test_a_device_that_never_has_room_hands_the_rest_to_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`cpu:0` stands for a device of its own: torch takes it for the CPU, the run for another one than "cpu"."""
+    """`cpu:0` stands for a device of its own: torch takes it for the CPU, the run for another one than "cpu".
+
+    The network was looked into before, on a device that stands for a graphics card, and is on the CPU all the same.
+    """
     spec, module = network("unet", "same")
     pixels = picture(150, 260)
+    with pytest.raises(NotImplementedError):  # it has no values to give back
+        trace_and_label(module, inference.prepare(pixels, spec, 260), MEAN, STD, "meta")
     whole = untiled(spec, module, pixels)
     devices, calls = [], [0]
     move, window = _Run._move, local._window

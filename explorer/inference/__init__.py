@@ -19,6 +19,7 @@ from explorer.inference.enlarge import labels_at
 from explorer.inference.forecast import Forecast
 from explorer.inference.frames import Frame, Frames, Placement, placement
 from explorer.inference.label import Labelling, Outputs, Progress, Remark, label
+from explorer.inference.networks import on_device
 from explorer.inference.plan import DEFAULTS, Plan, RunOptions, plan
 from explorer.inference.run import Segmentation, trace_and_label
 
@@ -45,6 +46,7 @@ __all__ = [
     "label",
     "labels_at",
     "normalise",
+    "on_device",
     "pick_device",
     "pick_precision",
     "placement",

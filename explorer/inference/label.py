@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from explorer.inference.canvas import Canvas
 from explorer.inference.devices import PeakMemory, give_back, is_out_of_memory, out_of_memory, resident
 from explorer.inference.forecast import SPARE, macs_of_steps
 from explorer.inference.frames import placement
+from explorer.inference.networks import on_device
 from explorer.inference.plan import Plan, in_precision, shape_of
 from explorer.inference.tiles import Tile, halves
 from explorer.local import Region, WindowRunner
@@ -147,8 +147,8 @@ class _Run:
         """Compute on another device, or with other numbers, from now on."""
         self.device = device
         module = in_precision(self.module, precision, self.plan.spec.classes)
-        if device != "cpu":
-            module = copy.deepcopy(module).to(device)  # other runs share the one on the CPU
+        # one of another precision is a copy of this run's own already, and goes with it
+        module = on_device(module, device) if module is self.module else module.to(device)
         self.precision = precision
         self.local: WindowRunner | None = WindowRunner(module, self.shape.image, self.shape.shapes)
         self._count()
