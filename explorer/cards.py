@@ -188,8 +188,11 @@ def written(folder: Path) -> tuple[Card, ...]:
 
 
 def with_snapshots(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
-    """All cards of a folder, then those of weights on the way."""
-    return available(folder) + available(Path(folder) / SNAPSHOTS)
+    """All cards of a folder, then those of weights on the way. Raises ExplorerError if there are none."""
+    cards = available(folder) + available(Path(folder) / SNAPSHOTS)
+    if not cards:
+        raise ExplorerError("no_weights", f"There are no weights in {folder}. Restore the folder.", file=str(folder))
+    return cards
 
 
 def find(name: str) -> Card:

@@ -63,6 +63,11 @@ class Photograph:
     page: int = 0  # which of the file's
     pages: int = 1  # TIFF alone has more than one
 
+    @property
+    def identity(self) -> str:
+        """Pixels and what was done to get them: equal pixels of another origin have other notes to show."""
+        return self.digest + repr(self.notes)
+
 
 def read(source: str | Path | bytes | BinaryIO | None, name: str = "", page: int = 0) -> Photograph:
     """The image in a file (a path, never an address), its bytes, or a stream opened for reading bytes.

@@ -12,7 +12,8 @@ from explorer import images, inference, weights
 from explorer.cards import Card
 from explorer.figures import palettes
 from explorer.models import MODELS, ModelSpec, without_weights
-from explorer.ui.i18n import TEXTS
+from explorer.ui import i18n
+from explorer.ui.i18n import in_all
 from explorer.ui.state import Selection
 
 SIZES = (192, 256, 320, 388, 500, 640, 800, 1000)  # working sizes: the resized image's longer side
@@ -38,12 +39,12 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
         "cards": [
             {
                 "name": card.name,
-                "title": card.title,
+                "title": in_all(card.title),
                 "family": card.family,
                 "data": card.recipe.get("data_set", ""),
                 "examples": card.domain,
-                "licence": card.licence,
-                "note": card.note,
+                "licence": in_all(card.licence),
+                "note": in_all(card.note),
                 "width": _width(card.spec),
                 "unseen": card.metrics.get("unseen"),
                 "validation": card.metrics.get("validation"),
@@ -62,7 +63,8 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
             "heat": palettes.lookup_table(palettes.HEAT).tolist(),
             "roles": palettes.ROLES,
         },
-        "texts": TEXTS,
+        "languages": i18n.languages(),
+        "texts": i18n.TEXTS,
     }
 
 
@@ -96,6 +98,11 @@ def first(cards: Iterable[Card], examples: list[dict[str, Any]]) -> Selection:
     return Selection(model, card.name, padding, example["file"], FIRST_SIZE[family], "auto")
 
 
+def legend(card: Card) -> list[dict[str, Any]]:
+    """The classes of a card, by index, for the page."""
+    return [{"id": c.id, "name": in_all(c.name), "colour": c.colour} for c in card.classes]
+
+
 def network_notes(loaded: weights.Loaded) -> list[dict[str, Any]]:
     """What a person should know about weights that run in another way than they were trained, for the page."""
     card, spec = loaded.card, loaded.spec
@@ -106,6 +113,11 @@ def network_notes(loaded: weights.Loaded) -> list[dict[str, Any]]:
         "padding": spec.padding,
     }
     return [{"code": code, "details": details} for code in loaded.notes]
+
+
+def image_notes(notes: Iterable[images.Note]) -> list[dict[str, Any]]:
+    """What was done to an image on reading, for the page."""
+    return [{"code": f"image.{note.code}", "details": note.details} for note in notes]
 
 
 def told(details: dict[str, Any]) -> dict[str, Any]:

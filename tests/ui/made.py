@@ -90,7 +90,7 @@ def selection(model: str = "fcn8s", **changes: Any) -> Selection:
 
 def run(bench: Workbench, wish: Selection, **callbacks: Callable[..., Any]) -> Any:
     progress = callbacks.get("progress", lambda *_: None)
-    return bench.run(wish, progress, callbacks.get("cancelled", lambda: False))
+    return bench.runs.run(wish, progress, callbacks.get("cancelled", lambda: False))
 
 
 def raw(**changes: Any) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def upload(
     """A file given to the workbench, as an upload is; its id."""
     path = tmp_path / name
     path.write_bytes(encoded(noise(40, 50) if pixels is None else pixels) if data is None else data)
-    return bench.add_image(path, name)
+    return bench.pictures.add(path, name)
 
 
 def asked(path: Path | str, name: str = "mine.png", **changes: Any) -> dict[str, Any]:

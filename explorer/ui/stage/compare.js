@@ -255,7 +255,7 @@ export class Compare {
   #disagreement() {
     const { answer } = this;
     if (answer.differ) return answer.differ;
-    const maps = answer.layers.map(({ labels }, i) => ({ data: labels.data, names: answer.results[i].classes.map(({ name }) => name.en) }));
+    const maps = answer.layers.map(({ labels }, i) => ({ data: labels.data, names: answer.results[i].classes.map(({ id }) => id) }));
     const table = DIFFERENT.map((argb) => ((argb & 0xff00ff00) | ((argb & 0xff) << 16) | ((argb >> 16) & 0xff)) >>> 0);
     const { width, height } = answer.layers[0].labels;
     return (answer.differ = painted(width, height, (k) => table[new Set(maps.map(({ data, names }) => names[data[4 * k]])).size - 1]));

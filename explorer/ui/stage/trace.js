@@ -14,8 +14,9 @@ export class Trace {
     this.scores = scoresOf(this);
   }
 
-  static async load(file, resolve) {
-    return new Trace({ ...(await (await fetchFile(resolve(file))).json()), file }, resolve);
+  /** A run's file, looked at as what the selection names: other pages may look at the same run under another one. */
+  static async load(file, resolve, selection) {
+    return new Trace({ ...(await (await fetchFile(resolve(file))).json()), file, selection }, resolve);
   }
 
   step(name) {

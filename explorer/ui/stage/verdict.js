@@ -17,14 +17,14 @@ export class Verdict {
     const { words } = this;
     const line = (text) => made('span', text);
     if (mode === 'differ') {
-      const strange = new Set(answer.results.map(({ classes }) => classes.map(({ name }) => name.en).join())).size > 1;
+      const strange = new Set(answer.results.map(({ classes }) => classes.map(({ id }) => id).join())).size > 1;
       return [line(words.t('compare.legend')), ...(strange ? [line(words.t('compare.strange'))] : [])];
     }
     const areas = new Map();
     for (const { areas: found, classes } of answer.results) {
       for (const { index, pixels } of found) {
-        const { name, colour } = classes[index];
-        const key = `${name.en} ${colour}`;
+        const { id, name, colour } = classes[index];
+        const key = `${id} ${colour}`;
         if (pixels) areas.set(key, { name, colour, pixels: pixels + (areas.get(key)?.pixels ?? 0) });
       }
     }
