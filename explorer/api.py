@@ -1,9 +1,9 @@
 """The explorer from Python: `segment`, `trace` and `info`, as `python -m explorer` has them.
 
 >>> from explorer import api
->>> found = api.segment("photo.jpg", "fcn8s")                       # doctest: +SKIP
->>> found.labels.shape, found.areas[0]                              # doctest: +SKIP
->>> api.save(found, "out", ("mask", "overlay", "areas"))            # doctest: +SKIP
+>>> result = api.segment("photo.jpg", "fcn8s")                       # doctest: +SKIP
+>>> result.labels.shape, result.areas[0]                              # doctest: +SKIP
+>>> api.save(result, "out", ("mask", "overlay", "areas"))            # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ def segment(
     Raises ExplorerError; CancelledError when `progress` returns False.
 
     >>> import numpy as np
-    >>> found = segment(np.zeros((40, 50, 3), np.uint8), "unet")
-    >>> found.labels.shape, int(found.counts.sum())
+    >>> result = segment(np.zeros((40, 50, 3), np.uint8), "unet")
+    >>> result.labels.shape, int(result.counts.sum())
     ((40, 50), 2000)
     """
     began = time.perf_counter()
@@ -214,8 +214,8 @@ def info(names: Iterable[str] = ()) -> list[dict[str, Any]]:
     >>> [card["name"] for card in info(["unet-nuclei"])]
     ['unet-nuclei']
     """
-    found = [cards.find(name) for name in names] or list(cards.with_snapshots())
-    return [{"name": card.name, **card.json(), **_network(card.spec)} for card in found]
+    known = [cards.find(name) for name in names] or list(cards.with_snapshots())
+    return [{"name": card.name, **card.json(), **_network(card.spec)} for card in known]
 
 
 def _network(spec: ModelSpec) -> dict[str, Any]:

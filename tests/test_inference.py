@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 import torch
@@ -14,7 +12,6 @@ from torchvision.transforms import functional as vision
 
 from explorer import inference
 from explorer.errors import ExplorerError
-from explorer.geometry import Box
 from explorer.inference import Frame, Frames, normalise, pick_device, placement, prepare, trace_and_label
 from explorer.models import MODELS, ModelSpec, build
 from explorer.trace import CancelledError
@@ -141,73 +138,6 @@ def test_a_read_only_image_stays_as_it_is():
     done = prepare(pixels, UNET, 64)
     np.testing.assert_array_equal(pixels, before)
     assert done.resized.shape == (55, 64, 3)
-
-
-# ---- boxes between frames
-
-
-sizes = st.integers(1, 60)
-
-
-@st.composite
-def frames_and_box(draw):
-    h, w, top, left = draw(sizes), draw(sizes), draw(st.integers(0, 20)), draw(st.integers(0, 20))
-    high, wide = top + h + draw(st.integers(0, 20)), left + w + draw(st.integers(0, 20))
-    original = Frame("original", draw(st.integers(1, 5000)), draw(st.integers(1, 5000)))
-    frames = Frames(original, Frame("resized", h, w), Frame("network", high, wide), top, left)
-    t, b = sorted((draw(st.integers(-9, high + 9)), draw(st.integers(-9, high + 9))))
-    x, y = sorted((draw(st.integers(-9, wide + 9)), draw(st.integers(-9, wide + 9))))
-    return frames, Box(t, x, b, y)
-
-
-@settings(deadline=None, max_examples=200)
-@given(frames_and_box())
-def test_a_box_keeps_its_pixels_between_network_and_resized(case):
-    """Painted pixel by pixel: the box of the network's input, cut at the resized image, is the box that comes back."""
-    frames, box = case
-    canvas = np.zeros((frames.network.height, frames.network.width), bool)
-    canvas[max(box.top, 0) : max(box.bottom, 0), max(box.left, 0) : max(box.right, 0)] = True
-    h, w = frames.resized.height, frames.resized.width
-    cut = canvas[frames.top : frames.top + h, frames.left : frames.left + w]
-    found = frames.to_resized(box)
-    if found is None:
-        assert not cut.any()
-        return
-    again = np.zeros((h, w), bool)
-    again[found.top : found.bottom, found.left : found.right] = True
-    np.testing.assert_array_equal(again, cut)
-    assert found.top < found.bottom
-    assert found.left < found.right
-
-
-@settings(deadline=None, max_examples=200)
-@given(frames_and_box())
-def test_edges_in_the_original_are_exact(case):
-    frames, _ = case
-    h, w = frames.resized.height, frames.resized.width
-    for box in (Box(0, 0, h, w), Box(h // 3, w // 2, h, w), Box(0, w - 1, 1, w)):
-        edges = frames.to_original(box)
-        assert all(isinstance(edge, Fraction) for edge in edges)
-        top, left, bottom, right = edges
-        # the way back is exact too: no rounding was done
-        assert (top * h, bottom * h) == (box.top * frames.original.height, box.bottom * frames.original.height)
-        assert (left * w, right * w) == (box.left * frames.original.width, box.right * frames.original.width)
-    assert frames.to_original(Box(0, 0, h, w)) == (0, 0, frames.original.height, frames.original.width)
-
-
-def test_the_whole_input_is_the_whole_original():
-    done = prepare(noise(300, 451), UNET, 192)
-    frames = done.frames
-    whole = frames.to_resized(Box(0, 0, frames.network.height, frames.network.width))
-    assert whole == Box(0, 0, frames.resized.height, frames.resized.width) == Box(0, 0, 128, 192)
-    assert frames.to_original(whole) == (0, 0, 300, 451)
-    assert frames.to_resized(Box(0, 0, 92, 500)) is None  # the mirrored border alone
-    assert frames.to_resized(Box(0, 0, 93, 93)) == Box(0, 0, 1, 1)
-
-
-def test_a_third_of_a_pixel_stays_a_third():
-    frames = Frames(Frame("original", 100, 100), Frame("resized", 30, 30), Frame("network", 30, 30), 0, 0)
-    assert frames.to_original(Box(1, 2, 3, 4)) == (Fraction(10, 3), Fraction(20, 3), 10, Fraction(40, 3))
 
 
 # ---- normalise

@@ -186,6 +186,10 @@ def test_a_card_without_weights_is_left_out_and_refused(saved: Card) -> None:
     ("change", "why"),
     [
         ({"classes": []}, "0 classes for a network of 4"),
+        ({"classes": [{"id": "a", "name": {"en": "a"}, "colour": [0, 0, 0]}] * 4}, "two of its classes have one id"),
+        ({"classes": [{"id": "A b", "name": {"en": "a"}, "colour": [0, 0, 0]}]}, r"classes\.0\.id"),
+        ({"classes": [{"id": "a", "name": {"en": "a"}, "colour": [0, 0, 256]}]}, r"classes\.0\.colour\.2"),
+        ({"classes": [{"name": {"en": "a"}, "colour": [0, 0, 0]}]}, r"'classes\.0\.id' is missing"),
         ({"title": {"ko": "한국어만"}}, "title: 'en' is missing"),
         ({"geometries": ["same", "wide"]}, "'wide' is unknown"),
         ({"geometries": ["paper"]}, "not among those trained in"),
@@ -204,6 +208,15 @@ def test_a_broken_card_is_refused(fcn8s: Card, change: dict, why: str) -> None:
     with pytest.raises(ExplorerError, match=why) as caught:
         cards.read_card(path)
     assert caught.value.code == "bad_card"
+
+
+def test_what_a_class_is_called_decides_nothing() -> None:
+    called = {"en": "background", "ko": "배경"}
+    classes = tuple(ClassInfo(key, called, (0, 0, 0)) for key in ("touching_border", "nucleus", "sky", "background"))
+    card = replace(card_of(FCN8S), classes=classes)
+    assert (card.background, card.objects) == (3, (1, 0))
+    named_alone = replace(card, classes=tuple(replace(info, id=f"c{i}") for i, info in enumerate(classes)))
+    assert (named_alone.background, named_alone.objects) == (None, None)
 
 
 def test_a_card_without_a_trained_size_is_read(fcn8s: Card) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 
 import torch
 
-from explorer.geometry import Box, LegalSizes
+from explorer.geometry import LegalSizes
 from explorer.models import ModelSpec, without_weights
 from explorer.trace import trace
 
@@ -31,18 +30,6 @@ class Frames:
     network: Frame
     top: int
     left: int
-
-    def to_resized(self, box: Box) -> Box | None:
-        """A box of the network's input in the resized image, clipped to it; None if it lies in the border."""
-        top, bottom = (min(max(y - self.top, 0), self.resized.height) for y in (box.top, box.bottom))
-        left, right = (min(max(x - self.left, 0), self.resized.width) for x in (box.left, box.right))
-        return Box(top, left, bottom, right) if top < bottom and left < right else None
-
-    def to_original(self, box: Box) -> tuple[Fraction, Fraction, Fraction, Fraction]:
-        """Edges (top, left, bottom, right) of a box of the resized image in the original, as exact fractions."""
-        down = Fraction(self.original.height, self.resized.height)
-        across = Fraction(self.original.width, self.resized.width)
-        return box.top * down, box.left * across, box.bottom * down, box.right * across
 
 
 @dataclass(frozen=True)

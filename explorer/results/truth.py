@@ -14,6 +14,7 @@ from explorer import metrics, objects
 from explorer.cards import ClassInfo
 from explorer.errors import ExplorerError
 from explorer.images import MAX_PIXELS
+from explorer.results.result import Result
 
 RIGHT, WRONG, UNJUDGED = 0, 1, 2  # of an error map
 COLOURS = ((0, 158, 115), (213, 94, 0), (90, 90, 90))  # theirs: Okabe-Ito's green and vermilion, grey
@@ -55,6 +56,16 @@ def judge_objects(truth: np.ndarray, found: np.ndarray) -> Judged:
     """Compare instance maps: pixels as object or not, objects by their overlap."""
     judged = judge((truth > 0).astype(np.uint8), (found > 0).astype(np.uint8), 2)
     return Judged(judged.matrix, judged.boundary, judged.errors, objects.match(truth, found))
+
+
+def judge_result(result: Result, path: str | Path) -> tuple[Judged, tuple[ClassInfo, ...]]:
+    """Compare a result with the true labels, or the true objects where it tells them apart, in a file; and the classes
+    that were told apart. Raises ExplorerError."""
+    size, card = result.labels.shape, result.card
+    if card.objects and result.instances is not None:
+        judged = judge_objects(read_instances(path, size), result.instances)
+        return judged, (card.classes[card.background or 0], card.classes[card.objects[0]])
+    return judge(read_labels(path, size, card.classes), result.labels, len(card.classes)), card.classes
 
 
 def read_labels(path: str | Path, size: tuple[int, int], classes: Sequence[ClassInfo]) -> np.ndarray:

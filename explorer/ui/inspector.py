@@ -1,7 +1,7 @@
 """What is asked about a finished run: a unit's arithmetic and effective field, a channel in full, a layer's components.
 
-A run keeps no values. They are computed again from its input, as far as a question needs them, on the CPU, so that
-questions do not wait for runs on a graphics card and never move a network that is running.
+A run keeps no values. They are computed again from its input, as far as a question needs them, on the CPU, where the
+network lies, so that questions do not wait for runs on a graphics card.
 """
 
 from __future__ import annotations

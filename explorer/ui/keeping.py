@@ -80,13 +80,8 @@ class Keeper:
         """Compare a run with true labels that the person gave as a file. Raises ExplorerError."""
         kept, path = self._get(question.token), question.path or Path()
         result = kept.result
-        size, classes = result.labels.shape, result.card.classes
-        if result.instances is not None and result.card.objects:
-            judged = truth.judge_objects(truth.read_instances(path, size), result.instances)
-            classes = tuple(classes[i] for i in (result.card.background or 0, result.card.objects[0]))
-        else:
-            judged = truth.judge(truth.read_labels(path, size, classes), result.labels, len(classes))
-        errors = images.at_places(judged.errors, images.resized_shape(size, MOST_SHOWN))
+        judged, classes = truth.judge_result(result, path)
+        errors = images.at_places(judged.errors, images.resized_shape(result.labels.shape, MOST_SHOWN))
         file = self.files.add(png(errors), ".png")
         kept.names.append(file)
         return {
