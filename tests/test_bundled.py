@@ -12,7 +12,7 @@ from explorer.cards import Card, with_snapshots
 from explorer.models import MODELS
 from explorer.trace import trace
 from explorer.training import recipe
-from explorer.training.sets import DECIDING_FOLD
+from explorer.training.sets import DECIDING_FOLD, SETS
 
 BUNDLED = cards.available()
 
@@ -41,6 +41,13 @@ def test_the_bundled_weights_are_there() -> None:
     assert size < 45 * 2**20
     listed = {path.stem for path in cards.CHECKPOINTS.glob("*.safetensors")}
     assert listed == {card.name for card in BUNDLED}
+
+
+def test_cards_know_their_classes_and_their_domain_as_the_data_set_does() -> None:
+    for card in with_snapshots():
+        data_set = SETS[card.recipe["data_set"]]
+        assert card.classes == data_set.classes
+        assert card.domain == data_set.domain
 
 
 @pytest.mark.parametrize("part", ["unseen", "validation"])
