@@ -16,6 +16,8 @@ from explorer.geometry import Region
 from explorer.operations import Operation, Part, Work, operation_of, values_of
 from explorer.trace import CancelledError, graph_of
 
+NOTHING = Region((0, 0), (0, 0))
+
 
 class WindowRunner:
     """A network on one image, computed where it is asked for.
@@ -129,6 +131,8 @@ class WindowRunner:
         """What a region of a step reads of each map whose values it reads."""
         name = str(node.target)
         module, sources = self.module.get_submodule(name), self._sources[name]
+        if not region.area:
+            return [(source, NOTHING) for source in sources]
         sizes = [self.size(source) for source in sources]
         return list(zip(sources, operation_of(module).reads(module, sizes, region), strict=True))
 
@@ -145,6 +149,9 @@ class WindowRunner:
         name = str(node.target)
         module, region, reads = self.module.get_submodule(name), needed[name], self.reads(node, needed[name])
         operation = operation_of(module)
+        if not region.area:  # what reads it lies between the units, as behind a stride larger than the kernel
+            like = next(self.module.parameters(), self.image)
+            return like.new_zeros((self.image.shape[0], self.shapes[name][1], *region.shape))
         values = [_cut(found[source], needed[source], read) for source, read in reads]
         if dtype := operation.weight_type(module):
             values = [value.to(dtype) for value in values]
