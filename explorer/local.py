@@ -16,8 +16,6 @@ from explorer.geometry import Region
 from explorer.operations import Operation, Part, Work, operation_of, values_of
 from explorer.trace import CancelledError, graph_of
 
-NOTHING = Region((0, 0), (0, 0))
-
 
 class WindowRunner:
     """A network on one image, computed where it is asked for.
@@ -131,8 +129,6 @@ class WindowRunner:
         """What a region of a step reads of each map whose values it reads."""
         name = str(node.target)
         module, sources = self.module.get_submodule(name), self._sources[name]
-        if not region.area:
-            return [(source, NOTHING) for source in sources]
         sizes = [self.size(source) for source in sources]
         return list(zip(sources, operation_of(module).reads(module, sizes, region), strict=True))
 
