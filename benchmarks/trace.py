@@ -41,7 +41,8 @@ def measure(name: str, size: tuple[int, int]) -> dict[str, object]:
     sizes = module.input.sizes  # type: ignore[union-attr]
     image = torch.rand(1, 3, *(sizes.at_least(n) for n in size))  # type: ignore[operator,union-attr]
     seconds(module, image)
-    plain, last, whole = (statistics.median(times) for times in zip(*(seconds(module, image) for _ in range(PASSES))))
+    passes = [seconds(module, image) for _ in range(PASSES)]
+    plain, last, whole = (statistics.median(times) for times in zip(*passes, strict=True))
     return {
         "weights": name,
         "input": list(image.shape[2:]),
