@@ -23,7 +23,7 @@ from explorer.cards import Card, check_card, no_weights
 from explorer.errors import ExplorerError
 from explorer.models import MODELS, ModelSpec, build, without_weights
 from explorer.models.fcn import AT_ONCE_SCALE
-from explorer.models.layers import BilinearUp
+from explorer.operations.layers import BilinearUp
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 

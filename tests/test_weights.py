@@ -16,7 +16,7 @@ from explorer import cards, weights
 from explorer.cards import SNAPSHOTS, Card, ClassInfo, Preprocessing
 from explorer.errors import ExplorerError
 from explorer.models import ModelSpec, build
-from explorer.models.layers import BilinearUp
+from explorer.operations.layers import BilinearUp
 
 BUNDLED = cards.available()
 

@@ -20,7 +20,8 @@ from explorer import inference, unit
 from explorer.errors import ExplorerError
 from explorer.figures.mosaic import mosaic
 from explorer.figures.principal import principal
-from explorer.local import Region, WindowRunner
+from explorer.geometry import Region
+from explorer.local import WindowRunner
 from explorer.ui.asked import InspectQuestion, asked
 from explorer.ui.stage.payload import png
 from explorer.ui.state import Bounded, Files

@@ -10,7 +10,8 @@ import pytest
 
 from explorer import cards, weights
 from explorer.cards import CHECKPOINTS
-from explorer.models.layers import Add, Concat, Crop, operation
+from explorer.operations import along
+from explorer.operations.layers import Add, Concat, Crop
 from explorer.ui.i18n import TEXTS
 from tests.e2e.conftest import Visit
 from tests.e2e.test_layer import settled
@@ -40,7 +41,7 @@ def expected(module: Any, axis: int, size: int, index: int) -> list[int]:
         return [index, index + 1]
     if isinstance(module, Crop):
         return [index + module.offset, index + module.offset + 1]
-    read = [int(i[index]) for i, valid in operation(module, axis).taps(size) if valid[index]]
+    read = [int(i[index]) for i, valid in along(module, axis).taps(size) if valid[index]]
     return [min(read), max(read) + 1] if read else [0, 0]
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from explorer import weights
 from explorer.cards import Card, ClassInfo, Preprocessing
 from explorer.models import ModelSpec, build
-from explorer.models.layers import BilinearUp
+from explorer.operations.layers import BilinearUp
 from explorer.ui.catalog import SHOWN
 from explorer.ui.session import Workbench
 from explorer.ui.state import Selection

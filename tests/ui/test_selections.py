@@ -109,7 +109,7 @@ def test_what_is_not_on_offer_is_refused(bench, name, value):
 
 @pytest.mark.parametrize("value", [v for v in HOSTILE if not isinstance(v, str)], ids=lambda v: f"{v!s:.12}")
 def test_an_image_is_named_by_text(bench, value):
-    with pytest.raises(ExplorerError, match="^image: input should be a valid string, not") as caught:
+    with pytest.raises(ExplorerError, match=r"^image: input should be a valid string, not") as caught:
         bench.networks.check(raw(image=value))
     assert caught.value.code == "bad_selection"
 
