@@ -21,6 +21,7 @@ MODULES = sorted(
 )
 LEVELS = {  # a module may import what lies on a lower level, or on its own where it is the same package
     "geometry": 0,
+    "files": 0,
     "models": 1,
     "cards": 2,
     "trace": 2,

@@ -16,6 +16,7 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from explorer.files import ICON
 from explorer.images import MAX_BYTES
 from explorer.ui.i18n import LANGUAGES, TEXTS
 from explorer.ui.inspector import InspectError
@@ -234,7 +235,7 @@ def launch_settings(bench: Workbench) -> dict[str, Any]:
     early = f'<link rel="modulepreload" href="{stage_script(bench)}">'  # beside Gradio's own scripts
     return {
         "head": f"{early}<style>{style}</style>",
-        "favicon_path": str(Path(__file__).resolve().parents[2] / "assets" / "icon.svg"),
+        "favicon_path": str(ICON),
         "max_file_size": MAX_BYTES,
         "show_error": False,
         "run_history": False,

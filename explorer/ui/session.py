@@ -12,6 +12,7 @@ from typing import Any
 
 from explorer import cards, images, inference, weights
 from explorer.fields import Reach, whole_fields
+from explorer.files import EXAMPLES
 from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.trace import CancelledError
 from explorer.ui.catalog import SHOWN, SIZES, catalog, device_words, first, network_notes, told
@@ -22,7 +23,6 @@ from explorer.ui.turns import Progress, Turns
 
 log = logging.getLogger(__name__)
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 MOST_SHOWN = 1600  # longer side of the original as the page shows it
 IMAGE_BYTES = 400 * 2**20
 FILE_BYTES = 512 * 2**20
