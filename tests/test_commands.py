@@ -301,21 +301,6 @@ def test_the_examples_of_the_python_api_run() -> None:
     assert doctest.testmod(accuracy) == (0, 3)
 
 
-def test_the_readmes_python_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "assets").symlink_to(ROOT / "assets")
-    exec(compile(code, "README.md", "exec"), {})
-    assert {p.name for p in (tmp_path / "results").iterdir()} == {
-        "pagoda.mask.png",
-        "pagoda.overlay.png",
-        "pagoda.areas.csv",
-    }
-    assert "name_en='sky'" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(("model", "least"), [("fcn8s", 134e6), ("unet", 31e6)])
 def test_full_width_runs_in_tiles(model: str, least: float) -> None:
     """The papers' own width with weights drawn anew: forecast, tiles, time."""
