@@ -18,8 +18,8 @@ from explorer import images, inference, results, weights
 from explorer.figures.palettes import SEQUENTIAL
 from explorer.inference.plan import WAYS
 from explorer.models import MODELS
+from explorer.operations import kinds
 from explorer.results import bundle, truth
-from explorer.trace import OPERATIONS
 from explorer.ui.i18n import LANGUAGES, TEXTS
 from explorer.ui.segmenter import COPIES
 
@@ -197,8 +197,8 @@ WEIGHT_NOTES = {weights.COARSER_THAN_TRAINED, weights.OTHER_GEOMETRY, weights.RE
 FRAMES = {"network", "resized", "original"}
 DEVICES = {"cuda", "mps", "cpu"}
 FAMILIES = {
-    "words.*": set(OPERATIONS.values()),
-    "op.*": set(OPERATIONS.values()),
+    "words.*": set(kinds()),
+    "op.*": set(kinds()),
     "note.*": WEIGHT_NOTES | {f"image.{code}" for code in images.NOTES},
     "error.*": error_codes() | codes_of_scripts(),
     "padding.*": {padding for model in MODELS.values() for padding in model.paddings},
