@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from benchmarks import accuracy
-from explorer import weights
+from explorer import cards
 from explorer.cards import Card
 from explorer.training import report
 from tests.training.made import write_nuclei
 
-BUNDLED = weights.available()
+BUNDLED = cards.available()
 ROWS = json.loads((Path(accuracy.__file__).parent / "accuracy.json").read_text())["rows"]
 
 
@@ -24,7 +24,7 @@ def test_the_table_is_of_all_bundled_weights_and_says_what_their_cards_say() -> 
         (c.name, at) for c in BUNDLED for at in c.geometries
     ]
     for row in ROWS:
-        card = weights.find(row["checkpoint"])
+        card = cards.find(row["checkpoint"])
         said = card.metrics["validation"]
         assert (row["sha256"], row["images"]) == (card.sha256, said["images"])
         for part in ("figures", "standard_errors"):
@@ -57,7 +57,7 @@ def test_it_measures_what_evaluate_measures(tmp_path: Path, capsys: pytest.Captu
     arguments = ["--data", str(place), "--weights", "unet-nuclei-thin", "--device", "cpu", "--json", str(file)]
     assert accuracy.main(arguments) == 0
     (row,) = json.loads(file.read_text())["rows"]
-    found = report.evaluate(weights.find("unet-nuclei-thin"), place, split="validation")
+    found = report.evaluate(cards.find("unet-nuclei-thin"), place, split="validation")
     of = found["geometries"]["valid"]
     assert row["images"] == found["images"] < 12
     assert row["figures"] == pytest.approx({key: 100 * of["figures"][key] for key in row["figures"]}, abs=0.006)

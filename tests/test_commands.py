@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import explorer.__main__ as program
-from explorer import api, cards, images, inference, weights
+from explorer import api, cards, images, inference
 from explorer.commands import accuracy
 from explorer.trace import trace
 from tests.ui.made import UNET, save_random
@@ -192,8 +192,8 @@ def test_info_says_what_the_cards_say(capsys: pytest.CaptureFixture[str]) -> Non
     assert "receptive field 188 or 204" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("card", weights.available(), ids=lambda card: card.name)
-def test_info_says_in_a_line_how_good_the_weights_are(card: weights.Card, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("card", cards.available(), ids=lambda card: card.name)
+def test_info_says_in_a_line_how_good_the_weights_are(card: cards.Card, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("info", card.name) == 0
     said = capsys.readouterr().out
     unseen = card.metrics["unseen"]
@@ -210,7 +210,7 @@ def test_info_says_in_a_line_how_good_the_weights_are(card: weights.Card, capsys
 
 
 def test_info_has_a_table_of_classes_for_weights_that_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    card = weights.find("fcn8s-everyday")
+    card = cards.find("fcn8s-everyday")
     assert run("info", card.name) == 0
     rows = re.findall(r"^  (\w+) +(\d+) +([\d.]+) +([\d.]+)$", capsys.readouterr().out, re.MULTILINE)
     assert [row[0] for row in rows] == [info.name["en"] for info in card.classes]

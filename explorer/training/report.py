@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from explorer import metrics, weights
+from explorer.cards import Card, ClassInfo
 from explorer.training import data
 from explorer.training.data import DataError, Sample
 from explorer.training.evaluate import Tally, measure, standard_errors
 from explorer.training.sets import SETS
-from explorer.weights import Card, ClassInfo
 
 SPLITS = ("all", "validation", "training")
 
