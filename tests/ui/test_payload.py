@@ -16,9 +16,8 @@ from explorer import geometry
 from explorer.figures.mosaic import mosaic
 from explorer.geometry import Grid
 from explorer.inference import placement, prepare, trace_and_label
-from explorer.models import ModelSpec, build
+from explorer.models import MODELS, ModelSpec, build
 from explorer.trace import Stats, trace
-from explorer.ui.catalog import FIRST_SIZE
 from explorer.ui.stage.payload import Recorder, png
 from explorer.ui.state import Files
 from tests.ui.made import FCN, MEAN, STD, UNET, noise, random_network
@@ -352,10 +351,9 @@ def test_png_is_lossless():
 )
 def test_a_run_of_a_shipped_network_fits_into_a_page(model, padding, record_property):
     """Widths of the bundled networks at the size the page opens with, square: below 60 MB of codes."""
-    family = "unet" if model == "unet" else "fcn"
-    spec = ModelSpec(model, padding, width=0.25, fc_channels=256, classes=3 if family == "unet" else 21)
+    spec = ModelSpec(model, padding, width=0.25, fc_channels=256, classes=3 if model == "unet" else 21)
     far = placement(spec)
-    n = far.sizes.at_least(FIRST_SIZE[family] + far.shrink)
+    n = far.sizes.at_least(MODELS[model].size + far.shrink)
     with torch.device("meta"):
         steps = trace(build(spec), torch.empty(1, 3, n, n)).steps
     total = sum(mosaic(torch.zeros(step.shape)).pixels.size for step in steps)
