@@ -69,20 +69,8 @@ def _untrained(model: str, padding: str | None) -> Loaded:
         ClassInfo(f"class_{i}", {"en": f"class {i}", "ko": f"클래스 {i}"}, (i * 97 % 256, i * 57 % 256, i * 157 % 256))
         for i in range(spec.classes)
     )
-    card = Card(
-        name=RANDOM,
-        title=nothing,
-        spec=spec,
-        geometries=(spec.padding,),
-        classes=classes,
-        preprocessing=Preprocessing((0.5,) * 3, (0.25,) * 3),
-        data=nothing,
-        licence=nothing,
-        recipe={},
-        seed=0,
-        metrics={},
-        note=nothing,
-    )
+    colours = Preprocessing((0.5,) * 3, (0.25,) * 3)
+    card = Card(RANDOM, nothing, spec, (spec.padding,), classes, colours, nothing, nothing, {}, 0, {}, nothing)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return Loaded(build(spec), card, spec)

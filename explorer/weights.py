@@ -68,17 +68,12 @@ def load(card: Card, model: str | None = None, padding: str | None = None) -> Lo
             "other_family",
             f"The weights {card.name} belong to {MODELS[card.spec.model].title} and do not fit "
             f"{MODELS[spec.model].title}. Choose weights of the same family.",
-            card=card.name,
-            trained=card.spec.model,
-            model=spec.model,
         )
     spec = replace(spec, padding=padding or card.spec.padding)
     if spec.model not in MODELS or spec.padding not in MODELS[spec.model].paddings:
         raise ExplorerError(
             "unknown_network",
             f"There is no network {spec.model!r} with padding {spec.padding!r}. Choose one of {', '.join(MODELS)}.",
-            model=spec.model,
-            padding=spec.padding,
         )
     state = _read(card)
     _compare(card, state)
@@ -102,9 +97,6 @@ def _read(card: Card) -> dict[str, Tensor]:
             "changed",
             f"The weights file {card.file.name} is not the one its card describes (sha256 {found[:12]}..., expected "
             f"{card.sha256[:12]}...). Restore both files.",
-            file=card.file.name,
-            found=found,
-            expected=card.sha256,
         )
     try:
         state = safetensors.torch.load(data)
@@ -112,16 +104,12 @@ def _read(card: Card) -> dict[str, Tensor]:
         raise ExplorerError(
             "unreadable",
             f"{card.file.name} is not a readable safetensors file ({error}). Restore it.",
-            file=card.file.name,
-            why=str(error),
         ) from error
     for name, tensor in state.items():
         if tensor.dtype not in FLOATS or not torch.isfinite(tensor).all():
             raise ExplorerError(
                 "bad_values",
                 f"The tensor {name} of {card.file.name} does not hold finite numbers. Restore the file.",
-                file=card.file.name,
-                tensor=name,
             )
     return {name: tensor.float() for name, tensor in state.items()}
 
@@ -136,9 +124,6 @@ def _compare(card: Card, state: Mapping[str, Tensor]) -> None:
             "other_tensors",
             f"{card.file.name} does not hold a {MODELS[card.spec.model].title}: it {' and '.join(parts)}. "
             "Correct the network on the card, or restore the file.",
-            file=card.file.name,
-            missing=missing,
-            extra=extra,
         )
     for name, shape in wanted.items():
         if tuple(state[name].shape) != shape:
@@ -147,10 +132,6 @@ def _compare(card: Card, state: Mapping[str, Tensor]) -> None:
                 "other_shape",
                 f"The tensor {name} of {card.file.name} is {sizes[0]}, but the network on the card needs {sizes[1]}. "
                 "Correct width, channels or classes on the card, or restore the file.",
-                file=card.file.name,
-                tensor=name,
-                found=tuple(state[name].shape),
-                expected=shape,
             )
 
 
@@ -162,10 +143,6 @@ def _adapt(card: Card, spec: ModelSpec, state: dict[str, Tensor]) -> list[str]:
             "too_coarse",
             f"{card.name} was trained as {MODELS[card.spec.model].title} and has no weights for {lacking[0]}, which "
             f"{MODELS[spec.model].title} needs. Choose a coarser network or other weights.",
-            card=card.name,
-            trained=card.spec.model,
-            model=spec.model,
-            missing=lacking,
         )
     for name in state.keys() - wanted.keys():
         del state[name]  # score_pool3, score_pool4

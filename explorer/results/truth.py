@@ -76,11 +76,7 @@ def read_labels(path: str | Path, size: tuple[int, int], classes: Sequence[Class
     image = _open(path, size)
     if image.mode in ("RGB", "RGBA"):
         return _by_colour(np.asarray(image.convert("RGB")), classes, Path(path).name)
-    if image.mode not in ("P", "L", "1", "I", "I;16"):
-        raise ExplorerError(
-            "truth_mode", f"{Path(path).name} is no label map: its pixels are {image.mode}", name=Path(path).name
-        )
-    values = np.asarray(image).astype(np.int64)
+    values = _numbers(image, Path(path).name).astype(np.int64)
     odd = np.setdiff1d(np.unique(values), [*range(len(classes)), metrics.IGNORE])
     if odd.size:
         raise ExplorerError(
@@ -95,12 +91,14 @@ def read_labels(path: str | Path, size: tuple[int, int], classes: Sequence[Class
 
 def read_instances(path: str | Path, size: tuple[int, int]) -> np.ndarray:
     """True objects (H x W int32) out of an indexed or grey picture: pixel = number of the object, 0 outside."""
-    image = _open(path, size)
+    return _numbers(_open(path, size), Path(path).name).astype(np.int32)
+
+
+def _numbers(image: Image.Image, name: str) -> np.ndarray:
+    """A number per pixel, of a picture that has one."""
     if image.mode not in ("P", "L", "1", "I", "I;16"):
-        raise ExplorerError(
-            "truth_mode", f"{Path(path).name} is no label map: its pixels are {image.mode}", name=Path(path).name
-        )
-    return np.asarray(image).astype(np.int32)
+        raise ExplorerError("truth_mode", f"{name} is no label map: its pixels are {image.mode}", name=name)
+    return np.asarray(image)
 
 
 def _open(path: str | Path, size: tuple[int, int]) -> Image.Image:

@@ -95,13 +95,10 @@ class Inspector:
         except ValueError as error:  # a unit that is not there
             raise ExplorerError("bad_selection", str(error)) from error
         ran = unit.forward(scene.local, step, row, column)  # both pieces come of one run
-        first = {"kind": "unit", "arithmetic": self._arithmetic(scene, step, channel, ran)}
+        arithmetic = unit.arithmetic(scene.local, step, channel, row, column, ran=ran)
+        first = {"kind": "unit", "arithmetic": _plain(asdict(arithmetic))}
         yield first
         yield {**first, "field": self._field(scene, step, channel, ran)}
-
-    def _arithmetic(self, scene: Scene, step: str, channel: int, ran: unit.Forward) -> dict[str, Any]:
-        found = unit.arithmetic(scene.local, step, channel, ran.row, ran.column, ran=ran)
-        return _plain(asdict(found))
 
     def _field(self, scene: Scene, step: str, channel: int, ran: unit.Forward) -> dict[str, Any]:
         found = unit.effective_field(scene.local, step, channel, ran.row, ran.column, ran)
