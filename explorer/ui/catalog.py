@@ -64,7 +64,7 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
             "diverging": palettes.lookup_table(palettes.DIVERGING).tolist(),
             "divergingName": palettes.DIVERGING,
             "heat": palettes.lookup_table(palettes.HEAT).tolist(),
-            "roles": palettes.ROLES,
+            "roles": palettes.PAGE,
         },
         "texts": TEXTS,
     }

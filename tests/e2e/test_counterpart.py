@@ -17,10 +17,10 @@ from explorer.ui.stage.bundle import ordered
 LOAD = """async (modules) => {
     const urls = {};
     for (const [name, text] of modules) {
-        const code = text.replace(/(?<=from )'\\.\\/([^']+)'/g, (_, other) => `'${urls[other]}'`);
+        const code = text.replace(/(?<=from )'\\.\\/([^']+)'/g, (_, other) => `'${urls['explore/' + other]}'`);
         urls[name] = URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
     }
-    window.counterpart = (await import(urls['counterpart.js'])).counterpart;
+    window.counterpart = (await import(urls['explore/counterpart.js'])).counterpart;
 }"""
 ASK = """([old, next, names]) => {
     const traceOf = (steps) => {
@@ -36,7 +36,7 @@ ASK = """([old, next, names]) => {
 def page(browser: Any) -> Iterator[Any]:
     """An empty page that knows the function, and nothing else of the app."""
     page = browser.new_page()
-    page.evaluate(LOAD, list(ordered(Path(stage.__file__).parent, "counterpart.js").items()))
+    page.evaluate(LOAD, list(ordered(Path(stage.__file__).parent, "explore/counterpart.js").items()))
     yield page
     page.close()
 

@@ -19,8 +19,8 @@ EN = TEXTS["en"]
 WINDOWS = """async (units) => {
     const named = (end) => performance.getEntriesByType('resource').find((r) => r.name.endsWith(end)).name;
     const { modules } = await import(document.querySelector('link[rel=modulepreload][href*="gradio_api/file="]').href);
-    const { reads, clip } = await import(modules['windows.js']);
-    const { Trace } = await import(modules['trace.js']);
+    const { reads, clip } = await import(modules['explore/windows.js']);
+    const { Trace } = await import(modules['explore/trace.js']);
     const file = document.querySelector('.fx').dataset.run;
     const trace = await Trace.load(file, () => named(file));
     const sizes = (name) => trace.step(name).shape;

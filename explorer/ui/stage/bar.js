@@ -32,6 +32,20 @@ export function radios(group, onPick) {
   return { choose: (test) => mark(buttons().find((button) => test(button.dataset))) };
 }
 
+/** The switch of languages, each named in itself. */
+export function languageButtons(group, { languages, texts }, onPick) {
+  group.setAttribute('aria-label', languages.map(({ code }) => texts[code]['language.title']).join(' / '));
+  group.replaceChildren(
+    ...languages.map(({ code, name }) => {
+      const button = Object.assign(document.createElement('button'), { type: 'button', lang: code, textContent: name });
+      button.setAttribute('role', 'radio');
+      button.dataset.lang = code;
+      return button;
+    })
+  );
+  return radios(group, onPick);
+}
+
 export class Bar {
   constructor(root, catalog, { onChange, onRun }) {
     this.root = root;
@@ -85,7 +99,7 @@ export class Bar {
     const model = catalog.models.find((m) => m.key === selection.model);
     this.networkGroup.choose((data) => data.model === selection.model);
     const cards = model.cards.map((name) => catalog.cards.find((card) => card.name === name));
-    this.#fill('checkpoint', cards.map((card) => [card.name, card.title[words.language]]), selection.checkpoint);
+    this.#fill('checkpoint', cards.map((card) => [card.name, words.of(card.title)]), selection.checkpoint);
     this.#fill('padding', model.paddings.map((name) => [name, words.t(`padding.${name}`)]), selection.padding);
     this.#fill('size', catalog.sizes.map((size) => [size, words.t('bar.pixels', { size })]), selection.size);
     this.#fill('device', catalog.devices.map((name) => [name, words.t(`device.${name}`)]), selection.device);

@@ -1,14 +1,28 @@
 /** From 8-bit codes to colours: a table per channel, built from its range, the scale chosen and a colour map. */
 
+/** The palette's colours by what they mean (kept, field, dark, ...), as #rrggbb; filled from the catalog. */
+export const roles = {};
+
+/** A role's colour as CSS writes it, see-through where `alpha` is below 1. */
+export function css(role, alpha = 1) {
+  return roles[role] + Math.round(alpha * 255).toString(16).padStart(2, '0');
+}
+
+/** A role's colour as ImageData holds it, AABBGGRR. */
+export function packed(role, alpha = 1) {
+  const [r, g, b] = [1, 3, 5].map((at) => parseInt(roles[role].slice(at, at + 2), 16));
+  return pack([[r, g, b, Math.round(alpha * 255)]])[0];
+}
+
 export class Colours {
-  constructor({ sequential, diverging, divergingName, heat, roles }) {
+  constructor({ sequential, diverging, divergingName, heat, roles: own }) {
+    Object.assign(roles, own);
     this.heat = pack(heat);
     this.tables = Object.fromEntries(Object.entries(sequential).map(([name, rows]) => [name, pack(rows)]));
     this.names = Object.keys(this.tables);
     this.name = this.names[0];
     this.diverging = pack(diverging);
     this.divergingName = divergingName;
-    this.roles = roles;
   }
 
   /** Choose the colour map of maps without a sign. */
@@ -60,8 +74,9 @@ export class Colours {
   }
 }
 
-function pack(rows) {
-  return Uint32Array.from(rows, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
+/** Rows [r, g, b] or [r, g, b, alpha] of 0 to 255 as ImageData holds them. */
+export function pack(rows) {
+  return Uint32Array.from(rows, ([r, g, b, alpha = 255]) => (alpha << 24) | (b << 16) | (g << 8) | r);
 }
 
 /** A canvas (or `canvas`) of width x height pixels, each in the packed colour that `colourAt` its index gives. */
@@ -81,14 +96,14 @@ export function ramp(canvas, table) {
 }
 
 /** A hatch for what is dropped: readable without its colour. */
-export function hatch(context, colour, ratio, gap = 8) {
+export function hatch(context, role, ratio, gap = 8) {
   const size = Math.round(gap * ratio);
   const tile = document.createElement('canvas');
   tile.width = tile.height = size;
   const c = tile.getContext('2d');
-  c.fillStyle = 'rgba(0,0,0,.3)';
+  c.fillStyle = css('dark', 0.3);
   c.fillRect(0, 0, size, size);
-  c.strokeStyle = colour;
+  c.strokeStyle = roles[role];
   c.lineWidth = 1.2 * ratio;
   c.beginPath();
   for (const d of [-size, 0, size]) {
@@ -105,9 +120,9 @@ export function zeros(context, ratio) {
   const tile = document.createElement('canvas');
   tile.width = tile.height = size;
   const c = tile.getContext('2d');
-  c.fillStyle = '#20262e';
+  c.fillStyle = roles.padding;
   c.fillRect(0, 0, size, size);
-  c.fillStyle = '#8b97a5';
+  c.fillStyle = roles.zero;
   c.font = `${Math.round(9 * ratio)}px monospace`;
   c.textAlign = 'center';
   c.textBaseline = 'middle';
@@ -116,13 +131,13 @@ export function zeros(context, ratio) {
 }
 
 /** A rectangle outline that is seen on any picture: dark below, colour above. */
-export function outline(context, box, colour, ratio, dash = []) {
+export function outline(context, box, role, ratio, dash = []) {
   const [x, y, w, h] = box;
   context.save();
-  for (const [style, width] of [['rgba(0,0,0,.75)', 4], [colour, 2]]) {
+  for (const [style, width, dashes] of [[css('dark', 0.75), 4, []], [roles[role], 2, dash]]) {
     context.strokeStyle = style;
     context.lineWidth = width * ratio;
-    context.setLineDash(style === colour ? dash.map((d) => d * ratio) : []);
+    context.setLineDash(dashes.map((d) => d * ratio));
     context.strokeRect(x, y, w, h);
   }
   context.restore();

@@ -2,9 +2,12 @@
 
 import { stored } from './preferences.js';
 
-export function pickLanguage(address) {
-  const wish = address.get('lang') || stored('language') || navigator.language || 'en';
-  return wish.toLowerCase().startsWith('ko') ? 'ko' : 'en';
+const STANDARD = 'en'; // what is missing in another language is said in this one
+
+/** The code of the language to begin with: of the address, of an earlier visit, of the browser, as far as there is one. */
+export function pickLanguage(address, codes) {
+  const wish = (address.get('lang') || stored('language') || navigator.language || STANDARD).toLowerCase();
+  return codes.find((code) => wish.startsWith(code)) ?? STANDARD;
 }
 
 /** A share of 1 in per cent, as its decimal digits say: 0.6665 is 66.65, though binary makes it a little less. */
@@ -19,7 +22,7 @@ export class Words {
 
   /** The text of a key; {name} takes params.name, numbers are grouped as the language does. */
   t(key, params = {}) {
-    const text = this.tables[this.language][key];
+    const text = this.tables[this.language][key] ?? this.tables[STANDARD][key];
     if (text === undefined) {
       console.error(`no text for ${key}`);
       return key;
@@ -28,7 +31,12 @@ export class Words {
   }
 
   has(key) {
-    return key in this.tables[this.language];
+    return key in this.tables[STANDARD];
+  }
+
+  /** What is named in several languages, {en: ..., ko: ...}: in this one, else in English. */
+  of(names) {
+    return names[this.language] ?? names[STANDARD];
   }
 
   show(value) {
@@ -84,10 +92,10 @@ export class Words {
     return `${this.number(value / size, unit === 'MiB' ? 3 : 2)} ${unit}`;
   }
 
-  /** 752 M, 1.2 G, in Korean 7.52억: large counts as people say them. */
+  /** 752 M, 1.2 G, in Korean 7.52억: large counts as people say them; in English by the units' own prefixes. */
   count(value) {
     const compact = { notation: 'compact', maximumSignificantDigits: 3 };
-    if (this.language === 'ko') return this.#format(compact, value);
+    if (this.language !== STANDARD) return this.#format(compact, value);
     for (const [unit, size] of [['T', 1e12], ['G', 1e9], ['M', 1e6], ['k', 1e3]]) {
       if (value >= size) return `${this.number(value / size, 3)} ${unit}`;
     }

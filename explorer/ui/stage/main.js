@@ -1,8 +1,8 @@
 /** The stage: wires controls, runs and the three views. Python is called to run a network, for nothing else. */
 
-import { Bar, radios } from './bar.js';
-import { Colours } from './colour.js';
-import { Explore } from './explore.js';
+import { Bar, languageButtons } from './bar.js';
+import { Colours, roles } from './colour.js';
+import { Explore } from './explore/explore.js';
 import { Words, pickLanguage } from './i18n.js';
 import { keysDialog } from './keys.js';
 import { ownImage, stored, themeButton } from './preferences.js';
@@ -20,12 +20,13 @@ class Stage {
     this.root = root;
     this.gradio = gradio;
     this.catalog = start.catalog;
+    this.catalog.languages ??= Object.entries(start.catalog.texts).map(([code, text]) => ({ code, name: text['language.name'] }));
     this.resolve = (name) => new URL(`${this.catalog.files}/${name}`, gradio.base).href;
     this.address = new URLSearchParams(location.search);
     this.position = new Address();
-    this.words = new Words(start.catalog.texts, pickLanguage(this.address));
+    this.words = new Words(start.catalog.texts, pickLanguage(this.address, Object.keys(start.catalog.texts)));
     this.colours = new Colours(start.catalog.colours);
-    for (const [role, colour] of Object.entries(this.colours.roles)) root.style.setProperty(`--fx-${role}`, colour);
+    for (const [role, colour] of Object.entries(roles)) root.style.setProperty(`--fx-${role}`, colour);
     this.selection = start.selection;
     this.imageName = '';
 
@@ -70,7 +71,7 @@ class Stage {
 
   #controls() {
     const { root } = this;
-    this.languages = radios(root.querySelector('.fx-languages'), ({ lang }) => {
+    this.languages = languageButtons(root.querySelector('.fx-languages'), this.catalog, ({ lang }) => {
       this.chosenLanguage = stored('language', lang);
       this.words.use(lang).then(() => this.translate());
     });
@@ -89,7 +90,7 @@ class Stage {
     this.languages.choose(({ lang }) => lang === this.words.language);
     this.bar.show(this.selection, this.words);
     this.bar.running(this.fraction ?? null, this.#progressText(), this.words.t('bar.run'));
-    this.sources.list(this.catalog.examples, this.resolve, this.words.language);
+    this.sources.list(this.catalog.examples, this.resolve, this.words);
     this.#imageButton();
     if (this.problem) this.say(this.problem);
     this.views.panel?.write();
@@ -275,7 +276,7 @@ class Stage {
 
   #nameOfImage() {
     const example = this.#example(this.selection.image);
-    return example ? example.title[this.words.language] : this.imageName;
+    return example ? this.words.of(example.title) : this.imageName;
   }
 
   settle() {

@@ -60,7 +60,7 @@ export class Sources {
   }
 
   /** Thumbnails of the examples with title and credit. */
-  list(examples, resolve, language) {
+  list(examples, resolve, words) {
     const cards = examples.map((example) => {
       const button = document.createElement('button');
       button.type = 'button';
@@ -71,9 +71,9 @@ export class Sources {
       image.alt = '';
       image.loading = 'lazy';
       const title = document.createElement('span');
-      title.textContent = example.title[language];
+      title.textContent = words.of(example.title);
       const credit = document.createElement('small');
-      credit.textContent = `${example.credit} · ${example.licence[language]}`;
+      credit.textContent = `${example.credit} · ${words.of(example.licence)}`;
       button.append(image, title, credit);
       return button;
     });

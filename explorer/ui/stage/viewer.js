@@ -1,5 +1,7 @@
 /** An image with something laid over it, to zoom and to move; viewers that share a `View` do it together. */
 
+import { css, roles } from './colour.js';
+
 const MOST = 40; // times as large as fitted in
 const STANDING_IN = 2; // times as large as it is, at most, is a small picture that stands for another
 const STEP = 1.25; // of a key or a button
@@ -127,7 +129,7 @@ export class Viewer {
   #cross([x, y, w, h], ratio) {
     const { context: c, view: { pointer } } = this;
     const at = [x + pointer.x * w, y + pointer.y * h];
-    for (const [style, width] of [['#000c', 3], ['#fff', 1]]) {
+    for (const [style, width] of [[css('dark', 0.8), 3], [roles.light, 1]]) {
       c.strokeStyle = style;
       c.lineWidth = width * ratio;
       c.beginPath();

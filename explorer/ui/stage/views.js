@@ -1,8 +1,8 @@
 /** Which view is shown: the steps of a run ("explore"), images at their own size ("segment"), networks side by side. */
 
 import { radios } from './bar.js';
-import { Segment } from './segment.js';
-import { Compare } from './compare.js';
+import { Segment } from './segment/segment.js';
+import { Compare } from './compare/compare.js';
 
 export class Views {
   /** `shared` is what the views need of the stage; `onShow(view)` is called when a person chooses one. */

@@ -1,0 +1,109 @@
+/** Going through the steps: the network map, slider with skip arcs, buttons, keys, play. */
+
+import { valueInputs } from './graph.js';
+import { busyElsewhere, keyOf } from '../keys.js';
+import { NetMap } from './netmap.js';
+
+const NS = 'http://www.w3.org/2000/svg';
+const NEAR = 3; // an input from further back than this many steps is a skip
+
+export class Steps {
+  /** `onStep` goes to a step, `onChoose` to one that was chosen in the network map. */
+  constructor(root, colours, { onStep, onChoose }) {
+    this.root = root;
+    this.colours = colours;
+    this.onStep = onStep;
+    this.map = new NetMap(root, { onStep: onChoose });
+    this.slider = root.querySelector('.fx-track input');
+    this.arcs = root.querySelector('.fx-arcs');
+    this.playButton = root.querySelector('.fx-play');
+    this.speed = root.querySelector('.fx-speed select');
+    this.count = 0;
+    this.at = 0;
+    this.slider.addEventListener('input', () => onStep(Number(this.slider.value)));
+    for (const [name, move] of Object.entries({ first: () => 0, previous: () => this.at - 1, next: () => this.at + 1 })) {
+      root.querySelector(`.fx-${name}`).addEventListener('click', (event) => {
+        if (event.detail) event.currentTarget.blur(); // a pointer's click leaves the keys to the stage
+        onStep(this.#clamp(move()));
+      });
+    }
+    this.playButton.addEventListener('click', () => this.play(!this.timer));
+    this.speed.addEventListener('change', () => this.timer && this.play(true));
+    document.addEventListener('keydown', (event) => this.#key(event));
+  }
+
+  #clamp(step) {
+    return Math.max(0, Math.min(this.count - 1, step));
+  }
+
+  #key(event) {
+    const tag = document.activeElement?.tagName;
+    if (busyElsewhere(event) || (document.activeElement?.type === 'range' && document.activeElement !== this.slider)) return;
+    const key = keyOf(event);
+    const moves = { ArrowRight: this.at + 1, ArrowLeft: this.at - 1, ArrowDown: this.at + 1, ArrowUp: this.at - 1, Home: 0, End: this.count - 1 };
+    if (key in moves) {
+      if (document.activeElement?.getAttribute('role') === 'radio') return;
+      this.onStep(this.#clamp(moves[key]));
+    } else if (key === 'u' || key === 'o') {
+      this.onStep(this.#clamp(this.at + (key === 'o' ? 1 : -1)), { keepPlace: true });
+    } else if (key === ' ' && tag !== 'BUTTON') this.play(!this.timer);
+    else return;
+    event.preventDefault();
+  }
+
+  play(on) {
+    clearTimeout(this.timer);
+    this.timer = on ? setTimeout(() => this.#playOn(), Number(this.speed.value)) : null;
+    if (on && this.at + 1 >= this.count) this.onStep(0);
+    this.playButton.setAttribute('aria-pressed', String(on));
+  }
+
+  /** One step further; the next one waits until this one is drawn, however slow the line. */
+  async #playOn() {
+    if (this.at + 1 >= this.count) return this.play(false);
+    const { timer } = this;
+    await this.onStep(this.at + 1);
+    if (this.timer === timer) this.timer = setTimeout(() => this.#playOn(), Number(this.speed.value));
+  }
+
+  /** Take a run: its network map, one arc per skip. */
+  load(trace, words) {
+    this.count = trace.steps.length;
+    this.slider.max = String(this.count - 1);
+    this.map.load(trace, words);
+    this.#drawArcs(trace);
+    this.mark(Math.min(this.at, this.count - 1));
+  }
+
+  #drawArcs(trace) {
+    const last = this.count - 1;
+    this.arcs.setAttribute('viewBox', '0 0 1000 100');
+    const skips = trace.steps.flatMap((step, to) =>
+      valueInputs(step).map((name) => [trace.index.get(name), to])
+    );
+    const arcs = skips
+      .filter(([from, to]) => to - from > NEAR)
+      .map(([from, to]) => {
+        const [a, b] = [(from / last) * 1000, (to / last) * 1000];
+        const path = document.createElementNS(NS, 'path');
+        const height = 92 - 85 * ((b - a) / 1000);
+        path.setAttribute('d', `M${a} 100 C${a} ${height} ${b} ${height} ${b} 100`);
+        return path;
+      });
+    const ticks = trace.steps.map((step, i) => {
+      const tick = document.createElementNS(NS, 'path');
+      const pooled = step.op === 'maxpool' || step.op === 'upconv' || step.op === 'bilinear'; // another resolution
+      tick.setAttribute('class', pooled ? 'fx-tick fx-tick-level' : 'fx-tick');
+      tick.setAttribute('d', `M${(i / last) * 1000} 118v${pooled ? 22 : 12}`);
+      return tick;
+    });
+    this.arcs.replaceChildren(...ticks, ...arcs);
+  }
+
+  mark(step) {
+    this.at = step;
+    this.slider.value = String(step);
+    this.root.querySelector('.fx-count').textContent = `${step + 1} / ${this.count}`;
+    this.slider.setAttribute('aria-valuetext', this.map.mark(step));
+  }
+}

@@ -1,0 +1,18 @@
+/** One channel out of a step's mosaic, as a canvas of its own. */
+
+import { painted } from '../colour.js';
+
+/** `canvas` (or a new one) gets the tile's pixels in the colours of `scheme`. */
+export function channelCanvas({ maps }, channel, { pixels, width }, scheme, canvas = undefined) {
+  const [th, tw] = maps.tile;
+  const table = scheme.codes(channel);
+  const top = Math.floor(channel / maps.columns) * th;
+  const left = (channel % maps.columns) * tw;
+  return painted(tw, th, (i) => table[pixels[(top + Math.floor(i / tw)) * width + left + (i % tw)]], canvas);
+}
+
+/** The channel whose values differ most: the one to show where any would do. */
+export function widestChannel({ maps }) {
+  const spread = maps.max.map((high, c) => high - maps.min[c]);
+  return spread.indexOf(Math.max(...spread));
+}

@@ -1,0 +1,18 @@
+/** Files of the server: fetched, and pictures decoded to their pixels. */
+
+/** Fetch an address. Throws an Error with `status` where the server has no such file, without one where it is gone. */
+export async function fetchFile(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw Object.assign(new Error(`${answer.status} for ${address}`), { status: answer.status });
+  return answer;
+}
+
+/** The RGBA pixels of a picture, as its file has them. */
+export async function decode(blob) {
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return context.getImageData(0, 0, canvas.width, canvas.height);
+}
