@@ -198,8 +198,12 @@ WEIGHT_NOTES = {weights.COARSER_THAN_TRAINED, weights.OTHER_GEOMETRY, weights.RE
 FRAMES = {"network", "resized", "original"}
 DEVICES = {"cuda", "mps", "cpu"}
 FAMILIES = {
-    "words.*": set(OPERATIONS.values()),
-    "op.*": set(OPERATIONS.values()),
+    "words.*": KINDS,
+    "op.*": KINDS,
+    "words.*.aligned": {"add", "concat"},
+    "words.conv.*": {"fc6", "fc7"},
+    "words.maxpool.*": {"even", "ceil", "floor"},
+    "derive.*": {"input", "same", "ceil", "floor", "crop"},
     "note.*": WEIGHT_NOTES | {f"image.{code}" for code in images.NOTES},
     "error.*": error_codes() | codes_of_scripts(),
     "padding.*": {padding for model in MODELS.values() for padding in model.paddings},

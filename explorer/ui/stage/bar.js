@@ -1,6 +1,9 @@
 /** The controls: network, weights, geometry, working size, device, run. They show and change a selection. */
 
+import { button, fill, find } from './dom.js';
+
 const DOUBLE_CLICK = 400; // ms
+const CHOICES = { weights: 'checkpoint', padding: 'padding', size: 'size', device: 'device' }; // select: of a selection
 
 /** A group of role=radio buttons: click and arrow keys choose, one stop for the tab key. */
 export function radios(group, onPick) {
@@ -36,61 +39,35 @@ export function radios(group, onPick) {
 export function languageButtons(group, { languages, texts }, onPick) {
   group.setAttribute('aria-label', languages.map(({ code }) => texts[code]['language.title']).join(' / '));
   group.replaceChildren(
-    ...languages.map(({ code, name }) => {
-      const button = Object.assign(document.createElement('button'), { type: 'button', lang: code, textContent: name });
-      button.setAttribute('role', 'radio');
-      button.dataset.lang = code;
-      return button;
-    })
+    ...languages.map(({ code, name }) => button({ role: 'radio', lang: code, 'data-lang': code }, name))
   );
   return radios(group, onPick);
 }
 
 export class Bar {
+  /**
+   * @param {HTMLElement} root
+   * @param {Page.Catalog} catalog
+   * @param {{onChange: (change: Partial<Page.Selection>) => void, onRun: () => void}} heard
+   */
   constructor(root, catalog, { onChange, onRun }) {
-    this.root = root;
     this.catalog = catalog;
-    this.onChange = onChange;
-    this.networks = root.querySelector('.fx-networks');
-    this.networks.replaceChildren(
-      ...catalog.models.map((model) => {
-        const button = document.createElement('button');
-        button.type = 'button';
-        button.setAttribute('role', 'radio');
-        button.dataset.model = model.key;
-        button.textContent = model.title;
-        return button;
-      })
-    );
-    this.networkGroup = radios(this.networks, ({ model }) => onChange({ model }));
+    const networks = find(root, '.fx-networks');
+    networks.replaceChildren(...catalog.models.map(({ key, title }) => button({ role: 'radio', 'data-model': key }, title)));
+    this.networkGroup = radios(networks, ({ model }) => onChange({ model }));
+    /** @type {Record<string, HTMLSelectElement>} by what they choose of a selection */
     this.selects = {};
-    for (const [name, key] of Object.entries({ weights: 'checkpoint', padding: 'padding', size: 'size', device: 'device' })) {
-      const select = (this.selects[key] = root.querySelector(`.fx-${name} select`));
-      let pointer = false;
-      select.addEventListener('pointerdown', () => (pointer = true));
-      select.addEventListener('keydown', () => (pointer = false));
-      select.addEventListener('change', () => {
-        if (pointer) select.blur();
-        onChange({ [key]: key === 'size' ? Number(select.value) : select.value });
+    for (const [name, key] of Object.entries(CHOICES)) {
+      this.selects[key] = choice(find(root, `.fx-${name} select`), (value) => {
+        onChange({ [key]: key === 'size' ? Number(value) : value });
       });
     }
-    this.runButton = root.querySelector('.fx-run');
+    this.runButton = find(root, '.fx-run');
     this.runButton.addEventListener('click', () => {
       if (Date.now() - this.began > DOUBLE_CLICK) onRun();
     });
-    const more = root.querySelector('.fx-more');
-    const settings = root.querySelector('.fx-settings');
-    more.addEventListener('click', () => {
-      const open = settings.classList.toggle('fx-open');
-      more.setAttribute('aria-expanded', String(open));
-    });
-    const close = () => {
-      settings.classList.remove('fx-open');
-      more.setAttribute('aria-expanded', 'false');
-    };
-    document.addEventListener('pointerdown', ({ target }) => settings.contains(target) || more.contains(target) || close());
-    document.addEventListener('keydown', ({ key }) => key === 'Escape' && close());
-    this.progress = root.querySelector('.fx-progress');
+    drawer(find(root, '.fx-more'), find(root, '.fx-settings'));
+    this.progress = find(root, '.fx-progress');
     this.began = 0;
   }
 
@@ -107,7 +84,7 @@ export class Bar {
 
   #fill(key, choices, chosen) {
     const select = this.selects[key];
-    select.replaceChildren(...choices.map(([value, text]) => new Option(text, value, false, value === chosen)));
+    fill(select, choices, chosen);
     select.title = select.selectedOptions[0]?.textContent ?? ''; // where there is no room for all of it
     select.disabled = choices.length < 2;
   }
@@ -125,4 +102,29 @@ export class Bar {
     this.progress.setAttribute('aria-valuetext', text);
     this.progress.firstElementChild.style.width = `${percent}%`;
   }
+}
+
+/** A select that leaves the keys to the stage once it was used with the pointer. */
+function choice(select, onChoose) {
+  let pointer = false;
+  select.addEventListener('pointerdown', () => (pointer = true));
+  select.addEventListener('keydown', () => (pointer = false));
+  select.addEventListener('change', () => {
+    if (pointer) select.blur();
+    onChoose(select.value);
+  });
+  return select;
+}
+
+/** Settings that a button opens and closes, and a click elsewhere or Escape closes. */
+function drawer(more, settings) {
+  const show = (open) => {
+    settings.classList.toggle('fx-open', open);
+    more.setAttribute('aria-expanded', String(open));
+  };
+  more.addEventListener('click', () => show(!settings.classList.contains('fx-open')));
+  document.addEventListener('pointerdown', ({ target }) => {
+    if (!settings.contains(target) && !more.contains(target)) show(false);
+  });
+  document.addEventListener('keydown', ({ key }) => key === 'Escape' && show(false));
 }

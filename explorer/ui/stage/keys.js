@@ -1,5 +1,7 @@
 /** Which key an event means, whatever the keyboard writes with it. */
 
+import { find } from './dom.js';
+
 /** The letter on the key in small: also with caps lock, and where an input method writes Hangul with it. */
 export function keyOf({ key, code }) {
   if (/^[a-z]$/i.test(key)) return key.toLowerCase();
@@ -21,7 +23,7 @@ function occupied(event) {
 
 /** The list of keys: of the steps, or of the two other views. A question mark opens it as well. */
 export function keysDialog(root) {
-  const dialog = root.querySelector('.fx-keys');
+  const dialog = find(root, '.fx-keys');
   for (const button of root.querySelectorAll('.fx-help')) button.addEventListener('click', () => dialog.showModal());
   document.addEventListener('keydown', (event) => {
     if (event.key !== '?' || occupied(event)) return;

@@ -1,5 +1,6 @@
 /** The stage: wires controls, runs and the three views. Python is called to run a network, for nothing else. */
 
+import { find } from './dom.js';
 import { Bar, languageButtons } from './bar.js';
 import { Colours, roles } from './colour.js';
 import { Explore } from './explore/explore.js';
@@ -12,7 +13,7 @@ import { Sources } from './sources.js';
 import { Views } from './views.js';
 
 export function mount({ element, props, trigger, upload, watch, base }) {
-  new Stage(element.querySelector('.fx'), JSON.parse(props.value), { props, trigger, upload, watch, base });
+  new Stage(find(element, '.fx'), JSON.parse(props.value), { props, trigger, upload, watch, base });
 }
 
 class Stage {
@@ -71,12 +72,12 @@ class Stage {
 
   #controls() {
     const { root } = this;
-    this.languages = languageButtons(root.querySelector('.fx-languages'), this.catalog, ({ lang }) => {
+    this.languages = languageButtons(find(root, '.fx-languages'), this.catalog, ({ lang }) => {
       this.chosenLanguage = stored('language', lang);
       this.words.use(lang).then(() => this.translate());
     });
-    root.querySelector('.fx-message button').addEventListener('click', () => this.say(null));
-    themeButton(root.querySelector('.fx-theme'), this.address);
+    find(root, '.fx-message button').addEventListener('click', () => this.say(null));
+    themeButton(find(root, '.fx-theme'), this.address);
     keysDialog(root);
     document.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && !document.querySelector('dialog[open]')) this.explore.look.escape();
@@ -240,7 +241,7 @@ class Stage {
   /** Say an error {code, details} in words, or nothing. */
   say(problem) {
     this.problem = problem;
-    const box = this.root.querySelector('.fx-message');
+    const box = find(this.root, '.fx-message');
     box.hidden = !problem;
     if (!problem) return;
     box.firstElementChild.textContent = this.words.error(problem);
@@ -259,8 +260,8 @@ class Stage {
 
   #imageButton() {
     const picture = this.#example(this.selection.image)?.thumbnail ?? this.picture;
-    if (picture) this.root.querySelector('.fx-image img').src = this.resolve(picture);
-    this.root.querySelector('.fx-image-name').textContent = this.#nameOfImage();
+    if (picture) find(this.root, '.fx-image img').src = this.resolve(picture);
+    find(this.root, '.fx-image-name').textContent = this.#nameOfImage();
   }
 
   #example(file) {

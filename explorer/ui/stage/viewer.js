@@ -15,7 +15,9 @@ export class View {
   }
 
   fit() {
-    Object.assign(this, { x: 0.5, y: 0.5, zoom: 1 });
+    this.x = 0.5;
+    this.y = 0.5;
+    this.zoom = 1;
     this.changed();
   }
 
@@ -54,7 +56,11 @@ export class View {
 export class Viewer {
   /** `paint(context, place)` draws marks; `place([top, left, bottom, right])` in pixels of the image gives a screen box. */
   constructor(canvas, view, { size = () => [1, 1], paint = () => {}, onPixel = () => {} } = {}) {
-    Object.assign(this, { canvas, view, size, paint, onPixel });
+    this.canvas = canvas;
+    this.view = view;
+    this.size = size;
+    this.paint = paint;
+    this.onPixel = onPixel;
     this.context = canvas.getContext('2d');
     this.image = null; // what is seen, any bitmap
     this.small = false; // it stands for a larger one: its pixels are not the image's

@@ -1,5 +1,6 @@
 /** The view "compare": two to four networks on one image, looked at together. */
 
+import { button, find, make } from '../dom.js';
 import { radios } from '../bar.js';
 import { pack, packed, painted } from '../colour.js';
 import { Runner } from '../runner.js';
@@ -13,7 +14,14 @@ const DIFFERENT = [['two', 0.7], ['three', 0.85], ['four', 1]]; // how many clas
 
 export class Compare {
   constructor(root, { gradio, alive, catalog, words, resolve, selection, picture, say, onProgress, onImage }) {
-    Object.assign(this, { root, catalog, words, resolve, selection, picture, say, onImage });
+    this.root = root;
+    this.catalog = catalog;
+    this.words = words;
+    this.resolve = resolve;
+    this.selection = selection;
+    this.picture = picture;
+    this.say = say;
+    this.onImage = onImage;
     this.runner = new Runner(
       { ...gradio, alive, mostBytes: catalog.mostBytes },
       { onProgress, onDone: (message) => this.#done(message), onError: say },
@@ -27,7 +35,7 @@ export class Compare {
     this.mode = 'beside';
     this.boards = [];
     this.answer = null;
-    root.querySelector('.fx-rivals').addEventListener('click', ({ target }) => {
+    find(root, '.fx-rivals').addEventListener('click', ({ target }) => {
       const key = target.closest('button')?.dataset.model;
       if (!key) return;
       const rest = this.chosen.filter((one) => one !== key);
@@ -36,12 +44,12 @@ export class Compare {
       this.chosen = catalog.models.map((model) => model.key).filter((one) => rest.includes(one));
       this.#rivals();
     });
-    this.modes = radios(root.querySelector('.fx-modes'), ({ mode }) => {
+    this.modes = radios(find(root, '.fx-modes'), ({ mode }) => {
       this.mode = mode;
       this.#lay();
     });
     this.modes.choose(({ mode }) => mode === this.mode);
-    this.opacity = root.querySelector('.fx-compare .fx-see input');
+    this.opacity = find(root, '.fx-compare .fx-see input');
     this.opacity.addEventListener('input', () => this.#paint());
     this.verdict = new Verdict(words, (result) => this.#title(result), (own) => {
       if (!this.busy) this.run(own);
@@ -102,8 +110,13 @@ export class Compare {
     const { catalog } = this;
     const data = (name) => catalog.cards.find((card) => card.name === name)?.data;
     const wanted = data(this.selection().checkpoint);
-    const alike = catalog.models.filter(({ cards }) => cards.some((name) => data(name) === wanted)).map(({ key }) => key);
-    return alike.length > 1 ? alike.slice(0, MOST) : catalog.models.filter(({ cards }) => cards.length).map(({ key }) => key).slice(0, MOST);
+    const alike = catalog.models.filter(({ cards }) => cards.some((name) => data(name) === wanted));
+    return (alike.length > 1 ? alike : this.#able()).slice(0, MOST).map(({ key }) => key);
+  }
+
+  /** The networks that there are weights for. */
+  #able() {
+    return this.catalog.models.filter(({ cards }) => cards.length);
   }
 
   /** The selection of one network on the stage's image, with weights on the same data where there are such. */
@@ -117,7 +130,8 @@ export class Compare {
   }
 
   #question(own) {
-    return { what: 'compare', selection: this.selection(), selections: this.chosen.map((key) => this.#selectionOf(key)), options: { way: own ? 'own' : 'auto' } };
+    const selections = this.chosen.map((key) => this.#selectionOf(key));
+    return { what: 'compare', selection: this.selection(), selections, options: { way: own ? 'own' : 'auto' } };
   }
 
   /** Compare; at the own size of the image if that is wanted or, unless said otherwise, was done before. */
@@ -130,24 +144,22 @@ export class Compare {
   }
 
   #rivals() {
-    const { root, catalog, chosen, words } = this;
-    root.querySelector('.fx-rivals').replaceChildren(
-      ...catalog.models.filter(({ cards }) => cards.length).map(({ key, title }) => {
-        const button = Object.assign(document.createElement('button'), { type: 'button', className: 'fx-pill', textContent: title });
-        button.dataset.model = key;
-        button.setAttribute('aria-pressed', String(chosen.includes(key)));
-        return button;
-      })
+    const { root, chosen, words } = this;
+    find(root, '.fx-rivals').replaceChildren(
+      ...this.#able().map(({ key, title }) =>
+        button({ className: 'fx-pill', 'data-model': key, 'aria-pressed': chosen.includes(key) }, title)
+      )
     );
     const stale = this.answer && this.answer.results.map(({ model }) => model).join() !== chosen.join();
-    root.querySelector('.fx-compare .fx-hint').textContent = !this.answer ? words.t('compare.begin') : stale ? words.t('compare.again') : '';
+    const hint = !this.answer ? words.t('compare.begin') : stale ? words.t('compare.again') : '';
+    find(root, '.fx-compare .fx-hint').textContent = hint;
   }
 
   async #done(message) {
     const layers = await Promise.all(
       message.results.map(async ({ pictures }) => {
-        const get = async (name) => (await fetchFile(this.resolve(name))).blob();
-        return { image: await createImageBitmap(await get(pictures.image)), labels: await decode(await get(pictures.labels)) };
+        const [image, labels] = await Promise.all([this.#fetch(pictures.image), this.#fetch(pictures.labels)]);
+        return { image: await createImageBitmap(image), labels: await decode(labels) };
       })
     );
     this.answer = { ...message, layers };
@@ -158,15 +170,19 @@ export class Compare {
     this.write();
   }
 
+  async #fetch(name) {
+    return (await fetchFile(this.resolve(name))).blob();
+  }
+
   /** The boards of a mode: one for each network, or one for the wipe or the disagreement. */
   #lay() {
-    const { root, words, answer } = this;
+    const { root, answer } = this;
     for (const board of this.boards) board.viewer.drop();
-    const box = root.querySelector('.fx-boards');
+    const box = find(root, '.fx-boards');
     this.wipe.show(answer?.results ?? [], this.mode === 'wipe');
     this.boards = [];
-    root.querySelector('.fx-pairs').replaceChildren(...(answer ? this.verdict.lines(answer) : []));
-    root.querySelector('.fx-compare-legend').replaceChildren(...(answer ? this.verdict.legend(answer, this.mode) : []));
+    find(root, '.fx-pairs').replaceChildren(...(answer ? this.verdict.lines(answer) : []));
+    find(root, '.fx-compare-legend').replaceChildren(...(answer ? this.verdict.legend(answer, this.mode) : []));
     if (!answer) {
       this.#paint();
       return this.#preview(box);
@@ -182,46 +198,44 @@ export class Compare {
   async #preview(box) {
     const asked = (this.previewing = {}); // the latest counts, however often it is asked for
     const { file } = this;
-    const load = async () => createImageBitmap(file ?? (await (await fetchFile(this.resolve(this.picture()))).blob()));
+    const load = async () => createImageBitmap(file ?? (await this.#fetch(this.picture())));
     const image = await load().catch(() => null);
     if (this.answer || this.previewing !== asked) return;
     box.dataset.boards = '1';
     if (!image) return box.replaceChildren();
-    const canvas = Object.assign(document.createElement('canvas'), { tabIndex: 0 });
-    canvas.setAttribute('role', 'application');
-    canvas.setAttribute('aria-label', this.words.t('bar.image'));
+    const canvas = board(this.words.t('bar.image'));
     const viewer = new Viewer(canvas, this.view, { size: () => [image.height, image.width] });
     Object.assign(viewer, { image, small: !file });
-    this.boards = [{ viewer, which: [], under: document.createElement('p') }];
-    const figure = document.createElement('figure');
-    figure.append(document.createElement('figcaption'), canvas);
-    box.replaceChildren(figure);
+    this.boards = [{ viewer, which: [], under: make('p') }];
+    box.replaceChildren(make('figure', {}, make('figcaption'), canvas));
     viewer.soon();
   }
 
   #board(which) {
-    const { words, answer } = this;
-    const figure = document.createElement('figure');
-    const titles = which.map((i) => this.#title(answer.results[i]));
-    const head = Object.assign(document.createElement('figcaption'), { textContent: this.mode === 'wipe' ? titles.join(' | ') : titles.join(', ') });
-    const canvas = Object.assign(document.createElement('canvas'), { tabIndex: 0 });
-    canvas.setAttribute('role', 'application');
-    canvas.setAttribute('aria-label', head.textContent);
-    const under = Object.assign(document.createElement('p'), { className: 'fx-here' });
+    const { answer } = this;
+    const titles = which.map((i) => this.#title(answer.results[i])).join(this.mode === 'wipe' ? ' | ' : ', ');
+    const canvas = board(titles);
+    const under = make('p', { className: 'fx-here' });
     const viewer = new Viewer(canvas, this.view, {
       size: () => answer.results[0].size,
       onPixel: () => this.#names(),
       paint: (context, _, ratio) => this.mode === 'wipe' && this.wipe.line(context, ratio),
     });
-    figure.append(head, canvas, under);
     if (this.mode === 'wipe') this.wipe.draggable(canvas);
-    if (which.length === 1) {
-      const { seconds, memory, device, deviceName, weightsTitle } = answer.results[which[0]];
-      const cost = { weights: words.of(weightsTitle), seconds: words.number(seconds.network, 3), peak: words.bytes(memory.peak ?? memory.forecast), device: words.device({ device, name: deviceName }) };
-      figure.append(Object.assign(document.createElement('small'), { textContent: words.t('compare.cost', cost) }));
-    }
     this.boards.push({ viewer, which, under });
-    return figure;
+    const cost = which.length === 1 ? [this.#cost(answer.results[which[0]])] : [];
+    return make('figure', {}, make('figcaption', {}, titles), canvas, under, ...cost);
+  }
+
+  #cost({ seconds, memory, device, deviceName, weightsTitle }) {
+    const { words } = this;
+    const values = {
+      weights: words.of(weightsTitle),
+      seconds: words.number(seconds.network, 3),
+      peak: words.bytes(memory.peak ?? memory.forecast),
+      device: words.device({ device, name: deviceName }),
+    };
+    return make('small', {}, words.t('compare.cost', values));
   }
 
   #title({ model }) {
@@ -273,4 +287,9 @@ export class Compare {
       }).join(' · ');
     }
   }
+}
+
+/** A canvas that keys reach. */
+function board(label) {
+  return make('canvas', { tabIndex: 0, role: 'application', 'aria-label': label });
 }

@@ -1,11 +1,15 @@
 /** What is said of a comparison: the classes found, notes on the networks, and how far each two of them agree. */
 
+import { button, make } from '../dom.js';
+
 const NAMED = 8; // classes in the legend
 
 export class Verdict {
   /** `title(result)` names a result's network; `onSize(own)` is told when a run at its own size is wanted, or as a copy. */
   constructor(words, title, onSize) {
-    Object.assign(this, { words, title, onSize });
+    this.words = words;
+    this.title = title;
+    this.onSize = onSize;
   }
 
   lines(answer) {
@@ -15,7 +19,7 @@ export class Verdict {
   /** The classes that were found, the largest first; or what the colours of disagreement mean. */
   legend(answer, mode) {
     const { words } = this;
-    const line = (text) => made('span', text);
+    const line = (...parts) => make('span', {}, ...parts);
     if (mode === 'differ') {
       const strange = new Set(answer.results.map(({ classes }) => classes.map(({ name }) => name.en).join())).size > 1;
       return [line(words.t('compare.legend')), ...(strange ? [line(words.t('compare.strange'))] : [])];
@@ -28,18 +32,15 @@ export class Verdict {
         if (pixels) areas.set(key, { name, colour, pixels: pixels + (areas.get(key)?.pixels ?? 0) });
       }
     }
-    return [...areas.values()].sort((a, b) => b.pixels - a.pixels).slice(0, NAMED).map(({ name, colour }) => {
-      const entry = line('');
-      entry.append(Object.assign(document.createElement('i'), { style: `background: rgb(${colour})` }), words.of(name));
-      return entry;
-    });
+    const largest = [...areas.values()].sort((a, b) => b.pixels - a.pixels).slice(0, NAMED);
+    return largest.map(({ name, colour }) => line(make('i', { style: `background: rgb(${colour})` }), words.of(name)));
   }
 
   /** What a person should know about weights that run in another way than they were trained, and about the size. */
   #notes({ results }) {
     const { words } = this;
     const notes = new Set(results.flatMap(({ networkNotes }) => networkNotes.map((note) => words.note(note))));
-    return [...[...notes].map((text) => made('li', text, 'fx-note')), ...this.#copies(results), ...this.#larger(results)];
+    return [...[...notes].map((text) => make('li', { className: 'fx-note' }, text)), ...this.#copies(results), ...this.#larger(results)];
   }
 
   /** Networks that were run on a copy of the image, and the way to its own size. */
@@ -62,24 +63,17 @@ export class Verdict {
   }
 
   #sized(text, key, own) {
-    const note = made('li', `${text} `, 'fx-note');
-    const button = Object.assign(made('button', this.words.t(key), 'fx-pill'), { type: 'button' });
-    button.addEventListener('click', () => this.onSize(own));
-    note.append(button);
-    return note;
+    const again = button({ className: 'fx-pill' }, this.words.t(key));
+    again.addEventListener('click', () => this.onSize(own));
+    return make('li', { className: 'fx-note' }, `${text} `, again);
   }
 
   /** How far two networks agree, and how far apart their boundaries lie. */
   #pair(results, { a, b, agreement, apart }) {
     const { words } = this;
     const values = { a: this.title(results[a]), b: this.title(results[b]), agreement: words.percent(agreement) };
-    const text = apart
-      ? words.t('compare.pair', { ...values, median: words.number(apart.median, 3), mean: words.number(apart.mean, 3), most: words.number(apart.most95, 3), near: words.percent(apart.near) })
-      : words.t('compare.pair.none', values);
-    return made('li', text);
+    if (!apart) return make('li', {}, words.t('compare.pair.none', values));
+    const [median, mean, most] = [apart.median, apart.mean, apart.most95].map((pixels) => words.number(pixels, 3));
+    return make('li', {}, words.t('compare.pair', { ...values, median, mean, most, near: words.percent(apart.near) }));
   }
-}
-
-function made(tag, textContent, className = '') {
-  return Object.assign(document.createElement(tag), { textContent, className });
 }

@@ -1,5 +1,6 @@
 /** The wipe between two of several results: which two, and where the line between them stands. */
 
+import { fill, find, make } from '../dom.js';
 import { roles } from '../colour.js';
 
 const NEAR = 16; // CSS pixels from the line that still take hold of it
@@ -7,11 +8,14 @@ const NEAR = 16; // CSS pixels from the line that still take hold of it
 export class Wipe {
   /** `title(result)` names a network; `onSides` is called when other two are chosen, `onMove` when the line moves. */
   constructor(root, { words, title, onSides, onMove }) {
-    Object.assign(this, { words, title, onSides, onMove });
+    this.words = words;
+    this.title = title;
+    this.onSides = onSides;
+    this.onMove = onMove;
     this.divide = 0.5; // share of the width
     this.sides = null; // indices of two results
-    this.slider = root.querySelector('.fx-wipe');
-    this.box = root.querySelector('.fx-sides');
+    this.slider = find(root, '.fx-wipe');
+    this.box = find(root, '.fx-sides');
     this.slider.addEventListener('input', () => this.#move(this.slider.value / 100));
   }
 
@@ -28,9 +32,8 @@ export class Wipe {
     this.box.hidden = !shown || results.length < 3;
     this.box.replaceChildren(
       ...['compare.left', 'compare.right'].map((key, side) => {
-        const select = document.createElement('select');
-        select.setAttribute('aria-label', this.words.t(key));
-        select.append(...results.map((result, i) => new Option(this.title(result), String(i), false, i === this.sides[side])));
+        const select = make('select', { 'aria-label': this.words.t(key) });
+        fill(select, results.map((result, i) => [i, this.title(result)]), this.sides[side]);
         select.addEventListener('change', () => {
           this.sides[side] = Number(select.value);
           this.onSides();

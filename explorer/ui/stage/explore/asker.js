@@ -8,7 +8,8 @@ const PATIENCE = 20000; // ms until the answer is given up
 export class Asker {
   /** `alive` says, after a moment, whether the server still answers. */
   constructor(trigger, alive) {
-    Object.assign(this, { trigger, alive });
+    this.trigger = trigger;
+    this.alive = alive;
     this.open = new Map(); // what -> {request, onPiece, timer}
   }
 

@@ -1,5 +1,6 @@
 /** A cursor for those without a pointer: units of the maps, pixels of the picture, channels; all by keys. */
 
+import { find } from '../dom.js';
 import { busyElsewhere, keyOf } from '../keys.js';
 
 const STEP = { w: [-1, 0], a: [0, -1], s: [1, 0], d: [0, 1] };
@@ -7,7 +8,9 @@ const FAR = 8; // units at once, with the shift key
 
 export class Cursor {
   constructor(root, { look, output }) {
-    Object.assign(this, { root, look, output });
+    this.root = root;
+    this.look = look;
+    this.output = output;
     document.addEventListener('keydown', (event) => this.#key(event));
   }
 
@@ -71,7 +74,7 @@ export class Cursor {
       look.maps.hover = null;
       look.hold(unit);
     } else look.point(unit);
-    this.#say(this.root.querySelector('.fx-unit').textContent);
+    this.#say(find(this.root, '.fx-unit').textContent);
   }
 
   #movePixel(down, across) {
@@ -80,11 +83,11 @@ export class Cursor {
     const at = output.pixel && !output.pixel.border ? output.pixel : { row: (height >> 1) - down, column: (width >> 1) - across };
     const clamp = (v, n) => Math.max(0, Math.min(n - 1, v));
     output.picture.markPixel(clamp(at.row + down, height), clamp(at.column + across, width));
-    this.#say(this.root.querySelector('.fx-under').textContent);
+    this.#say(find(this.root, '.fx-under').textContent);
   }
 
   /** What a screen reader speaks. */
   #say(text) {
-    this.root.querySelector('.fx-said').textContent = text;
+    find(this.root, '.fx-said').textContent = text;
   }
 }

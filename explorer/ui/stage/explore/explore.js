@@ -1,5 +1,6 @@
 /** The view "explore": the steps of one run, their maps, the picture, and how one goes from step to step. */
 
+import { find } from '../dom.js';
 import { Asker } from './asker.js';
 import { radios } from '../bar.js';
 import { counterpart } from './counterpart.js';
@@ -18,7 +19,11 @@ const AHEAD = 3; // steps fetched before they are looked at
 export class Explore {
   /** `say(problem)` tells of an error; `onSettle` is called when a step is shown that stays. */
   constructor(root, { gradio, alive, catalog, colours, words, resolve, say, onSettle }) {
-    Object.assign(this, { root, words, resolve, say, onSettle });
+    this.root = root;
+    this.words = words;
+    this.resolve = resolve;
+    this.say = say;
+    this.onSettle = onSettle;
     this.trace = null;
     this.step = 0;
     const onStep = (name) => this.choose(this.trace.index.get(name));
@@ -42,7 +47,7 @@ export class Explore {
       onStep: (i, how) => (how?.keepPlace ? this.goWithPlace(i) : this.go(i)),
       onChoose: (i) => this.choose(i),
     });
-    this.cropViews = radios(root.querySelector('.fx-cropview'), ({ cropview }) => {
+    this.cropViews = radios(find(root, '.fx-cropview'), ({ cropview }) => {
       const place = this.look.place();
       this.look.leave();
       this.cropView = cropview;
@@ -50,7 +55,7 @@ export class Explore {
     });
     this.cropView = 'whole';
     this.cropViews.choose(({ cropview }) => cropview === this.cropView);
-    this.grains = radios(root.querySelector('.fx-grain'), ({ grain }) => this.steps.map.useBlocks(grain === 'blocks'));
+    this.grains = radios(find(root, '.fx-grain'), ({ grain }) => this.steps.map.useBlocks(grain === 'blocks'));
     this.grains.choose(({ grain }) => (grain === 'blocks') === this.steps.map.blocks);
   }
 
@@ -101,14 +106,14 @@ export class Explore {
     this.say({ code: error.status ? 'gone' : 'connection', details: {} });
   }
 
-  /** The page opens on a step that already says something: the first pooled map. */
+  /** The page opens on a step that already says something: the first of a coarser level. */
   #firstLook() {
-    return this.trace.steps.find((step) => step.op === 'maxpool')?.name;
+    return this.trace.steps.find(({ level }) => level > 0)?.name;
   }
 
   /** Show a step that was chosen in a list of such, and its maps, which lie off the screen where panes are stacked. */
   choose(i) {
-    const [maps, list] = ['.fx-maps', '.fx-list'].map((name) => this.root.querySelector(name));
+    const [maps, list] = ['.fx-maps', '.fx-list'].map((name) => find(this.root, name));
     const { top, bottom } = maps.getBoundingClientRect();
     const isStacked = list.getBoundingClientRect().top >= bottom;
     if (isStacked && (top < 0 || top > innerHeight / 2)) maps.scrollIntoView({ behavior: gently() });
@@ -160,9 +165,9 @@ export class Explore {
   #show(step, drawn, crop, picture) {
     const { root, trace, words } = this;
     this.look.show(trace, step, drawn, picture, crop, this.output.margin(step));
-    root.querySelector('.fx-step-name').textContent = step.name;
-    root.querySelector('.fx-words').textContent = sentence(trace, step, words);
-    root.querySelector('.fx-cropview').hidden = crop?.step !== step.name;
+    find(root, '.fx-step-name').textContent = step.name;
+    find(root, '.fx-words').textContent = sentence(trace, step, words);
+    find(root, '.fx-cropview').hidden = crop?.step !== step.name;
     showChips(root, trace, step, words);
     showCrop(root, trace, step, crop, words);
     this.figure.mark(step.name);

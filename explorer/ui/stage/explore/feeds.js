@@ -1,5 +1,6 @@
 /** What the step reads: a small picture of each map before it, with the window of units that feed one unit. */
 
+import { button, find, make } from '../dom.js';
 import { hatch, hatchAround, outline } from '../colour.js';
 import { channelCanvas, widestChannel } from './tile.js';
 import { clip, reads } from './windows.js';
@@ -11,9 +12,10 @@ const AROUND = 3; // units shown on every side of the window in the lens
 
 export class Feeds {
   constructor(root, colours, { onStep }) {
-    Object.assign(this, { colours, onStep });
-    this.box = root.querySelector('.fx-feeds');
-    this.list = this.box.querySelector('ul');
+    this.colours = colours;
+    this.onStep = onStep;
+    this.box = find(root, '.fx-feeds');
+    this.list = find(this.box, 'ul');
     this.feeds = [];
     this.list.addEventListener('click', (event) => {
       const button = event.target.closest('button');
@@ -23,9 +25,11 @@ export class Feeds {
 
   /** Take a step and the map drawn for it; `crop` as in Trace.cropAt. */
   show(trace, step, drawn, crop, words) {
-    Object.assign(this, { trace, drawn, words });
-    const asCrop = step.op === 'crop';
-    const names = asCrop ? [crop.source, crop.reference] : [...new Set(drawn.inputs)];
+    this.trace = trace;
+    this.drawn = drawn;
+    this.words = words;
+    const asCrop = crop?.step === step.name;
+    const names = asCrop ? [crop.source, crop.reference] : [...new Set(drawn.reads)];
     if (asCrop && crop.reference === trace.steps[0].name) names.pop(); // the input gives its size and nothing else
     this.reader = asCrop ? step : drawn; // whose windows are shown: at a crop always those of the cut map
     this.shift = asCrop && drawn !== step ? crop.offset : 0;
@@ -33,7 +37,7 @@ export class Feeds {
     this.feeds = names.map((name, i) => this.#feed(i, trace.step(name), asCrop ? crop : null));
     [...this.list.children].forEach((item, i) => (item.hidden = i >= names.length));
     this.unit = null;
-    if (this.feeds.length > 1 && this.feeds.every(({ step: { name } }) => trace.scores.has(name))) {
+    if (this.feeds.length > 1 && this.feeds.every(({ step: { scores } }) => scores)) {
       this.feeds[1].channel = this.feeds[0].channel; // the same class of both
     }
     clearTimeout(this.later); // who steps on quickly does not look here
@@ -91,7 +95,7 @@ export class Feeds {
     const [, height, width] = reader.shape;
     if (own.row < 0 || own.column < 0 || own.row >= height || own.column >= width) return null; // it is cut off
     if (crop && step.name === crop.reference) {
-      const channel = trace.scores.has(step.name) ? own.channel : null;
+      const channel = step.scores ? own.channel : null;
       return { rows: [own.row, own.row + 1], cols: [own.column, own.column + 1], channel };
     }
     return reads(trace, reader, own).find(({ name }) => name === step.name) ?? null;
@@ -162,12 +166,8 @@ export class Feeds {
 
 /** An empty place: name, window, the whole map, the window enlarged. */
 function place() {
-  const item = document.createElement('li');
-  const button = Object.assign(document.createElement('button'), { type: 'button' });
-  button.append(document.createElement('b'), document.createElement('small'));
-  for (const className of ['fx-thumb', 'fx-lens']) button.append(Object.assign(document.createElement('canvas'), { className }));
-  item.append(button);
-  return item;
+  const canvases = ['fx-thumb', 'fx-lens'].map((className) => make('canvas', { className }));
+  return make('li', {}, button({}, make('b'), make('small'), ...canvases));
 }
 
 /** Set a canvas to a size in CSS pixels and clear it. */

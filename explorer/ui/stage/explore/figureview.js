@@ -1,17 +1,18 @@
 /** The dialog with the paper's figure of the network shown: boxes lead to steps, numbers open their derivation. */
 
+import { draw, find, make } from '../dom.js';
+import { operationName, stacks } from '../operations.js';
 import { channelsOf, derivation } from './derive.js';
 import { figure } from './figure.js';
 
-const NS = 'http://www.w3.org/2000/svg';
 const KINDS = ['conv', 'conv1', 'copy', 'pool', 'up'];
 
 export class FigureView {
   constructor(root, { onStep }) {
-    this.dialog = root.querySelector('.fx-figure');
-    this.svg = this.dialog.querySelector('svg');
-    this.lines = this.dialog.querySelector('.fx-derivation');
-    root.querySelector('.fx-figure-open').addEventListener('click', () => this.open());
+    this.dialog = find(root, '.fx-figure');
+    this.svg = find(this.dialog, 'svg');
+    this.lines = find(this.dialog, '.fx-derivation');
+    find(root, '.fx-figure-open').addEventListener('click', () => this.open());
     const act = (event) => {
       const number = event.target.closest('[data-number]');
       if (number) return this.#derive(number);
@@ -29,7 +30,8 @@ export class FigureView {
   }
 
   load(trace, words) {
-    Object.assign(this, { trace, words });
+    this.trace = trace;
+    this.words = words;
     if (this.dialog.open) this.draw();
   }
 
@@ -54,8 +56,8 @@ export class FigureView {
   draw() {
     const { trace, words, svg } = this;
     const plan = figure(trace);
-    const unet = trace.steps.some(({ op }) => op === 'concat');
-    this.dialog.querySelector('h2').textContent = words.t(unet ? 'figure.unet' : 'figure.fcn', { title: trace.title });
+    const unet = stacks(trace);
+    find(this.dialog, 'h2').textContent = words.t(unet ? 'figure.unet' : 'figure.fcn', { title: trace.run.title });
     svg.setAttribute('viewBox', `0 0 ${Math.ceil(plan.width)} ${Math.ceil(plan.height)}`);
     svg.style.setProperty('--high', `${Math.ceil(plan.height)}px`);
     svg.replaceChildren(arrowHeads(), ...plan.arrows.map((arrow) => this.#arrow(arrow)), ...plan.boxes.flatMap((box) => this.#box(box)));
@@ -63,59 +65,68 @@ export class FigureView {
     this.#say(words.t('figure.hint'));
     const legend = KINDS.filter((kind) => plan.arrows.some((arrow) => arrow.kind === kind));
     if (plan.boxes.some(({ thin }) => thin)) legend.unshift('thin');
-    this.dialog.querySelector('.fx-figure-legend').replaceChildren(
-      ...legend.map((kind) => {
-        const item = document.createElement('li');
-        item.append(Object.assign(document.createElement('i'), { className: `fx-arrow-${kind}` }), unet ? words.t(`figure.unet.${kind}`) : words.t(`figure.fcn.${kind}`));
-        return item;
-      })
+    const paper = unet ? 'unet' : 'fcn';
+    find(this.dialog, '.fx-figure-legend').replaceChildren(
+      ...legend.map((kind) =>
+        make('li', {}, make('i', { className: `fx-arrow-${kind}` }), words.t(`figure.${paper}.${kind}`))
+      )
     );
   }
 
-  #arrow({ kind, step, points: [x1, y1, x2, y2] }) {
-    const { words } = this;
-    const path = make('path', { class: `fx-arrow fx-arrow-${kind}`, d: `M${x1} ${y1}L${x2} ${y2}`, 'marker-end': `url(#fx-head-${kind})` });
-    const wide = make('path', { class: 'fx-arrow-hit', d: `M${x1} ${y1}L${x2} ${y2}` });
-    const group = make('g', { role: 'button', tabindex: '0', 'aria-label': `${step.name}, ${words.t(`op.${step.op}`)}` }, [path, wide]);
-    group.dataset.step = step.name;
-    group.append(make('title', {}, [document.createTextNode(step.name)]));
-    if (step.op === 'bilinear') {
-      const at = { class: 'fx-factor', x: (x1 + x2) / 2 + (x1 === x2 ? 16 : 0), y: (y1 + y2) / 2 + (x1 === x2 ? 4 : -6) };
-      group.append(make('text', at, [document.createTextNode(`×${step.settings.stride[0]}`)]));
+  #arrow({ kind, step, factor, points: [x1, y1, x2, y2] }) {
+    const d = `M${x1} ${y1}L${x2} ${y2}`;
+    const parts = [
+      draw('path', { class: `fx-arrow fx-arrow-${kind}`, d, 'marker-end': `url(#fx-head-${kind})` }),
+      draw('path', { class: 'fx-arrow-hit', d }),
+      draw('title', {}, step.name),
+    ];
+    if (factor) {
+      const upright = x1 === x2;
+      const at = { x: (x1 + x2) / 2 + (upright ? 16 : 0), y: (y1 + y2) / 2 + (upright ? 4 : -6) };
+      parts.push(draw('text', { class: 'fx-factor', ...at }, `×${factor}`));
     }
-    return group;
+    return this.#group(step, parts);
+  }
+
+  /** What leads to a step. */
+  #group(step, parts) {
+    const said = `${step.name}, ${operationName(step, this.words)}`;
+    return draw('g', { role: 'button', tabindex: 0, 'aria-label': said, 'data-step': step.name }, ...parts);
   }
 
   #box(box) {
-    const { words } = this;
-    const { step, x, y, width, height, role } = box;
-    const parts = [make('rect', { class: `fx-box fx-${role}`, x, y, width, height })];
-    if (box.pasted) parts.push(make('rect', { class: 'fx-box fx-pasted', x, y, width: width * box.pasted, height }));
-    if (box.grid) parts.push(make('path', { class: 'fx-cells', d: cells(box) }));
-    if (box.kept) {
-      const [top, left, tall, wide] = box.kept;
-      parts.push(make('rect', { class: 'fx-kept', x: x + left * width, y: y + top * height, width: wide * width, height: tall * height }));
-    }
-    const group = make('g', { role: 'button', tabindex: '0', 'aria-label': `${step.name}, ${words.t(`op.${step.op}`)}` }, parts);
-    group.dataset.step = step.name;
-    group.append(make('title', {}, [document.createTextNode(step.name)]));
+    const { step, x, y, width, height, thin, grid } = box;
+    const group = this.#group(step, [...this.#drawn(box), draw('title', {}, step.name)]);
     if (step.name === this.at) group.setAttribute('aria-current', 'step');
     const [channels, rows, columns] = step.shape;
     const middle = x + width / 2;
-    const count = this.#number(step, 'channels', String(channels), box.thin ? { transform: `translate(${middle + 3} ${y - 5}) rotate(-90)`, class: 'fx-number fx-upright' } : { x: middle, y: y - 5 });
-    if (box.thin) return [group, count];
-    const size = this.#number(step, 'size', `${rows} × ${columns}`, { x: middle, y: y + height + (box.grid ? 25 : 13) });
-    if (!box.grid) return [group, count, size];
-    const label = make('text', { class: 'fx-name', x: middle, y: y + height + 12 }, [document.createTextNode(step.name)]);
-    return [group, label, count, size];
+    const upright = { transform: `translate(${middle + 3} ${y - 5}) rotate(-90)`, class: 'fx-number fx-upright' };
+    const above = thin ? upright : { x: middle, y: y - 5 };
+    const count = this.#number(step, 'channels', String(channels), above);
+    if (thin) return [group, count];
+    const size = this.#number(step, 'size', `${rows} × ${columns}`, { x: middle, y: y + height + (grid ? 25 : 13) });
+    if (!grid) return [group, count, size];
+    return [group, draw('text', { class: 'fx-name', x: middle, y: y + height + 12 }, step.name), count, size];
   }
 
-  #number(step, number, text, attributes) {
+  /** A box, and what of it is pasted, kept by a crop, or a unit. */
+  #drawn({ x, y, width, height, path, pasted, grid, kept }) {
+    const parts = [draw('rect', { class: `fx-box fx-${path}`, x, y, width, height })];
+    if (pasted) parts.push(draw('rect', { class: 'fx-box fx-pasted', x, y, width: width * pasted, height }));
+    if (grid) parts.push(draw('path', { class: 'fx-cells', d: cells({ x, y, width, height, grid }) }));
+    if (kept) {
+      const [top, left, tall, wide] = kept;
+      const place = { x: x + left * width, y: y + top * height, width: wide * width, height: tall * height };
+      parts.push(draw('rect', { class: 'fx-kept', ...place }));
+    }
+    return parts;
+  }
+
+  #number(step, number, text, place) {
     const key = number === 'channels' ? 'figure.channels' : 'figure.size';
-    const node = make('text', { class: 'fx-number', role: 'button', tabindex: '0', 'aria-label': this.words.t(key, { value: text, step: step.name }), ...attributes }, [document.createTextNode(text)]);
-    node.dataset.number = number;
-    node.dataset.of = step.name;
-    return node;
+    const said = this.words.t(key, { value: text, step: step.name });
+    const about = { 'aria-label': said, 'data-number': number, 'data-of': step.name };
+    return draw('text', { class: 'fx-number', role: 'button', tabindex: 0, ...about, ...place }, text);
   }
 
   /** Write where a number comes from. */
@@ -132,20 +143,16 @@ export class FigureView {
     this.#say(words.t('figure.derivation', { size: `${step.shape[1]} × ${step.shape[2]}`, step: step.name }));
     this.lines.replaceChildren(
       ...axes.map((axis) => {
-        const list = document.createElement('ol');
-        for (const { step: at, formula } of derivation(trace, step, axis, words)) {
-          const item = document.createElement('li');
-          item.append(Object.assign(document.createElement('code'), { textContent: formula }), Object.assign(document.createElement('small'), { textContent: at.name }));
-          list.append(item);
-        }
-        return list;
+        const lines = derivation(trace, step, axis, words);
+        const item = ({ step: { name }, formula }) => make('li', {}, make('code', {}, formula), make('small', {}, name));
+        return make('ol', {}, ...lines.map(item));
       })
     );
     this.lines.scrollTop = 0;
   }
 
   #say(text) {
-    this.dialog.querySelector('.fx-figure-said').textContent = text;
+    find(this.dialog, '.fx-figure-said').textContent = text;
   }
 }
 
@@ -158,17 +165,10 @@ function cells({ x, y, width, height, grid }) {
 }
 
 function arrowHeads() {
-  const heads = KINDS.map((kind) =>
-    make('marker', { id: `fx-head-${kind}`, viewBox: '0 0 8 8', refX: '7', refY: '4', markerWidth: '7', markerHeight: '7', markerUnits: 'userSpaceOnUse', orient: 'auto' }, [
-      make('path', { class: `fx-head-${kind}`, d: 'M0 0L8 4L0 8z' }),
-    ])
-  );
-  return make('defs', {}, heads);
-}
-
-function make(tag, attributes, children = []) {
-  const node = document.createElementNS(NS, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
-  node.append(...children);
-  return node;
+  const size = { markerWidth: 7, markerHeight: 7, markerUnits: 'userSpaceOnUse', orient: 'auto' };
+  const heads = KINDS.map((kind) => {
+    const head = draw('path', { class: `fx-head-${kind}`, d: 'M0 0L8 4L0 8z' });
+    return draw('marker', { id: `fx-head-${kind}`, viewBox: '0 0 8 8', refX: 7, refY: 4, ...size }, head);
+  });
+  return draw('defs', {}, ...heads);
 }

@@ -1,65 +1,76 @@
 /** The trace's graph as it is drawn: levels of resolution, two columns, blocks of layers, skips. Pure; no page. */
 
-const JOINED = new Set(['relu', 'dropout', 'batchnorm', 'identity', 'scale']);
+import { operation } from '../operations.js';
 
-/** Contracting until the lowest resolution, expansive behind the first up-sampling, skip for what is cut and scored. */
-export function pathOf(trace, i) {
-  const step = trace.steps[i];
-  const up = trace.steps.findIndex((s) => s.op === 'upconv' || s.op === 'bilinear');
-  if (i < up || up < 0) return 'contracting';
-  const feeds = (s) => s.op === 'crop' || s.op === 'scale' || /^score_pool/.test(s.name);
-  const ofExpansive = step.op === 'crop' && trace.step(step.inputs[0]).op === 'bilinear'; // "same": the other one is cut
-  return feeds(step) && !ofExpansive ? 'skip' : 'expansive';
-}
-
-/** What a step reads values from; a crop's reference gives only its size. */
-export function valueInputs(step) {
-  return step.op === 'crop' ? step.inputs.slice(0, 1) : step.inputs;
+/** On which path a step lies; class scores on that of the map they are made of.
+ * @param {Page.Trace} trace
+ * @param {Page.Step} step
+ * @returns {'contracting' | 'skip' | 'expansive'}
+ */
+export function pathOf(trace, step) {
+  if (step.role === 'score' && step.reads.length) return pathOf(trace, trace.step(step.reads[0]));
+  if (step.role === 'fusion') return 'expansive';
+  return step.role === 'skip' || step.role === 'expansive' ? step.role : 'contracting';
 }
 
 /**
  * Nodes {steps, first, last, path, level, column, row} and edges {from, to, skip} between nodes, by index.
  *
- * A level is a resolution: log2 of the jump. Column 0 goes down, column 1 comes up again, so that what has one
- * resolution stands at one height and a skip runs across. `row` counts from the top; `rows` is their number.
+ * Column 0 goes down, column 1 comes up again, so that what has one resolution stands at one height and a skip runs
+ * across. `row` counts from the top; `rows` is their number; a band is one level, with the jump of its maps.
  * `blocks` joins each layer with the rectifiers behind it and consecutive convolutions of one level.
+ * @param {Page.Trace} trace
+ * @param {boolean} blocks
  */
 export function layout(trace, blocks) {
   const nodes = [];
   const nodeOf = new Map();
   trace.steps.forEach((step, i) => {
-    const path = pathOf(trace, i);
-    const level = Math.round(Math.log2(trace.grid(step).jump));
-    const before = nodes.at(-1);
-    const source = valueInputs(step)[0];
-    const follows = before && source === trace.steps[before.last].name && before.level === level && before.path === path;
-    const joins = blocks && follows && (JOINED.has(step.op) || (step.op === 'conv' && before.op === 'conv' && !step.name.startsWith('score')));
-    if (joins) {
+    const path = pathOf(trace, step);
+    const before = nodes[nodes.length - 1];
+    if (blocks && before && joins(trace, step, before, path)) {
       before.steps.push(i);
       before.last = i;
-    } else nodes.push({ steps: [i], first: i, last: i, op: step.op, path, level, column: path === 'contracting' ? 0 : 1 });
+    } else {
+      nodes.push({ steps: [i], first: i, last: i, path, level: step.level, column: path === 'contracting' ? 0 : 1, row: 0 });
+    }
     nodeOf.set(step.name, nodes.length - 1);
   });
-  const levels = Math.max(...nodes.map((n) => n.level)) + 1;
-  let row = 0;
-  const bands = [];
-  for (let level = 0; level < levels; level++) {
-    const [down, up] = [0, 1].map((column) => nodes.filter((n) => n.level === level && n.column === column));
-    const tall = Math.max(down.length, up.length);
-    down.forEach((n, k) => (n.row = row + tall - down.length + k));
-    up.forEach((n, k) => (n.row = row + tall - 1 - k));
-    bands.push({ level, row, rows: tall });
-    row += tall;
-  }
+  const bands = rowsOf(trace, nodes);
   const edges = nodes.flatMap((node, to) =>
     node.steps.flatMap((i) =>
-      valueInputs(trace.steps[i])
+      trace.steps[i].reads
         .map((name) => nodeOf.get(name))
         .filter((from) => from !== to)
         .map((from) => ({ from, to, skip: isSkip(nodes, from, to) }))
     )
   );
-  return { nodes, edges, bands, rows: row, nodeOf };
+  return { nodes, edges, bands, rows: bands.reduce((sum, { rows }) => sum + rows, 0), nodeOf };
+}
+
+/** Whether a step is drawn as part of the node before it. */
+function joins(trace, step, node, path) {
+  const [first, last] = [trace.steps[node.first], trace.steps[node.last]];
+  if (step.reads[0] !== last.name || step.level !== node.level || path !== node.path) return false;
+  const how = operation(step).joins;
+  return how === 'layer' || (how === 'alike' && first.op === step.op && step.role !== 'score');
+}
+
+/** Give every node its row, level by level from the top; the bands that they make. */
+function rowsOf(trace, nodes) {
+  const bands = [];
+  let row = 0;
+  const levels = Math.max(...nodes.map((n) => n.level)) + 1;
+  for (let level = 0; level < levels; level++) {
+    const here = nodes.filter((n) => n.level === level);
+    const [down, up] = [0, 1].map((column) => here.filter((n) => n.column === column));
+    const tall = Math.max(down.length, up.length);
+    down.forEach((n, k) => (n.row = row + tall - down.length + k));
+    up.forEach((n, k) => (n.row = row + tall - 1 - k));
+    bands.push({ level, row, rows: tall, jump: trace.grid(trace.steps[here[0].first])?.jump ?? 2 ** level });
+    row += tall;
+  }
+  return bands;
 }
 
 /** An edge that leaves the path: from one column to the other at one height, past other nodes. */
@@ -67,12 +78,16 @@ function isSkip(nodes, from, to) {
   return nodes[from].column === 0 && nodes[to].column === 1 && to - from > 1;
 }
 
-/** Name of a block: its only layer, or what its layers' names share and how many they are. */
+/** Name of a block: its only layer, or what its layers' names share and how many they are.
+ * @param {Page.Trace} trace
+ * @param {{steps: number[], first: number}} node
+ */
 export function nodeName(trace, node) {
-  const names = node.steps.map((i) => trace.steps[i]).filter((s) => !JOINED.has(s.op)).map((s) => s.name);
+  const layers = node.steps.map((i) => trace.steps[i]).filter((step) => operation(step).joins !== 'layer');
+  const names = layers.map(({ name }) => name);
   if (names.length <= 1) return names[0] ?? trace.steps[node.first].name;
   let shared = names[0];
   while (!names.every((name) => name.startsWith(shared))) shared = shared.slice(0, -1);
   shared = shared.replace(/_$/, '');
-  return shared.length > 1 ? `${shared} ×${names.length}` : `${names[0]} … ${names.at(-1)}`;
+  return shared.length > 1 ? `${shared} ×${names.length}` : `${names[0]} … ${names[names.length - 1]}`;
 }

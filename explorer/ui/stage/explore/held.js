@@ -1,6 +1,8 @@
 /** The unit that is held: its value, the arithmetic that makes it, and what of the input moves it. */
 
+import { find, make } from '../dom.js';
 import { painted, ramp } from '../colour.js';
+import { operation } from '../operations.js';
 import { asText, full } from './readout.js';
 import { decode, fetchFile } from '../files.js';
 
@@ -9,10 +11,16 @@ const TERMS = 4; // single products listed
 
 export class Held {
   constructor(root, { asker, resolve, heat, onHeat, onClose, onShares, onValue }) {
-    Object.assign(this, { root, asker, resolve, heat, onHeat, onShares, onValue });
-    this.box = root.querySelector('.fx-held');
-    this.box.querySelector('button').addEventListener('click', onClose);
-    const jump = root.querySelector('.fx-to-held'); // where the panes are stacked, the panel lies below the screen
+    this.root = root;
+    this.asker = asker;
+    this.resolve = resolve;
+    this.heat = heat;
+    this.onHeat = onHeat;
+    this.onShares = onShares;
+    this.onValue = onValue;
+    this.box = find(root, '.fx-held');
+    find(this.box, 'button').addEventListener('click', onClose);
+    const jump = find(root, '.fx-to-held'); // where the panes are stacked, the panel lies below the screen
     jump.addEventListener('click', () => this.box.scrollIntoView({ block: 'center' }));
     new IntersectionObserver(([{ isIntersecting }]) => (jump.hidden = isIntersecting)).observe(this.box);
     this.unit = null;
@@ -81,53 +89,72 @@ export class Held {
     this.words = words;
     if (!this.answer) return;
     const { step, unit, field, pieces } = this.answer;
-    this.box.querySelector('h3').textContent = words.t('held.title', { step: step.name, ...asText(unit) });
+    find(this.box, 'h3').textContent = words.t('held.title', { step: step.name, ...asText(unit) });
     const lines = [];
     const { arithmetic: sum, field: effective, error } = pieces;
     const [how, ...details] = sum ? arithmetic(sum, step, words) : [];
-    if (sum) lines.push(['b', words.t('held.value', { value: full(sum.value, words) })], how);
+    if (sum) lines.push(make('b', {}, words.t('held.value', { value: full(sum.value, words) })), how);
     if (effective) {
-      lines.push(['p', effectiveText(effective, field, words)]);
-      if (!effective.silent) lines.push(['ramp', { table: this.heat, text: words.t('held.heat') }]);
-    } else if (!error) lines.push(['p', words.t('held.computing')]);
-    if (error) lines.push(['p', words.t(`error.${error.code}`)]);
-    this.box.querySelector('div').replaceChildren(...[...lines, ...details].map(element));
+      lines.push(said(effectiveText(effective, field, words)));
+      if (!effective.silent) lines.push(heatRamp(this.heat, words.t('held.heat')));
+    } else if (!error) lines.push(said(words.t('held.computing')));
+    if (error) lines.push(said(words.t(`error.${error.code}`)));
+    find(this.box, 'div').replaceChildren(...lines, ...details);
   }
 }
 
-/** Lines [tag, text or parts] for a sum, a maximum or a value handed on; the first says it in a sentence. */
+/** Elements for a sum, a maximum or a value handed on; the first says it in a sentence. */
 function arithmetic(sum, step, words) {
   const number = (value) => full(value, words);
+  const [first, second] = sum.terms;
+  if (sum.kind === 'copy') {
+    const key = operation(step).copied ?? 'held.copy';
+    return [said(words.t(key, { value: number(first.value), ...placeOf(first) }))];
+  }
+  if (sum.kind === 'max') return [said(words.t('held.max', { count: sum.count, ...placeOf(first) }))];
   const value = number(sum.value);
-  const out = [];
-  const [first] = sum.terms;
-  const at = (term) => ({ source: term.source === 'image' ? 'input' : term.source, ...asText({ channel: term.channel, row: term.row, column: term.column }) });
-  if (sum.kind === 'copy') return [...out, ['p', words.t(step.op === 'relu' ? 'held.relu' : 'held.copy', { value: number(first.value), ...at(first) })]];
-  if (sum.kind === 'max') return [...out, ['p', words.t('held.max', { count: sum.count, ...at(first) })]];
-  if (step.op === 'add') {
-    const [a, b] = sum.terms;
-    return [['p', words.t('held.summands', { a: number(a.value), source: a.source, b: number(b.value), other: b.source, value })]];
+  if (operation(step).summands) {
+    const values = { a: number(first.value), source: first.source, b: number(second.value), other: second.source, value };
+    return [said(words.t('held.summands', values))];
   }
   const products = sum.value - (sum.bias ?? 0);
   const values = { count: sum.count, products: number(products), bias: number(sum.bias ?? 0), value };
-  out.push(['p', words.t(sum.bias === null ? 'held.sum.plain' : 'held.sum', values)]);
-  if (sum.outside) out.push(['p', words.t('held.outside', { outside: sum.outside })]);
-  if (sum.shares.length > 1) {
-    const rows = sum.shares.slice(0, SHARES).map((share) => [`${share.source} · ${share.channel}`, share.sum]);
-    const left = products - rows.reduce((total, [, part]) => total + part, 0);
-    const others = sum.channels - rows.length;
-    if (others > 0) rows.push([words.t('held.others', { others }), left]);
-    const most = Math.max(...rows.map(([, part]) => Math.abs(part))) || 1; // many others may be more than any channel
-    out.push(['p', words.t('held.shares')], ['bars', rows.map(([label, part]) => ({ label, value: number(part), length: part / most }))]);
-  }
-  if (first?.weight !== null && first?.weight !== undefined) {
-    out.push(['p', words.t('held.terms')]);
-    for (const term of sum.terms.slice(0, TERMS)) {
-      const { value: x, weight } = term;
-      out.push(['code', words.t('held.term', { weight: number(weight), value: number(x), product: number(weight * x), ...at(term) })]);
-    }
-  }
-  return out;
+  return [
+    said(words.t(sum.bias === null ? 'held.sum.plain' : 'held.sum', values)),
+    ...(sum.outside ? [said(words.t('held.outside', { outside: sum.outside }))] : []),
+    ...shares(sum, products, words),
+    ...terms(sum, words),
+  ];
+}
+
+/** The input channels that contribute most, as bars. */
+function shares({ shares: parts, channels }, products, words) {
+  if (parts.length < 2) return [];
+  const rows = parts.slice(0, SHARES).map(({ source, channel, sum }) => ({ label: `${source} · ${channel}`, sum }));
+  const others = channels - rows.length;
+  const left = products - rows.reduce((total, { sum }) => total + sum, 0);
+  if (others > 0) rows.push({ label: words.t('held.others', { others }), sum: left });
+  const most = Math.max(...rows.map(({ sum }) => Math.abs(sum))) || 1; // many others may be more than any channel
+  const bars = rows.map(({ label, sum }) => {
+    const bar = make('i', { style: `--part: ${Math.abs(sum / most)}`, className: sum < 0 ? 'fx-negative' : '' });
+    return make('li', {}, make('span', {}, label), bar, make('b', {}, full(sum, words)));
+  });
+  return [said(words.t('held.shares')), make('ul', { className: 'fx-shares' }, ...bars)];
+}
+
+/** The single products that are largest. */
+function terms({ terms: all }, words) {
+  if (typeof all[0]?.weight !== 'number') return [];
+  const lines = all.slice(0, TERMS).map((term) => {
+    const [weight, value, product] = [term.weight, term.value, term.weight * term.value].map((v) => full(v, words));
+    return make('code', {}, words.t('held.term', { weight, value, product, ...placeOf(term) }));
+  });
+  return [said(words.t('held.terms')), ...lines];
+}
+
+/** Where the value of a term is from. */
+function placeOf({ source, channel, row, column }) {
+  return { source: source === 'image' ? 'input' : source, ...asText({ channel, row, column }) };
 }
 
 function effectiveText(effective, field, words) {
@@ -135,29 +162,14 @@ function effectiveText(effective, field, words) {
   const size = (field[2] - field[0]) * (field[3] - field[1]);
   const share = words.percent(effective.most / size);
   const [top, left, bottom, right] = effective.core;
-  return words.t('held.field', { tall: bottom - top, wide: right - left, most: effective.most, size, share, half: effective.half });
+  const { most, half } = effective;
+  return words.t('held.field', { tall: bottom - top, wide: right - left, most, size, share, half });
 }
 
-function heatRamp({ table, text }) {
-  const line = document.createElement('p');
-  line.className = 'fx-heat-ramp';
-  line.append(ramp(Object.assign(document.createElement('canvas'), { width: 64 }), table), text);
-  return line;
+function said(text) {
+  return make('p', {}, text);
 }
 
-function element([tag, content]) {
-  if (tag === 'ramp') return heatRamp(content);
-  if (tag !== 'bars') return Object.assign(document.createElement(tag), { textContent: content });
-  const list = document.createElement('ul');
-  list.className = 'fx-shares';
-  for (const { label, value, length } of content) {
-    const item = document.createElement('li');
-    const bar = document.createElement('i');
-    bar.style.setProperty('--part', String(Math.abs(length)));
-    bar.className = length < 0 ? 'fx-negative' : '';
-    const name = Object.assign(document.createElement('span'), { textContent: label });
-    item.append(name, bar, Object.assign(document.createElement('b'), { textContent: value }));
-    list.append(item);
-  }
-  return list;
+function heatRamp(table, text) {
+  return make('p', { className: 'fx-heat-ramp' }, ramp(make('canvas', { width: 64 }), table), text);
 }

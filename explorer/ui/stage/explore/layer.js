@@ -1,5 +1,6 @@
 /** How a layer is looked at: scale, order, colour map, one channel or components; the tools above the maps. */
 
+import { fill, find } from '../dom.js';
 import { radios } from '../bar.js';
 import { painted } from '../colour.js';
 import { histogram, byActivity, byAgreement } from './order.js';
@@ -11,28 +12,35 @@ const SOON = 60; // ms after the maps are drawn
 
 export class Layer {
   constructor(root, maps, colours, { asker, resolve, onChange, onChannel, labels }) {
-    Object.assign(this, { root, maps, colours, asker, resolve, onChange, onChannel, labels });
+    this.root = root;
+    this.maps = maps;
+    this.colours = colours;
+    this.asker = asker;
+    this.resolve = resolve;
+    this.onChange = onChange;
+    this.onChannel = onChannel;
+    this.labels = labels;
     this.scale = 'channel';
     this.sort = 'index';
     this.fixed = null; // [low, high] that "fixed" keeps from step to step
     this.components = null; // null, or what is known of the principal components
-    this.scales = radios(root.querySelector('.fx-scale'), ({ scale }) => {
+    this.scales = radios(find(root, '.fx-scale'), ({ scale }) => {
       this.scale = scale;
       this.fixed = scale === 'fixed' ? this.maps.scheme.range : null;
       onChange();
     });
     this.scales.choose(({ scale }) => scale === this.scale);
-    this.sorts = root.querySelector('.fx-sort select');
+    this.sorts = find(root, '.fx-sort select');
     this.sorts.addEventListener('change', () => {
       this.sort = this.sorts.value;
       onChange();
     });
-    this.tints = root.querySelector('.fx-colours select');
+    this.tints = find(root, '.fx-colours select');
     this.tints.addEventListener('change', () => {
       colours.use(this.tints.value);
       onChange();
     });
-    this.rgb = root.querySelector('.fx-rgb');
+    this.rgb = find(root, '.fx-rgb');
     this.rgb.addEventListener('click', () => this.toggleComponents());
   }
 
@@ -41,9 +49,13 @@ export class Layer {
     const { maps } = this;
     if (maps.shown?.step !== drawn) this.components = null;
     if (maps.channel !== null && maps.channel >= drawn.shape[0]) maps.channel = null;
-    Object.assign(this, { trace, step, drawn, picture, words });
+    this.trace = trace;
+    this.step = step;
+    this.drawn = drawn;
+    this.picture = picture;
+    this.words = words;
     maps.order = this.#order();
-    const names = trace.scores.has(drawn.name) ? trace.classes.map(({ name }) => words.of(name)) : null;
+    const names = drawn.scores ? trace.classes.map(({ name }) => words.of(name)) : null;
     maps.show(drawn, picture, this.colours.scheme(drawn.maps, this.scale, this.fixed), crop, names);
     this.write(words);
     this.#fetchFull();
@@ -92,12 +104,12 @@ export class Layer {
     select.value = chosen;
     if (select.dataset.filled === key) return;
     select.dataset.filled = key;
-    select.replaceChildren(...choices.map(([value, text]) => new Option(text, value, false, value === chosen)));
+    fill(select, choices, chosen);
   }
 
   /** How often each value occurs, above the colour bar that it shares its ends with. */
   #histogram() {
-    const canvas = this.root.querySelector('.fx-histogram');
+    const canvas = find(this.root, '.fx-histogram');
     const { maps, drawn, picture } = this;
     const own = this.scale === 'channel' && maps.channel === null; // then a value counts between its channel's ends
     const ends = own ? maps.scheme.ends : maps.channel === null ? () => maps.scheme.range : maps.scheme.ends;
@@ -111,7 +123,7 @@ export class Layer {
       const tall = (Math.log1p(n) / most) * canvas.height;
       c.fillRect(i * wide, canvas.height - tall, wide - 0.5, tall);
     });
-    const [low, high] = ['.fx-low', '.fx-high'].map((name) => this.root.querySelector(name).textContent);
+    const [low, high] = ['.fx-low', '.fx-high'].map((name) => find(this.root, name).textContent);
     canvas.setAttribute('aria-label', this.words.t('maps.histogram', { low, high }));
     canvas.title = canvas.getAttribute('aria-label');
   }
@@ -128,7 +140,7 @@ export class Layer {
     else if (drawn.maps.reduction > 1 && !(maps.channel !== null && maps.full?.channel === maps.channel)) {
       parts.push(words.t('maps.reduced', { reduction: drawn.maps.reduction }));
     }
-    this.root.querySelector('.fx-reduced').textContent = parts.join(' ');
+    find(this.root, '.fx-reduced').textContent = parts.join(' ');
   }
 
   /** One channel large, or all (null). A reduced one is fetched at full resolution. */

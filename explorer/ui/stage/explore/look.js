@@ -1,5 +1,6 @@
 /** What is looked at in the maps of the step shown: a unit, a channel, pins. Marks it in the maps and on the input. */
 
+import { find } from '../dom.js';
 import { Feeds } from './feeds.js';
 import { Held } from './held.js';
 import { Layer } from './layer.js';
@@ -10,7 +11,10 @@ import { unitText } from './readout.js';
 export class Look {
   /** `picture` is what fields are drawn on; `again` draws the step once more; `onStep` goes to one by its name. */
   constructor(root, colours, { asker, resolve, picture, again, onStep, words }) {
-    Object.assign(this, { root, picture, words, onStep });
+    this.root = root;
+    this.picture = picture;
+    this.words = words;
+    this.onStep = onStep;
     this.maps = new Maps(root, colours, {
       onUnit: (unit) => this.point(unit),
       onHold: (unit) => this.hold(unit),
@@ -35,12 +39,12 @@ export class Look {
     this.layer.onFull = () => this.#overInput();
     this.pins = new Pins(root, colours, { onGo: (pin) => this.#toPin(pin) });
     this.feeds = new Feeds(root, colours, { onStep });
-    root.querySelector('.fx-channel').addEventListener('click', () => this.pick(this.maps.channel === null ? this.#chosen() : null));
-    root.querySelector('.fx-over').addEventListener('click', () => {
+    find(root, '.fx-channel').addEventListener('click', () => this.pick(this.maps.channel === null ? this.#chosen() : null));
+    find(root, '.fx-over').addEventListener('click', () => {
       this.over = !this.over;
       this.#overInput();
     });
-    root.querySelector('.fx-pin').addEventListener('click', () => this.pin(this.#chosen()));
+    find(root, '.fx-pin').addEventListener('click', () => this.pin(this.#chosen()));
   }
 
   /** Pin a channel of the map drawn, or take the pin away. */
@@ -58,21 +62,23 @@ export class Look {
   /** Another step comes: the unit goes. */
   leave() {
     this.maps.hover = null;
-    this.root.querySelector('.fx-unit').textContent = ''; // the next step's maps may be a while on their way
+    find(this.root, '.fx-unit').textContent = ''; // the next step's maps may be a while on their way
     this.hold(null);
   }
 
   /** Take a step and the map drawn for it: its own, or, before a crop, the one that is cut. */
   show(trace, step, drawn, pixels, crop, margin) {
     const { root, picture, words } = this;
-    Object.assign(this, { trace, step, drawn });
+    this.trace = trace;
+    this.step = step;
+    this.drawn = drawn;
     const kept = crop && drawn.name === crop.source;
     const cut = kept ? { top: crop.offset, left: crop.offset, height: crop.kept[0], width: crop.kept[1] } : null;
     this.layer.show(trace, step, drawn, pixels, cut, words);
     picture.show(crop, margin);
     if (this.held.unit) this.#outline(this.held.unit);
     const maps = { channels: drawn.shape[0], name: drawn.name };
-    root.querySelector('.fx-mosaic canvas').setAttribute('aria-label', words.t('maps.canvas', maps));
+    find(root, '.fx-mosaic canvas').setAttribute('aria-label', words.t('maps.canvas', maps));
     this.#channelTools();
     this.#overInput();
     this.pins.draw(trace, words);
@@ -95,7 +101,7 @@ export class Look {
   #read() {
     const { trace, drawn: step, picture, words, maps, held } = this;
     const unit = maps.hover ?? held.unit;
-    const out = this.root.querySelector('.fx-unit');
+    const out = find(this.root, '.fx-unit');
     if (!unit) return void (out.textContent = '');
     const { frame } = picture;
     const value = unit.channel === null ? null : maps.valueAt(unit);
@@ -111,7 +117,7 @@ export class Look {
     picture.outlineField({
       field: trace.field(drawn, unit.row, unit.column),
       whole: trace.wholeField(drawn, unit.row, unit.column),
-      partner: trace.meeting(this.step, drawn, unit)?.other.field ?? null,
+      partner: trace.partnerField(this.step, drawn, unit),
     });
   }
 
@@ -132,8 +138,9 @@ export class Look {
   /** What is looked at, as a place in the input that other steps have too; null if nothing is. */
   place() {
     const unit = this.held.unit ?? this.maps.hover;
-    if (!unit) return null;
-    return { at: this.trace.placeOf(this.drawn, unit), channel: unit.channel, held: Boolean(this.held.unit) };
+    const at = unit && this.trace.placeOf(this.drawn, unit);
+    if (!at) return null;
+    return { at, channel: unit.channel, held: Boolean(this.held.unit) };
   }
 
   /** Look at a place of the input in the step that is shown now; `channel` null is any. */
@@ -165,9 +172,9 @@ export class Look {
   /** Buttons that concern one channel: large, over the input, pin. */
   #channelTools() {
     const channel = this.#chosen();
-    const [pin, large] = ['.fx-pin', '.fx-channel'].map((name) => this.root.querySelector(name));
+    const [pin, large] = ['.fx-pin', '.fx-channel'].map((name) => find(this.root, name));
     pin.hidden = large.hidden = channel === null;
-    this.root.querySelector('.fx-over').hidden = this.maps.channel === null || Boolean(this.held.unit);
+    find(this.root, '.fx-over').hidden = this.maps.channel === null || Boolean(this.held.unit);
     if (channel === null) return;
     large.textContent = this.words.t(this.maps.channel === null ? 'maps.enlarge' : 'maps.channel', { channel: String(channel) });
     large.setAttribute('aria-pressed', String(this.maps.channel !== null));
@@ -180,7 +187,7 @@ export class Look {
   #overInput() {
     const { maps, drawn } = this;
     const on = Boolean(this.over && drawn && maps.channel !== null);
-    this.root.querySelector('.fx-over').setAttribute('aria-pressed', String(Boolean(this.over)));
+    find(this.root, '.fx-over').setAttribute('aria-pressed', String(Boolean(this.over)));
     this.picture.showMap(on ? { canvas: maps.channelCanvas(maps.channel), box: this.trace.cells(drawn) } : null);
   }
 

@@ -1,5 +1,6 @@
 /** The middle pane: the channels of a step as tiles, with the crop drawn on every tile, and the unit at the pointer. */
 
+import { find } from '../dom.js';
 import { css, hatch, hatchAround, outline, roles } from '../colour.js';
 
 const GAP = 3;
@@ -8,9 +9,9 @@ const SMALLEST = 34; // CSS pixels; below that the pane scrolls, and only what i
 
 export class Maps {
   constructor(root, colours, { onUnit, onHold, onChannel }) {
-    this.pane = root.querySelector('.fx-mosaic');
-    this.sheet = this.pane.querySelector('div');
-    this.canvas = this.pane.querySelector('canvas');
+    this.pane = find(root, '.fx-mosaic');
+    this.sheet = find(this.pane, 'div');
+    this.canvas = find(this.pane, 'canvas');
     this.context = this.canvas.getContext('2d');
     this.coloured = new OffscreenCanvas(1, 1); // the mosaic in the picture's own pixels, at the canvas's top left
     this.memory = new ArrayBuffer(0); // of those pixels: new memory for each step would wait for the garbage collector
@@ -48,7 +49,8 @@ export class Maps {
    */
   show(step, picture, scheme, crop, names) {
     if (this.shown?.step !== step) this.full = this.whole = null;
-    Object.assign(this, { scheme, names });
+    this.scheme = scheme;
+    this.names = names;
     this.shown = { step, crop, picture };
     this.#colour(step.maps, picture);
     this.redraw();

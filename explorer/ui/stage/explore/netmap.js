@@ -1,10 +1,11 @@
 /** The left pane: the network drawn from its graph, down one column and up the other. Every layer is a button. */
 
-import { layout, nodeName } from './graph.js';
+import { button, draw, find, make } from '../dom.js';
+import { operationName } from '../operations.js';
 import { stored } from '../preferences.js';
+import { layout, nodeName } from './graph.js';
 import { shapeText } from './words.js';
 
-const NS = 'http://www.w3.org/2000/svg';
 const PAD = 8; // CSS pixels above and below
 const TALLEST = { layers: 26, blocks: 42 }; // of a row; the shortest is what is readable
 const SHORTEST = 15;
@@ -16,9 +17,9 @@ const CENTRE = 22; // of a bar, from the middle of the pane
 
 export class NetMap {
   constructor(root, { onStep }) {
-    this.pane = root.querySelector('.fx-net');
-    this.lines = this.pane.querySelector('svg');
-    this.list = this.pane.querySelector('ol');
+    this.pane = find(root, '.fx-net');
+    this.lines = find(this.pane, 'svg');
+    this.list = find(this.pane, 'ol');
     this.blocks = stored('blocks') === 'blocks';
     this.list.addEventListener('click', (event) => {
       const button = event.target.closest('button');
@@ -36,7 +37,9 @@ export class NetMap {
   }
 
   load(trace, words) {
-    Object.assign(this, { trace, words, plan: layout(trace, this.blocks) });
+    this.trace = trace;
+    this.words = words;
+    this.plan = layout(trace, this.blocks);
     const most = Math.max(...trace.steps.map((s) => s.shape[0]));
     const largest = Math.max(...trace.steps.map((s) => s.shape[1]));
     this.list.replaceChildren(...this.plan.nodes.map((node) => this.#button(node, most, largest)));
@@ -47,31 +50,18 @@ export class NetMap {
   #button(node, most, largest) {
     const { trace, words } = this;
     const step = trace.steps[node.last];
-    const button = document.createElement('button');
-    button.type = 'button';
-    button.tabIndex = -1;
-    button.className = `fx-${node.path}`;
-    button.dataset.step = String(node.last);
     const name = nodeName(trace, node);
-    const { op } = trace.steps[node.first];
-    const said = [name, words.t(`op.${op}`), shapeText(step)];
-    button.setAttribute('aria-label', said.join(', '));
-    button.title = said.join(' · ');
-    const bar = document.createElement('i'); // as wide as it has channels, as tall as the map is large
-    bar.style.width = `${Math.max(4, Math.round(Math.sqrt(step.shape[0] / most) * WIDEST_BAR))}px`;
-    bar.style.setProperty('--tall', String(Math.max(0.18, Math.sqrt(step.shape[1] / largest))));
-    const glyph = document.createElement('span');
-    glyph.className = 'fx-glyph';
-    glyph.append(bar);
-    const label = document.createElement('span');
-    label.className = 'fx-label';
-    label.append(cutInside(name));
-    label.append(Object.assign(document.createElement('small'), { textContent: shapeText(step) }));
-    button.append(...(node.column ? [glyph, label] : [label, glyph]));
-    const item = document.createElement('li');
-    item.append(button);
-    node.button = button;
-    return item;
+    const said = [name, operationName(trace.steps[node.first], words), shapeText(step)];
+    // as wide as it has channels, as tall as the map is large
+    const wide = Math.max(4, Math.round(Math.sqrt(step.shape[0] / most) * WIDEST_BAR));
+    const tall = Math.max(0.18, Math.sqrt(step.shape[1] / largest));
+    const glyph = make('span', { className: 'fx-glyph' }, make('i', { style: `width: ${wide}px; --tall: ${tall}` }));
+    const label = make('span', { className: 'fx-label' }, cutInside(name), make('small', {}, shapeText(step)));
+    node.button = button(
+      { tabIndex: -1, className: `fx-${node.path}`, title: said.join(' · '), 'data-step': node.last, 'aria-label': said.join(', ') },
+      ...(node.column ? [glyph, label] : [label, glyph])
+    );
+    return make('li', {}, node.button);
   }
 
   /** Positions follow from the pane's size: rows share its height, columns its width. */
@@ -100,18 +90,14 @@ export class NetMap {
     this.lines.setAttribute('height', String(high));
     this.lines.setAttribute('width', String(width));
     this.lines.replaceChildren(
-      ...bands.slice(1).flatMap(({ level, row }) => this.#band(2 ** level, PAD + (level - 1) * strip + row * tall, width)),
+      ...bands.slice(1).flatMap(({ level, row, jump }) => this.#band(jump, PAD + (level - 1) * strip + row * tall, width)),
       ...this.plan.edges.map((edge) => this.#edge(edge))
     );
   }
 
   /** The line above a level, and its resolution. */
   #band(jump, y, width) {
-    const label = document.createElementNS(NS, 'text');
-    label.setAttribute('x', '5');
-    label.setAttribute('y', String(y + 10));
-    label.textContent = `1/${jump}`;
-    return [line('fx-band', `M0 ${y}H${width}`), label];
+    return [line('fx-band', `M0 ${y}H${width}`), draw('text', { x: 5, y: y + 10 }, `1/${jump}`)];
   }
 
   #edge({ from, to, skip }) {
@@ -153,16 +139,10 @@ export class NetMap {
 
 /** A name that loses its middle, not its end, where there is no room for all of it. */
 function cutInside(name) {
-  const label = document.createElement('b');
-  const parts = [name.slice(0, -TAIL), name.slice(-TAIL)];
-  if (name.length <= 2 * TAIL) label.textContent = name;
-  else label.append(...parts.map((textContent) => Object.assign(document.createElement('span'), { textContent })));
-  return label;
+  if (name.length <= 2 * TAIL) return make('b', {}, name);
+  return make('b', {}, make('span', {}, name.slice(0, -TAIL)), make('span', {}, name.slice(-TAIL)));
 }
 
 function line(className, d) {
-  const path = document.createElementNS(NS, 'path');
-  path.setAttribute('class', className);
-  path.setAttribute('d', d);
-  return path;
+  return draw('path', { class: className, d });
 }

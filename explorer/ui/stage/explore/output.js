@@ -1,8 +1,10 @@
 /** The right pane: the image in one of its frames, what is laid over it, and what the network says of each pixel. */
 
+import { fill, find, make } from '../dom.js';
 import { radios } from '../bar.js';
 import { painted, ramp } from '../colour.js';
-import { showFacts, showLegend } from './panels.js';
+import { showFacts } from './facts.js';
+import { showLegend } from './panels.js';
 import { Picture } from './picture.js';
 import { Probabilities, entropyOf } from './probabilities.js';
 import { pixelText } from './readout.js';
@@ -13,31 +15,35 @@ const BARS = 5; // classes with a bar of their own
 export class Output {
   /** `cardOf` finds a run's card; `say` tells the person of an error. */
   constructor(root, colours, { words, cardOf, say }) {
-    Object.assign(this, { root, colours, words, cardOf, say });
+    this.root = root;
+    this.colours = colours;
+    this.words = words;
+    this.cardOf = cardOf;
+    this.say = say;
     this.kind = 'prediction';
     this.picture = new Picture(root, colours, { onPixel: (pixel) => this.name(pixel) });
-    this.kinds = root.querySelector('.fx-shown select');
+    this.kinds = find(root, '.fx-shown select');
     this.kinds.addEventListener('change', () => {
       this.kind = this.kinds.value;
       this.#overlay();
       this.#legend();
     });
-    this.frames = radios(root.querySelector('.fx-frame'), ({ frame }) => {
+    this.frames = radios(find(root, '.fx-frame'), ({ frame }) => {
       this.picture.use(frame).catch((error) => say({ code: error.status ? 'gone' : 'connection', details: {} }));
       this.#sizeOfFrame();
     });
     this.frames.choose(({ frame }) => frame === this.picture.frame);
-    const opacity = root.querySelector('.fx-opacity input');
+    const opacity = find(root, '.fx-opacity input');
     opacity.addEventListener('input', () => {
       this.picture.opacity = opacity.value / 100;
       this.#writeShares();
       this.picture.draw();
     });
-    root.querySelector('.fx-margin').addEventListener('click', () => {
+    find(root, '.fx-margin').addEventListener('click', () => {
       this.wantsMargin = !this.picture.margin;
       this.picture.show(this.picture.crop, this.margin(this.step));
     });
-    root.querySelector('.fx-legend').addEventListener('click', (event) => {
+    find(root, '.fx-legend').addEventListener('click', (event) => {
       const item = event.target.closest('button');
       if (!item) return;
       const index = Number(item.dataset.index);
@@ -61,7 +67,7 @@ export class Output {
     const { root, trace, words } = this;
     this.#writeShares();
     if (!trace) return;
-    this.kinds.replaceChildren(...KINDS.map((kind) => new Option(words.t(`picture.shown.${kind}`), kind, false, kind === this.kind)));
+    fill(this.kinds, KINDS.map((kind) => [kind, words.t(`picture.shown.${kind}`)]), this.kind);
     this.#legend();
     showFacts(root, trace, this.cardOf(trace), words);
     this.#sizeOfFrame();
@@ -70,7 +76,7 @@ export class Output {
   /** Opacity and the ramp's ends, as this language writes them. */
   #writeShares() {
     const { root, words, picture } = this;
-    root.querySelector('.fx-opacity output').textContent = words.percent(picture.opacity);
+    find(root, '.fx-opacity output').textContent = words.percent(picture.opacity);
     [...root.querySelectorAll('.fx-opacity .fx-ramp b')].forEach((end, share) => (end.textContent = words.percent(share)));
   }
 
@@ -83,7 +89,7 @@ export class Output {
   margin(step) {
     this.step = step;
     const { trace, picture, root } = this;
-    const button = root.querySelector('.fx-margin');
+    const button = find(root, '.fx-margin');
     button.hidden = !trace.margin || picture.frame !== 'network';
     const margin = Boolean(trace.margin && (this.wantsMargin ?? step.name === trace.margin.step));
     button.setAttribute('aria-pressed', String(margin));
@@ -98,14 +104,14 @@ export class Output {
   #sizeOfFrame() {
     if (!this.trace) return;
     const [height, width] = this.trace.frames[this.picture.frame];
-    this.root.querySelector('.fx-frame-size').textContent = `${height} × ${width}`;
+    find(this.root, '.fx-frame-size').textContent = `${height} × ${width}`;
     if (this.step) this.margin(this.step);
   }
 
   /** Prediction, confidence or entropy over the image. */
   async #overlay() {
     const { kind, picture, probabilities } = this;
-    const bar = this.root.querySelector('.fx-ramp');
+    const bar = find(this.root, '.fx-ramp');
     if (kind === 'prediction') {
       bar.hidden = true;
       return picture.showScalar(null);
@@ -116,7 +122,7 @@ export class Output {
     const table = this.colours.sequential;
     const canvas = painted(width, height, (i) => table[Math.round(values[i] * 255)]);
     picture.showScalar({ canvas, reduction: probabilities.sheet.reduction });
-    ramp(bar.querySelector('canvas'), table);
+    ramp(find(bar, 'canvas'), table);
     bar.hidden = false; // not before: until the values have come, the picture still shows the classes
   }
 
@@ -137,7 +143,7 @@ export class Output {
   name(pixel) {
     const { root, trace, words, picture, probabilities } = this;
     this.pixel = pixel;
-    root.querySelector('.fx-under').textContent = pixelText({ trace, pixel, frame: picture.frame, words });
+    find(root, '.fx-under').textContent = pixelText({ trace, pixel, frame: picture.frame, words });
     const inside = Boolean(pixel && !pixel.border);
     root.classList.toggle('fx-over-picture', inside);
     if (!inside) return;
@@ -150,7 +156,7 @@ export class Output {
 
   #bars(found) {
     const { root, trace, words } = this;
-    const list = root.querySelector('.fx-chances ul');
+    const list = find(root, '.fx-chances ul');
     while (list.children.length < BARS) list.append(bar());
     const percent = (share) => words.percent(share);
     [...list.children].forEach((item, i) => {
@@ -167,14 +173,12 @@ export class Output {
     const rest = found.slice(BARS).reduce((sum, { share }) => sum + share, 0);
     const values = { classes: Math.max(0, found.length - BARS), rest: percent(rest), entropy: percent(entropyOf(found.map(({ share }) => share))) };
     const { reduction } = this.probabilities.sheet;
-    root.querySelector('.fx-chances p').textContent =
+    find(root, '.fx-chances p').textContent =
       words.t(found.length > BARS ? 'chances.rest' : 'chances.entropy', values) +
       (reduction > 1 ? ` ${words.t('chances.reduced', { reduction })}` : '');
   }
 }
 
 function bar() {
-  const item = document.createElement('li');
-  for (const tag of ['span', 'i', 'b']) item.append(document.createElement(tag));
-  return item;
+  return make('li', {}, make('span'), make('i'), make('b'));
 }

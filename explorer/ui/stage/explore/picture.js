@@ -1,5 +1,6 @@
 /** The right pane: the image in one of its frames, the prediction over it, and boxes given in input pixels. */
 
+import { find } from '../dom.js';
 import { css, hatch, hatchAround, outline, pack, packed, painted, zeros } from '../colour.js';
 import { decode } from '../files.js';
 
@@ -7,8 +8,8 @@ const DIMMED = 0.69; // over what is not of the class shown alone
 
 export class Picture {
   constructor(root, colours, { onPixel }) {
-    this.pane = root.querySelector('.fx-view');
-    this.canvas = this.pane.querySelector('canvas');
+    this.pane = find(root, '.fx-view');
+    this.canvas = find(this.pane, 'canvas');
     this.context = this.canvas.getContext('2d');
     this.colours = colours;
     this.frame = 'network';
@@ -95,7 +96,11 @@ export class Picture {
   /** The step's crop and whether the margin is shown: drawn anew only where something of it changed. */
   show(crop, margin) {
     if (crop === this.crop && margin === this.margin && this.placed && !this.field && !this.partner) return;
-    Object.assign(this, { crop, margin, field: null, whole: null, partner: null });
+    this.crop = crop;
+    this.margin = margin;
+    this.field = null;
+    this.whole = null;
+    this.partner = null;
     this.draw();
   }
 
@@ -165,7 +170,9 @@ export class Picture {
    */
   outlineField({ field, whole = null, partner = null }) {
     if (!this.placed || (!field && !this.field && !this.partner && !this.whole && !whole)) return;
-    Object.assign(this, { field, whole, partner });
+    this.field = field;
+    this.whole = whole;
+    this.partner = partner;
     const { context: c, canvas } = this;
     c.clearRect(0, 0, canvas.width, canvas.height);
     c.drawImage(this.still, 0, 0);

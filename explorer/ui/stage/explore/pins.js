@@ -1,13 +1,15 @@
 /** Pinned channels: small pictures that stay in sight from step to step and lead back to where they are from. */
 
+import { button, find, make } from '../dom.js';
 import { channelCanvas } from './tile.js';
 
 const LONGER = 84; // CSS pixels of a picture's longer side
 
 export class Pins {
   constructor(root, colours, { onGo }) {
-    Object.assign(this, { colours, onGo });
-    this.list = root.querySelector('.fx-pins');
+    this.colours = colours;
+    this.onGo = onGo;
+    this.list = find(root, '.fx-pins');
     this.pins = []; // {step, channel}, by name, so that another run of the network keeps them
     this.list.addEventListener('click', (event) => {
       const item = event.target.closest('li');
@@ -30,7 +32,8 @@ export class Pins {
 
   /** Draw the pins of a run; one whose step or channel this network lacks is left out, but kept. */
   draw(trace, words) {
-    Object.assign(this, { trace, words });
+    this.trace = trace;
+    this.words = words;
     const here = this.pins.map((pin, i) => ({ pin, i })).filter(({ pin }) => trace.step(pin.step)?.shape[0] > pin.channel);
     this.list.hidden = here.length === 0;
     this.list.replaceChildren(...here.map(({ pin, i }) => this.#item(pin, i)));
@@ -39,24 +42,20 @@ export class Pins {
   #item({ step: name, channel }, i) {
     const { trace, words } = this;
     const step = trace.step(name);
-    const item = document.createElement('li');
-    item.dataset.pin = String(i);
-    const canvas = document.createElement('canvas');
-    const longest = Math.max(step.shape[1], step.shape[2]);
-    canvas.style.width = `${(LONGER * step.shape[2]) / longest}px`;
-    canvas.style.height = `${(LONGER * step.shape[1]) / longest}px`;
-    const go = document.createElement('button');
-    go.type = 'button';
-    const label = document.createElement('span');
-    label.textContent = `${name} · ${channel}`;
-    go.append(canvas, label);
-    const off = document.createElement('button');
-    off.type = 'button';
-    off.className = 'fx-unpin';
-    off.textContent = '×';
-    off.setAttribute('aria-label', words.t('maps.unpin.one', { name, channel: String(channel) }));
-    item.append(go, off);
-    trace.map(step).then((picture) => channelCanvas(step, channel, picture, this.colours.scheme(step.maps, 'channel'), canvas)).catch((error) => console.warn(error));
-    return item;
+    const [, height, width] = step.shape;
+    const scale = LONGER / Math.max(height, width);
+    const canvas = make('canvas', { style: `width: ${scale * width}px; height: ${scale * height}px` });
+    const label = words.t('maps.unpin.one', { name, channel: String(channel) });
+    const paint = async () => {
+      const picture = await trace.map(step);
+      channelCanvas(step, channel, picture, this.colours.scheme(step.maps, 'channel'), canvas);
+    };
+    paint().catch((error) => console.warn(error));
+    return make(
+      'li',
+      { 'data-pin': i },
+      button({}, canvas, make('span', {}, `${name} · ${channel}`)),
+      button({ className: 'fx-unpin', 'aria-label': label }, '×')
+    );
   }
 }

@@ -6,7 +6,7 @@ export class Probabilities {
   /** `sheet` {file, tile, columns, reduction, steps} as in the run's JSON. */
   constructor(trace) {
     this.trace = trace;
-    this.sheet = trace.probabilities;
+    this.sheet = trace.run.probabilities;
     this.classes = trace.classes.length;
     this.codes = null; // of the sheet's pixels, in `steps`
   }

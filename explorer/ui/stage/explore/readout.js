@@ -13,7 +13,7 @@ export function unitText({ trace, step, unit, value, exact, field, frame, words 
   const where = { ...asText(unit), value: known ? full(exact, words) : near };
   const coarse = step.maps.reduction > 1 ? 'unit.mean' : 'unit.value';
   const key = unit.channel === null ? 'unit.place' : known ? 'unit.exact' : coarse;
-  if (unit.channel !== null && trace.scores.has(step.name)) where.channel += ` (${words.of(trace.classes[unit.channel].name)})`;
+  if (unit.channel !== null && step.scores) where.channel += ` (${words.of(trace.classes[unit.channel].name)})`;
   const box = toFrame(trace, field, frame);
   const sees = box ? words.t(`unit.field.${frame}`, edges(box, frame)) : words.t(field ? 'unit.border' : 'unit.padding');
   const share = trace.paddingShare(step, unit.row, unit.column);

@@ -1,10 +1,9 @@
 /** Going through the steps: the network map, slider with skip arcs, buttons, keys, play. */
 
-import { valueInputs } from './graph.js';
+import { draw, find } from '../dom.js';
 import { busyElsewhere, keyOf } from '../keys.js';
 import { NetMap } from './netmap.js';
 
-const NS = 'http://www.w3.org/2000/svg';
 const NEAR = 3; // an input from further back than this many steps is a skip
 
 export class Steps {
@@ -14,15 +13,15 @@ export class Steps {
     this.colours = colours;
     this.onStep = onStep;
     this.map = new NetMap(root, { onStep: onChoose });
-    this.slider = root.querySelector('.fx-track input');
-    this.arcs = root.querySelector('.fx-arcs');
-    this.playButton = root.querySelector('.fx-play');
-    this.speed = root.querySelector('.fx-speed select');
+    this.slider = find(root, '.fx-track input');
+    this.arcs = find(root, '.fx-arcs');
+    this.playButton = find(root, '.fx-play');
+    this.speed = find(root, '.fx-speed select');
     this.count = 0;
     this.at = 0;
     this.slider.addEventListener('input', () => onStep(Number(this.slider.value)));
     for (const [name, move] of Object.entries({ first: () => 0, previous: () => this.at - 1, next: () => this.at + 1 })) {
-      root.querySelector(`.fx-${name}`).addEventListener('click', (event) => {
+      find(root, `.fx-${name}`).addEventListener('click', (event) => {
         if (event.detail) event.currentTarget.blur(); // a pointer's click leaves the keys to the stage
         onStep(this.#clamp(move()));
       });
@@ -76,26 +75,19 @@ export class Steps {
   }
 
   #drawArcs(trace) {
-    const last = this.count - 1;
+    const at = (i) => (i / (this.count - 1)) * 1000;
     this.arcs.setAttribute('viewBox', '0 0 1000 100');
-    const skips = trace.steps.flatMap((step, to) =>
-      valueInputs(step).map((name) => [trace.index.get(name), to])
-    );
-    const arcs = skips
-      .filter(([from, to]) => to - from > NEAR)
-      .map(([from, to]) => {
-        const [a, b] = [(from / last) * 1000, (to / last) * 1000];
-        const path = document.createElementNS(NS, 'path');
-        const height = 92 - 85 * ((b - a) / 1000);
-        path.setAttribute('d', `M${a} 100 C${a} ${height} ${b} ${height} ${b} 100`);
-        return path;
+    const arcs = trace.steps.flatMap((step, to) => {
+      const far = step.reads.map((name) => trace.index.get(name)).filter((from) => to - from > NEAR);
+      return far.map((from) => {
+        const height = 92 - 0.085 * (at(to) - at(from));
+        return draw('path', { d: `M${at(from)} 100C${at(from)} ${height} ${at(to)} ${height} ${at(to)} 100` });
       });
+    });
     const ticks = trace.steps.map((step, i) => {
-      const tick = document.createElementNS(NS, 'path');
-      const pooled = step.op === 'maxpool' || step.op === 'upconv' || step.op === 'bilinear'; // another resolution
-      tick.setAttribute('class', pooled ? 'fx-tick fx-tick-level' : 'fx-tick');
-      tick.setAttribute('d', `M${(i / last) * 1000} 118v${pooled ? 22 : 12}`);
-      return tick;
+      const changed = step.reads.length > 0 && trace.step(step.reads[0]).level !== step.level; // another resolution
+      const className = changed ? 'fx-tick fx-tick-level' : 'fx-tick';
+      return draw('path', { class: className, d: `M${at(i)} 118v${changed ? 22 : 12}` });
     });
     this.arcs.replaceChildren(...ticks, ...arcs);
   }
@@ -103,7 +95,7 @@ export class Steps {
   mark(step) {
     this.at = step;
     this.slider.value = String(step);
-    this.root.querySelector('.fx-count').textContent = `${step + 1} / ${this.count}`;
+    find(this.root, '.fx-count').textContent = `${step + 1} / ${this.count}`;
     this.slider.setAttribute('aria-valuetext', this.map.mark(step));
   }
 }

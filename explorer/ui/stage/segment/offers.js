@@ -1,11 +1,14 @@
 /** The ways to run an image: what each would take, and which is chosen. */
 
+import { button, find, make } from '../dom.js';
 import { radios } from '../bar.js';
 
 export class Offers {
   /** `choose(index)` is called when a person takes one. */
   constructor(root, { words, choose }) {
-    Object.assign(this, { words, box: root.querySelector('.fx-offers'), hint: root.querySelector('.fx-trained') });
+    this.words = words;
+    this.box = find(root, '.fx-offers');
+    this.hint = find(root, '.fx-trained');
     this.radios = radios(this.box, ({ offer }) => choose(Number(offer)));
   }
 
@@ -17,20 +20,15 @@ export class Offers {
     this.hint.textContent = planned?.trained ? this.words.t('segment.trained', planned.trained) : '';
   }
 
-  #button({ way, size, tiles, tile, bytes, free, fits }, index) {
+  #button({ way, size: [height, width], tiles, tile: [tileHeight, tileWidth], bytes, free, fits }, index) {
     const { words } = this;
-    const button = document.createElement('button');
-    button.type = 'button';
-    button.setAttribute('role', 'radio');
-    button.dataset.offer = String(index);
-    const text = { height: size[0], width: size[1], tiles, tileHeight: tile[0], tileWidth: tile[1], need: words.bytes(bytes), free: words.bytes(free ?? 0) };
-    const parts = {
-      b: words.t(`segment.way.${way}`),
-      span: words.t(tiles > 1 ? 'segment.tiles.count' : 'segment.pixels', text),
-      small: words.t(free === null ? 'segment.needs' : fits ? 'segment.fits' : 'segment.short', text),
-    };
-    button.append(...Object.entries(parts).map(([tag, textContent]) => Object.assign(document.createElement(tag), { textContent })));
-    return button;
+    const text = { height, width, tiles, tileHeight, tileWidth, need: words.bytes(bytes), free: words.bytes(free ?? 0) };
+    return button(
+      { role: 'radio', 'data-offer': index },
+      make('b', {}, words.t(`segment.way.${way}`)),
+      make('span', {}, words.t(tiles > 1 ? 'segment.tiles.count' : 'segment.pixels', text)),
+      make('small', {}, words.t(free === null ? 'segment.needs' : fits ? 'segment.fits' : 'segment.short', text))
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 /** What came of a run at full size: time and memory, areas, files to take along, figures against a truth. */
 
+import { button, find, make } from '../dom.js';
 import { decode, fetchFile } from '../files.js';
 
 const AREAS = 8; // classes listed
@@ -8,15 +9,18 @@ const SLOWEST = 5; // steps listed
 export class Outcome {
   /** `ask` sends a question to the server; `upload` a file; `answer` is called with what comes back. */
   constructor(root, { words, ask, upload, resolve }) {
-    Object.assign(this, { words, ask, upload, resolve });
-    this.box = root.querySelector('.fx-outcome');
-    this.files = root.querySelector('.fx-files');
+    this.words = words;
+    this.ask = ask;
+    this.upload = upload;
+    this.resolve = resolve;
+    this.box = find(root, '.fx-outcome');
+    this.files = find(root, '.fx-files');
     this.files.addEventListener('click', ({ target }) => {
       const kind = target.closest('button')?.dataset.kind;
       if (kind) this.ask({ what: 'export', file: kind, tokens: [this.item.result.token] });
     });
-    this.truth = root.querySelector('.fx-truth');
-    this.truth.querySelector('input').addEventListener('change', async ({ target }) => {
+    this.truth = find(root, '.fx-truth');
+    find(this.truth, 'input').addEventListener('change', async ({ target }) => {
       const [file] = target.files;
       target.value = '';
       if (!file) return;
@@ -29,7 +33,7 @@ export class Outcome {
   async answer(message, item) {
     if (message.kind === 'exported') {
       const href = URL.createObjectURL(await (await fetchFile(this.resolve(message.file))).blob()); // its address has no name
-      Object.assign(document.createElement('a'), { href, download: message.name }).click();
+      make('a', { href, download: message.name }).click();
       setTimeout(() => URL.revokeObjectURL(href), 60000);
     } else if (message.kind === 'judged') {
       item.judged = message;
@@ -43,93 +47,112 @@ export class Outcome {
     this.item = item;
     const result = item?.result;
     for (const part of [box, this.files, this.truth]) part.hidden = !result;
-    const planned = item?.planned;
-    const lines = [];
-    for (const note of result?.notes ?? planned?.notes ?? []) lines.push(line('', words.note(note)));
-    box.parentNode.querySelector('.fx-read').replaceChildren(...lines);
+    const notes = result?.notes ?? item?.planned?.notes ?? [];
+    find(box.parentNode, '.fx-read').replaceChildren(...notes.map((note) => line('', words.note(note))));
     if (!result) return;
-    box.replaceChildren(...(old ? [line('fx-note', words.t('segment.again'))] : []), ...this.#facts(result), ...this.#areas(result), ...(item.judged ? this.#judged(item.judged) : []));
-    this.files.querySelector('ul').replaceChildren(
-      ...[...result.kinds, 'zip'].map((kind) => {
-        const entry = document.createElement('li');
-        const button = Object.assign(document.createElement('button'), { type: 'button', className: 'fx-pill', textContent: words.t(`file.${kind}`) });
-        button.dataset.kind = kind;
-        entry.append(button);
-        return entry;
-      })
+    box.replaceChildren(
+      ...(old ? [line('fx-note', words.t('segment.again'))] : []),
+      ...this.#facts(result),
+      this.#areas(result),
+      ...(item.judged ? this.#judged(item.judged) : [])
+    );
+    const kinds = [...result.kinds, 'zip'];
+    find(this.files, 'ul').replaceChildren(
+      ...kinds.map((kind) => make('li', {}, button({ className: 'fx-pill', 'data-kind': kind }, words.t(`file.${kind}`))))
     );
   }
 
   #facts(result) {
     const { words } = this;
-    const [height, width] = result.run_at;
-    const seconds = words.number(result.seconds.network, 3);
-    const run = { height, width, seconds, device: words.device({ device: result.device, name: result.deviceName }), precision: words.t(`precision.${result.precision}`), tiles: result.tiles };
-    const found = [line('', words.t('segment.network', { network: result.title, padding: words.t(`padding.${result.padding}`), weights: words.of(result.weightsTitle) })), line('fx-took', words.t(result.tiles > 1 ? 'segment.ran.tiles' : 'segment.ran', run))];
+    const weights = words.of(result.weightsTitle);
+    const network = { network: result.title, padding: words.t(`padding.${result.padding}`), weights };
     const { peak, forecast } = result.memory;
-    found.push(line('', words.t(peak === null ? 'segment.memory.unknown' : 'segment.memory', { peak: words.bytes(peak ?? 0), forecast: words.bytes(forecast) })));
-    for (const note of result.networkNotes) found.push(line('fx-note', words.note(note)));
-    for (const { code, details } of result.remarks) found.push(line('fx-note', words.t(`remark.${code}`, details)));
-    if (result.difference) found.push(line('fx-note', this.#difference(result.difference)));
-    if ('objects' in result) found.push(line('fx-took', words.t('segment.objects', { count: result.objects })));
-    const steps = Object.entries(result.step_seconds).sort(([, a], [, b]) => b - a).slice(0, SLOWEST);
-    found.push(line('', words.t('segment.slowest', { list: steps.map(([name, s]) => words.t('segment.step', { name, seconds: words.number(s, 2) })).join(', ') })));
-    return found;
+    const memory = { peak: words.bytes(peak ?? 0), forecast: words.bytes(forecast) };
+    const notes = [
+      ...result.networkNotes.map((note) => words.note(note)),
+      ...result.remarks.map(({ code, details }) => words.t(`remark.${code}`, details)),
+      ...(result.difference ? [this.#difference(result.difference)] : []),
+    ];
+    return [
+      line('', words.t('segment.network', network)),
+      line('fx-took', this.#took(result)),
+      line('', words.t(peak === null ? 'segment.memory.unknown' : 'segment.memory', memory)),
+      ...notes.map((note) => line('fx-note', note)),
+      ...('objects' in result ? [line('fx-took', words.t('segment.objects', { count: result.objects }))] : []),
+      line('', words.t('segment.slowest', { list: this.#slowest(result.step_seconds) })),
+    ];
+  }
+
+  #took({ run_at: [height, width], seconds, device, deviceName, precision, tiles }) {
+    const { words } = this;
+    return words.t(tiles > 1 ? 'segment.ran.tiles' : 'segment.ran', {
+      height, width, tiles,
+      seconds: words.number(seconds.network, 3),
+      device: words.device({ device, name: deviceName }),
+      precision: words.t(`precision.${precision}`),
+    });
+  }
+
+  #slowest(seconds) {
+    const { words } = this;
+    const steps = Object.entries(seconds).sort(([, a], [, b]) => b - a).slice(0, SLOWEST);
+    return steps.map(([name, s]) => words.t('segment.step', { name, seconds: words.number(s, 2) })).join(', ');
   }
 
   /** Between the paper's tiles and exact ones; of large images the scores are not kept. */
   #difference({ share, score }) {
     const { words } = this;
     const values = { share: words.percent(share, 2) };
-    return score === null ? words.t('segment.difference.labels', values) : words.t('segment.difference', { ...values, score: words.number(score, 3) });
+    if (score === null) return words.t('segment.difference.labels', values);
+    return words.t('segment.difference', { ...values, score: words.number(score, 3) });
   }
 
   #areas({ areas, classes }) {
     const { words } = this;
-    const list = Object.assign(document.createElement('ul'), { className: 'fx-areas' });
     const there = areas.filter(({ pixels }) => pixels).sort((a, b) => b.pixels - a.pixels);
-    for (const { index, pixels, share } of there.slice(0, AREAS)) {
+    const entries = there.slice(0, AREAS).map(({ index, pixels, share }) => {
       const { name, colour } = classes[index];
-      const entry = document.createElement('li');
-      const swatch = document.createElement('i');
-      swatch.style.background = `rgb(${colour})`;
-      entry.append(swatch, line('', words.of(name), 'span'), line('', share < 0.001 ? `< ${words.percent(0.001)}` : words.percent(share), 'b'), line('', words.t('segment.area', { pixels }), 'small'));
-      list.append(entry);
-    }
-    return [list];
+      return make(
+        'li',
+        {},
+        make('i', { style: `background: rgb(${colour})` }),
+        make('span', {}, words.of(name)),
+        make('b', {}, share < 0.001 ? `< ${words.percent(0.001)}` : words.percent(share)),
+        make('small', {}, words.t('segment.area', { pixels }))
+      );
+    });
+    return make('ul', { className: 'fx-areas' }, ...entries);
   }
 
   #judged({ matrix, names, pixel_accuracy, mean_iou, boundary_iou, object_f1, iou }) {
     const { words } = this;
     const percent = (share) => (share == null ? '–' : words.percent(share));
-    const head = line('fx-took', words.t(object_f1 === undefined ? 'segment.judged' : 'segment.judged.objects', { accuracy: percent(pixel_accuracy), iou: percent(mean_iou), boundary: percent(boundary_iou), f1: percent(object_f1) }));
+    const [accuracy, mean, boundary, f1] = [pixel_accuracy, mean_iou, boundary_iou, object_f1].map(percent);
+    const key = object_f1 === undefined ? 'segment.judged' : 'segment.judged.objects';
+    const label = words.t('segment.confusion');
+    const about = { className: 'fx-confusion-frame', tabIndex: 0, role: 'group', 'aria-label': label };
+    return [
+      line('fx-took', words.t(key, { accuracy, iou: mean, boundary, f1 })),
+      make('div', about, this.#confusion(matrix, names, iou.map(percent), label)),
+    ];
+  }
+
+  /** The classes that are there or were found, each as a row of shares of its pixels. */
+  #confusion(matrix, names, iou, label) {
+    const { words } = this;
     const there = names.map((_, i) => i).filter((i) => matrix[i].some(Boolean) || matrix.some((row) => row[i]));
-    const table = Object.assign(document.createElement('table'), { className: 'fx-confusion' });
-    const cell = (tag, textContent, more = {}) => Object.assign(document.createElement(tag), { textContent, ...more });
-    const top = document.createElement('tr');
-    top.append(cell('th', words.t('segment.confusion')), ...there.map((i) => cell('th', words.of(names[i]), { scope: 'col' })), cell('th', 'IoU', { scope: 'col' }));
-    table.append(top);
-    for (const i of there) {
+    const head = (text, scope) => make('th', { scope }, text);
+    const rows = there.map((i) => {
       const sum = matrix[i].reduce((a, b) => a + b, 0);
-      const row = document.createElement('tr');
-      row.append(cell('th', words.of(names[i]), { scope: 'row' }));
-      for (const j of there) {
-        const share = sum ? matrix[i][j] / sum : 0;
-        const part = cell('td', share ? words.percent(share, 0) : '');
-        part.style.setProperty('--share', String(share));
-        row.append(part);
-      }
-      row.append(cell('td', percent(iou[i])));
-      table.append(row);
-    }
-    const frame = Object.assign(document.createElement('div'), { className: 'fx-confusion-frame', tabIndex: 0 });
-    frame.setAttribute('role', 'group');
-    frame.setAttribute('aria-label', words.t('segment.confusion'));
-    frame.append(table);
-    return [head, frame];
+      const shares = there.map((j) => (sum ? matrix[i][j] / sum : 0));
+      const cells = shares.map((share) => make('td', { style: `--share: ${share}` }, share ? words.percent(share, 0) : ''));
+      return make('tr', {}, head(words.of(names[i]), 'row'), ...cells, make('td', {}, iou[i]));
+    });
+    const titles = [...there.map((i) => words.of(names[i])), 'IoU'].map((text) => head(text, 'col'));
+    return make('table', { className: 'fx-confusion' }, make('tr', {}, make('th', {}, label), ...titles), ...rows);
   }
 }
 
-function line(className, textContent, tag = 'p') {
-  return Object.assign(document.createElement(tag), { className, textContent });
+function line(className, text) {
+  return make('p', { className }, text);
 }

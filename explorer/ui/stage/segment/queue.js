@@ -1,12 +1,14 @@
 /** The list of images to segment: each with its state, one of them looked at; each can be taken off while there are others. */
 
+import { button, find, make } from '../dom.js';
+
 export class Queue {
   /** `choose(index)` looks at an image, `remove(index)` takes it off the list. */
   constructor(root, { words, choose, remove }) {
     this.words = words;
     this.entries = new WeakMap(); // by item
-    this.box = root.querySelector('.fx-queue');
-    this.list = this.box.querySelector('ol');
+    this.box = find(root, '.fx-queue');
+    this.list = find(this.box, 'ol');
     this.list.addEventListener('click', ({ target }) => {
       const { item, off } = target.closest('button')?.dataset ?? {};
       if (item) choose(Number(item));
@@ -24,10 +26,10 @@ export class Queue {
       if (this.list.children[index] !== entry) this.list.insertBefore(entry, this.list.children[index] ?? null);
     });
     while (this.list.children.length > items.length) this.list.lastChild.remove();
-    const all = this.box.querySelector('.fx-all');
+    const all = find(this.box, '.fx-all');
     all.hidden = items.length < 2;
     all.disabled = !left;
-    this.box.querySelector('.fx-take-all').hidden = items.filter(({ result }) => result).length < 2;
+    find(this.box, '.fx-take-all').hidden = items.filter(({ result }) => result).length < 2;
   }
 
   /** Give the focus to the image looked at: the button that was pressed is gone. */
@@ -36,12 +38,8 @@ export class Queue {
   }
 
   #entry() {
-    const entry = document.createElement('li');
-    const [look, off] = ['', 'fx-off'].map((className) => Object.assign(document.createElement('button'), { type: 'button', className }));
-    look.append(document.createElement('b'), document.createElement('small'));
-    off.textContent = '×';
-    entry.append(look, off);
-    return entry;
+    const look = button({}, make('b'), make('small'));
+    return make('li', {}, look, button({ className: 'fx-off' }, '×'));
   }
 
   #write(entry, { index, name, state, current, alone }) {

@@ -1,5 +1,6 @@
 /** The view "segment": images at their own size, what running them takes, the result, its files and a truth. */
 
+import { fill, find } from '../dom.js';
 import { Offers, wayOf } from './offers.js';
 import { Outcome } from './outcome.js';
 import { Queue } from './queue.js';
@@ -10,7 +11,13 @@ import { decode, fetchFile } from '../files.js';
 export class Segment {
   /** `selection()` is the stage's; `say` tells of an error; `onProgress(fraction | null, text, details)`. */
   constructor(root, { gradio, alive, catalog, colours, words, resolve, selection, say, onProgress, onImage }) {
-    Object.assign(this, { root, words, selection, resolve, say, onProgress, onImage });
+    this.root = root;
+    this.words = words;
+    this.selection = selection;
+    this.resolve = resolve;
+    this.say = say;
+    this.onProgress = onProgress;
+    this.onImage = onImage;
     this.items = []; // {name, image, file, planned, result, layers, judged, failed}
     this.current = null;
     this.options = { precision: 'float32' };
@@ -32,20 +39,20 @@ export class Segment {
 
   #controls() {
     const { root } = this;
-    root.querySelector('.fx-many input').addEventListener('change', ({ target }) => {
+    find(root, '.fx-many input').addEventListener('change', ({ target }) => {
       this.add([...target.files]);
       target.value = '';
     });
-    root.querySelector('.fx-all').addEventListener('click', () => this.#all());
-    root.querySelector('.fx-take-all').addEventListener('click', () => {
+    find(root, '.fx-all').addEventListener('click', () => this.#all());
+    find(root, '.fx-take-all').addEventListener('click', () => {
       const tokens = this.items.filter(({ result }) => result).map(({ result }) => result.token);
       this.#ask({ what: 'export', file: 'zip', tokens });
     });
-    root.querySelector('.fx-precision select').addEventListener('change', ({ target }) => {
+    find(root, '.fx-precision select').addEventListener('change', ({ target }) => {
       this.options.precision = target.value;
       this.plan();
     });
-    root.querySelector('.fx-page select').addEventListener('change', ({ target }) => this.#turn(Number(target.value)));
+    find(root, '.fx-page select').addEventListener('change', ({ target }) => this.#turn(Number(target.value)));
   }
 
   /** Whether something runs that a person would wait for; a plan comes along by itself. */
@@ -132,7 +139,7 @@ export class Segment {
     if (aloud || this.told) this.onProgress(aloud ? fraction : null, text, details); // what was begun aloud ends aloud
     this.told = aloud && fraction !== null;
     if (aloud || fraction === null || this.asking !== this.current || this.current.planned) return;
-    this.root.querySelector('.fx-read').textContent = this.words.t(text, details);
+    find(this.root, '.fx-read').textContent = this.words.t(text, details);
   }
 
   /** Run an image in the way that is chosen for it. */
@@ -239,8 +246,8 @@ export class Segment {
     const { current } = this;
     this.#told();
     const stuck = Boolean(current?.failed) && !current.planned; // there is no way to run it
-    this.root.querySelector('.fx-desk h2').hidden = stuck;
-    this.root.querySelector('.fx-desk').hidden = stuck && !current.result;
+    find(this.root, '.fx-desk h2').hidden = stuck;
+    find(this.root, '.fx-desk').hidden = stuck && !current.result;
     this.offers.show(current?.planned, current?.chosen);
     this.#choices(current?.planned);
     this.sheet.show(current);
@@ -261,14 +268,16 @@ export class Segment {
 
   #choices(planned) {
     const { root, words, current } = this;
-    const precision = root.querySelector('.fx-precision');
+    const precision = find(root, '.fx-precision');
     precision.hidden = !(planned?.precisions.length > 1);
-    precision.querySelector('select').replaceChildren(...(planned?.precisions ?? []).map((name) => new Option(words.t(`precision.${name}`), name, false, name === this.options.precision)));
-    const page = root.querySelector('.fx-page');
+    const names = planned?.precisions ?? [];
+    fill(find(precision, 'select'), names.map((name) => [name, words.t(`precision.${name}`)]), this.options.precision);
+    const page = find(root, '.fx-page');
     page.hidden = !(planned?.pages > 1 && current.file);
-    if (!page.hidden) {
-      page.querySelector('select').replaceChildren(...Array.from({ length: planned.pages }, (_, i) => new Option(words.t('segment.page', { page: i + 1, pages: planned.pages }), String(i), false, i === current.page)));
-    }
+    if (page.hidden) return;
+    const pages = Array.from({ length: planned.pages }, (_, i) => i);
+    const choices = pages.map((i) => [i, words.t('segment.page', { page: i + 1, pages: planned.pages })]);
+    fill(find(page, 'select'), choices, current.page);
   }
 
   write() {

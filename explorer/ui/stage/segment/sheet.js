@@ -1,5 +1,6 @@
 /** The image of the view "segment" with one layer over it: classes, confidence, errors, differences, tiles. */
 
+import { fill, find, make } from '../dom.js';
 import { css, pack, packed, painted, roles } from '../colour.js';
 import { View, Viewer } from '../viewer.js';
 
@@ -8,32 +9,33 @@ const RIGHT = 120 / 255; // opacity: what is right lets the image through
 
 export class Sheet {
   constructor(root, { colours, words }) {
-    Object.assign(this, { colours, words });
+    this.colours = colours;
+    this.words = words;
     this.item = null; // {planned, preview, result, layers}
     this.layer = 'prediction';
-    this.fault = root.querySelector('.fx-fault');
-    this.here = root.querySelector('.fx-here');
-    this.legend = root.querySelector('.fx-sheet-key');
+    this.fault = find(root, '.fx-fault');
+    this.here = find(root, '.fx-here');
+    this.legend = find(root, '.fx-sheet-key');
     this.view = new View();
-    this.viewer = new Viewer(root.querySelector('.fx-board canvas'), this.view, {
+    this.viewer = new Viewer(find(root, '.fx-board canvas'), this.view, {
       size: () => this.item?.result?.size ?? this.item?.planned?.size ?? [1, 1],
       paint: (...drawing) => this.#tiles(...drawing),
       onPixel: (pixel) => this.#name(pixel),
     });
-    this.choice = root.querySelector('.fx-layer select');
+    this.choice = find(root, '.fx-layer select');
     this.choice.addEventListener('change', () => {
       this.layer = this.choice.value;
       this.#paint();
     });
-    this.opacity = root.querySelector('.fx-see input');
+    this.opacity = find(root, '.fx-see input');
     this.opacity.addEventListener('input', () => this.#paint());
-    this.grid = root.querySelector('.fx-grid');
+    this.grid = find(root, '.fx-grid');
     this.grid.addEventListener('click', () => {
       this.grid.setAttribute('aria-pressed', String(this.grid.getAttribute('aria-pressed') !== 'true'));
       this.viewer.soon();
     });
     for (const [name, act] of [['in', () => this.view.scale(1.5)], ['out', () => this.view.scale(1 / 1.5)], ['fit', () => this.fit()]]) {
-      root.querySelector(`.fx-zoom-${name}`).addEventListener('click', act);
+      find(root, `.fx-zoom-${name}`).addEventListener('click', act);
     }
   }
 
@@ -47,7 +49,7 @@ export class Sheet {
     this.item = item;
     const there = Object.keys(LAYERS).filter((key) => key === 'prediction' || item?.layers?.[LAYERS[key]]);
     if (!there.includes(this.layer)) this.layer = 'prediction';
-    this.choice.replaceChildren(...there.map((key) => new Option(words.t(`segment.layer.${key}`), key, false, key === this.layer)));
+    fill(this.choice, there.map((key) => [key, words.t(`segment.layer.${key}`)]), this.layer);
     this.choice.disabled = !item?.result;
     this.grid.hidden = !(item?.result?.boxes.length > 1);
     this.fault.hidden = !item?.failed;
@@ -74,11 +76,7 @@ export class Sheet {
   /** What the colours of the layer mean; the classes' stand beside their areas. */
   #key(result) {
     const { words, layer } = this;
-    const entry = (background, text) => {
-      const part = document.createElement('span');
-      part.append(Object.assign(document.createElement('i'), { style: `background: ${background}` }), text);
-      return part;
-    };
+    const entry = (background, text) => make('span', {}, make('i', { style: `background: ${background}` }), text);
     const ramp = [...this.colours.sequential].filter((_, i) => i % 32 === 0).map((abgr) => `rgb(${abgr & 255} ${(abgr >> 8) & 255} ${(abgr >> 16) & 255})`);
     const keys = {
       confidence: () => [entry(`linear-gradient(90deg, ${ramp.join(', ')})`, words.t('segment.key.confidence'))],
