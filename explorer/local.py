@@ -7,58 +7,29 @@ values are those of the whole run (up to the order of summation), at a cost that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from explorer import geometry
-from explorer.models.layers import Add, BilinearUp, Concat, Crop, Input, operation
+from explorer.geometry import Region
+from explorer.operations import Operation, Part, Work, operation_of, values_of
 from explorer.trace import CancelledError, graph_of
-
-Span = tuple[int, int]  # half-open units along one axis; (0, 0) if nothing is needed
-
-
-@dataclass(frozen=True)
-class Region:
-    """Units [top, bottom) x [left, right) of a map; half-open, may be empty."""
-
-    rows: Span
-    cols: Span
-
-    @property
-    def spans(self) -> tuple[Span, Span]:
-        return self.rows, self.cols
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.rows[1] - self.rows[0], self.cols[1] - self.cols[0]
-
-
-def unit(row: int, column: int) -> Region:
-    """The region of one unit."""
-    return Region((row, row + 1), (column, column + 1))
 
 
 class WindowRunner:
     """A network on one image, computed where it is asked for.
 
     module  in eval mode; image  1 x C x H x W on the module's device, or on "meta" where windows of it are handed in.
-    `shapes` are those of the whole run's steps.
+    `shapes` are those of the whole run's steps. Asking for what depends on an operation that is not known raises
+    TypeError.
     """
 
     def __init__(self, module: nn.Module, image: Tensor, shapes: dict[str, tuple[int, ...]]) -> None:
         self.module, self.image, self.shapes = module, image, shapes
         self.nodes = [node for node in graph_of(module).nodes if node.op == "call_module"]
         self._inputs = {str(n.target): [_name(source) for source in n.all_input_nodes] for n in self.nodes}
-        crops = {str(n.target) for n in self.nodes if isinstance(module.get_submodule(str(n.target)), Crop)}
-        self._sources = {
-            name: of[:1] if name in crops else of for name, of in self._inputs.items()
-        }  # whose values it reads
+        self._sources = {name: values_of(module.get_submodule(name), of) for name, of in self._inputs.items()}
 
     def regions(self, step: str, region: Region) -> dict[str, Region]:
         """What of every step (and of "image", the network's input) the region of a step depends on."""
@@ -69,7 +40,7 @@ class WindowRunner:
             if name not in needed:
                 continue
             for source, reads in self.reads(node, needed[name]):
-                needed[source] = _hull(needed[source], reads) if source in needed else reads
+                needed[source] = needed[source].joined(reads) if source in needed else reads
         return needed
 
     def values(self, step: str, region: Region, image: Tensor | None = None) -> dict[str, Tensor]:
@@ -123,19 +94,22 @@ class WindowRunner:
                 count[source] += 1
         return count
 
+    def operation(self, step: str) -> Operation[nn.Module]:
+        """The operation of a step. Raises TypeError if it is not known."""
+        return operation_of(self.module.get_submodule(step))
+
     def in_place(self, node: fx.Node) -> bool:
         """Whether a step may overwrite what it reads: a ReLU alone behind a convolution."""
         (source, *more) = node.all_input_nodes
         if more or source.op == "placeholder" or len(source.users) > 1:
             return False
-        kinds = [type(self.module.get_submodule(str(n.target))) for n in (node, source)]
-        return kinds[0] is nn.ReLU and issubclass(kinds[1], nn.Conv2d | nn.ConvTranspose2d)
+        return self.operation(str(node.target)).overwrites and self.operation(str(source.target)).fresh
 
     def inputs(self, step: str) -> list[str]:
         """The steps that a step reads, "image" for the network's input."""
         return self._inputs[step]
 
-    def sources(self, step: str) -> list[str]:
+    def sources(self, step: str) -> tuple[str, ...]:
         """The steps whose values a step reads: of a crop's reference it takes the size only."""
         return self._sources[step]
 
@@ -152,68 +126,34 @@ class WindowRunner:
                 raise ValueError(f"units {low} to {high - 1} do not lie in {step}, which has {n}")
 
     def reads(self, node: fx.Node, region: Region) -> list[tuple[str, Region]]:
-        """What a region of a step reads of each of its inputs."""
-        module = self.module.get_submodule(str(node.target))
-        sources = [_name(source) for source in node.all_input_nodes]
-        if isinstance(module, Add | Concat):
-            return [(source, region) for source in sources]
-        if isinstance(module, Crop):  # the reference gives its size only
-            rows, cols = ((low + module.offset, high + module.offset) for low, high in region.spans)
-            return [(sources[0], Region(rows, cols))]
-        size = self.size(sources[0])
-        spans = [_read_span(operation(module, a), size[a], region.spans[a]) for a in (0, 1)]
-        return [(sources[0], Region(*spans))]
+        """What a region of a step reads of each map whose values it reads."""
+        name = str(node.target)
+        module, sources = self.module.get_submodule(name), self._sources[name]
+        sizes = [self.size(source) for source in sources]
+        return list(zip(sources, operation_of(module).reads(module, sizes, region), strict=True))
+
+    def work(self, node: fx.Node, needed: dict[str, Region], wide: dict[str, int]) -> Work:
+        """What computing a step's region takes; `wide` are the bytes of a number of each map."""
+        name = str(node.target)
+        source, reads = self.reads(node, needed[name])[0]
+        channels = [self.image.shape[1] if n == "image" else self.shapes[n][1] for n in (source, name)]
+        return Work(needed[source], reads, needed[name], (channels[0], channels[1]), (wide[source], wide[name]))
 
     def _compute(
         self, node: fx.Node, needed: dict[str, Region], found: dict[str, Tensor], in_place: bool = False
     ) -> Tensor:
         name = str(node.target)
-        module, region = self.module.get_submodule(name), needed[name]
-        sources = [_name(source) for source in node.all_input_nodes]
-        if isinstance(module, Add | Concat):
-            return module(*(_cut(found[s], needed[s], region) for s in sources))
-        reads = self.reads(node, region)[0][1]
-        x = _cut(found[sources[0]], needed[sources[0]], reads)
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            x = x.to(module.weight.dtype)
-        if isinstance(module, nn.ConvTranspose2d):
-            return _transposed(module, x, reads, region)
-        if isinstance(module, nn.Conv2d | nn.MaxPool2d):
-            return _window(module, x, reads, region, self.size(sources[0]))
-        if isinstance(module, Input | Crop):
-            return x
-        return x.relu_() if in_place else module(x)
+        module, region, reads = self.module.get_submodule(name), needed[name], self.reads(node, needed[name])
+        operation = operation_of(module)
+        values = [_cut(found[source], needed[source], read) for source, read in reads]
+        if dtype := operation.weight_type(module):
+            values = [value.to(dtype) for value in values]
+        sizes = tuple(self.size(source) for source, _ in reads)
+        return operation.window(module, values, Part(region, tuple(read for _, read in reads), sizes, in_place))
 
 
 def _name(node: fx.Node) -> str:
     return "image" if node.op == "placeholder" else str(node.target)
-
-
-def _hull(a: Region, b: Region) -> Region:
-    spans = []
-    for one, other in zip(a.spans, b.spans, strict=True):
-        full = [s for s in (one, other) if s[0] < s[1]]
-        spans.append((min(s[0] for s in full), max(s[1] for s in full)) if full else (0, 0))
-    return Region(*spans)
-
-
-@lru_cache(maxsize=1024)
-def _first_and_last(op: Hashable, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Per output unit the first and the last of n input units that it reads; n and -1 where it reads none."""
-    assert isinstance(op, geometry.Window | geometry.Transposed | geometry.Crop)  # frozen, so hashable
-    taps = list(op.taps(n))
-    low = np.min([np.where(tap.valid, tap.units, n) for tap in taps], axis=0)
-    high = np.max([np.where(tap.valid, tap.units, -1) for tap in taps], axis=0)
-    return low, high
-
-
-def _read_span(op: geometry.Op, n: int, span: Span) -> Span:
-    """The units of a map of n that output units [low, high) read."""
-    if span[0] >= span[1]:
-        return 0, 0
-    first, last = _first_and_last(op, n)  # type: ignore[arg-type]
-    low, high = int(first[slice(*span)].min()), int(last[slice(*span)].max())
-    return (low, high + 1) if low <= high else (0, 0)
 
 
 def _cut(value: Tensor, has: Region, wants: Region) -> Tensor:
@@ -222,53 +162,3 @@ def _cut(value: Tensor, has: Region, wants: Region) -> Tensor:
         return value[:, :, :0, :0].reshape(value.shape[0], value.shape[1], 0, 0)
     (top, bottom), (left, right) = ((w[0] - h[0], w[1] - h[0]) for h, w in zip(has.spans, wants.spans, strict=True))
     return value[:, :, top:bottom, left:right]
-
-
-def outside_of(module: nn.Conv2d | nn.MaxPool2d, reads: Region, region: Region) -> tuple[Span, Span]:
-    """How many rows (above, below) and columns (left, right) of the windows of `region` lie outside of the map."""
-    pads = []
-    for axis in (0, 1):
-        op = operation(module, axis)
-        assert isinstance(op, geometry.Window)
-        first = region.spans[axis][0] * op.stride - op.padding
-        last = (region.spans[axis][1] - 1) * op.stride - op.padding + op.extent
-        low, high = reads.spans[axis]
-        pads.append((low - first, last - high) if low < high else (0, last - first))
-    return pads[0], pads[1]
-
-
-def _window(
-    module: nn.Conv2d | nn.MaxPool2d, x: Tensor, reads: Region, region: Region, size: tuple[int, int]
-) -> Tensor:
-    """Convolution or max-pooling of exactly the windows of `region`, with what lies outside the map filled in."""
-    (top, bottom), (left, right) = outside_of(module, reads, region)
-    outside = 0.0 if isinstance(module, nn.Conv2d) else float("-inf")
-    if 0 in x.shape:  # these windows lie in the padding alone
-        x = x.new_full((x.shape[0], x.shape[1], top + bottom + reads.shape[0], left + right + reads.shape[1]), outside)
-    elif any((left, right, top, bottom)):  # else it would be a copy for nothing
-        x = F.pad(x, (left, right, top, bottom), value=outside)
-    if isinstance(module, nn.Conv2d):
-        return F.conv2d(x, module.weight, module.bias, module.stride, 0, module.dilation, module.groups)
-    return F.max_pool2d(x, module.kernel_size, module.stride, 0, module.dilation)
-
-
-def _transposed(module: nn.ConvTranspose2d, x: Tensor, reads: Region, region: Region) -> Tensor:
-    """The part `region` of what the units `reads` spread over the larger map."""
-    weight, groups = module.weight, module.groups
-    if isinstance(module, BilinearUp):  # its weight is diagonal: class by class
-        groups = len(weight)
-        weight = torch.stack([weight[c, c] for c in range(groups)])[:, None]
-    channels = module.out_channels
-    height, width = region.shape
-    if 0 in x.shape:
-        made = x.new_zeros((x.shape[0], channels, height, width))
-    else:
-        spread = F.conv_transpose2d(x, weight, None, module.stride, 0, 0, groups, module.dilation)
-        first = [region.spans[a][0] + int(module.padding[a]) - reads.spans[a][0] * module.stride[a] for a in (0, 1)]
-        short = [max(0, first[a] + region.shape[a] - spread.shape[2 + a]) for a in (0, 1)]
-        before = [max(0, -f) for f in first]
-        if any((*before, *short)):
-            spread = F.pad(spread, (before[1], short[1], before[0], short[0]))
-        top, left = (f + b for f, b in zip(first, before, strict=True))
-        made = spread[:, :, top : top + height, left : left + width]
-    return made if module.bias is None else made + module.bias[:, None, None]

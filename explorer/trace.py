@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
-from explorer import geometry
-from explorer.geometry import Axis
-from explorer.models.layers import Add, BilinearUp, Concat, Crop, Input, Scale, operation
+from explorer import geometry, operations
+from explorer.geometry import Axis, GeometryError
+from explorer.graph import graph_of
+from explorer.operations import Formula, Map
+from explorer.roles import Node, roles_of
 
 
 @dataclass(frozen=True)
@@ -36,17 +39,39 @@ class Step:
     """One step of the run. `shape` is N x C x H x W; `rows` and `cols` are the map's exact geometry."""
 
     name: str
-    operation: str  # a key of OPERATIONS' values
+    operation: str  # its kind, one of operations.kinds(), or "unknown"
     inputs: tuple[str, ...]  # names of steps; the trace is the graph
+    reads: tuple[str, ...]  # those of them whose values it reads: of a crop's reference it takes the size only
     shape: tuple[int, ...]
     settings: dict[str, Any]  # kernel, stride, padding, dilation, ceil, offset, factor, channels
+    size: tuple[Formula, Formula] | None  # where height and width come from; None if the operation is unknown
+    numbers: dict[str, Any]  # what fills the sentence for the operation, beside sizes and settings
     parameters: int
     macs: int
     milliseconds: float | None  # None on the meta device
     stats: Stats | None
-    rows: Axis
-    cols: Axis
+    axes: tuple[Axis, Axis] | None  # along rows and columns; None behind an operation that is not known
+    misalignment: tuple[Fraction, Fraction] = (Fraction(0), Fraction(0))
+    # input pixels, rows and columns, between the units that a crop, sum or concatenation lets meet
+    role: str = ""  # input, contracting, skip, fusion, expansive or score: see roles.py
+    level: int = 0  # of resolution, 0 the finest
+    scores: bool = False  # its channels are the classes
     value: Tensor | None = field(default=None, repr=False)  # None on meta, or when not kept
+
+    @property
+    def rows(self) -> Axis:
+        """Raises GeometryError if no geometry is known."""
+        return self._axis(0)
+
+    @property
+    def cols(self) -> Axis:
+        """Raises GeometryError if no geometry is known."""
+        return self._axis(1)
+
+    def _axis(self, axis: int) -> Axis:
+        if self.axes is None:
+            raise GeometryError(f"no geometry is known of {self.name}: it is, or depends on, an unknown operation")
+        return self.axes[axis]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,74 +105,8 @@ class Trace:
         return sum(step.macs for step in self.steps)
 
 
-OPERATIONS: dict[type[nn.Module], str] = {
-    Input: "input",
-    BilinearUp: "bilinear",
-    nn.ConvTranspose2d: "upconv",
-    nn.Conv2d: "conv",
-    nn.MaxPool2d: "maxpool",
-    nn.AvgPool2d: "avgpool",
-    nn.ReLU: "relu",
-    nn.BatchNorm2d: "batchnorm",
-    nn.Dropout: "dropout",
-    nn.Identity: "identity",
-    Scale: "scale",
-    Crop: "crop",
-    Add: "add",
-    Concat: "concat",
-}
-
-
-class _Leaf(nn.Module):
-    """Stands for a module without children while the graph is recorded: a call becomes a node."""
-
-    def __init__(self, tracer: fx.proxy.TracerBase, name: str) -> None:
-        super().__init__()
-        self.tracer, self.name = tracer, name
-
-    def __call__(self, *args: Any) -> Any:
-        return self.tracer.create_proxy("call_module", self.name, args, {})
-
-
-def _shadow(module: nn.Module, name: str, tracer: fx.proxy.TracerBase) -> nn.Module:
-    """A copy of the module's skeleton, with a `_Leaf` in the place of every module without children."""
-    children = {key: child for key, child in module._modules.items() if child is not None}
-    if name and not children:
-        return _Leaf(tracer, name)
-    shadow = module.__new__(type(module))
-    modules = {key: _shadow(child, f"{name}.{key}".lstrip("."), tracer) for key, child in children.items()}
-    shadow.__dict__ = {**module.__dict__, "_modules": modules}
-    return shadow
-
-
-def graph_of(module: nn.Module) -> fx.Graph:
-    """The module's graph: which of its leaves (modules without children) reads what.
-
-    The module's own `forward` is run on a shadow whose leaves only note that they were called. fx.Tracer would patch
-    nn.Module for the whole process meanwhile, so that forward passes in other threads fail.
-    Raises TypeError if `forward` computes anything outside a module, or calls one module twice.
-    """
-    graph = fx.Graph()
-    tracer = fx.proxy.GraphAppendingTracer(graph)
-    image = fx.Proxy(graph.placeholder("image"), tracer)
-    graph.output(_shadow(module, "", tracer).forward(image).node)
-    called = set()
-    for node in graph.nodes:
-        if node.op in ("placeholder", "output"):
-            continue
-        if node.op != "call_module":
-            raise TypeError(f"every step has to be a module, but forward itself calls {node.target}")
-        if node.target in called:
-            raise TypeError(f"{node.target} is called twice; every step needs a module of its own")
-        called.add(node.target)
-    return graph
-
-
 class CancelledError(Exception):
     """Raised out of `trace` when its `progress` callback asks to stop."""
-
-
-ELEMENTWISE = (nn.ReLU, nn.Dropout, Add, Scale)
 
 
 class _Recorder(fx.Interpreter):
@@ -161,13 +120,20 @@ class _Recorder(fx.Interpreter):
         super().__init__(module, graph=graph_of(module))
         self.extra_traceback = False  # an error keeps its own words: people read them
         self.keep, self.progress, self.visit = keep, progress, visit
+        self.convolved = getattr(module, "convolved", ())  # names of fully connected layers that became convolutions
         self.steps: dict[str, Step] = {}
+        self.maps: dict[fx.Node, Map] = {}
         self.total = sum(node.op == "call_module" for node in self.graph.nodes)
 
     def run_node(self, n: fx.Node) -> Any:
+        if n.op == "placeholder":
+            image = super().run_node(n)
+            axes = geometry.source(image.shape[2]), geometry.source(image.shape[3])
+            self.maps[n] = Map("image", tuple(image.shape), axes)
+            return image
         if n.op != "call_module":
             return super().run_node(n)
-        name, module = str(n.target), self.module.get_submodule(str(n.target))
+        name = str(n.target)
         if self.progress and self.progress(len(self.steps), self.total, name) is False:
             raise CancelledError(name)
         source = self.env[n.all_input_nodes[0]]
@@ -176,82 +142,75 @@ class _Recorder(fx.Interpreter):
         value = super().run_node(n)
         synchronise(source.device)
         spent = (time.perf_counter() - began) * 1000
-        meta = value.device.type == "meta"
-        rows, cols = (_axis(module, [self._axis_of(i, a) for i in n.all_input_nodes], a) for a in (0, 1))
-        if (len(rows), len(cols)) != tuple(value.shape[2:]):
-            raise AssertionError(f"{name}: geometry says {len(rows)} x {len(cols)}, the tensor is {tuple(value.shape)}")
-        self.steps[name] = Step(
-            name=name,
-            operation=OPERATIONS[type(module)],
-            inputs=tuple(str(i.target) for i in n.all_input_nodes if i.op == "call_module"),
-            shape=tuple(value.shape),
-            settings=settings_of(module),
-            parameters=sum(p.numel() for p in module.parameters()),
-            macs=macs_of(module, source, value),
-            milliseconds=None if meta else spent,
-            stats=None if meta else stats_of(value),
-            rows=rows,
-            cols=cols,
-            value=value if self.keep and not meta else None,
-        )
+        step = self._step(n, source, value)
+        if not value.is_meta:
+            stats, kept = stats_of(value), value if self.keep else None
+            step = replace(step, milliseconds=spent, stats=stats, value=kept)
+        self.steps[name] = step
         if self.visit:
-            self.visit(self.steps[name], value)
+            self.visit(step, value)
         return value
+
+    def _step(self, n: fx.Node, source: Tensor, value: Tensor) -> Step:
+        """What is known of a step before its values are looked at."""
+        name, module = str(n.target), self.module.get_submodule(str(n.target))
+        if value.ndim != 4:
+            raise TypeError(f"{name} makes no map N x C x H x W, but {tuple(value.shape)}")
+        inputs, operation = [self.maps[i] for i in n.all_input_nodes], operations.known(module)
+        axes, misalignment = self._geometry(module, inputs)
+        made = self.maps[n] = Map(name, tuple(value.shape), axes)
+        if axes and (len(axes[0]), len(axes[1])) != made.size:
+            raise AssertionError(f"{name}: geometry says {len(axes[0])} x {len(axes[1])}, the tensor is {made.shape}")
+        names = tuple(str(i.target) for i in n.all_input_nodes if i.op == "call_module")
+        step = Step(
+            name=name,
+            operation="unknown",
+            inputs=names,
+            reads=operations.values_of(module, names),
+            shape=made.shape,
+            settings={},
+            size=None,
+            numbers={},
+            parameters=sum(p.numel() for p in module.parameters()),
+            macs=0,
+            milliseconds=None,
+            stats=None,
+            axes=axes,
+            misalignment=misalignment,
+        )
+        if operation is None:
+            return step
+        convolved = {"convolved": name} if name in self.convolved else {}
+        return replace(
+            step,
+            operation=operation.kind,
+            settings=operation.settings(module),
+            size=(operation.formula(module, inputs, made, 0), operation.formula(module, inputs, made, 1)),
+            numbers=operation.numbers(module, inputs, made) | convolved,
+            macs=operation.macs(module, source.numel(), value.numel()),
+        )
+
+    @staticmethod
+    def _geometry(module: nn.Module, inputs: list[Map]) -> tuple[tuple[Axis, Axis] | None, tuple[Fraction, Fraction]]:
+        """Along rows and columns, and how far apart the units stand that meet. None where anything is unknown."""
+        operation, met = operations.known(module), (Fraction(0), Fraction(0))
+        known = [i.axes for i in inputs if i.axes is not None]
+        if operation is None or len(known) < len(inputs):
+            return None, met
+        (rows, down), (cols, across) = (
+            operation.through(module, [axes[axis] for axes in known], axis) for axis in (0, 1)
+        )
+        return (rows, cols), (down, across)
 
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         x, *others = args
-        same = x.is_meta and all(other.shape == x.shape for other in others)
-        if same and isinstance(self.module.get_submodule(target), ELEMENTWISE):
-            return torch.empty_like(x)  # as torch would answer, but not before it has loaded its compiler for seconds
+        if x.is_meta and all(other.shape == x.shape for other in others):
+            operation = operations.known(self.module.get_submodule(target))
+            if operation and operation.elementwise:
+                return torch.empty_like(
+                    x
+                )  # as torch would answer, but not before it has loaded its compiler for seconds
         return super().call_module(target, args, kwargs)
-
-    def _axis_of(self, node: fx.Node, axis: int) -> Axis:
-        if node.op == "placeholder":
-            return geometry.source(self.env[node].shape[2 + axis])
-        step = self.steps[str(node.target)]
-        return step.cols if axis else step.rows
-
-
-def _axis(module: nn.Module, inputs: list[Axis], axis: int) -> Axis:
-    if isinstance(module, Crop):
-        cropped = inputs[0].through(geometry.Crop(module.offset, len(inputs[1])))
-        geometry.join([cropped, inputs[1]])  # raises if misaligned
-        return cropped
-    if isinstance(module, Add | Concat):
-        return geometry.join(inputs)
-    return inputs[0].through(operation(module, axis))
-
-
-def settings_of(module: nn.Module) -> dict[str, Any]:
-    """The numbers that define a module's operation, for words and formulas. Pairs are (rows, columns)."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        return {
-            "kernel": module.kernel_size,
-            "stride": module.stride,
-            "padding": module.padding,
-            "dilation": module.dilation,
-            "channels": (module.in_channels, module.out_channels),
-            "bias": module.bias is not None,
-        }
-    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
-        op = [operation(module, axis) for axis in (0, 1)]
-        return {
-            "kernel": tuple(o.kernel for o in op),  # type: ignore[attr-defined]
-            "stride": tuple(o.stride for o in op),  # type: ignore[attr-defined]
-            "padding": tuple(o.padding for o in op),  # type: ignore[attr-defined]
-            "ceil": module.ceil_mode,
-        }
-    names = {Crop: "offset", Scale: "factor", nn.Dropout: "p"}
-    return {name: getattr(module, name) for kind, name in names.items() if isinstance(module, kind)}
-
-
-def macs_of(module: nn.Module, source: Tensor, value: Tensor) -> int:
-    """Multiply-accumulates of convolutions (2 FLOP each); other operations count as 0, as is usual."""
-    if isinstance(module, nn.ConvTranspose2d):
-        return source.numel() * module.weight[0].numel()
-    if isinstance(module, nn.Conv2d):
-        return value.numel() * module.weight[0].numel()
-    return 0
 
 
 def stats_of(value: Tensor) -> Stats:
@@ -282,6 +241,7 @@ def trace(
     keep      hold every step's value (that is all activations); without it a value lives until its last reader ran.
     progress  called before each step with (steps done, steps in all, name); returning False stops with CancelledError.
     visit     called after each step with (step, value): what to take of a value that is not kept.
+    A step whose operation is not known has its map, and no geometry; nor has any step behind it.
     Raises SizeError for an illegal input size.
     """
     if module.training:
@@ -289,4 +249,7 @@ def trace(
     recorder = _Recorder(module, keep, progress, visit)
     with torch.inference_mode():
         final = recorder.run(image)
-    return Trace(tuple(recorder.steps.values()), str(image.device), final)
+    steps = tuple(recorder.steps.values())
+    nodes = [Node(s.name, s.reads, s.shape, s.axes, operations.known(module.get_submodule(s.name))) for s in steps]
+    steps = tuple(replace(step, **role._asdict()) for step, role in zip(steps, roles_of(nodes), strict=True))
+    return Trace(steps, str(image.device), final)

@@ -34,7 +34,7 @@ from explorer.cards import (
 )
 from explorer.models import MODELS, ModelSpec, build, without_weights
 from explorer.models.fcn import AT_ONCE_SCALE
-from explorer.models.layers import BilinearUp
+from explorer.operations.layers import BilinearUp
 
 __all__ = [
     "CHECKPOINTS",

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from explorer.geometry import Axis
 from explorer.models import MODELS, ModelSpec, build
-from explorer.models.layers import BilinearUp
+from explorer.operations.layers import BilinearUp
 from explorer.trace import trace
 
 FCN_SIZES = [(1, 1), (2, 3), (7, 5), (33, 64), (50, 1)]

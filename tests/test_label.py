@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from explorer import inference, local
+from explorer import inference
+from explorer.geometry import Region
 from explorer.inference import Canvas, InferenceError, Outputs, Plan, RunOptions, label, plan, reach
 from explorer.inference.label import _Run
-from explorer.local import Region
 from explorer.models import MODELS, ModelSpec, build
+from explorer.operations.windows import Sliding
 from explorer.trace import CancelledError, trace
 
 CASES = [(model, padding) for model in MODELS for padding in MODELS[model].paddings]
@@ -191,7 +192,7 @@ def test_one_thread_is_no_plural(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def failing(after: int, times: int):
     """A window of a step that finds the memory full, `times` times after `after` calls."""
-    real, calls = local._window, [0]
+    real, calls = Sliding.padded, [0]
 
     def window(*args, **more):
         calls[0] += 1
@@ -206,7 +207,7 @@ def test_a_full_device_gets_smaller_tiles_and_nothing_is_lost(monkeypatch: pytes
     spec, module = network("unet", "same")
     pixels = picture(200, 333)
     whole = untiled(spec, module, pixels)
-    monkeypatch.setattr(local, "_window", failing(25, 3))
+    monkeypatch.setattr(Sliding, "padded", failing(25, 3))
     done = run(spec, module, pixels, RunOptions("cpu", way="tiles", side=160))
     assert [remark.code for remark in done.remarks] == ["smaller_tiles"]
     assert len(done.tiles) > 6
@@ -223,7 +224,7 @@ def test_a_device_that_never_has_room_hands_the_rest_to_the_cpu(monkeypatch: pyt
     pixels = picture(150, 260)
     whole = untiled(spec, module, pixels)
     devices, calls = [], [0]
-    move, window = _Run._move, local._window
+    move, window = _Run._move, Sliding.padded
 
     def moved(self: _Run, device: str, precision: str) -> None:
         devices.append(device)
@@ -236,7 +237,7 @@ def test_a_device_that_never_has_room_hands_the_rest_to_the_cpu(monkeypatch: pyt
         return window(*args, **more)
 
     monkeypatch.setattr(_Run, "_move", moved)
-    monkeypatch.setattr(local, "_window", full)
+    monkeypatch.setattr(Sliding, "padded", full)
     made = plan(spec, pixels.shape[:2], RunOptions("cpu", way="tiles", side=130))
     outputs = Outputs.in_memory(pixels.shape[:2], spec.classes, scores=True)
     done = label(module, canvas_of(spec, pixels), Plan(**{**vars(made), "device": "cpu:0"}), outputs)
@@ -268,7 +269,7 @@ def test_numbers_too_large_for_float16_are_computed_in_float32() -> None:
 
 def test_memory_that_never_suffices_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     spec, module = network("unet", "same")
-    monkeypatch.setattr(local, "_window", failing(0, 10**9))
+    monkeypatch.setattr(Sliding, "padded", failing(0, 10**9))
     with pytest.raises(InferenceError) as caught:
         run(spec, module, picture(100, 100), RunOptions("cpu"))
     assert caught.value.code == "out_of_memory"
@@ -279,7 +280,7 @@ def test_other_errors_are_not_taken_for_a_full_device(monkeypatch: pytest.Monkey
         raise RuntimeError("something else")
 
     spec, module = network("unet", "same")
-    monkeypatch.setattr(local, "_window", broken)
+    monkeypatch.setattr(Sliding, "padded", broken)
     with pytest.raises(RuntimeError, match="something else"):
         run(spec, module, picture(50, 50), RunOptions("cpu"))
 

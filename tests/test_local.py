@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from explorer.local import Region, WindowRunner, unit
+from explorer.geometry import Region, unit
+from explorer.local import WindowRunner
 from explorer.models import ModelSpec, build
 from explorer.trace import Trace, trace
 

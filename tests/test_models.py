@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from explorer.models import FCN, MODELS, ModelSpec, UNet, build, rename_vgg16
-from explorer.models.layers import BilinearUp, operation
+from explorer.operations import along
+from explorer.operations.layers import BilinearUp
 
 RECTANGULAR = [
     nn.Conv2d(1, 1, (3, 2), (1, 2), (0, 1), (2, 1)),
@@ -27,12 +28,12 @@ RECTANGULAR = [
 @pytest.mark.parametrize("size", [(9, 12), (14, 7), (6, 6)])
 def test_rows_and_columns_are_not_mixed_up(module, size):
     out = module(torch.zeros(1, 1, *size)).shape[2:]
-    assert tuple(operation(module, axis).size(size[axis]) for axis in (0, 1)) == tuple(out)
+    assert tuple(along(module, axis).size(size[axis]) for axis in (0, 1)) == tuple(out)
 
 
 def test_unknown_modules_have_no_geometry():
     with pytest.raises(TypeError, match="PixelShuffle"):
-        operation(nn.PixelShuffle(2), 0)
+        along(nn.PixelShuffle(2), 0)
 
 
 COUNTS = {

@@ -12,8 +12,10 @@ from torch import nn
 
 from explorer import geometry as g
 from explorer.fields import field_sizes
+from explorer.graph import output_size
 from explorer.models import ModelSpec, SizeError, UNet, build
-from explorer.models.layers import Crop, operation
+from explorer.operations import along
+from explorer.operations.layers import Concat, Crop
 from explorer.trace import Trace, trace
 
 PAPER_FCN = """
@@ -159,7 +161,8 @@ def test_field_sizes_are_those_of_unclipped_units(model, fields, padding):
 @pytest.mark.parametrize("model", ["fcn32s", "fcn16s", "fcn8s"])
 def test_fcn_takes_every_size(thin, model, padding):
     network = thin(model, padding)
-    assert all(network.output_size(n) == n for n in range(1, 3001))
+    output = output_size(network)
+    assert all(output(n) == n for n in range(1, 3001))
     assert network.input.sizes == g.LegalSizes(1, 1)
 
 
@@ -185,11 +188,12 @@ def runs_plainly(n: int, pad: int) -> int | None:
 def test_unet_legal_sizes(padding):
     with torch.device("meta"):
         network = UNet(padding, width=1e-6)
+    derived = output_size(network)
     minimum = {"valid": 188, "same": 16}[padding]
     assert network.input.sizes == g.LegalSizes(minimum, 16)
     for n in range(1, 1201):
         output = runs_plainly(n, int(padding == "same"))
-        assert network.output_size(n) == output
+        assert derived(n) == output
         assert (n in network.input.sizes) == (output is not None) == (n >= minimum and (n - minimum) % 16 == 0)
         if output:
             assert output == n - {"valid": 184, "same": 0}[padding]
@@ -209,28 +213,36 @@ def test_unet_is_not_square_only():
 @pytest.mark.parametrize(
     ("n", "apart"), [(500, {3: 0, 2: 4, 1: 4, 0: 4}), (512, {3: 0, 2: 0, 1: 2, 0: 2}), (572, {3: 0, 2: 0, 1: 0, 0: 0})]
 )
-def test_a_centre_crop_is_misaligned_on_illegal_sizes(thin, n, apart):
-    """(skip - up) // 2 at any n, floor pooling: the distance in input pixels that the two grids are apart."""
-    network, maps = thin("unet", "valid"), {}
-    axis = g.source(n)
-    for level, names in enumerate(network.down):
-        for name in names:
-            axis = axis.through(operation(network.get_submodule(name), 0))
-        maps[level] = axis
-        if level < 4:
-            axis = axis.through(operation(network.get_submodule(network.pools[level]), 0))
-    for level, (upconv, crop, _, *names) in zip((3, 2, 1, 0), network.up, strict=True):
-        axis = axis.through(operation(network.get_submodule(upconv), 0))
-        centre = maps[level].through(g.Crop((len(maps[level]) - len(axis)) // 2, len(axis)))
-        aligned = maps[level].through(g.Crop(network.get_submodule(crop).offset, len(axis)))
-        assert abs(centre.grid.start - axis.grid.start) == apart[level]
-        if apart[level]:
-            units = apart[level] // centre.grid.jump
-            with pytest.raises(g.MisalignedError, match=rf"\b{apart[level]} input pixels \({units} units\) apart"):
-                g.join([axis, centre])
-        axis = g.join([axis, aligned])  # the derived offset is right at every size
-        for name in names:
-            axis = axis.through(operation(network.get_submodule(name), 0))
+def test_a_centre_crop_is_misaligned_on_illegal_sizes(n, apart):
+    """(skip - up) // 2 at any n, floor pooling: a variant that accepts it says by how many input pixels it is off."""
+
+    def centre(crop: Crop, given: tuple[torch.Tensor, torch.Tensor]) -> None:
+        crop.offset = (given[0].shape[2] - given[1].shape[2]) // 2
+
+    with torch.device("meta"):
+        network, image = UNet("valid", width=1e-6).eval(), torch.empty(1, 1, n, n)
+    network.input.sizes = g.LegalSizes(1, 1)
+    derived = offsets(network)
+    for part in network.modules():
+        if isinstance(part, Crop):
+            part.register_forward_pre_hook(centre)
+    network(image)
+    joins = [part for part in network.modules() if isinstance(part, Crop | Concat)]
+    off = {level: (offsets(network)[f"crop_d{level}c"] - derived[f"crop_d{level}c"]) * 2**level for level in range(4)}
+    assert {level: abs(pixels) for level, pixels in off.items()} == apart
+    if any(apart.values()):
+        pixels = next(pixels for level, pixels in apart.items() if pixels)
+        with pytest.raises(g.MisalignedError, match=rf"\b{pixels} input pixels \(\d+ units\) apart"):
+            trace(network, image)
+    for part in joins:
+        part.misaligned = True
+    run = trace(network, image)
+    for level, pixels in off.items():
+        assert run[f"crop_d{level}c"].misalignment == (pixels, pixels)
+        assert run[f"concat_u{level}b"].misalignment == (pixels, pixels)
+        assert run[f"relu_u{level}c"].misalignment == (0, 0)
+    reference = run["upconv_u0a"].rows.grid
+    assert run["crop_d0c"].rows.grid.start - reference.start == off[0]
 
 
 def test_kept_units_of_the_cropped_skips_see(unet_572):
@@ -262,7 +274,7 @@ def test_every_pixel_reaches_some_output_of_unet(unet_572):
 @pytest.mark.parametrize("ceil", [False, True])
 @pytest.mark.parametrize("n", [1, 2, 7, 8, 33])
 def test_pooling_drops_the_odd_unit_only_when_it_rounds_down(n, ceil):
-    pool = operation(nn.MaxPool2d(2, 2, ceil_mode=ceil), 0)
+    pool = along(nn.MaxPool2d(2, 2, ceil_mode=ceil), 0)
     dropped = np.flatnonzero(~g.covered(pool, n)).tolist()
     assert dropped == ([n - 1] if n % 2 and not ceil else [])
 
@@ -273,4 +285,4 @@ def test_every_pooling_of_the_networks_drops_nothing(thin):
         for step in steps.steps:
             if step.operation == "maxpool":
                 module = thin(model, padding).get_submodule(step.name)
-                assert g.covered(operation(module, 0), len(steps[step.inputs[0]].rows)).all()
+                assert g.covered(along(module, 0), len(steps[step.inputs[0]].rows)).all()

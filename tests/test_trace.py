@@ -13,9 +13,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from explorer.geometry import LegalSizes
+from explorer.graph import graph_of
 from explorer.models import MODELS, ModelSpec, SizeError, build
-from explorer.models.layers import Add, Concat, Crop, Input
-from explorer.trace import OPERATIONS, CancelledError, Trace, graph_of, trace
+from explorer.operations import operation_of
+from explorer.operations.layers import Add, Concat, Crop, Input
+from explorer.trace import CancelledError, Trace, trace
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -56,7 +58,7 @@ def test_every_leaf_is_one_step_and_the_steps_are_the_graph(network):
     for step in run.steps:
         module = leaves[step.name]
         assert run[step.name] is step
-        assert step.operation == OPERATIONS[type(module)]
+        assert step.operation == operation_of(module).kind
         assert set(step.inputs) <= seen  # in order of computation
         assert len(step.inputs) == (
             0 if isinstance(module, Input) else 2 if isinstance(module, Add | Concat | Crop) else 1

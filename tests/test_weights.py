@@ -15,7 +15,7 @@ from torch import nn
 from explorer import weights
 from explorer.cards import SNAPSHOTS
 from explorer.models import ModelSpec, build
-from explorer.models.layers import BilinearUp
+from explorer.operations.layers import BilinearUp
 from explorer.weights import Card, ClassInfo, Preprocessing, WeightsError
 
 BUNDLED = weights.available()

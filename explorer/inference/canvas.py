@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from explorer import images
+from explorer.geometry import Region
 from explorer.inference.frames import Frames, Reach, border, reach
-from explorer.local import Region
 from explorer.models import ModelSpec
 
 

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explorer.geometry import Region
 from explorer.inference.canvas import Canvas
 from explorer.inference.devices import PeakMemory, give_back, is_out_of_memory, out_of_memory, resident
 from explorer.inference.forecast import SPARE, macs_of_steps
 from explorer.inference.frames import reach
 from explorer.inference.plan import Plan, in_precision, shape_of
 from explorer.inference.tiles import Tile, halves
-from explorer.local import Region, WindowRunner
+from explorer.local import WindowRunner
 from explorer.trace import synchronise
 
 STRIP = 128  # rows that are turned into labels at a time

@@ -9,11 +9,12 @@ from functools import lru_cache
 import torch
 from torch import nn
 
+from explorer.geometry import Region
 from explorer.inference.devices import DTYPES, InferenceError, device_name, free_memory, pick_device, pick_precision
 from explorer.inference.forecast import Forecast, forecast
 from explorer.inference.frames import border, reach
 from explorer.inference.tiles import Tile, cut, spans
-from explorer.local import Region, WindowRunner
+from explorer.local import WindowRunner
 from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.trace import trace
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from explorer.local import Region, Span, WindowRunner
+from explorer.geometry import Region, Span
+from explorer.local import WindowRunner
 
 
 @dataclass(frozen=True)

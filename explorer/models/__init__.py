@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from explorer.models.fcn import FCN
-from explorer.models.layers import SizeError
 from explorer.models.unet import UNet
+from explorer.operations.layers import SizeError
 
 __all__ = ["FCN", "MODELS", "ModelSpec", "SizeError", "UNet", "build", "rename_vgg16", "without_weights"]
 

@@ -6,14 +6,11 @@ differs in details (ReLU behind each up-convolution, dropout at the bottom); tho
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from torch import Tensor, nn
 
-from explorer.geometry import Grid, Op, covered, crop_offset, legal_sizes
-from explorer.models.layers import Concat, Crop, Input, he_normal_, operation, scaled
+from explorer.graph import align
+from explorer.operations.layers import Concat, Crop, Input, he_normal_, scaled
 
-CHANNELS = (64, 128, 256, 512, 1024)  # levels 0..4
 PADDING = {"valid": 0, "same": 1}  # zero padding of the 3x3 convolutions
 
 
@@ -25,100 +22,90 @@ class UNet(nn.Module):
     width    factor on all channels (1 = paper).
 
     Contracting path: level l makes d{l}b and d{l}c by 3x3 convolutions. Expansive path: u{l}a is the up-convolved map,
-    u{l}b its concatenation with the cropped skip d{l}c, u{l}c and u{l}d come by 3x3 convolutions. Sizes of the
-    paper are named on the right. Crop offsets follow from the grids.
+    u{l}b its concatenation with the cropped skip d{l}c, u{l}c and u{l}d come by 3x3 convolutions. Crop offsets follow
+    from the grids.
     """
 
-    def __init__(
-        self,
-        padding: str = "valid",
-        width: float = 1.0,
-        in_channels: int = 1,
-        classes: int = 2,
-    ) -> None:
+    def __init__(self, padding: str = "valid", width: float = 1.0, in_channels: int = 1, classes: int = 2) -> None:
         super().__init__()
         if padding not in PADDING:
             raise ValueError(f"padding is one of {', '.join(PADDING)}, not {padding!r}")
         self.padding, self.classes = padding, classes
-        self.levels = len(CHANNELS)
-        pad = PADDING[padding]
-        self.down: list[list[str]] = []  # per level: convolutions and ReLUs up to d{l}c
-        self.pools: list[str] = []  # below level l
-        self.up: list[list[str]] = []  # per level 3..0: up-convolution, crop, concatenation, convolutions
-        self.along: dict[str, Op] = {}  # what each step does along an axis: rows and columns are alike
-
-        at, skips, channels = Grid(), [], in_channels
-        for level, paper in enumerate(CHANNELS):  # 568, 280, 136, 64, 28
-            out = scaled(paper, width)
-            names = self._convolutions(f"d{level}", "abc", channels, out, pad)
-            self.down.append(names)
-            at, channels = self._grid(names, at), out
-            skips.append(at)
-            if level < self.levels - 1:
-                self.pools.append(f"pool_d{level}c")
-                self.add_module(self.pools[level], nn.MaxPool2d(2, 2))  # 284, 140, 68, 32
-                at = self._grid([self.pools[level]], at)
-        for level in range(self.levels - 2, -1, -1):
-            out = scaled(CHANNELS[level], width)
-            upconv, crop, concat = f"upconv_u{level}a", f"crop_d{level}c", f"concat_u{level}b"
-            self.add_module(upconv, nn.ConvTranspose2d(channels, out, 2, 2))  # 56, 104, 200, 392
-            at = self._grid([upconv], at)
-            self.add_module(crop, Crop(crop_offset(skips[level], at)))
-            self.add_module(concat, Concat())
-            names = self._convolutions(f"u{level}", "bcd", 2 * out, out, pad)  # 52, 100, 196, 388
-            self.up.append([upconv, crop, concat, *names])
-            at, channels = self._grid(names, at), out
-        self.score = nn.Conv2d(channels, classes, 1)
-        self.input = Input(in_channels, legal_sizes(self.output_size, period=2 ** (self.levels - 1)))
+        c0, c1, c2, c3, c4 = (scaled(channels, width) for channels in (64, 128, 256, 512, 1024))
+        self.input = Input(in_channels)
+        self._contracting(in_channels, c0, c1, c2, c3, c4)
+        self._expansive(c0, c1, c2, c3, c4)
+        self.score = nn.Conv2d(c0, classes, 1)
         self.apply(he_normal_)
+        align(self)
 
-    def _convolutions(self, level: str, blobs: str, channels: int, out: int, pad: int) -> list[str]:
-        names = []
-        for a, b in pairwise(blobs):
-            for name, module in (
-                (f"conv_{level}{a}_{b}", nn.Conv2d(channels, out, 3, padding=pad)),
-                (f"relu_{level}{b}", nn.ReLU()),
-            ):
-                self.add_module(name, module)
-                names.append(name)
-            channels = out
-        return names
+    def _conv(self, channels: int, out: int) -> nn.Conv2d:
+        return nn.Conv2d(channels, out, 3, padding=PADDING[self.padding])
 
-    def _grid(self, names: list[str], at: Grid) -> Grid:
-        for name in names:
-            self.along[name] = operation(self.get_submodule(name), 0)
-            at = self.along[name].grid(at)
-        return at
+    def _contracting(self, image: int, c0: int, c1: int, c2: int, c3: int, c4: int) -> None:
+        conv, relu = self._conv, nn.ReLU
+        self.conv_d0a_b, self.relu_d0b = conv(image, c0), relu()
+        self.conv_d0b_c, self.relu_d0c = conv(c0, c0), relu()
+        self.pool_d0c = nn.MaxPool2d(2, 2)
+        self.conv_d1a_b, self.relu_d1b = conv(c0, c1), relu()
+        self.conv_d1b_c, self.relu_d1c = conv(c1, c1), relu()
+        self.pool_d1c = nn.MaxPool2d(2, 2)
+        self.conv_d2a_b, self.relu_d2b = conv(c1, c2), relu()
+        self.conv_d2b_c, self.relu_d2c = conv(c2, c2), relu()
+        self.pool_d2c = nn.MaxPool2d(2, 2)
+        self.conv_d3a_b, self.relu_d3b = conv(c2, c3), relu()
+        self.conv_d3b_c, self.relu_d3c = conv(c3, c3), relu()
+        self.pool_d3c = nn.MaxPool2d(2, 2)
+        self.conv_d4a_b, self.relu_d4b = conv(c3, c4), relu()
+        self.conv_d4b_c, self.relu_d4c = conv(c4, c4), relu()
+
+    def _expansive(self, c0: int, c1: int, c2: int, c3: int, c4: int) -> None:
+        conv, relu = self._conv, nn.ReLU
+        self.upconv_u3a, self.crop_d3c, self.concat_u3b = nn.ConvTranspose2d(c4, c3, 2, 2), Crop(), Concat()
+        self.conv_u3b_c, self.relu_u3c = conv(2 * c3, c3), relu()
+        self.conv_u3c_d, self.relu_u3d = conv(c3, c3), relu()
+        self.upconv_u2a, self.crop_d2c, self.concat_u2b = nn.ConvTranspose2d(c3, c2, 2, 2), Crop(), Concat()
+        self.conv_u2b_c, self.relu_u2c = conv(2 * c2, c2), relu()
+        self.conv_u2c_d, self.relu_u2d = conv(c2, c2), relu()
+        self.upconv_u1a, self.crop_d1c, self.concat_u1b = nn.ConvTranspose2d(c2, c1, 2, 2), Crop(), Concat()
+        self.conv_u1b_c, self.relu_u1c = conv(2 * c1, c1), relu()
+        self.conv_u1c_d, self.relu_u1d = conv(c1, c1), relu()
+        self.upconv_u0a, self.crop_d0c, self.concat_u0b = nn.ConvTranspose2d(c1, c0, 2, 2), Crop(), Concat()
+        self.conv_u0b_c, self.relu_u0c = conv(2 * c0, c0), relu()
+        self.conv_u0c_d, self.relu_u0d = conv(c0, c0), relu()
 
     def forward(self, image: Tensor) -> Tensor:
-        x = self.input(image)
-        skips = []
-        for level, names in enumerate(self.down):
-            for name in names:
-                x = self.get_submodule(name)(x)
-            if level < self.levels - 1:
-                skips.append(x)
-                x = self.get_submodule(self.pools[level])(x)
-        for upconv, crop, concat, *names in self.up:
-            x = self.get_submodule(upconv)(x)
-            x = self.get_submodule(concat)(x, self.get_submodule(crop)(skips.pop(), x))
-            for name in names:
-                x = self.get_submodule(name)(x)
-        return self.score(x)
+        """Sizes at the right: height and width x channels of the paper's network on a 572 x 572 image."""
+        x = self.input(image)  # 572 x 1
+        x = self.relu_d0b(self.conv_d0a_b(x))  # 570 x 64
+        d0c = self.relu_d0c(self.conv_d0b_c(x))  # 568 x 64
+        x = self.pool_d0c(d0c)  # 284 x 64
+        x = self.relu_d1b(self.conv_d1a_b(x))  # 282 x 128
+        d1c = self.relu_d1c(self.conv_d1b_c(x))  # 280 x 128
+        x = self.pool_d1c(d1c)  # 140 x 128
+        x = self.relu_d2b(self.conv_d2a_b(x))  # 138 x 256
+        d2c = self.relu_d2c(self.conv_d2b_c(x))  # 136 x 256
+        x = self.pool_d2c(d2c)  # 68 x 256
+        x = self.relu_d3b(self.conv_d3a_b(x))  # 66 x 512
+        d3c = self.relu_d3c(self.conv_d3b_c(x))  # 64 x 512
+        x = self.pool_d3c(d3c)  # 32 x 512
+        x = self.relu_d4b(self.conv_d4a_b(x))  # 30 x 1024
+        x = self.relu_d4c(self.conv_d4b_c(x))  # 28 x 1024
 
-    def output_size(self, n: int) -> int | None:
-        """Output pixels along one axis for n input pixels; None where a pooling would drop a row or nothing is left."""
-        for level, names in enumerate(self.down):
-            for name in names:
-                n = self.along[name].size(n)
-            if n < 1:
-                return None
-            if level < self.levels - 1:
-                pool = self.along[self.pools[level]]
-                if not covered(pool, n).all():
-                    return None
-                n = pool.size(n)
-        for upconv, _, _, *names in self.up:  # the skip is cut to the up-convolved map's size
-            for name in (upconv, *names):
-                n = self.along[name].size(n)
-        return n if n > 0 else None
+        x = self.upconv_u3a(x)  # 56 x 512
+        x = self.concat_u3b(x, self.crop_d3c(d3c, x))  # 56 x 1024: the skip is cropped from 64
+        x = self.relu_u3c(self.conv_u3b_c(x))  # 54 x 512
+        x = self.relu_u3d(self.conv_u3c_d(x))  # 52 x 512
+        x = self.upconv_u2a(x)  # 104 x 256
+        x = self.concat_u2b(x, self.crop_d2c(d2c, x))  # 104 x 512: from 136
+        x = self.relu_u2c(self.conv_u2b_c(x))  # 102 x 256
+        x = self.relu_u2d(self.conv_u2c_d(x))  # 100 x 256
+        x = self.upconv_u1a(x)  # 200 x 128
+        x = self.concat_u1b(x, self.crop_d1c(d1c, x))  # 200 x 256: from 280
+        x = self.relu_u1c(self.conv_u1b_c(x))  # 198 x 128
+        x = self.relu_u1d(self.conv_u1c_d(x))  # 196 x 128
+        x = self.upconv_u0a(x)  # 392 x 64
+        x = self.concat_u0b(x, self.crop_d0c(d0c, x))  # 392 x 128: from 568
+        x = self.relu_u0c(self.conv_u0b_c(x))  # 390 x 64
+        x = self.relu_u0d(self.conv_u0c_d(x))  # 388 x 64
+        return self.score(x)  # 388 x 2

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from explorer.models import ModelSpec, build
-from explorer.models.layers import BilinearUp, Crop
+from explorer.operations.layers import BilinearUp, Crop
 from explorer.training import norm
 
 COARSER = {"fcn32s": ("score_fr", "upscore"), "fcn16s": ("fuse_pool4", "upscore16")}  # tap, its up-sampling

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from explorer.models.layers import BilinearUp
+from explorer.operations.layers import BilinearUp
 
 
 def insert(module: nn.Module, momentum: float = 0.03) -> None:

@@ -19,7 +19,8 @@ from torch import Tensor
 from explorer import inference, unit, weights
 from explorer.figures.mosaic import mosaic
 from explorer.figures.principal import principal
-from explorer.local import Region, WindowRunner
+from explorer.geometry import Region
+from explorer.local import WindowRunner
 from explorer.ui.stage.payload import png
 from explorer.ui.state import Bounded, Files
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from explorer import weights
-from explorer.models.layers import Add, Concat, Crop, operation
+from explorer.operations import along
+from explorer.operations.layers import Add, Concat, Crop
 from explorer.ui.i18n import TEXTS
 from explorer.weights import CHECKPOINTS
 from tests.e2e.conftest import Visit
@@ -40,7 +41,7 @@ def expected(module: Any, axis: int, size: int, index: int) -> list[int]:
         return [index, index + 1]
     if isinstance(module, Crop):
         return [index + module.offset, index + module.offset + 1]
-    read = [int(i[index]) for i, valid in operation(module, axis).taps(size) if valid[index]]
+    read = [int(i[index]) for i, valid in along(module, axis).taps(size) if valid[index]]
     return [min(read), max(read) + 1] if read else [0, 0]
 
 

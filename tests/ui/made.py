@@ -16,7 +16,7 @@ from torch import nn
 
 from explorer import weights
 from explorer.models import ModelSpec, build
-from explorer.models.layers import BilinearUp
+from explorer.operations.layers import BilinearUp
 from explorer.ui.catalog import SHOWN
 from explorer.ui.session import Workbench
 from explorer.ui.state import Selection

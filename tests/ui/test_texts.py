@@ -18,8 +18,8 @@ from explorer import images, inference, results, weights
 from explorer.figures.palettes import SEQUENTIAL
 from explorer.inference.plan import WAYS
 from explorer.models import MODELS
+from explorer.operations import kinds
 from explorer.results import bundle, truth
-from explorer.trace import OPERATIONS
 from explorer.ui.i18n import LANGUAGES, TEXTS
 from explorer.ui.segmenter import COPIES
 from explorer.ui.stage.bundle import ordered, page
@@ -194,12 +194,15 @@ def remark_codes() -> set[str]:
     return found
 
 
+KINDS = {*kinds(), "unknown"}
 WEIGHT_NOTES = {weights.COARSER_THAN_TRAINED, weights.OTHER_GEOMETRY, weights.RESCALED_SKIPS}
 FRAMES = {"network", "resized", "original"}
 DEVICES = {"cuda", "mps", "cpu"}
 FAMILIES = {
     "words.*": KINDS,
     "op.*": KINDS,
+    "facts.*.unseen": {"accuracy", "dice"},
+    "facts.*.validation": {"accuracy", "dice"},
     "words.*.aligned": {"add", "concat"},
     "words.conv.*": {"fc6", "fc7"},
     "words.maxpool.*": {"even", "ceil", "floor"},

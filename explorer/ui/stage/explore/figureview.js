@@ -65,11 +65,9 @@ export class FigureView {
     this.#say(words.t('figure.hint'));
     const legend = KINDS.filter((kind) => plan.arrows.some((arrow) => arrow.kind === kind));
     if (plan.boxes.some(({ thin }) => thin)) legend.unshift('thin');
-    const paper = unet ? 'unet' : 'fcn';
+    const said = (kind) => (unet ? words.t(`figure.unet.${kind}`) : words.t(`figure.fcn.${kind}`));
     find(this.dialog, '.fx-figure-legend').replaceChildren(
-      ...legend.map((kind) =>
-        make('li', {}, make('i', { className: `fx-arrow-${kind}` }), words.t(`figure.${paper}.${kind}`))
-      )
+      ...legend.map((kind) => make('li', {}, make('i', { className: `fx-arrow-${kind}` }), said(kind)))
     );
   }
 

@@ -1,4 +1,4 @@
-"""Building blocks that torch has no module for, and what each module does to a grid.
+"""Building blocks that torch has no module for.
 
 Crop, Add, Concat, Scale and Input are leaf modules on purpose: torch.fx keeps each as one named step, and a size
 check inside one does not break symbolic tracing.
@@ -28,9 +28,10 @@ class SizeError(ValueError):
 class Input(nn.Module):
     """The network's input, N x C x H x W, handed on unchanged. Raises SizeError unless H and W are legal."""
 
-    def __init__(self, channels: int, sizes: LegalSizes) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.channels, self.sizes = channels, sizes
+        self.channels = channels
+        self.sizes = LegalSizes(1, 1)  # any; `align` finds those of a network
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or x.shape[1] != self.channels:
@@ -42,11 +43,14 @@ class Input(nn.Module):
 
 
 class Crop(nn.Module):
-    """x[offset : offset + size of reference] on H and W. The offset aligns the two grids; it is not "half the rest"."""
+    """x[offset : offset + size of reference] on H and W. The offset aligns the two grids; it is not "half the rest".
 
-    def __init__(self, offset: int) -> None:
+    misaligned  accept an offset after which the grids do not meet (a variant's; the papers' networks insist on it)
+    """
+
+    def __init__(self, offset: int = 0, misaligned: bool = False) -> None:
         super().__init__()
-        self.offset = offset
+        self.offset, self.misaligned = offset, misaligned
 
     def forward(self, x: Tensor, reference: Tensor) -> Tensor:
         o, h, w = self.offset, reference.shape[2], reference.shape[3]
@@ -61,14 +65,28 @@ class Crop(nn.Module):
 
 
 class Add(nn.Module):
-    """Sum of two maps: FCN fuses class scores (Long et al. 2015, section 4.2)."""
+    """Sum of two maps: FCN fuses class scores (Long et al. 2015, section 4.2).
+
+    misaligned  accept maps whose grids do not meet
+    """
+
+    def __init__(self, misaligned: bool = False) -> None:
+        super().__init__()
+        self.misaligned = misaligned
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return a + b
 
 
 class Concat(nn.Module):
-    """[a, b] along the channels: U-Net puts the up-sampled map first, the cropped skip second."""
+    """[a, b] along the channels: U-Net puts the up-sampled map first, the cropped skip second.
+
+    misaligned  accept maps whose grids do not meet
+    """
+
+    def __init__(self, misaligned: bool = False) -> None:
+        super().__init__()
+        self.misaligned = misaligned
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return torch.cat((a, b), 1)
@@ -131,44 +149,3 @@ def he_normal_(module: nn.Module) -> None:
 def scaled(channels: int, width: float) -> int:
     """Channels of a trunk layer at a given width: at least one."""
     return max(1, round(channels * width))
-
-
-def _pair(value: int | tuple[int, ...], axis: int) -> int:
-    return value if isinstance(value, int) else value[axis]
-
-
-def operation(module: nn.Module, axis: int) -> geometry.Op:
-    """What a one-input module does along one axis (0 rows, 1 columns). Raises TypeError for unknown modules."""
-    match module:
-        case nn.ConvTranspose2d():
-            return geometry.Transposed(
-                module.kernel_size[axis],
-                module.stride[axis],
-                int(module.padding[axis]),
-                module.output_padding[axis],
-                module.dilation[axis],
-            )
-        case nn.Conv2d():
-            return geometry.Window(
-                module.kernel_size[axis], module.stride[axis], int(module.padding[axis]), module.dilation[axis]
-            )
-        case nn.MaxPool2d():
-            return geometry.Window(
-                _pair(module.kernel_size, axis),
-                _pair(module.stride, axis),
-                _pair(module.padding, axis),
-                _pair(module.dilation, axis),
-                ceil=module.ceil_mode,
-            )
-        case nn.AvgPool2d():
-            return geometry.Window(
-                _pair(module.kernel_size, axis),
-                _pair(module.stride, axis),
-                _pair(module.padding, axis),
-                ceil=module.ceil_mode,
-            )
-        case nn.ReLU() | nn.Dropout() | nn.Identity() | Scale() | Input() | nn.BatchNorm2d():
-            return geometry.POINTWISE
-        case Crop():
-            return geometry.Crop(module.offset)
-    raise TypeError(f"no geometry is known for {type(module).__name__}")
