@@ -253,7 +253,7 @@ def test_no_text_is_unused():
 def test_the_searches_find_something():
     """If a search stopped matching, the tests above would hold for nothing."""
     plain, _ = keys_in_scripts()
-    assert {"bar.run", "chip.jump", "crop.kept", "words.maxpool.ceil", "error.clipboard", "progress.upload"} <= plain
+    assert {"bar.run", "chip.jump", "crop.kept", "words.input.resized", "error.clipboard", "progress.upload"} <= plain
     assert {"bar.weights", "steps.next", "app.short", "sources.drop"} <= PARSED.keys
     assert {"bad_selection", "image_gone", "no_image", "upload", "internal", "no_device", "weights"} <= error_codes()
     assert {"gone", "connection", "upload", "too_large_bytes"} <= codes_of_scripts()

@@ -9,7 +9,7 @@ const SVG = 'http://www.w3.org/2000/svg';
  */
 export function find(root, selector) {
   const found = root.querySelector(selector);
-  if (!found) throw new Error(`the page has no ${selector}`);
+  if (!found) throw new Error(`missing: ${selector}`);
   return found;
 }
 
