@@ -66,6 +66,7 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
             "heat": palettes.lookup_table(palettes.HEAT).tolist(),
             "roles": palettes.PAGE,
         },
+        "languages": [{"code": code, "name": text["language.name"]} for code, text in TEXTS.items()],
         "texts": TEXTS,
     }
 

@@ -1,6 +1,6 @@
 /** The controls: network, weights, geometry, working size, device, run. They show and change a selection. */
 
-import { button, fill, find } from './dom.js';
+import { fill, find, makeButton } from './dom.js';
 
 const DOUBLE_CLICK = 400; // ms
 const CHOICES = { weights: 'checkpoint', padding: 'padding', size: 'size', device: 'device' }; // select: of a selection
@@ -35,11 +35,16 @@ export function radios(group, onPick) {
   return { choose: (test) => mark(buttons().find((button) => test(button.dataset))) };
 }
 
-/** The switch of languages, each named in itself. */
+/** The switch of languages, each named in itself.
+ * @param {HTMLElement} group
+ * @param {Page.Catalog} catalog
+ * @param {(data: DOMStringMap) => void} onPick
+ */
 export function languageButtons(group, { languages, texts }, onPick) {
-  group.setAttribute('aria-label', languages.map(({ code }) => texts[code]['language.title']).join(' / '));
+  const titles = languages.map(({ code }) => texts[code]['language.title']).filter(Boolean);
+  group.setAttribute('aria-label', titles.join(' / '));
   group.replaceChildren(
-    ...languages.map(({ code, name }) => button({ role: 'radio', lang: code, 'data-lang': code }, name))
+    ...languages.map(({ code, name }) => makeButton({ role: 'radio', lang: code, 'data-lang': code }, name))
   );
   return radios(group, onPick);
 }
@@ -53,7 +58,9 @@ export class Bar {
   constructor(root, catalog, { onChange, onRun }) {
     this.catalog = catalog;
     const networks = find(root, '.fx-networks');
-    networks.replaceChildren(...catalog.models.map(({ key, title }) => button({ role: 'radio', 'data-model': key }, title)));
+    networks.replaceChildren(
+      ...catalog.models.map(({ key, title }) => makeButton({ role: 'radio', 'data-model': key }, title))
+    );
     this.networkGroup = radios(networks, ({ model }) => onChange({ model }));
     /** @type {Record<string, HTMLSelectElement>} by what they choose of a selection */
     this.selects = {};
@@ -73,11 +80,12 @@ export class Bar {
 
   show(selection, words) {
     const { catalog } = this;
-    const model = catalog.models.find((m) => m.key === selection.model);
+    const { cards: names, paddings } = catalog.models.find((m) => m.key === selection.model) ?? catalog.models[0];
     this.networkGroup.choose((data) => data.model === selection.model);
-    const cards = model.cards.map((name) => catalog.cards.find((card) => card.name === name));
+    const cards = catalog.cards.filter(({ name }) => names.includes(name));
+    cards.sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
     this.#fill('checkpoint', cards.map((card) => [card.name, words.of(card.title)]), selection.checkpoint);
-    this.#fill('padding', model.paddings.map((name) => [name, words.t(`padding.${name}`)]), selection.padding);
+    this.#fill('padding', paddings.map((name) => [name, words.t(`padding.${name}`)]), selection.padding);
     this.#fill('size', catalog.sizes.map((size) => [size, words.t('bar.pixels', { size })]), selection.size);
     this.#fill('device', catalog.devices.map((name) => [name, words.t(`device.${name}`)]), selection.device);
   }

@@ -1,5 +1,7 @@
 /** From 8-bit codes to colours: a table per channel, built from its range, the scale chosen and a colour map. */
 
+import { pen } from './dom.js';
+
 /** The palette's colours by what they mean (kept, field, dark, ...), as #rrggbb; filled from the catalog. */
 export const roles = {};
 
@@ -47,6 +49,7 @@ export class Colours {
     const signed = low < 0 || (kept && fixed[0] < 0); // zero stays where it was
     if (kept) [low, high] = fixed;
     const range = (c) => (scale === 'channel' ? [maps.min[c], maps.max[c]] : [low, high]);
+    /** @param {number[]} ends @returns {[number, number]} */
     const symmetric = ([a, b]) => {
       const most = Math.max(Math.abs(a), Math.abs(b));
       return signed ? [-most, most] : [a, b];
@@ -79,17 +82,25 @@ export function pack(rows) {
   return Uint32Array.from(rows, ([r, g, b, alpha = 255]) => (alpha << 24) | (b << 16) | (g << 8) | r);
 }
 
-/** A canvas (or `canvas`) of width x height pixels, each in the packed colour that `colourAt` its index gives. */
+/** A canvas (or `canvas`) of width x height pixels, each in the packed colour that `colourAt` its index gives.
+ * @param {number} width @param {number} height
+ * @param {(index: number) => number} colourAt
+ * @param {any} [canvas]
+ */
 export function painted(width, height, colourAt, canvas = new OffscreenCanvas(1, 1)) {
   const image = new ImageData(width, height);
   const out = new Uint32Array(image.data.buffer);
   for (let i = 0; i < out.length; i++) out[i] = colourAt(i);
   Object.assign(canvas, { width, height });
-  canvas.getContext('2d').putImageData(image, 0, 0);
+  pen(canvas).putImageData(image, 0, 0);
   return canvas;
 }
 
-/** A table of 256 colours from left to right, as wide as the canvas is. */
+/** A table of 256 colours from left to right, as wide as the canvas is.
+ * @param {HTMLCanvasElement} canvas
+ * @param {ArrayLike<number>} table
+ * @returns {HTMLCanvasElement}
+ */
 export function ramp(canvas, table) {
   const { width } = canvas;
   return painted(width, 1, (i) => table[Math.round((i / (width - 1)) * 255)], canvas);
@@ -100,7 +111,7 @@ export function hatch(context, role, ratio, gap = 8) {
   const size = Math.round(gap * ratio);
   const tile = document.createElement('canvas');
   tile.width = tile.height = size;
-  const c = tile.getContext('2d');
+  const c = pen(tile);
   c.fillStyle = css('dark', 0.3);
   c.fillRect(0, 0, size, size);
   c.strokeStyle = roles[role];
@@ -119,7 +130,7 @@ export function zeros(context, ratio) {
   const size = Math.round(11 * ratio);
   const tile = document.createElement('canvas');
   tile.width = tile.height = size;
-  const c = tile.getContext('2d');
+  const c = pen(tile);
   c.fillStyle = roles.padding;
   c.fillRect(0, 0, size, size);
   c.fillStyle = roles.zero;

@@ -34,7 +34,7 @@ export function make(tag, properties = {}, ...children) {
  * @param {Record<string, any>} properties
  * @param {...(Node | string)} children
  */
-export function button(properties, ...children) {
+export function makeButton(properties, ...children) {
   return make('button', { type: 'button', ...properties }, ...children);
 }
 
@@ -58,5 +58,16 @@ export function draw(tag, attributes = {}, ...children) {
  * @param {string | number} [chosen]
  */
 export function fill(select, choices, chosen) {
-  select.replaceChildren(...choices.map(([value, text]) => new Option(String(text), String(value), false, value === chosen)));
+  select.replaceChildren(
+    ...choices.map(([value, text]) => new Option(String(text), String(value), false, value === chosen))
+  );
+}
+
+/** What a canvas is drawn with.
+ * @param {HTMLCanvasElement | OffscreenCanvas} canvas
+ * @param {CanvasRenderingContext2DSettings} [settings]
+ * @returns {any} a context; those of the two kinds of canvas are alike
+ */
+export function pen(canvas, settings) {
+  return canvas.getContext('2d', settings);
 }

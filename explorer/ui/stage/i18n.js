@@ -4,7 +4,7 @@ import { stored } from './preferences.js';
 
 const STANDARD = 'en'; // what is missing in another language is said in this one
 
-/** The code of the language to begin with: of the address, of an earlier visit, of the browser, as far as there is one. */
+/** The code of the language to begin with: of the address, an earlier visit or the browser, as far as there is one. */
 export function pickLanguage(address, codes) {
   const wish = (address.get('lang') || stored('language') || navigator.language || STANDARD).toLowerCase();
   return codes.find((code) => wish.startsWith(code)) ?? STANDARD;
@@ -12,6 +12,13 @@ export function pickLanguage(address, codes) {
 
 /** A share of 1 in per cent, as its decimal digits say: 0.6665 is 66.65, though binary makes it a little less. */
 const hundredfold = (share) => Number((100 * share).toPrecision(12));
+
+/** What tells a class apart, whatever it is called: of several data sets, too.
+ * @param {Page.Class} one
+ */
+export function classId({ id, name }) {
+  return id ?? name[STANDARD].replaceAll(' ', '_');
+}
 
 export class Words {
   constructor(tables, language) {
@@ -77,7 +84,9 @@ export class Words {
   /** A note {code, details} on an image, or on weights that run in another way than they were trained. */
   note({ code, details }) {
     const names = (paddings) => paddings.map((padding) => this.t(`padding.${padding}`)).join(', ');
-    const spoken = details.geometries ? { geometries: names(details.geometries), padding: names([details.padding]) } : {};
+    const spoken = details.geometries
+      ? { geometries: names(details.geometries), padding: names([details.padding]) }
+      : {};
     return this.t(`note.${code}`, { ...details, ...spoken });
   }
 
@@ -96,7 +105,7 @@ export class Words {
   count(value) {
     const compact = { notation: 'compact', maximumSignificantDigits: 3 };
     if (this.language !== STANDARD) return this.#format(compact, value);
-    for (const [unit, size] of [['T', 1e12], ['G', 1e9], ['M', 1e6], ['k', 1e3]]) {
+    for (const [unit, size] of Object.entries({ T: 1e12, G: 1e9, M: 1e6, k: 1e3 })) {
       if (value >= size) return `${this.number(value / size, 3)} ${unit}`;
     }
     return this.number(value);

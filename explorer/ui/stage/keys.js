@@ -16,8 +16,8 @@ export function busyElsewhere(event) {
 
 /** Whether a key goes into a field, belongs to the browser, or a dialog is open. */
 function occupied(event) {
-  const active = document.activeElement;
-  const writes = ['SELECT', 'TEXTAREA', 'INPUT'].includes(active?.tagName) && active.type !== 'range';
+  const active = /** @type {HTMLInputElement | null} */ (document.activeElement);
+  const writes = active && ['SELECT', 'TEXTAREA', 'INPUT'].includes(active.tagName) && active.type !== 'range';
   return writes || event.ctrlKey || event.altKey || event.metaKey || Boolean(document.querySelector('dialog[open]'));
 }
 

@@ -3,6 +3,7 @@
 import { find } from './dom.js';
 import { Bar, languageButtons } from './bar.js';
 import { Colours, roles } from './colour.js';
+import { isThere } from './files.js';
 import { Explore } from './explore/explore.js';
 import { Words, pickLanguage } from './i18n.js';
 import { keysDialog } from './keys.js';
@@ -17,11 +18,17 @@ export function mount({ element, props, trigger, upload, watch, base }) {
 }
 
 class Stage {
+  /** @type {any} */
+  languages;
+  /** @type {any} {text, details} of what goes on */
+  progress;
+  /** @type {any} {code, details} that is said, or null */
+  problem;
+
   constructor(root, start, gradio) {
     this.root = root;
     this.gradio = gradio;
     this.catalog = start.catalog;
-    this.catalog.languages ??= Object.entries(start.catalog.texts).map(([code, text]) => ({ code, name: text['language.name'] }));
     this.resolve = (name) => new URL(`${this.catalog.files}/${name}`, gradio.base).href;
     this.address = new URLSearchParams(location.search);
     this.position = new Address();
@@ -31,7 +38,7 @@ class Stage {
     this.selection = start.selection;
     this.imageName = '';
 
-    this.runner = new Runner({ ...gradio, alive: () => this.#alive(), mostBytes: this.catalog.mostBytes }, {
+    this.runner = new Runner({ ...gradio, alive: () => isThere(this.gradio.base), mostBytes: this.catalog.mostBytes }, {
       onProgress: (...news) => this.#progress(...news),
       onDone: (message) => this.#done(message),
       onError: (problem) => this.#failed(problem, start),
@@ -46,20 +53,7 @@ class Stage {
       onNothing: () => this.say({ code: 'nothing_dropped', details: {} }),
       t: (key, values) => this.words.t(key, values),
     });
-    const shared = {
-      gradio, catalog: this.catalog, colours: this.colours, words: this.words, resolve: this.resolve,
-      alive: () => this.#alive(),
-      selection: () => this.selection,
-      picture: () => this.#pictureOfImage(),
-      say: (problem) => this.say(problem),
-      onProgress: (...news) => this.#progress(...news),
-      onSettle: () => this.settle(),
-      onImage: (image, name, picture) => {
-        if (!this.#example(image)) Object.assign(this, { imageName: name || this.imageName, picture: picture ?? this.picture });
-        this.#choose({ ...this.selection, image });
-        this.settle();
-      },
-    };
+    const shared = this.#shared();
     this.explore = new Explore(root, shared);
     this.views = new Views(root, shared, { onShow: (view) => this.show(view) });
     this.#controls();
@@ -68,6 +62,28 @@ class Stage {
       const message = JSON.parse(gradio.props.value);
       for (const listener of [this.runner, this.explore, this.views]) listener.hear(message);
     });
+  }
+
+  /** What the views need of the stage. */
+  #shared() {
+    const { gradio, catalog, colours, words, resolve } = this;
+    return {
+      gradio, catalog, colours, words, resolve,
+      alive: () => isThere(this.gradio.base),
+      selection: () => this.selection,
+      picture: () => this.#pictureOfImage(),
+      say: (problem) => this.say(problem),
+      onProgress: (...news) => this.#progress(...news),
+      onSettle: () => this.settle(),
+      onImage: (image, name, picture) => {
+        if (!this.#example(image)) {
+          this.imageName = name || this.imageName;
+          this.picture = picture ?? this.picture;
+        }
+        this.#choose({ ...this.selection, image });
+        this.settle();
+      },
+    };
   }
 
   #controls() {
@@ -132,7 +148,8 @@ class Stage {
     this.#choose(this.#wish(address, standard) ?? standard);
     const { image } = this.selection;
     if (view !== this.views.shown) this.show(view);
-    else if (this.views.panel) this.#with(() => this.views.panel.changed(image === before ? {} : { image }, this.#nameOfImage()));
+    else if (this.views.panel)
+      this.#with(() => this.views.panel.changed(image === before ? {} : { image }, this.#nameOfImage()));
     else this.#with(() => this.runner.send({ selection: this.selection }, { ownImage: false }));
     if (!this.runner.request) this.wantedStep = null; // the run is the one that was left
   }
@@ -216,16 +233,6 @@ class Stage {
     this.wantedStep = null;
   }
 
-  /** Whether the server still answers. */
-  async #alive() {
-    try {
-      await fetch(this.gradio.base, { method: 'HEAD', cache: 'no-store' }); // of other addresses Gradio allows no HEAD
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
   #progress(fraction, text = '', details = {}) {
     this.fraction = fraction;
     this.progress = { text, details };
@@ -283,6 +290,7 @@ class Stage {
   settle() {
     const own = !this.#example(this.selection.image);
     if (own) ownImage({ image: this.selection.image, name: this.imageName, picture: this.picture });
-    this.position.settle({ selection: this.selection, step: this.explore.name, lang: this.chosenLanguage, own, view: this.views.shown });
+    const { selection, chosenLanguage: lang, explore: { name: step }, views: { shown: view } } = this;
+    this.position.settle({ selection, step, lang, own, view });
   }
 }

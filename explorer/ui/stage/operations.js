@@ -1,6 +1,6 @@
 /**
- * What the page knows of each operation, one entry a kind; Python says the rest. A kind that is not in the table is shown
- * by its name and the size of its map. Pure; no page.
+ * What the page knows of each operation, one entry a kind; Python says the rest. A kind that is not in the table is
+ * shown by its name and the size of its map. Pure; no page.
  *
  * @typedef {object} Operation
  * @property {boolean} [box] the papers' figures draw its map; what is not drawn is an arrow between such maps
@@ -11,7 +11,7 @@
  * @property {'all' | 'own' | 'stacked'} [reads] channels that a unit reads: all, its own, or its own of one of several
  *   maps; what is read of an unknown operation is not known
  * @property {boolean} [spreads] a unit is read by a window of units, not the other way round
- * @property {string} [channels] text that says where the number of its channels comes from; else it is that of the map read
+ * @property {string} [channels] text that says where the number of its channels comes from; else that of the map read
  * @property {string} [copied] text for a value that is handed on
  * @property {boolean} [summands] its sums are of values alone, without weights
  * @property {(at: {step: Page.Step, trace: Page.Trace, words: Page.Words}) => Record<string, string>} [says] what fills

@@ -17,7 +17,7 @@ export function stored(name, value) {
 export function ownImage(value) {
   const key = `${PREFIX}image`;
   try {
-    if (value === undefined) return JSON.parse(sessionStorage.getItem(key));
+    if (value === undefined) return JSON.parse(sessionStorage.getItem(key) ?? 'null');
     if (value) sessionStorage.setItem(key, JSON.stringify(value));
     else sessionStorage.removeItem(key);
   } catch {

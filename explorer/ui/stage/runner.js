@@ -13,6 +13,7 @@ export class Runner {
     this.event = event;
     this.heard = heard;
     this.request = null; // token of the run in progress
+    this.spoke = 0; // when the server was last heard
     this.pending = null; // an upload {path, name} whose image no run has answered for yet
   }
 

@@ -1,6 +1,6 @@
 /** Where images come from: examples, a file, drop, paste, the camera. Hands on a File or an example's name. */
 
-import { button, find, make } from './dom.js';
+import { find, make, makeButton, pen } from './dom.js';
 
 export class Sources {
   constructor(root, { onFiles, onExample, onNothing, t }) {
@@ -38,6 +38,12 @@ export class Sources {
       const files = event.clipboardData?.files ?? [];
       if (files.length) this.#take(...files);
     });
+    this.#drops(onNothing);
+  }
+
+  /** Files can be dropped anywhere on the page. */
+  #drops(onNothing) {
+    const { root } = this;
     root.addEventListener('dragover', (event) => {
       event.preventDefault();
       root.classList.add('fx-dragging');
@@ -64,7 +70,7 @@ export class Sources {
   /** Thumbnails of the examples with title and credit. */
   list(examples, resolve, words) {
     const cards = examples.map(({ file, thumbnail, title, credit, licence }) =>
-      button(
+      makeButton(
         { title: credit, 'data-file': file },
         make('img', { src: resolve(thumbnail), alt: '', loading: 'lazy' }),
         make('span', {}, words.of(title)),
@@ -123,7 +129,7 @@ export class Sources {
     const { videoWidth, videoHeight } = this.video;
     if (!videoWidth) return this.#say(this.t('error.camera'));
     const canvas = new OffscreenCanvas(videoWidth, videoHeight);
-    canvas.getContext('2d').drawImage(this.video, 0, 0);
+    pen(canvas).drawImage(this.video, 0, 0);
     const blob = await canvas.convertToBlob({ type: 'image/png' });
     this.#take(new File([blob], this.t('sources.photograph'), { type: 'image/png' }));
   }

@@ -77,6 +77,7 @@ declare namespace Page {
   }
 
   interface Class {
+    id?: string;
     name: Names;
     colour: [number, number, number];
   }

@@ -1,16 +1,15 @@
 /** The view "compare": two to four networks on one image, looked at together. */
 
-import { button, find, make } from '../dom.js';
+import { find, make, makeButton } from '../dom.js';
 import { radios } from '../bar.js';
-import { pack, packed, painted } from '../colour.js';
 import { Runner } from '../runner.js';
 import { decode, fetchFile } from '../files.js';
+import { coloured, disagreement } from './layers.js';
 import { Verdict } from './verdict.js';
 import { View, Viewer } from '../viewer.js';
 import { Wipe } from './wipe.js';
 
 const MOST = 4;
-const DIFFERENT = [['two', 0.7], ['three', 0.85], ['four', 1]]; // how many classes the networks give a pixel: role, opacity
 
 export class Compare {
   constructor(root, { gradio, alive, catalog, words, resolve, selection, picture, say, onProgress, onImage }) {
@@ -54,7 +53,12 @@ export class Compare {
     this.verdict = new Verdict(words, (result) => this.#title(result), (own) => {
       if (!this.busy) this.run(own);
     });
-    this.wipe = new Wipe(root, { words, title: (result) => this.#title(result), onSides: () => this.#lay(), onMove: () => this.#paint() });
+    this.wipe = new Wipe(root, {
+      words,
+      title: (result) => this.#title(result),
+      onSides: () => this.#lay(),
+      onMove: () => this.#paint(),
+    });
   }
 
   get busy() {
@@ -147,7 +151,7 @@ export class Compare {
     const { root, chosen, words } = this;
     find(root, '.fx-rivals').replaceChildren(
       ...this.#able().map(({ key, title }) =>
-        button({ className: 'fx-pill', 'data-model': key, 'aria-pressed': chosen.includes(key) }, title)
+        makeButton({ className: 'fx-pill', 'data-model': key, 'aria-pressed': chosen.includes(key) }, title)
       )
     );
     const stale = this.answer && this.answer.results.map(({ model }) => model).join() !== chosen.join();
@@ -203,7 +207,7 @@ export class Compare {
     if (this.answer || this.previewing !== asked) return;
     box.dataset.boards = '1';
     if (!image) return box.replaceChildren();
-    const canvas = board(this.words.t('bar.image'));
+    const canvas = canvasOf(this.words.t('bar.image'));
     const viewer = new Viewer(canvas, this.view, { size: () => [image.height, image.width] });
     Object.assign(viewer, { image, small: !file });
     this.boards = [{ viewer, which: [], under: make('p') }];
@@ -214,7 +218,7 @@ export class Compare {
   #board(which) {
     const { answer } = this;
     const titles = which.map((i) => this.#title(answer.results[i])).join(this.mode === 'wipe' ? ' | ' : ', ');
-    const canvas = board(titles);
+    const canvas = canvasOf(titles);
     const under = make('p', { className: 'fx-here' });
     const viewer = new Viewer(canvas, this.view, {
       size: () => answer.results[0].size,
@@ -249,30 +253,17 @@ export class Compare {
     if (!answer) return;
     for (const { viewer, which } of this.boards) {
       viewer.image = answer.layers[which[0]].image;
-      if (mode === 'differ') viewer.layers = [{ canvas: this.#disagreement(), opacity }];
+      if (mode === 'differ') viewer.layers = [{ canvas: disagreement(answer), opacity }];
       else if (mode === 'wipe') {
-        viewer.layers = which.map((i, k) => ({ canvas: this.#coloured(i), opacity, from: k ? divide : 0, to: k ? 1 : divide }));
-      } else viewer.layers = [{ canvas: this.#coloured(which[0]), opacity }];
+        viewer.layers = which.map((i, k) => ({
+          canvas: coloured(answer, i),
+          opacity,
+          from: k ? divide : 0,
+          to: k ? 1 : divide,
+        }));
+      } else viewer.layers = [{ canvas: coloured(answer, which[0]), opacity }];
       viewer.soon();
     }
-  }
-
-  #coloured(i) {
-    const layer = this.answer.layers[i];
-    if (layer.coloured) return layer.coloured;
-    const { width, height, data } = layer.labels;
-    const table = pack(this.answer.results[i].classes.map(({ colour }) => colour));
-    return (layer.coloured = painted(width, height, (k) => table[data[4 * k]]));
-  }
-
-  /** How many different classes the networks give each pixel. */
-  #disagreement() {
-    const { answer } = this;
-    if (answer.differ) return answer.differ;
-    const maps = answer.layers.map(({ labels }, i) => ({ data: labels.data, names: answer.results[i].classes.map(({ name }) => name.en) }));
-    const table = [0, ...DIFFERENT.map(([role, alpha]) => packed(role, alpha))];
-    const { width, height } = answer.layers[0].labels;
-    return (answer.differ = painted(width, height, (k) => table[new Set(maps.map(({ data, names }) => names[data[4 * k]])).size - 1]));
   }
 
   /** What each network says of the pixel at the pointer. */
@@ -290,6 +281,6 @@ export class Compare {
 }
 
 /** A canvas that keys reach. */
-function board(label) {
+function canvasOf(label) {
   return make('canvas', { tabIndex: 0, role: 'application', 'aria-label': label });
 }

@@ -1,11 +1,12 @@
 /** What is said of a comparison: the classes found, notes on the networks, and how far each two of them agree. */
 
-import { button, make } from '../dom.js';
+import { make, makeButton } from '../dom.js';
+import { classId } from '../i18n.js';
 
 const NAMED = 8; // classes in the legend
 
 export class Verdict {
-  /** `title(result)` names a result's network; `onSize(own)` is told when a run at its own size is wanted, or as a copy. */
+  /** `title(result)` names a network; `onSize(own)` is told when a run at its own size or as a copy is wanted. */
   constructor(words, title, onSize) {
     this.words = words;
     this.title = title;
@@ -21,14 +22,14 @@ export class Verdict {
     const { words } = this;
     const line = (...parts) => make('span', {}, ...parts);
     if (mode === 'differ') {
-      const strange = new Set(answer.results.map(({ classes }) => classes.map(({ name }) => name.en).join())).size > 1;
+      const strange = new Set(answer.results.map(({ classes }) => classes.map(classId).join())).size > 1;
       return [line(words.t('compare.legend')), ...(strange ? [line(words.t('compare.strange'))] : [])];
     }
     const areas = new Map();
     for (const { areas: found, classes } of answer.results) {
       for (const { index, pixels } of found) {
         const { name, colour } = classes[index];
-        const key = `${name.en} ${colour}`;
+        const key = `${classId(classes[index])} ${colour}`;
         if (pixels) areas.set(key, { name, colour, pixels: pixels + (areas.get(key)?.pixels ?? 0) });
       }
     }
@@ -40,7 +41,11 @@ export class Verdict {
   #notes({ results }) {
     const { words } = this;
     const notes = new Set(results.flatMap(({ networkNotes }) => networkNotes.map((note) => words.note(note))));
-    return [...[...notes].map((text) => make('li', { className: 'fx-note' }, text)), ...this.#copies(results), ...this.#larger(results)];
+    return [
+      ...[...notes].map((text) => make('li', { className: 'fx-note' }, text)),
+      ...this.#copies(results),
+      ...this.#larger(results),
+    ];
   }
 
   /** Networks that were run on a copy of the image, and the way to its own size. */
@@ -57,13 +62,13 @@ export class Verdict {
 
   /** Networks that were run on an image of things larger than they were trained on, and the way back to the copy. */
   #larger(results) {
-    const remarks = results.flatMap(({ remarks }) => remarks.filter(({ code }) => code === 'larger_than_trained'));
+    const remarks = results.flatMap((one) => one.remarks.filter(({ code }) => code === 'larger_than_trained'));
     const texts = new Set(remarks.map(({ code, details }) => this.words.t(`remark.${code}`, details)));
     return [...texts].map((text) => this.#sized(text, 'compare.trained', false));
   }
 
   #sized(text, key, own) {
-    const again = button({ className: 'fx-pill' }, this.words.t(key));
+    const again = makeButton({ className: 'fx-pill' }, this.words.t(key));
     again.addEventListener('click', () => this.onSize(own));
     return make('li', { className: 'fx-note' }, `${text} `, again);
   }

@@ -1,4 +1,4 @@
-/** The step of one run that answers to a step of another: where one goes on when the network has changed. Pure; no page. */
+/** Where one goes on when the network has changed: the step that answers to the one shown. Pure; no page. */
 
 import { operation } from '../operations.js';
 import { pathOf } from './graph.js';
@@ -11,8 +11,8 @@ function partOf(step) {
 
 /**
  * Index in `next` of the step that answers to the one called `name` in `old`: of the same name, else one that does the
- * same. Of several that at the nearest resolution, on the same path, nearest in the order. A step that does what nothing
- * does in the other network is answered by what answers to its input. Undefined where nothing does.
+ * same. Of several that at the nearest resolution, on the same path, nearest in the order. A step that does what
+ * nothing does in the other network is answered by what answers to its input. Undefined where nothing does.
  * @param {Page.Trace} old
  * @param {Page.Trace} next
  * @param {string} name

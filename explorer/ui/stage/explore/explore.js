@@ -17,6 +17,9 @@ import { sentence } from './words.js';
 const AHEAD = 3; // steps fetched before they are looked at
 
 export class Explore {
+  /** @type {Page.Trace} of the run shown; null before the first */
+  trace;
+
   /** `say(problem)` tells of an error; `onSettle` is called when a step is shown that stays. */
   constructor(root, { gradio, alive, catalog, colours, words, resolve, say, onSettle }) {
     this.root = root;
@@ -24,7 +27,6 @@ export class Explore {
     this.resolve = resolve;
     this.say = say;
     this.onSettle = onSettle;
-    this.trace = null;
     this.step = 0;
     const onStep = (name) => this.choose(this.trace.index.get(name));
     this.asker = new Asker(gradio.trigger, alive);
@@ -108,7 +110,7 @@ export class Explore {
 
   /** The page opens on a step that already says something: the first of a coarser level. */
   #firstLook() {
-    return this.trace.steps.find(({ level }) => level > 0)?.name;
+    return this.trace.steps.find(({ level }) => level > 0)?.name ?? '';
   }
 
   /** Show a step that was chosen in a list of such, and its maps, which lie off the screen where panes are stacked. */
@@ -127,7 +129,10 @@ export class Explore {
     await this.go(i, place);
   }
 
-  /** Show step i: at once if its picture is at hand, else as soon as it has come. */
+  /** Show step i: at once if its picture is at hand, else as soon as it has come.
+   * @param {number} i
+   * @param {any} [place] to look at there
+   */
   async go(i, place = null) {
     const { trace } = this;
     if (!trace) return;

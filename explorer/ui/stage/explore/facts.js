@@ -1,6 +1,7 @@
 /** The last pane of the picture: what the run took, how accurate the network is, where its weights are from. */
 
-import { button, find, make } from '../dom.js';
+import { find, make, makeButton } from '../dom.js';
+import { classId } from '../i18n.js';
 
 /** Device, time and cost of the run; what a person should know about weights and image.
  * @param {HTMLElement} root
@@ -49,11 +50,14 @@ function accuracy(trace, { unseen, validation }, words) {
   const within = (name) => (typeof figures[name] === 'number' ? words.percentWithin(figures[name], errors[name]) : '–');
   const key = typeof figures.nucleus_dice === 'number' ? 'dice' : 'accuracy';
   const text = words.t(part === unseen ? `facts.${key}.unseen` : `facts.${key}.validation`, {
-    accuracy: words.percent(figures.pixel_accuracy), iou: within('mean_iou'), dice: within('nucleus_dice'), images: part.images,
+    accuracy: words.percent(figures.pixel_accuracy),
+    iou: within('mean_iou'),
+    dice: within('nucleus_dice'),
+    images: part.images,
   });
   const table = part.classes && classTable(trace, part.classes, words);
   if (!table) return [make('p', {}, text)];
-  const toggle = button({ className: 'fx-pill', 'aria-expanded': false }, words.t('facts.classes'));
+  const toggle = makeButton({ className: 'fx-pill', 'aria-expanded': false }, words.t('facts.classes'));
   table.hidden = true;
   toggle.addEventListener('click', () => {
     table.hidden = !table.hidden;
@@ -65,7 +69,7 @@ function accuracy(trace, { unseen, validation }, words) {
 /** IoU and number of images of each class. */
 function classTable(trace, classes, words) {
   const { padding } = trace.selection;
-  const named = (key) => trace.classes.find(({ id, name }) => (id ?? name.en.replaceAll(' ', '_')) === key)?.name;
+  const named = (key) => trace.classes.find((one) => classId(one) === key)?.name;
   const row = (tag, ...texts) => make('tr', {}, ...texts.map((text) => make(tag, {}, text)));
   return make(
     'table',

@@ -1,6 +1,6 @@
 /** What the step reads: a small picture of each map before it, with the window of units that feed one unit. */
 
-import { button, find, make } from '../dom.js';
+import { find, make, makeButton, pen } from '../dom.js';
 import { hatch, hatchAround, outline } from '../colour.js';
 import { channelCanvas, widestChannel } from './tile.js';
 import { clip, reads } from './windows.js';
@@ -53,7 +53,7 @@ export class Feeds {
     name.textContent = step.name;
     where.textContent = '\u00a0';
     lens.hidden = true;
-    thumb.getContext('2d').clearRect(0, 0, thumb.width, thumb.height);
+    pen(thumb).clearRect(0, 0, thumb.width, thumb.height);
     return { step, crop, name, where, thumb, lens, channel: widestChannel(step), source: null };
   }
 
@@ -106,7 +106,10 @@ export class Feeds {
     const window = this.#window(feed);
     const channel = window?.channel ?? feed.channel;
     if (feed.source?.channel !== channel) {
-      feed.source = { channel, canvas: channelCanvas(step, channel, picture, this.colours.scheme(step.maps, 'channel')) };
+      feed.source = {
+        channel,
+        canvas: channelCanvas(step, channel, picture, this.colours.scheme(step.maps, 'channel')),
+      };
     }
     name.textContent = `${step.name} · ${channel}`;
     where.textContent = window ? this.#said(step, window) : '\u00a0';
@@ -117,7 +120,8 @@ export class Feeds {
   #said({ shape }, { rows, cols }) {
     const [[top, bottom], [left, right]] = [clip(rows, shape[1]), clip(cols, shape[2])];
     if (top === bottom || left === right) return this.words.t('feeds.padding');
-    if (bottom - top === 1 && right - left === 1) return this.words.t('feeds.unit', { row: String(top), column: String(left) });
+    if (bottom - top === 1 && right - left === 1)
+      return this.words.t('feeds.unit', { row: String(top), column: String(left) });
     const range = (first, last) => (last - first > 1 ? `${first}–${last - 1}` : `${first}`);
     return this.words.t('feeds.window', { rows: range(top, bottom), columns: range(left, right) });
   }
@@ -129,7 +133,12 @@ export class Feeds {
     const [wide, tall] = [thumb.width, thumb.height];
     c.imageSmoothingEnabled = wide < width;
     c.drawImage(source.canvas, 0, 0, wide, tall);
-    const at = (top, left, rows, cols) => [(left / width) * wide, (top / height) * tall, (cols / width) * wide, (rows / height) * tall];
+    const at = (top, left, rows, cols) => [
+      (left / width) * wide,
+      (top / height) * tall,
+      (cols / width) * wide,
+      (rows / height) * tall,
+    ];
     if (crop) {
       const whole = step.name === crop.reference; // all of the other branch meets what is kept
       const kept = whole ? [1, 1, wide - 2, tall - 2] : at(crop.offset, crop.offset, ...crop.kept);
@@ -159,7 +168,12 @@ export class Feeds {
     c.drawImage(canvas, -left * zoom, -top * zoom, canvas.width * reduction * zoom, canvas.height * reduction * zoom);
     if (canvas.width * reduction > width) c.clearRect((width - left) * zoom, 0, lens.width, lens.height);
     if (canvas.height * reduction > height) c.clearRect(0, (height - top) * zoom, lens.width, lens.height);
-    const box = [(cols[0] - left) * zoom, (rows[0] - top) * zoom, (cols[1] - cols[0]) * zoom, (rows[1] - rows[0]) * zoom];
+    const box = [
+      (cols[0] - left) * zoom,
+      (rows[0] - top) * zoom,
+      (cols[1] - cols[0]) * zoom,
+      (rows[1] - rows[0]) * zoom,
+    ];
     outline(c, box, 'field', ratio);
   }
 }
@@ -167,7 +181,7 @@ export class Feeds {
 /** An empty place: name, window, the whole map, the window enlarged. */
 function place() {
   const canvases = ['fx-thumb', 'fx-lens'].map((className) => make('canvas', { className }));
-  return make('li', {}, button({}, make('b'), make('small'), ...canvases));
+  return make('li', {}, makeButton({}, make('b'), make('small'), ...canvases));
 }
 
 /** Set a canvas to a size in CSS pixels and clear it. */
@@ -178,5 +192,5 @@ function prepare(canvas, width, height) {
   canvas.style.height = `${Math.max(1, Math.round(height))}px`;
   canvas.width = wide;
   canvas.height = tall;
-  return { c: canvas.getContext('2d'), ratio };
+  return { c: pen(canvas), ratio };
 }

@@ -50,7 +50,8 @@ export class FigureView {
     const sheet = this.svg.parentNode;
     sheet.scrollLeft = 0;
     const step = this.svg.querySelector('[aria-current]')?.getBoundingClientRect();
-    if (step) sheet.scrollLeft = step.left + step.width / 2 - sheet.getBoundingClientRect().left - sheet.clientWidth / 2;
+    if (step)
+      sheet.scrollLeft = step.left + step.width / 2 - sheet.getBoundingClientRect().left - sheet.clientWidth / 2;
   }
 
   draw() {
@@ -60,7 +61,11 @@ export class FigureView {
     find(this.dialog, 'h2').textContent = words.t(unet ? 'figure.unet' : 'figure.fcn', { title: trace.run.title });
     svg.setAttribute('viewBox', `0 0 ${Math.ceil(plan.width)} ${Math.ceil(plan.height)}`);
     svg.style.setProperty('--high', `${Math.ceil(plan.height)}px`);
-    svg.replaceChildren(arrowHeads(), ...plan.arrows.map((arrow) => this.#arrow(arrow)), ...plan.boxes.flatMap((box) => this.#box(box)));
+    svg.replaceChildren(
+      arrowHeads(),
+      ...plan.arrows.map((arrow) => this.#arrow(arrow)),
+      ...plan.boxes.flatMap((box) => this.#box(box))
+    );
     this.lines.replaceChildren();
     this.#say(words.t('figure.hint'));
     const legend = KINDS.filter((kind) => plan.arrows.some((arrow) => arrow.kind === kind));
@@ -71,8 +76,10 @@ export class FigureView {
     );
   }
 
+  /** @param {import('./figure.js').Arrow} arrow */
   #arrow({ kind, step, factor, points: [x1, y1, x2, y2] }) {
     const d = `M${x1} ${y1}L${x2} ${y2}`;
+    /** @type {SVGElement[]} */
     const parts = [
       draw('path', { class: `fx-arrow fx-arrow-${kind}`, d, 'marker-end': `url(#fx-head-${kind})` }),
       draw('path', { class: 'fx-arrow-hit', d }),
@@ -109,6 +116,7 @@ export class FigureView {
 
   /** A box, and what of it is pasted, kept by a crop, or a unit. */
   #drawn({ x, y, width, height, path, pasted, grid, kept }) {
+    /** @type {SVGElement[]} */
     const parts = [draw('rect', { class: `fx-box fx-${path}`, x, y, width, height })];
     if (pasted) parts.push(draw('rect', { class: 'fx-box fx-pasted', x, y, width: width * pasted, height }));
     if (grid) parts.push(draw('path', { class: 'fx-cells', d: cells({ x, y, width, height, grid }) }));
@@ -137,12 +145,14 @@ export class FigureView {
       this.lines.replaceChildren();
       return this.#say(channelsOf(trace, step, words));
     }
+    /** @type {(1 | 2)[]} */
     const axes = step.shape[1] === step.shape[2] ? [1] : [1, 2];
     this.#say(words.t('figure.derivation', { size: `${step.shape[1]} × ${step.shape[2]}`, step: step.name }));
     this.lines.replaceChildren(
       ...axes.map((axis) => {
         const lines = derivation(trace, step, axis, words);
-        const item = ({ step: { name }, formula }) => make('li', {}, make('code', {}, formula), make('small', {}, name));
+        const item = ({ step: { name }, formula }) =>
+          make('li', {}, make('code', {}, formula), make('small', {}, name));
         return make('ol', {}, ...lines.map(item));
       })
     );

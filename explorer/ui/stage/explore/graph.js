@@ -32,7 +32,15 @@ export function layout(trace, blocks) {
       before.steps.push(i);
       before.last = i;
     } else {
-      nodes.push({ steps: [i], first: i, last: i, path, level: step.level, column: path === 'contracting' ? 0 : 1, row: 0 });
+      nodes.push({
+        steps: [i],
+        first: i,
+        last: i,
+        path,
+        level: step.level,
+        column: path === 'contracting' ? 0 : 1,
+        row: 0,
+      });
     }
     nodeOf.set(step.name, nodes.length - 1);
   });

@@ -10,6 +10,9 @@ const SHARES = 6; // input channels listed
 const TERMS = 4; // single products listed
 
 export class Held {
+  /** @type {any} what is asked about the held unit, and what is known; null when none is held */
+  answer;
+
   constructor(root, { asker, resolve, heat, onHeat, onClose, onShares, onValue }) {
     this.root = root;
     this.asker = asker;
@@ -114,7 +117,13 @@ function arithmetic(sum, step, words) {
   if (sum.kind === 'max') return [said(words.t('held.max', { count: sum.count, ...placeOf(first) }))];
   const value = number(sum.value);
   if (operation(step).summands) {
-    const values = { a: number(first.value), source: first.source, b: number(second.value), other: second.source, value };
+    const values = {
+      a: number(first.value),
+      source: first.source,
+      b: number(second.value),
+      other: second.source,
+      value,
+    };
     return [said(words.t('held.summands', values))];
   }
   const products = sum.value - (sum.bias ?? 0);

@@ -1,6 +1,6 @@
 /** How a layer is looked at: scale, order, colour map, one channel or components; the tools above the maps. */
 
-import { fill, find } from '../dom.js';
+import { fill, find, pen } from '../dom.js';
 import { radios } from '../bar.js';
 import { painted } from '../colour.js';
 import { histogram, byActivity, byAgreement } from './order.js';
@@ -11,6 +11,9 @@ const BINS = 48;
 const SOON = 60; // ms after the maps are drawn
 
 export class Layer {
+  /** @type {() => void} called when a channel has come at full resolution */
+  onFull;
+
   constructor(root, maps, colours, { asker, resolve, onChange, onChannel, labels }) {
     this.root = root;
     this.maps = maps;
@@ -76,7 +79,11 @@ export class Layer {
     const { root, trace, maps } = this;
     if (!trace) return;
     this.words = words;
-    const classes = trace.classes.map((info, index) => ({ index, name: words.of(info.name), share: trace.shares[index] }));
+    const classes = trace.classes.map((info, index) => ({
+      index,
+      name: words.of(info.name),
+      share: trace.shares[index],
+    }));
     const present = classes.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
     this.#fill(this.sorts, this.sort, [
       ['index', words.t('maps.sort.index')],
@@ -85,11 +92,14 @@ export class Layer {
     ]);
     const { signed } = maps.scheme; // maps with a sign have their own colours
     const { name: tint, names: tints, divergingName } = this.colours;
-    const choices = signed ? [[divergingName, divergingName]] : tints.map((name) => [name, words.t(`maps.colours.${name}`)]);
+    const choices = signed
+      ? [[divergingName, divergingName]]
+      : tints.map((name) => [name, words.t(`maps.colours.${name}`)]);
     this.#fill(this.tints, signed ? divergingName : tint, choices);
     this.tints.disabled = signed;
     this.tints.title = signed ? words.t('maps.colours.signed') : '';
-    root.classList.toggle('fx-composed', Boolean(this.components?.shares)); // scale, order and colours are of single channels
+    const composed = Boolean(this.components?.shares); // scale, order and colours are of single channels
+    root.classList.toggle('fx-composed', composed);
     this.rgb.setAttribute('aria-pressed', String(this.components !== null));
     this.rgb.hidden = maps.channel !== null || this.drawn.shape[0] < 2;
     showColourBar(root, maps, this.scale, words);
@@ -115,7 +125,7 @@ export class Layer {
     const ends = own ? maps.scheme.ends : maps.channel === null ? () => maps.scheme.range : maps.scheme.ends;
     const counts = histogram(drawn, picture, maps.channel, ends, BINS);
     const most = Math.log1p(Math.max(...counts)) || 1;
-    const c = canvas.getContext('2d');
+    const c = pen(canvas);
     c.clearRect(0, 0, canvas.width, canvas.height);
     c.fillStyle = getComputedStyle(canvas).color;
     const wide = canvas.width / BINS;

@@ -39,7 +39,9 @@ export class Look {
     this.layer.onFull = () => this.#overInput();
     this.pins = new Pins(root, colours, { onGo: (pin) => this.#toPin(pin) });
     this.feeds = new Feeds(root, colours, { onStep });
-    find(root, '.fx-channel').addEventListener('click', () => this.pick(this.maps.channel === null ? this.#chosen() : null));
+    find(root, '.fx-channel').addEventListener('click', () =>
+      this.pick(this.maps.channel === null ? this.#chosen() : null)
+    );
     find(root, '.fx-over').addEventListener('click', () => {
       this.over = !this.over;
       this.#overInput();
@@ -176,7 +178,9 @@ export class Look {
     pin.hidden = large.hidden = channel === null;
     find(this.root, '.fx-over').hidden = this.maps.channel === null || Boolean(this.held.unit);
     if (channel === null) return;
-    large.textContent = this.words.t(this.maps.channel === null ? 'maps.enlarge' : 'maps.channel', { channel: String(channel) });
+    large.textContent = this.words.t(this.maps.channel === null ? 'maps.enlarge' : 'maps.channel', {
+      channel: String(channel),
+    });
     large.setAttribute('aria-pressed', String(this.maps.channel !== null));
     const pinned = this.pins.has(this.drawn.name, channel);
     pin.setAttribute('aria-pressed', String(pinned));

@@ -1,18 +1,26 @@
 /** The middle pane: the channels of a step as tiles, with the crop drawn on every tile, and the unit at the pointer. */
 
-import { find } from '../dom.js';
+import { find, pen } from '../dom.js';
 import { css, hatch, hatchAround, outline, roles } from '../colour.js';
+import { GAP, scaleBox, tiling } from './tiling.js';
 
-const GAP = 3;
 const NAMED = 56; // CSS pixels of a tile that has room for a name
-const SMALLEST = 34; // CSS pixels; below that the pane scrolls, and only what is in sight is drawn
 
 export class Maps {
+  /** @type {any} {step, crop, picture} that is drawn; null before the first */
+  shown;
+  /** @type {any} where the tiles lie */
+  grid;
+  /** @type {Page.Scheme} */
+  scheme;
+  /** @type {{width: number, height: number}} of the pane */
+  size;
+
   constructor(root, colours, { onUnit, onHold, onChannel }) {
     this.pane = find(root, '.fx-mosaic');
     this.sheet = find(this.pane, 'div');
     this.canvas = find(this.pane, 'canvas');
-    this.context = this.canvas.getContext('2d');
+    this.context = pen(this.canvas);
     this.coloured = new OffscreenCanvas(1, 1); // the mosaic in the picture's own pixels, at the canvas's top left
     this.memory = new ArrayBuffer(0); // of those pixels: new memory for each step would wait for the garbage collector
     this.still = new OffscreenCanvas(1, 1); // what is drawn, without the marks at the pointer
@@ -23,9 +31,11 @@ export class Maps {
     this.whole = null; // a canvas in the place of all channels: the principal components
     this.hover = null;
     this.held = null; // {channel, row, column} of the map drawn
-    this.shown = null;
-    for (const type of ['pointermove', 'pointerdown']) this.canvas.addEventListener(type, (event) => onUnit(this.unitAt(event)));
-    this.canvas.addEventListener('pointerleave', ({ pointerType }) => pointerType !== 'touch' && onUnit(null)); // a finger is gone at once
+    for (const type of ['pointermove', 'pointerdown'])
+      this.canvas.addEventListener(type, (event) => onUnit(this.unitAt(event)));
+    this.canvas.addEventListener('pointerleave', ({ pointerType }) => {
+      if (pointerType !== 'touch') onUnit(null); // a finger is gone at once
+    });
     this.canvas.addEventListener('click', (event) => {
       const unit = this.hover ?? this.unitAt(event); // a click's place is rounded to whole pixels, a move's is not
       if (unit && unit.channel !== null) onHold(unit);
@@ -44,8 +54,8 @@ export class Maps {
   }
 
   /**
-   * Show a step's maps in a colour scheme. `crop` {top, left, height, width} in units of the map drawn, or null; `names`
-   * of the channels where they are classes, or null.
+   * Show a step's maps in a colour scheme. `crop` {top, left, height, width} in units of the map drawn, or null;
+   * `names` of the channels where they are classes, or null.
    */
   show(step, picture, scheme, crop, names) {
     if (this.shown?.step !== step) this.full = this.whole = null;
@@ -73,7 +83,7 @@ export class Maps {
     const most = { width: Math.max(coloured.width, width), height: Math.max(coloured.height, height) };
     if (most.width > coloured.width || most.height > coloured.height) Object.assign(coloured, most);
     const image = new ImageData(new Uint8ClampedArray(this.memory, 0, 4 * width * height), width);
-    coloured.getContext('2d').putImageData(image, 0, 0);
+    pen(coloured).putImageData(image, 0, 0);
   }
 
   #layout() {
@@ -81,21 +91,8 @@ export class Maps {
     const channels = this.channel === null && !this.whole ? step.shape[0] : 1;
     const ratio = step.shape[1] / step.shape[2];
     // asked for here, the sizes would force a layout in the middle of a step; the observer tells when they change
-    const { width, height } = (this.size ??= { width: this.pane.clientWidth, height: this.pane.clientHeight });
-    let best = { tile: 0, columns: 1 };
-    for (let columns = 1; columns <= channels; columns++) {
-      const rows = Math.ceil(channels / columns);
-      const tile = Math.min((width + GAP) / columns - GAP, ((height + GAP) / rows - GAP) / ratio);
-      if (tile > best.tile) best = { tile, columns };
-    }
-    if (best.tile < SMALLEST) {
-      const columns = Math.max(1, Math.floor((width - 14 + GAP) / (SMALLEST + GAP)));
-      best = { tile: SMALLEST, columns };
-    }
-    const tile = Math.floor(best.tile);
-    const tall = Math.max(1, Math.round(tile * ratio));
-    const rows = Math.ceil(channels / best.columns);
-    return { channels, columns: best.columns, width: tile, height: tall, rows, total: rows * (tall + GAP) - GAP };
+    this.size ??= { width: this.pane.clientWidth, height: this.pane.clientHeight };
+    return tiling(channels, ratio, this.size);
   }
 
   redraw() {
@@ -124,15 +121,28 @@ export class Maps {
     if (this.hover || this.held) this.#refresh();
   }
 
+  /** @param {number} channel @param {number[]} tile */
   #drawTile(channel, [x, y, w, h]) {
     const { maps } = this.shown.step;
     const [th, tw] = maps.tile;
     const c = this.context;
     if (this.whole) c.drawImage(this.whole, x, y, w, h);
     else if (this.channel !== null && this.full?.channel === channel) c.drawImage(this.full.canvas, x, y, w, h);
-    else c.drawImage(this.coloured, (channel % maps.columns) * tw, Math.floor(channel / maps.columns) * th, tw, th, x, y, w, h);
+    else
+      c.drawImage(
+        this.coloured,
+        (channel % maps.columns) * tw,
+        Math.floor(channel / maps.columns) * th,
+        tw,
+        th,
+        x,
+        y,
+        w,
+        h
+      );
   }
 
+  /** @param {string} name @param {number[]} tile @param {number} ratio */
   #drawName(name, [x, y, w], ratio) {
     const c = this.context;
     c.font = `600 ${11 * ratio}px system-ui, sans-serif`;
@@ -187,7 +197,7 @@ export class Maps {
     const rim = Math.ceil(2 * ratio);
     const tile = [rim, rim, this.grid.width * ratio, this.grid.height * ratio];
     const canvas = new OffscreenCanvas(Math.ceil(tile[2]) + 2 * rim, Math.ceil(tile[3]) + 2 * rim);
-    const c = canvas.getContext('2d');
+    const c = pen(canvas);
     const box = scaleBox(tile, step.shape, crop);
     hatchAround(c, tile, box, hatch(c, 'dropped', ratio, this.grid.width < 90 ? 5 : 8));
     if (tile[2] > 60 * ratio) outline(c, box, 'kept', ratio);
@@ -216,7 +226,7 @@ export class Maps {
   #refresh() {
     if (!this.copied) {
       resize(this.still, this.canvas.width, this.canvas.height);
-      this.still.getContext('2d').drawImage(this.canvas, 0, 0);
+      pen(this.still).drawImage(this.canvas, 0, 0);
       this.copied = true;
     }
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
@@ -281,17 +291,13 @@ export class Maps {
     const [th, tw] = maps.tile;
     const canvas = new OffscreenCanvas(tw, th);
     const [x, y] = [(channel % maps.columns) * tw, Math.floor(channel / maps.columns) * th];
-    canvas.getContext('2d').drawImage(this.coloured, x, y, tw, th, 0, 0, tw, th);
+    pen(canvas).drawImage(this.coloured, x, y, tw, th, 0, 0, tw, th);
     return canvas;
   }
-}
-
-function scaleBox([x, y, w, h], [, rows, cols], { top, left, height, width }) {
-  return [x + (left / cols) * w, y + (top / rows) * h, (width / cols) * w, (height / rows) * h];
 }
 
 /** Give a canvas a size and nothing on it; a new size costs new memory. */
 function resize(canvas, width, height) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  else canvas.getContext('2d').clearRect(0, 0, width, height);
+  else pen(canvas).clearRect(0, 0, width, height);
 }

@@ -1,6 +1,6 @@
 /** The left pane: the network drawn from its graph, down one column and up the other. Every layer is a button. */
 
-import { button, draw, find, make } from '../dom.js';
+import { draw, find, make, makeButton } from '../dom.js';
 import { operationName } from '../operations.js';
 import { stored } from '../preferences.js';
 import { layout, nodeName } from './graph.js';
@@ -16,6 +16,11 @@ const WIDEST_BAR = 34;
 const CENTRE = 22; // of a bar, from the middle of the pane
 
 export class NetMap {
+  /** @type {any} as `layout` gives it */
+  plan;
+  /** @type {Page.Trace} */
+  trace;
+
   constructor(root, { onStep }) {
     this.pane = find(root, '.fx-net');
     this.lines = find(this.pane, 'svg');
@@ -57,8 +62,14 @@ export class NetMap {
     const tall = Math.max(0.18, Math.sqrt(step.shape[1] / largest));
     const glyph = make('span', { className: 'fx-glyph' }, make('i', { style: `width: ${wide}px; --tall: ${tall}` }));
     const label = make('span', { className: 'fx-label' }, cutInside(name), make('small', {}, shapeText(step)));
-    node.button = button(
-      { tabIndex: -1, className: `fx-${node.path}`, title: said.join(' · '), 'data-step': node.last, 'aria-label': said.join(', ') },
+    node.button = makeButton(
+      {
+        tabIndex: -1,
+        className: `fx-${node.path}`,
+        title: said.join(' · '),
+        'data-step': node.last,
+        'aria-label': said.join(', '),
+      },
       ...(node.column ? [glyph, label] : [label, glyph])
     );
     return make('li', {}, node.button);
@@ -90,7 +101,9 @@ export class NetMap {
     this.lines.setAttribute('height', String(high));
     this.lines.setAttribute('width', String(width));
     this.lines.replaceChildren(
-      ...bands.slice(1).flatMap(({ level, row, jump }) => this.#band(jump, PAD + (level - 1) * strip + row * tall, width)),
+      ...bands
+        .slice(1)
+        .flatMap(({ level, row, jump }) => this.#band(jump, PAD + (level - 1) * strip + row * tall, width)),
       ...this.plan.edges.map((edge) => this.#edge(edge))
     );
   }
@@ -105,11 +118,16 @@ export class NetMap {
     if (a.column === b.column) {
       const apart = Math.abs(a.row - b.row) > 1; // past something else: around it
       const side = a.column ? -1 : 1;
-      const d = apart ? `M${a.x} ${a.y}C${a.x + 26 * side} ${a.y} ${b.x + 26 * side} ${b.y} ${b.x} ${b.y}` : `M${a.x} ${a.y}L${b.x} ${b.y}`;
+      const d = apart
+        ? `M${a.x} ${a.y}C${a.x + 26 * side} ${a.y} ${b.x + 26 * side} ${b.y} ${b.x} ${b.y}`
+        : `M${a.x} ${a.y}L${b.x} ${b.y}`;
       return line('fx-edge', d);
     }
     const middle = (a.x + b.x) / 2;
-    return line(skip ? 'fx-edge fx-edge-skip' : 'fx-edge', `M${a.x} ${a.y}C${middle} ${a.y} ${middle} ${b.y} ${b.x} ${b.y}`);
+    return line(
+      skip ? 'fx-edge fx-edge-skip' : 'fx-edge',
+      `M${a.x} ${a.y}C${middle} ${a.y} ${middle} ${b.y} ${b.x} ${b.y}`
+    );
   }
 
   mark(step) {

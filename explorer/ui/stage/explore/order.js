@@ -2,7 +2,11 @@
 
 /** Channels of a step, most active first: by the mean magnitude of their values. */
 export function byActivity(step, picture) {
-  const score = channelScores(step, picture, (values) => values.reduce((sum, v) => sum + Math.abs(v), 0) / values.length);
+  const score = channelScores(
+    step,
+    picture,
+    (values) => values.reduce((sum, v) => sum + Math.abs(v), 0) / values.length
+  );
   return ranked(score);
 }
 
@@ -71,7 +75,7 @@ function correlation(values, mask) {
   return spread > 0 ? (ab / n - (a * b) / (n * n)) / spread : -1;
 }
 
-/** Counts of all values of a step (or of one channel) in `bins` equal parts between the ends [low, high] of each channel. */
+/** Counts of all values of a step, or of one channel, in `bins` equal parts between each channel's ends [low, high]. */
 export function histogram({ maps }, { pixels, width }, channel, endsOf, bins) {
   const counts = new Float64Array(bins);
   const [th, tw] = maps.tile;

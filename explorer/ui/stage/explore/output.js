@@ -13,6 +13,11 @@ const KINDS = ['prediction', 'confidence', 'entropy'];
 const BARS = 5; // classes with a bar of their own
 
 export class Output {
+  /** @type {Probabilities} */
+  probabilities;
+  /** @type {Page.Trace} */
+  trace;
+
   /** `cardOf` finds a run's card; `say` tells the person of an error. */
   constructor(root, colours, { words, cardOf, say }) {
     this.root = root;
@@ -77,7 +82,9 @@ export class Output {
   #writeShares() {
     const { root, words, picture } = this;
     find(root, '.fx-opacity output').textContent = words.percent(picture.opacity);
-    [...root.querySelectorAll('.fx-opacity .fx-ramp b')].forEach((end, share) => (end.textContent = words.percent(share)));
+    [...root.querySelectorAll('.fx-opacity .fx-ramp b')].forEach(
+      (end, share) => (end.textContent = words.percent(share))
+    );
   }
 
   /** The colour map was changed: confidence and entropy follow it. */
@@ -98,7 +105,8 @@ export class Output {
 
   #legend() {
     showLegend(this.root, this.trace, this.picture.only, this.words);
-    for (const button of this.root.querySelectorAll('.fx-legend button')) button.disabled = this.kind === 'entropy'; // of all classes
+    const ofAll = this.kind === 'entropy'; // no class has its own
+    for (const button of this.root.querySelectorAll('.fx-legend button')) button.disabled = ofAll;
   }
 
   #sizeOfFrame() {
@@ -118,7 +126,8 @@ export class Output {
     }
     if (!(await this.#fetched())) return;
     if (this.kind !== kind || this.probabilities !== probabilities) return;
-    const { width, height, values } = kind === 'entropy' ? probabilities.entropy() : probabilities.confidence(picture.only);
+    const { width, height, values } =
+      kind === 'entropy' ? probabilities.entropy() : probabilities.confidence(picture.only);
     const table = this.colours.sequential;
     const canvas = painted(width, height, (i) => table[Math.round(values[i] * 255)]);
     picture.showScalar({ canvas, reduction: probabilities.sheet.reduction });
@@ -157,7 +166,7 @@ export class Output {
   #bars(found) {
     const { root, trace, words } = this;
     const list = find(root, '.fx-chances ul');
-    while (list.children.length < BARS) list.append(bar());
+    while (list.children.length < BARS) list.append(chance());
     const percent = (share) => words.percent(share);
     [...list.children].forEach((item, i) => {
       const { index, share } = found[i] ?? {};
@@ -171,7 +180,11 @@ export class Output {
       value.textContent = percent(share);
     });
     const rest = found.slice(BARS).reduce((sum, { share }) => sum + share, 0);
-    const values = { classes: Math.max(0, found.length - BARS), rest: percent(rest), entropy: percent(entropyOf(found.map(({ share }) => share))) };
+    const values = {
+      classes: Math.max(0, found.length - BARS),
+      rest: percent(rest),
+      entropy: percent(entropyOf(found.map(({ share }) => share))),
+    };
     const { reduction } = this.probabilities.sheet;
     find(root, '.fx-chances p').textContent =
       words.t(found.length > BARS ? 'chances.rest' : 'chances.entropy', values) +
@@ -179,6 +192,6 @@ export class Output {
   }
 }
 
-function bar() {
+function chance() {
   return make('li', {}, make('span'), make('i'), make('b'));
 }

@@ -1,6 +1,6 @@
 /** The words around the two canvases: chips, colour bar, crop, legend. Each fills one element from a run. */
 
-import { button, find, make } from '../dom.js';
+import { find, make, makeButton } from '../dom.js';
 import { ramp } from '../colour.js';
 import { apart } from '../operations.js';
 import { chips } from './words.js';
@@ -26,11 +26,21 @@ export function showColourBar(root, { scheme, channel }, scale, words) {
 /** The spread of a map's values; of one channel what is known of it. */
 export function showStatistics(root, { stats, maps }, channel, words) {
   const number = (value) => (value === null ? '–' : words.number(value, 3));
-  const values = { min: number(stats.min), max: number(stats.max), mean: number(stats.mean), std: number(stats.std), zeros: words.percent(stats.zeros) };
+  const values = {
+    min: number(stats.min),
+    max: number(stats.max),
+    mean: number(stats.mean),
+    std: number(stats.std),
+    zeros: words.percent(stats.zeros),
+  };
   find(root, '.fx-statistics').textContent =
     channel === null
       ? words.t('maps.statistics', values)
-      : words.t('maps.statistics.channel', { channel: String(channel), min: number(maps.min[channel]), max: number(maps.max[channel]) });
+      : words.t('maps.statistics.channel', {
+          channel: String(channel),
+          min: number(maps.min[channel]),
+          max: number(maps.max[channel]),
+        });
 }
 
 /** What a crop keeps and drops, and the margin, in words beside the marks they are drawn with. */
@@ -60,6 +70,7 @@ export function showCrop(root, trace, step, crop, words) {
   box.append(...lines.map(key));
 }
 
+/** @param {string[]} line role and text */
 function key([role, textContent]) {
   return make('p', { className: `fx-key fx-key-${role}`, textContent });
 }
@@ -87,7 +98,7 @@ export function showLegend(root, trace, only, words) {
       const swatch = make('i', { style: `background: rgb(${info.colour})` });
       const about = { 'data-index': index, 'aria-pressed': only === index };
       const name = make('span', {}, words.of(info.name));
-      return make('li', {}, button(about, swatch, name, make('small', {}, percent)));
+      return make('li', {}, makeButton(about, swatch, name, make('small', {}, percent)));
     })
   );
 }

@@ -1,16 +1,23 @@
 /** The right pane: the image in one of its frames, the prediction over it, and boxes given in input pixels. */
 
-import { find } from '../dom.js';
+import { find, pen } from '../dom.js';
 import { css, hatch, hatchAround, outline, pack, packed, painted, zeros } from '../colour.js';
 import { decode } from '../files.js';
 
 const DIMMED = 0.69; // over what is not of the class shown alone
 
 export class Picture {
+  /** @type {Page.Trace} */
+  trace;
+  /** @type {any} {width, height, codes, confidence} of the resized image */
+  labels;
+  /** @type {any} where the input lies on the canvas */
+  placed;
+
   constructor(root, colours, { onPixel }) {
     this.pane = find(root, '.fx-view');
     this.canvas = find(this.pane, 'canvas');
-    this.context = this.canvas.getContext('2d');
+    this.context = pen(this.canvas);
     this.colours = colours;
     this.frame = 'network';
     this.opacity = 0.55;
@@ -23,8 +30,11 @@ export class Picture {
     this.margin = false; // whether the zeros around the input are shown
     this.still = new OffscreenCanvas(1, 1); // what is drawn, without the field at the pointer
     this.onPixel = onPixel;
-    for (const type of ['pointermove', 'pointerdown']) this.canvas.addEventListener(type, (event) => onPixel(this.#pixelAt(event)));
-    this.canvas.addEventListener('pointerleave', ({ pointerType }) => pointerType !== 'touch' && onPixel(null)); // a finger is gone at once
+    for (const type of ['pointermove', 'pointerdown'])
+      this.canvas.addEventListener(type, (event) => onPixel(this.#pixelAt(event)));
+    this.canvas.addEventListener('pointerleave', ({ pointerType }) => {
+      if (pointerType !== 'touch') onPixel(null); // a finger is gone at once
+    });
     this.canvas.addEventListener('blur', () => this.trace && onPixel(null));
     new ResizeObserver(() => this.trace && this.draw()).observe(this.pane);
   }
@@ -35,7 +45,9 @@ export class Picture {
     if (this.frame === 'original') names.push('original');
     const blobs = await Promise.all(names.map((name) => trace.blob(trace.pictures[name])));
     const coded = (name) => name === 'labels' || name === 'confidence';
-    const decoded = await Promise.all(blobs.map((blob, i) => (coded(names[i]) ? decode(blob) : createImageBitmap(blob))));
+    const decoded = await Promise.all(
+      blobs.map((blob, i) => (coded(names[i]) ? decode(blob) : createImageBitmap(blob)))
+    );
     return Object.fromEntries(names.map((name, i) => [name, decoded[i]]));
   }
 
@@ -70,7 +82,12 @@ export class Picture {
     const table = pack(this.trace.classes.map(({ colour }) => colour));
     const { only } = this;
     const dimmed = packed('dimmed', DIMMED);
-    this.overlay = painted(width, height, (i) => (only === null || codes[i] === only ? table[codes[i]] : 0), this.overlay);
+    this.overlay = painted(
+      width,
+      height,
+      (i) => (only === null || codes[i] === only ? table[codes[i]] : 0),
+      this.overlay
+    );
     this.rest = only === null ? null : painted(width, height, (i) => (codes[i] === only ? 0 : dimmed));
   }
 
@@ -89,7 +106,7 @@ export class Picture {
     let box = this.frame === 'network' ? [0, 0, height, width] : [top, left, top + h, left + w];
     const reach = this.frame === 'network' && this.crop?.standsWhole;
     if (reach) box = hull(box, reach);
-    if (this.margin && this.frame === 'network') box = hull(box, trace.margin.box);
+    if (this.margin && trace.margin && this.frame === 'network') box = hull(box, trace.margin.box);
     return box;
   }
 
@@ -118,6 +135,7 @@ export class Picture {
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
     const zoom = this.canvas.width / (right - left);
+    /** @param {number[]} box */
     const place = ([t, l, b, r]) => [(l - left) * zoom, (t - top) * zoom, (r - l) * zoom, (b - t) * zoom];
     const [h, w] = trace.frames.resized;
     const [y, x] = trace.offset;
@@ -132,17 +150,7 @@ export class Picture {
     if (this.frame === 'network' && (y || x || h < trace.frames.network[0] || w < trace.frames.network[1])) {
       this.#dim(place([0, 0, ...trace.frames.network]), inner);
     }
-    c.save();
-    c.imageSmoothingEnabled = false;
-    if (this.heat) this.#drawHeat(place);
-    else {
-      if (this.rest && !this.map && !this.scalar) c.drawImage(this.rest, ...inner); // its colour may be that of the image
-      c.globalAlpha = this.opacity;
-      if (this.map) c.drawImage(this.map.canvas, ...place(this.map.box));
-      else if (this.scalar) this.#drawScalar(place, inner);
-      else c.drawImage(this.overlay, ...inner);
-    }
-    c.restore();
+    this.#drawOver(place, inner);
     if (this.crop) {
       const kept = place(this.crop.stands);
       hatchAround(c, place(this.crop.standsWhole), kept, hatch(c, 'dropped', ratio));
@@ -151,9 +159,26 @@ export class Picture {
     }
     this.still.width = this.canvas.width;
     this.still.height = this.canvas.height;
-    this.still.getContext('2d').drawImage(this.canvas, 0, 0);
+    pen(this.still).drawImage(this.canvas, 0, 0);
     this.placed = { top, left, zoom: zoom / ratio, ratio, place };
     this.#drawFields();
+  }
+
+  /** What lies over the image: classes, a heat map, a channel, confidence. */
+  #drawOver(place, inner) {
+    const { context: c } = this;
+    c.save();
+    c.imageSmoothingEnabled = false;
+    if (this.heat) this.#drawHeat(place);
+    else {
+      // its colour may be that of the image
+      if (this.rest && !this.map && !this.scalar) c.drawImage(this.rest, ...inner);
+      c.globalAlpha = this.opacity;
+      if (this.map) c.drawImage(this.map.canvas, ...place(this.map.box));
+      else if (this.scalar) this.#drawScalar(place, inner);
+      else c.drawImage(this.overlay, ...inner);
+    }
+    c.restore();
   }
 
   #drawFields() {

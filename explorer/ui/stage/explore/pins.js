@@ -1,6 +1,6 @@
 /** Pinned channels: small pictures that stay in sight from step to step and lead back to where they are from. */
 
-import { button, find, make } from '../dom.js';
+import { find, make, makeButton } from '../dom.js';
 import { channelCanvas } from './tile.js';
 
 const LONGER = 84; // CSS pixels of a picture's longer side
@@ -34,7 +34,9 @@ export class Pins {
   draw(trace, words) {
     this.trace = trace;
     this.words = words;
-    const here = this.pins.map((pin, i) => ({ pin, i })).filter(({ pin }) => trace.step(pin.step)?.shape[0] > pin.channel);
+    const here = this.pins
+      .map((pin, i) => ({ pin, i }))
+      .filter(({ pin }) => trace.step(pin.step)?.shape[0] > pin.channel);
     this.list.hidden = here.length === 0;
     this.list.replaceChildren(...here.map(({ pin, i }) => this.#item(pin, i)));
   }
@@ -54,8 +56,8 @@ export class Pins {
     return make(
       'li',
       { 'data-pin': i },
-      button({}, canvas, make('span', {}, `${name} · ${channel}`)),
-      button({ className: 'fx-unpin', 'aria-label': label }, '×')
+      makeButton({}, canvas, make('span', {}, `${name} · ${channel}`)),
+      makeButton({ className: 'fx-unpin', 'aria-label': label }, '×')
     );
   }
 }

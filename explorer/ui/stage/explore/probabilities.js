@@ -3,12 +3,14 @@
 import { decode } from '../files.js';
 
 export class Probabilities {
+  /** @type {Uint16Array} of the sheet's pixels, in `steps`; null until they have come */
+  codes;
+
   /** `sheet` {file, tile, columns, reduction, steps} as in the run's JSON. */
   constructor(trace) {
     this.trace = trace;
     this.sheet = trace.run.probabilities;
     this.classes = trace.classes.length;
-    this.codes = null; // of the sheet's pixels, in `steps`
   }
 
   /** Fetch them; the same promise for everyone who waits. Rejects when the server does not answer. */
@@ -51,7 +53,8 @@ export class Probabilities {
     const here = new Float32Array(this.classes);
     for (let y = 0, i = 0; y < height; y++) {
       for (let x = 0; x < width; x++, i++) {
-        for (let index = 0; index < this.classes; index++) here[index] = this.codes[this.#place(index, y, x)] / this.sheet.steps;
+        for (let index = 0; index < this.classes; index++)
+          here[index] = this.codes[this.#place(index, y, x)] / this.sheet.steps;
         values[i] = of(here);
       }
     }
@@ -60,7 +63,9 @@ export class Probabilities {
 
   /** Probability of a class, or of the most probable one (null). */
   confidence(index) {
-    return this.#map(index === null ? (shares) => shares.reduce((a, b) => Math.max(a, b), 0) : (shares) => shares[index]);
+    return this.#map(
+      index === null ? (shares) => shares.reduce((a, b) => Math.max(a, b), 0) : (shares) => shares[index]
+    );
   }
 
   /** Entropy over the classes, as a share of the largest there can be. */

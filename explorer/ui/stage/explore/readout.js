@@ -10,12 +10,15 @@ import { pointIn, toFrame } from './frames.js';
 export function unitText({ trace, step, unit, value, exact, field, frame, words }) {
   const known = exact !== null;
   const near = value === null ? '' : coded(value, step.maps, unit.channel, words);
+  /** @type {Record<string, string>} */
   const where = { ...asText(unit), value: known ? full(exact, words) : near };
   const coarse = step.maps.reduction > 1 ? 'unit.mean' : 'unit.value';
   const key = unit.channel === null ? 'unit.place' : known ? 'unit.exact' : coarse;
   if (unit.channel !== null && step.scores) where.channel += ` (${words.of(trace.classes[unit.channel].name)})`;
   const box = toFrame(trace, field, frame);
-  const sees = box ? words.t(`unit.field.${frame}`, edges(box, frame)) : words.t(field ? 'unit.border' : 'unit.padding');
+  const sees = box
+    ? words.t(`unit.field.${frame}`, edges(box, frame))
+    : words.t(field ? 'unit.border' : 'unit.padding');
   const share = trace.paddingShare(step, unit.row, unit.column);
   const outside = share > 0 && share < 1 ? words.t('unit.outside', { share: words.percent(share) }) : '';
   return words.t(key, where) + sees + outside;

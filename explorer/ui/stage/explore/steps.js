@@ -20,7 +20,11 @@ export class Steps {
     this.count = 0;
     this.at = 0;
     this.slider.addEventListener('input', () => onStep(Number(this.slider.value)));
-    for (const [name, move] of Object.entries({ first: () => 0, previous: () => this.at - 1, next: () => this.at + 1 })) {
+    for (const [name, move] of Object.entries({
+      first: () => 0,
+      previous: () => this.at - 1,
+      next: () => this.at + 1,
+    })) {
       find(root, `.fx-${name}`).addEventListener('click', (event) => {
         if (event.detail) event.currentTarget.blur(); // a pointer's click leaves the keys to the stage
         onStep(this.#clamp(move()));
@@ -36,23 +40,24 @@ export class Steps {
   }
 
   #key(event) {
-    const tag = document.activeElement?.tagName;
-    if (busyElsewhere(event) || (document.activeElement?.type === 'range' && document.activeElement !== this.slider)) return;
+    const active = /** @type {HTMLInputElement | null} */ (document.activeElement);
+    if (busyElsewhere(event) || (active?.type === 'range' && active !== this.slider)) return;
     const key = keyOf(event);
-    const moves = { ArrowRight: this.at + 1, ArrowLeft: this.at - 1, ArrowDown: this.at + 1, ArrowUp: this.at - 1, Home: 0, End: this.count - 1 };
+    const [back, on] = [this.at - 1, this.at + 1];
+    const moves = { ArrowRight: on, ArrowLeft: back, ArrowDown: on, ArrowUp: back, Home: 0, End: this.count - 1 };
     if (key in moves) {
-      if (document.activeElement?.getAttribute('role') === 'radio') return;
+      if (active?.getAttribute('role') === 'radio') return;
       this.onStep(this.#clamp(moves[key]));
     } else if (key === 'u' || key === 'o') {
       this.onStep(this.#clamp(this.at + (key === 'o' ? 1 : -1)), { keepPlace: true });
-    } else if (key === ' ' && tag !== 'BUTTON') this.play(!this.timer);
+    } else if (key === ' ' && active?.tagName !== 'BUTTON') this.play(!this.timer);
     else return;
     event.preventDefault();
   }
 
   play(on) {
     clearTimeout(this.timer);
-    this.timer = on ? setTimeout(() => this.#playOn(), Number(this.speed.value)) : null;
+    this.timer = on ? setTimeout(() => this.#playOn(), Number(this.speed.value)) : undefined;
     if (on && this.at + 1 >= this.count) this.onStep(0);
     this.playButton.setAttribute('aria-pressed', String(on));
   }

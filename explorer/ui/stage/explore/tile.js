@@ -2,8 +2,14 @@
 
 import { painted } from '../colour.js';
 
-/** `canvas` (or a new one) gets the tile's pixels in the colours of `scheme`. */
-export function channelCanvas({ maps }, channel, { pixels, width }, scheme, canvas = undefined) {
+/** `canvas` (or a new one) gets the tile's pixels in the colours of `scheme`.
+ * @param {Page.Step} step
+ * @param {number} channel
+ * @param {Page.Codes} picture
+ * @param {Page.Scheme} scheme
+ * @param {any} [canvas]
+ */
+export function channelCanvas({ maps }, channel, { pixels, width }, scheme, canvas) {
   const [th, tw] = maps.tile;
   const table = scheme.codes(channel);
   const top = Math.floor(channel / maps.columns) * th;

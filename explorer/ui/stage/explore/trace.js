@@ -29,6 +29,7 @@ export class Trace {
     this.decoded = new Map(); // by file, least recently used first
     this.bytes = 0;
     this.margin = marginOf(run);
+    this.largest = Math.max(...run.axes.map(({ jump }) => jump));
   }
 
   /** @param {string} file @param {(file: string) => string} resolve */
@@ -110,7 +111,7 @@ export class Trace {
     return this.both(step)?.[0] ?? null;
   }
 
-  /** The input pixels that unit (row, column) of a step depends on; null where it depends on none, or that is not known.
+  /** The input pixels that unit (row, column) of a step depends on; null where it sees none, or that is not known.
    * @param {Page.Step} step @param {number} row @param {number} column
    * @returns {Page.Box | null}
    */
@@ -129,8 +130,8 @@ export class Trace {
   wholeField(step, row, column) {
     const { reach } = step;
     if (!reach.length) return null;
-    this.largest ??= Math.max(...this.axes.map(({ jump }) => jump));
     const { largest } = this;
+    /** @param {number} unit @returns {[number, number]} */
     const span = (unit) => {
       const [lo, hi] = reach[unit % reach.length];
       const shift = Math.floor(unit / reach.length) * largest;

@@ -28,7 +28,9 @@ export function clip([first, last], size) {
   return low < high ? [low, high] : [0, 0];
 }
 
-/** Channels of a concatenation are those of its inputs, one after the other. */
+/** Channels of a concatenation are those of its inputs, one after the other.
+ * @returns {{name: string, rows: [number, number], cols: [number, number], channel: number | null}}
+ */
 function ofStacked(trace, names, channel, row, column) {
   let first = 0;
   for (const name of names) {

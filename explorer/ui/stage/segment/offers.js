@@ -1,6 +1,6 @@
 /** The ways to run an image: what each would take, and which is chosen. */
 
-import { button, find, make } from '../dom.js';
+import { find, make, makeButton } from '../dom.js';
 import { radios } from '../bar.js';
 
 export class Offers {
@@ -22,8 +22,16 @@ export class Offers {
 
   #button({ way, size: [height, width], tiles, tile: [tileHeight, tileWidth], bytes, free, fits }, index) {
     const { words } = this;
-    const text = { height, width, tiles, tileHeight, tileWidth, need: words.bytes(bytes), free: words.bytes(free ?? 0) };
-    return button(
+    const text = {
+      height,
+      width,
+      tiles,
+      tileHeight,
+      tileWidth,
+      need: words.bytes(bytes),
+      free: words.bytes(free ?? 0),
+    };
+    return makeButton(
       { role: 'radio', 'data-offer': index },
       make('b', {}, words.t(`segment.way.${way}`)),
       make('span', {}, words.t(tiles > 1 ? 'segment.tiles.count' : 'segment.pixels', text)),

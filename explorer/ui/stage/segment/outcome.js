@@ -1,6 +1,6 @@
 /** What came of a run at full size: time and memory, areas, files to take along, figures against a truth. */
 
-import { button, find, make } from '../dom.js';
+import { find, make, makeButton } from '../dom.js';
 import { decode, fetchFile } from '../files.js';
 
 const AREAS = 8; // classes listed
@@ -32,7 +32,8 @@ export class Outcome {
   /** A file has come, or a judgement. */
   async answer(message, item) {
     if (message.kind === 'exported') {
-      const href = URL.createObjectURL(await (await fetchFile(this.resolve(message.file))).blob()); // its address has no name
+      const blob = await (await fetchFile(this.resolve(message.file))).blob(); // its address has no name
+      const href = URL.createObjectURL(blob);
       make('a', { href, download: message.name }).click();
       setTimeout(() => URL.revokeObjectURL(href), 60000);
     } else if (message.kind === 'judged') {
@@ -58,7 +59,9 @@ export class Outcome {
     );
     const kinds = [...result.kinds, 'zip'];
     find(this.files, 'ul').replaceChildren(
-      ...kinds.map((kind) => make('li', {}, button({ className: 'fx-pill', 'data-kind': kind }, words.t(`file.${kind}`))))
+      ...kinds.map((kind) =>
+        make('li', {}, makeButton({ className: 'fx-pill', 'data-kind': kind }, words.t(`file.${kind}`)))
+      )
     );
   }
 
@@ -145,7 +148,9 @@ export class Outcome {
     const rows = there.map((i) => {
       const sum = matrix[i].reduce((a, b) => a + b, 0);
       const shares = there.map((j) => (sum ? matrix[i][j] / sum : 0));
-      const cells = shares.map((share) => make('td', { style: `--share: ${share}` }, share ? words.percent(share, 0) : ''));
+      const cells = shares.map((share) =>
+        make('td', { style: `--share: ${share}` }, share ? words.percent(share, 0) : '')
+      );
       return make('tr', {}, head(words.of(names[i]), 'row'), ...cells, make('td', {}, iou[i]));
     });
     const titles = [...there.map((i) => words.of(names[i])), 'IoU'].map((text) => head(text, 'col'));

@@ -1,6 +1,6 @@
-/** The list of images to segment: each with its state, one of them looked at; each can be taken off while there are others. */
+/** The list of images to segment: each with its state, one looked at; each can be taken off while there are others. */
 
-import { button, find, make } from '../dom.js';
+import { find, make, makeButton } from '../dom.js';
 
 export class Queue {
   /** `choose(index)` looks at an image, `remove(index)` takes it off the list. */
@@ -21,7 +21,13 @@ export class Queue {
     items.forEach((item, index) => {
       if (!this.entries.has(item)) this.entries.set(item, this.#entry());
       const entry = this.entries.get(item);
-      this.#write(entry, { index, name: item.name || this.words.t('segment.unnamed'), state: state(item), current: item === current, alone: items.length < 2 });
+      this.#write(entry, {
+        index,
+        name: item.name || this.words.t('segment.unnamed'),
+        state: state(item),
+        current: item === current,
+        alone: items.length < 2,
+      });
       // one that stays in its place keeps the focus, and a click that has begun on it
       if (this.list.children[index] !== entry) this.list.insertBefore(entry, this.list.children[index] ?? null);
     });
@@ -38,8 +44,8 @@ export class Queue {
   }
 
   #entry() {
-    const look = button({}, make('b'), make('small'));
-    return make('li', {}, look, button({ className: 'fx-off' }, '×'));
+    const look = makeButton({}, make('b'), make('small'));
+    return make('li', {}, look, makeButton({ className: 'fx-off' }, '×'));
   }
 
   #write(entry, { index, name, state, current, alone }) {

@@ -1,12 +1,13 @@
 /** The view "segment": images at their own size, what running them takes, the result, its files and a truth. */
 
-import { fill, find } from '../dom.js';
+import { find } from '../dom.js';
+import { layersOf, showChoices } from './plan.js';
 import { Offers, wayOf } from './offers.js';
 import { Outcome } from './outcome.js';
 import { Queue } from './queue.js';
 import { Runner } from '../runner.js';
 import { Sheet } from './sheet.js';
-import { decode, fetchFile } from '../files.js';
+import { fetchFile } from '../files.js';
 
 export class Segment {
   /** `selection()` is the stage's; `say` tells of an error; `onProgress(fraction | null, text, details)`. */
@@ -23,7 +24,11 @@ export class Segment {
     this.options = { precision: 'float32' };
     this.runner = new Runner(
       { ...gradio, alive, mostBytes: catalog.mostBytes },
-      { onProgress: (...news) => this.#progress(...news), onDone: (message) => this.#done(message), onError: (problem) => this.#failed(problem) },
+      {
+        onProgress: (...news) => this.#progress(...news),
+        onDone: (message) => this.#done(message),
+        onError: (problem) => this.#failed(problem),
+      },
       'segment'
     );
     this.sheet = new Sheet(root, { colours, words });
@@ -33,7 +38,11 @@ export class Segment {
     };
     this.offers = new Offers(root, { words, choose });
     this.outcome = new Outcome(root, { words, ask: (question) => this.#ask(question), upload: gradio.upload, resolve });
-    this.queue = new Queue(root, { words, choose: (index) => this.choose(this.items[index]), remove: (index) => this.#remove(index) });
+    this.queue = new Queue(root, {
+      words,
+      choose: (index) => this.choose(this.items[index]),
+      remove: (index) => this.#remove(index),
+    });
     this.#controls();
   }
 
@@ -60,7 +69,10 @@ export class Segment {
     return this.runner.request !== null && this.asked !== 'plan';
   }
 
-  /** Ask about an item; what comes back is that item's, whatever is looked at then. */
+  /** Ask about an item; what comes back is that item's, whatever is looked at then.
+   * @param {any} question
+   * @param {{item?: any, file?: File | null}} [about]
+   */
   #ask(question, { item = this.current, file } = {}) {
     this.asked = question.what;
     this.asking = item;
@@ -78,7 +90,8 @@ export class Segment {
   /** Take files into the list and begin with the first of them. */
   add(files) {
     const fresh = files.map((file) => ({ name: file.name, file, page: 0 }));
-    this.items = [...this.items.filter((item) => item.file || item.result), ...fresh]; // an example was only the beginning
+    const old = this.items.filter((item) => item.file || item.result); // an example was only the beginning
+    this.items = [...old, ...fresh];
     if (fresh.length) this.choose(fresh[0]);
   }
 
@@ -124,7 +137,10 @@ export class Segment {
     if (!item) return;
     if (this.runner.request) this.runner.cancel();
     item.planned = item.failed = null;
-    this.#ask({ what: 'plan', options: this.options, page: item.page }, { item, file: item.image === undefined ? item.file : null });
+    this.#ask(
+      { what: 'plan', options: this.options, page: item.page },
+      { item, file: item.image === undefined ? item.file : null }
+    );
     this.#show();
   }
 
@@ -203,13 +219,21 @@ export class Segment {
     const { asking: item, key, way } = this;
     if (message.kind === 'planned') {
       const preview = await createImageBitmap(await (await fetchFile(this.resolve(message.picture))).blob());
-      const made = item.result?.key === key ? message.offers.findIndex((offer) => wayOf(offer) === item.result.way) : -1;
+      const made =
+        item.result?.key === key ? message.offers.findIndex((offer) => wayOf(offer) === item.result.way) : -1;
       const chosen = made < 0 ? message.chosen : made; // the way of the result that is there
-      Object.assign(item, { planned: { ...message, key }, preview, failed: null, image: message.image, name: item.name || message.name, chosen });
+      Object.assign(item, {
+        planned: { ...message, key },
+        preview,
+        failed: null,
+        image: message.image,
+        name: item.name || message.name,
+        chosen,
+      });
       if (!message.precisions.includes(this.options.precision)) [this.options.precision] = message.precisions;
       if (item === this.current) this.onImage(message.image, item.name, message.picture);
     } else if (message.kind === 'segmented') {
-      const layers = await this.#fetch(message);
+      const layers = await layersOf(message, this.resolve);
       Object.assign(item, { result: { ...message, key, way }, layers, judged: null, failed: null });
       this.sheet.layer = 'difference' in message ? 'differs' : 'prediction';
     } else {
@@ -233,15 +257,6 @@ export class Segment {
     if (this.running) this.#next();
   }
 
-  async #fetch({ pictures }) {
-    const blob = async (name) => (await fetchFile(this.resolve(name))).blob();
-    const image = await createImageBitmap(await blob(pictures.image));
-    const coded = await Promise.all(
-      ['labels', 'confidence', 'differs', 'outlines'].filter((key) => pictures[key]).map(async (key) => [key, await decode(await blob(pictures[key]))])
-    );
-    return { image, ...Object.fromEntries(coded) };
-  }
-
   #show() {
     const { current } = this;
     this.#told();
@@ -249,7 +264,7 @@ export class Segment {
     find(this.root, '.fx-desk h2').hidden = stuck;
     find(this.root, '.fx-desk').hidden = stuck && !current.result;
     this.offers.show(current?.planned, current?.chosen);
-    this.#choices(current?.planned);
+    showChoices(this.root, this.words, current, this.options.precision);
     this.sheet.show(current);
   }
 
@@ -264,20 +279,6 @@ export class Segment {
     if (item.failed) return 'failed';
     if (item.result) return this.#isOld(item) ? 'old' : 'done';
     return item.planned ? 'ready' : 'waiting';
-  }
-
-  #choices(planned) {
-    const { root, words, current } = this;
-    const precision = find(root, '.fx-precision');
-    precision.hidden = !(planned?.precisions.length > 1);
-    const names = planned?.precisions ?? [];
-    fill(find(precision, 'select'), names.map((name) => [name, words.t(`precision.${name}`)]), this.options.precision);
-    const page = find(root, '.fx-page');
-    page.hidden = !(planned?.pages > 1 && current.file);
-    if (page.hidden) return;
-    const pages = Array.from({ length: planned.pages }, (_, i) => i);
-    const choices = pages.map((i) => [i, words.t('segment.page', { page: i + 1, pages: planned.pages })]);
-    fill(find(page, 'select'), choices, current.page);
   }
 
   write() {

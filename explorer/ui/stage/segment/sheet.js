@@ -4,7 +4,8 @@ import { fill, find, make } from '../dom.js';
 import { css, pack, packed, painted, roles } from '../colour.js';
 import { View, Viewer } from '../viewer.js';
 
-const LAYERS = { prediction: 'labels', confidence: 'confidence', errors: 'errors', differs: 'differs' }; // layer: picture
+// layer: picture
+const LAYERS = { prediction: 'labels', confidence: 'confidence', errors: 'errors', differs: 'differs' };
 const RIGHT = 120 / 255; // opacity: what is right lets the image through
 
 export class Sheet {
@@ -34,7 +35,11 @@ export class Sheet {
       this.grid.setAttribute('aria-pressed', String(this.grid.getAttribute('aria-pressed') !== 'true'));
       this.viewer.soon();
     });
-    for (const [name, act] of [['in', () => this.view.scale(1.5)], ['out', () => this.view.scale(1 / 1.5)], ['fit', () => this.fit()]]) {
+    for (const [name, act] of [
+      ['in', () => this.view.scale(1.5)],
+      ['out', () => this.view.scale(1 / 1.5)],
+      ['fit', () => this.fit()],
+    ]) {
       find(root, `.fx-zoom-${name}`).addEventListener('click', act);
     }
   }
@@ -66,7 +71,8 @@ export class Sheet {
     viewer.layers = [];
     if (result) {
       viewer.layers.push({ canvas: this.#painted(result, layers[LAYERS[layer]]), opacity: this.opacity.value / 100 });
-      if (layers.outlines && layer === 'prediction') viewer.layers.push({ canvas: coded(layers.outlines, [0, packed('light')]), opacity: 1 });
+      if (layers.outlines && layer === 'prediction')
+        viewer.layers.push({ canvas: coded(layers.outlines, [0, packed('light')]), opacity: 1 });
     }
     this.opacity.nextElementSibling.textContent = this.words.percent(this.opacity.value / 100);
     this.#key(result);
@@ -77,10 +83,15 @@ export class Sheet {
   #key(result) {
     const { words, layer } = this;
     const entry = (background, text) => make('span', {}, make('i', { style: `background: ${background}` }), text);
-    const ramp = [...this.colours.sequential].filter((_, i) => i % 32 === 0).map((abgr) => `rgb(${abgr & 255} ${(abgr >> 8) & 255} ${(abgr >> 16) & 255})`);
+    const ramp = [...this.colours.sequential]
+      .filter((_, i) => i % 32 === 0)
+      .map((abgr) => `rgb(${abgr & 255} ${(abgr >> 8) & 255} ${(abgr >> 16) & 255})`);
     const keys = {
       confidence: () => [entry(`linear-gradient(90deg, ${ramp.join(', ')})`, words.t('segment.key.confidence'))],
-      errors: () => [entry(roles.right, words.t('segment.key.right')), entry(roles.wrong, words.t('segment.key.wrong'))],
+      errors: () => [
+        entry(roles.right, words.t('segment.key.right')),
+        entry(roles.wrong, words.t('segment.key.wrong')),
+      ],
       differs: () => [entry(roles.wrong, words.t('segment.key.differs'))],
     };
     this.legend.replaceChildren(...(result && keys[layer] ? keys[layer]() : []));
@@ -101,8 +112,18 @@ export class Sheet {
   #tiles(context, place, ratio) {
     const { item, grid } = this;
     if (grid.hidden || grid.getAttribute('aria-pressed') !== 'true' || !item?.result) return;
-    const { boxes, margin, run_at: [rows, cols], size } = item.result;
-    const scale = ([top, bottom, left, right]) => [(top / rows) * size[0], (left / cols) * size[1], (bottom / rows) * size[0], (right / cols) * size[1]];
+    const {
+      boxes,
+      margin,
+      run_at: [rows, cols],
+      size,
+    } = item.result;
+    const scale = ([top, bottom, left, right]) => [
+      (top / rows) * size[0],
+      (left / cols) * size[1],
+      (bottom / rows) * size[0],
+      (right / cols) * size[1],
+    ];
     const stroke = (box, style, width, dash = []) => {
       context.strokeStyle = style;
       context.lineWidth = width * ratio;
@@ -111,10 +132,28 @@ export class Sheet {
     };
     for (const box of boxes) stroke(box.slice(0, 4), css('light', 0.8), 1);
     const { pointer } = this.view;
-    const under = pointer && boxes.find(([top, bottom, left, right]) => pointer.y * rows >= top && pointer.y * rows < bottom && pointer.x * cols >= left && pointer.x * cols < right);
+    const under =
+      pointer &&
+      boxes.find(
+        ([top, bottom, left, right]) =>
+          pointer.y * rows >= top && pointer.y * rows < bottom && pointer.x * cols >= left && pointer.x * cols < right
+      );
     if (!under) return;
-    for (const [style, width] of [[roles.dark, 4], [roles.contracting, 2.5]]) stroke(under.slice(4).map((at) => at - margin), style, width, [8, 5]);
-    for (const [style, width] of [[roles.dark, 4], [roles.field, 2.5]]) stroke(under.slice(0, 4), style, width);
+    for (const [style, width] of [
+      [roles.dark, 4],
+      [roles.contracting, 2.5],
+    ])
+      stroke(
+        under.slice(4).map((at) => at - margin),
+        style,
+        width,
+        [8, 5]
+      );
+    for (const [style, width] of [
+      [roles.dark, 4],
+      [roles.field, 2.5],
+    ])
+      stroke(under.slice(0, 4), style, width);
     context.setLineDash([]);
   }
 
@@ -123,9 +162,19 @@ export class Sheet {
     const { words, here } = this;
     const { result, layers } = this.item ?? {};
     if (!pixel || !result) return (here.textContent = '');
-    const at = ({ width, height, data }) => data[4 * (Math.floor((pixel.row / result.size[0]) * height) * width + Math.floor((pixel.column / result.size[1]) * width))];
+    const at = ({ width, height, data }) =>
+      data[
+        4 *
+          (Math.floor((pixel.row / result.size[0]) * height) * width +
+            Math.floor((pixel.column / result.size[1]) * width))
+      ];
     const { name } = result.classes[at(layers.labels)];
-    here.textContent = words.t('segment.here', { name: words.of(name), share: words.percent(at(layers.confidence) / 255), row: pixel.row, column: pixel.column });
+    here.textContent = words.t('segment.here', {
+      name: words.of(name),
+      share: words.percent(at(layers.confidence) / 255),
+      row: pixel.row,
+      column: pixel.column,
+    });
   }
 }
 
