@@ -145,6 +145,9 @@ class WindowRunner:
         name = str(node.target)
         module, region, reads = self.module.get_submodule(name), needed[name], self.reads(node, needed[name])
         operation = operation_of(module)
+        if not region.area:  # what reads it lies between the units, as behind a stride larger than the kernel
+            like = next(self.module.parameters(), self.image)
+            return like.new_zeros((self.image.shape[0], self.shapes[name][1], *region.shape))
         values = [_cut(found[source], needed[source], read) for source, read in reads]
         if dtype := operation.weight_type(module):
             values = [value.to(dtype) for value in values]

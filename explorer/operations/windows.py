@@ -59,9 +59,11 @@ class Sliding(Operation[M]):
         if op.stride == 1:
             return Formula("plain", {"size": size, "formula": f"{room} + 1"})
         quotient = f"({room})/{op.stride}"
-        if (n + 2 * op.padding - op.extent) % op.stride == 0:
+        down, rest = divmod(n + 2 * op.padding - op.extent, op.stride)
+        if not rest:
             return Formula("plain", {"size": size, "formula": f"{quotient} + 1"})
-        return Formula("ceil" if op.ceil else "floor", {"size": size, "quotient": quotient})
+        # a window that would begin beyond the map is left out, however the rest is rounded
+        return Formula("ceil" if size > down + 1 else "floor", {"size": size, "quotient": quotient})
 
     def numbers(self, module: M, inputs: Sequence[Map], made: Map) -> dict[str, Any]:
         """`sum`: where the height comes from, as far as it is no matter of `rounding`: "even", "ceil" or "floor"."""
