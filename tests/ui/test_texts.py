@@ -180,7 +180,7 @@ def keys_in_python() -> set[str]:
     for path in UI.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found |= {node.value} if re.fullmatch(r"(progress|error)\.[\w.]+", node.value) else set()
+                found |= {node.value} if re.fullmatch(r"(progress|error|language)\.[\w.]+", node.value) else set()
     return found
 
 

@@ -18,12 +18,9 @@ export function mount({ element, props, trigger, upload, watch, base }) {
 }
 
 class Stage {
-  /** @type {any} */
-  languages;
-  /** @type {any} {text, details} of what goes on */
-  progress;
-  /** @type {any} {code, details} that is said, or null */
-  problem;
+  /** @type {any} */ languages;
+  /** @type {any} {text, details} of what goes on */ progress;
+  /** @type {any} {code, details} that is said, or null */ problem;
 
   constructor(root, start, gradio) {
     this.root = root;

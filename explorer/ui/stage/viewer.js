@@ -9,12 +9,9 @@ const STEP = 1.25; // of a key or a button
 
 /** What part of an image is looked at: its middle (shares of the image) and how many times it is enlarged. */
 export class View {
-  /** @type {number} of the middle, a share of the image's width */
-  x;
-  /** @type {number} */
-  y;
-  /** @type {number} */
-  zoom;
+  /** @type {number} of the middle, a share of the image's width */ x;
+  /** @type {number} */ y;
+  /** @type {number} */ zoom;
 
   constructor() {
     this.viewers = new Set();

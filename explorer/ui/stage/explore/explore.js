@@ -17,8 +17,7 @@ import { sentence } from './words.js';
 const AHEAD = 3; // steps fetched before they are looked at
 
 export class Explore {
-  /** @type {Page.Trace} of the run shown; null before the first */
-  trace;
+  /** @type {Page.Trace} of the run shown; null before the first */ trace;
 
   /** `say(problem)` tells of an error; `onSettle` is called when a step is shown that stays. */
   constructor(root, { gradio, alive, catalog, colours, words, resolve, say, onSettle }) {

@@ -10,8 +10,7 @@ const SHARES = 6; // input channels listed
 const TERMS = 4; // single products listed
 
 export class Held {
-  /** @type {any} what is asked about the held unit, and what is known; null when none is held */
-  answer;
+  /** @type {any} what is asked about the held unit, and what is known; null when none is held */ answer;
 
   constructor(root, { asker, resolve, heat, onHeat, onClose, onShares, onValue }) {
     this.root = root;

@@ -11,8 +11,7 @@ const BINS = 48;
 const SOON = 60; // ms after the maps are drawn
 
 export class Layer {
-  /** @type {() => void} called when a channel has come at full resolution */
-  onFull;
+  /** @type {() => void} called when a channel has come at full resolution */ onFull;
 
   constructor(root, maps, colours, { asker, resolve, onChange, onChannel, labels }) {
     this.root = root;

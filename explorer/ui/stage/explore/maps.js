@@ -7,14 +7,10 @@ import { GAP, scaleBox, tiling } from './tiling.js';
 const NAMED = 56; // CSS pixels of a tile that has room for a name
 
 export class Maps {
-  /** @type {any} {step, crop, picture} that is drawn; null before the first */
-  shown;
-  /** @type {any} where the tiles lie */
-  grid;
-  /** @type {Page.Scheme} */
-  scheme;
-  /** @type {{width: number, height: number}} of the pane */
-  size;
+  /** @type {any} {step, crop, picture} that is drawn; null before the first */ shown;
+  /** @type {any} where the tiles lie */ grid;
+  /** @type {Page.Scheme} */ scheme;
+  /** @type {{width: number, height: number}} of the pane */ size;
 
   constructor(root, colours, { onUnit, onHold, onChannel }) {
     this.pane = find(root, '.fx-mosaic');

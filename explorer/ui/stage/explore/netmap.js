@@ -16,10 +16,8 @@ const WIDEST_BAR = 34;
 const CENTRE = 22; // of a bar, from the middle of the pane
 
 export class NetMap {
-  /** @type {any} as `layout` gives it */
-  plan;
-  /** @type {Page.Trace} */
-  trace;
+  /** @type {any} as `layout` gives it */ plan;
+  /** @type {Page.Trace} */ trace;
 
   constructor(root, { onStep }) {
     this.pane = find(root, '.fx-net');

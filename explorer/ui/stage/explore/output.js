@@ -13,10 +13,8 @@ const KINDS = ['prediction', 'confidence', 'entropy'];
 const BARS = 5; // classes with a bar of their own
 
 export class Output {
-  /** @type {Probabilities} */
-  probabilities;
-  /** @type {Page.Trace} */
-  trace;
+  /** @type {Probabilities} */ probabilities;
+  /** @type {Page.Trace} */ trace;
 
   /** `cardOf` finds a run's card; `say` tells the person of an error. */
   constructor(root, colours, { words, cardOf, say }) {

@@ -7,12 +7,9 @@ import { decode } from '../files.js';
 const DIMMED = 0.69; // over what is not of the class shown alone
 
 export class Picture {
-  /** @type {Page.Trace} */
-  trace;
-  /** @type {any} {width, height, codes, confidence} of the resized image */
-  labels;
-  /** @type {any} where the input lies on the canvas */
-  placed;
+  /** @type {Page.Trace} */ trace;
+  /** @type {any} {width, height, codes, confidence} of the resized image */ labels;
+  /** @type {any} where the input lies on the canvas */ placed;
 
   constructor(root, colours, { onPixel }) {
     this.pane = find(root, '.fx-view');

@@ -3,8 +3,7 @@
 import { decode } from '../files.js';
 
 export class Probabilities {
-  /** @type {Uint16Array} of the sheet's pixels, in `steps`; null until they have come */
-  codes;
+  /** @type {Uint16Array} of the sheet's pixels, in `steps`; null until they have come */ codes;
 
   /** `sheet` {file, tile, columns, reduction, steps} as in the run's JSON. */
   constructor(trace) {
