@@ -4,7 +4,7 @@ import globals from 'globals';
 export default [
   { ignores: ['node_modules/'] },
   js.configs.recommended,
-  { basePath: '../..', languageOptions: { ecmaVersion: 2023, sourceType: 'module' } },
+  { languageOptions: { ecmaVersion: 2023, sourceType: 'module' } },
   {
     rules: {
       eqeqeq: ['error', 'always', { null: 'ignore' }],

@@ -14,7 +14,7 @@ from explorer.ui import stage
 from explorer.ui.stage.bundle import STYLES, bundle, ordered, page, styles
 
 FOLDER = Path(stage.__file__).parent
-COLOUR = re.compile(r"(?<!\.)#(?:[0-9a-f]{3,4}){1,2}\b(?!\()|\b(?:rgba?|hsla?)\(\s*[\d.]|0x[0-9a-f]{8}\b", re.IGNORECASE)
+COLOUR = re.compile(r"(?<!\.)#(?:[0-9a-f]{3,4}){1,2}\b(?!\()|\b(?:rgba?|hsla?)\(\s*[\d.]|0x[0-9a-f]{8}\b", re.I)
 
 
 def there(suffix: str) -> set[str]:

@@ -22,7 +22,7 @@ from explorer.figures.mosaic import mosaic
 from explorer.figures.probabilities import STEPS, sheet
 from explorer.geometry import Axis, hull
 from explorer.inference import Prepared, Segmentation
-from explorer.trace import Step
+from explorer.trace import Step, Trace
 from explorer.ui.state import Files
 
 
@@ -82,7 +82,6 @@ class Recorder:
         frames = done.frames
         trace = done.trace
         chances = sheet(done.probabilities)
-        steps = [self._step(step, fields.get(step.name, ())) for step in trace.steps]
         content = {
             **about,
             "device": done.device,
@@ -106,11 +105,19 @@ class Recorder:
                 "steps": STEPS,
             },
             "shares": (np.bincount(done.labels.ravel(), minlength=len(about["classes"])) / done.labels.size).tolist(),
-            "steps": steps,
-            "crops": [_crop(step, trace[step.inputs[0]]) for step in trace.steps if step.operation == "crop" and step.axes],
-            "axes": [_axis_json(axis) for axis in self._axes],
+            **self.graph(trace, fields),
         }
         return self._add(json.dumps(content, separators=(",", ":"), allow_nan=False).encode(), ".json")
+
+    def graph(self, trace: Trace, fields: dict[str, Reach]) -> dict[str, Any]:
+        """The steps of a run whose maps were all visited, its crops, and the axes that they share."""
+        steps = [self._step(step, fields.get(step.name, ())) for step in trace.steps]
+        cuts = [step for step in trace.steps if step.operation == "crop" and step.axes]
+        return {
+            "steps": steps,
+            "crops": [_crop(step, trace[step.inputs[0]]) for step in cuts],
+            "axes": [_axis_json(axis) for axis in self._axes],
+        }
 
     def _step(self, step: Step, reach: Reach) -> dict[str, Any]:
         return {
