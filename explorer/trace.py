@@ -21,17 +21,7 @@ from explorer.geometry import Axis, GeometryError
 from explorer.graph import graph_of
 from explorer.operations import Formula, Map
 from explorer.roles import Node, roles_of
-
-
-@dataclass(frozen=True)
-class Stats:
-    """Of all values of a map: smallest, largest, mean, standard deviation, share of exact zeros."""
-
-    min: float
-    max: float
-    mean: float
-    std: float
-    zeros: float
+from explorer.stats import Later, Stats
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +112,7 @@ class _Recorder(fx.Interpreter):
         self.keep, self.progress, self.visit = keep, progress, visit
         self.convolved = getattr(module, "convolved", ())  # names of fully connected layers that became convolutions
         self.steps: dict[str, Step] = {}
+        self.later = Later()
         self.maps: dict[fx.Node, Map] = {}
         self.total = sum(node.op == "call_module" for node in self.graph.nodes)
 
@@ -144,8 +135,8 @@ class _Recorder(fx.Interpreter):
         spent = (time.perf_counter() - began) * 1000
         step = self._step(n, source, value)
         if not value.is_meta:
-            stats, kept = stats_of(value), value if self.keep else None
-            step = replace(step, milliseconds=spent, stats=stats, value=kept)
+            self.later.add(name, value)
+            step = replace(step, milliseconds=spent, value=value if self.keep else None)
         self.steps[name] = step
         if self.visit:
             self.visit(step, value)
@@ -213,14 +204,6 @@ class _Recorder(fx.Interpreter):
         return super().call_module(target, args, kwargs)
 
 
-def stats_of(value: Tensor) -> Stats:
-    v = value.float()
-    low, high = v.aminmax()
-    std, mean = torch.std_mean(v, correction=0)
-    zeros = (v == 0).sum().item() / v.numel()
-    return Stats(low.item(), high.item(), mean.item(), std.item(), zeros)
-
-
 def synchronise(device: torch.device) -> None:
     """Wait for the device, so that a time belongs to the step it is written to."""
     if device.type == "cuda":
@@ -240,7 +223,8 @@ def trace(
 
     keep      hold every step's value (that is all activations); without it a value lives until its last reader ran.
     progress  called before each step with (steps done, steps in all, name); returning False stops with CancelledError.
-    visit     called after each step with (step, value): what to take of a value that is not kept.
+    visit     called after each step with (step, value): what to take of a value that is not kept. Statistics, roles and
+              levels are known when all steps have run.
     A step whose operation is not known has its map, and no geometry; nor has any step behind it.
     Raises SizeError for an illegal input size.
     """
@@ -251,5 +235,9 @@ def trace(
         final = recorder.run(image)
     steps = tuple(recorder.steps.values())
     nodes = [Node(s.name, s.reads, s.shape, s.axes, operations.known(module.get_submodule(s.name))) for s in steps]
-    steps = tuple(replace(step, **role._asdict()) for step, role in zip(steps, roles_of(nodes), strict=True))
+    stats = recorder.later.all()
+    steps = tuple(
+        replace(step, stats=stats.get(step.name), **role._asdict())
+        for step, role in zip(steps, roles_of(nodes), strict=True)
+    )
     return Trace(steps, str(image.device), final)

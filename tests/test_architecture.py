@@ -24,6 +24,7 @@ LEVELS = {  # a module may import what lies on a lower level, or on its own wher
     "operations": 1,
     "graph": 2,
     "roles": 2,
+    "stats": 2,
     "images": 2,
     "metrics": 2,
     "objects": 2,
