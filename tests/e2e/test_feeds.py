@@ -23,7 +23,7 @@ WINDOWS = """async (units) => {
     const { reads, clip } = await import(modules['explore/windows.js']);
     const { Trace } = await import(modules['explore/trace.js']);
     const file = document.querySelector('.fx').dataset.run;
-    const trace = await Trace.load(file, () => named(file));
+    const trace = await Trace.load(file, () => named(file), {});
     const sizes = (name) => trace.step(name).shape;
     return trace.steps.filter((s) => s.inputs.length).map((step) => [step.name, units(step.shape).map((unit) =>
         [unit, reads(trace, step, unit).map(({ name, rows, cols, channel }) =>

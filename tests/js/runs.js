@@ -12,7 +12,8 @@ export const NAMES = ['fcn8s', 'fcn8s-same', 'fcn16s-same', 'fcn32s-same', 'unet
 
 /** A run of a network, by its name. */
 export function run(name) {
-  return new Trace(json(`${process.env.RUNS}/${name}.json`), (file) => file);
+  const network = { model: name, checkpoint: '', padding: '', image: '', size: 0, device: 'cpu' };
+  return new Trace(json(`${process.env.RUNS}/${name}.json`), (file) => file, network);
 }
 
 export function words(language = 'en', tables = TEXTS) {

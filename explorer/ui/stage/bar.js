@@ -3,6 +3,7 @@
 import { fill, find, makeButton } from './dom.js';
 
 const DOUBLE_CLICK = 400; // ms
+const LONG = 4; // letters of a language's name, beyond which its code stands for it
 const CHOICES = { weights: 'checkpoint', padding: 'padding', size: 'size', device: 'device' }; // select: of a selection
 
 /** A group of role=radio buttons: click and arrow keys choose, one stop for the tab key. */
@@ -41,10 +42,13 @@ export function radios(group, onPick) {
  * @param {(data: DOMStringMap) => void} onPick
  */
 export function languageButtons(group, { languages, texts }, onPick) {
-  const titles = languages.map(({ code }) => texts[code]['language.title']).filter(Boolean);
-  group.setAttribute('aria-label', titles.join(' / '));
+  const titles = new Set(languages.map(({ code }) => texts[code]['language.title'] ?? '').filter(Boolean));
+  group.setAttribute('aria-label', [...titles].join(' / '));
   group.replaceChildren(
-    ...languages.map(({ code, name }) => makeButton({ role: 'radio', lang: code, 'data-lang': code }, name))
+    ...languages.map(({ code, name }) => {
+      const short = name.length > LONG ? code.toUpperCase() : name;
+      return makeButton({ role: 'radio', lang: code, title: name, 'data-lang': code }, short);
+    })
   );
   return radios(group, onPick);
 }

@@ -124,7 +124,7 @@ class Stage {
     if (wish) {
       this.#choose(wish);
       this.run();
-    } else if (start.trace) await this.open(start.trace);
+    } else if (start.trace) await this.open(start.trace, start.selection);
   }
 
   /** What an address asks for, null if it is what the page opens on; without an image in it, this tab's own. */
@@ -215,7 +215,7 @@ class Stage {
   async #done(message) {
     if (message.imageName) this.imageName = message.imageName;
     this.#choose(message.selection);
-    await this.open(message.trace);
+    await this.open(message.trace, message.selection);
   }
 
   /** A run failed. Where a reloaded page asked for an image that the server no longer has, it begins anew. */
@@ -226,7 +226,7 @@ class Stage {
     if (this.trace && this.trace.selection.image !== this.selection.image) this.#choose(this.trace.selection);
     if (this.trace || !trace) return;
     this.#choose(selection);
-    await this.open(trace);
+    await this.open(trace, selection);
     this.wantedStep = null;
   }
 
@@ -252,8 +252,8 @@ class Stage {
   }
 
   /** Show a finished run. */
-  async open(file) {
-    if (!(await this.explore.open(file, this.wantedStep))) return;
+  async open(file, selection) {
+    if (!(await this.explore.open(file, selection, this.wantedStep))) return;
     this.wantedStep = null;
     if (!this.#example(this.trace.selection.image)) this.picture = this.trace.pictures.resized;
     this.#imageButton();

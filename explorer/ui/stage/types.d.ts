@@ -90,7 +90,6 @@ declare namespace Page {
   interface Run {
     file: string;
     title: string;
-    selection: Selection;
     device: string;
     deviceName: any;
     seconds: Record<string, number>;

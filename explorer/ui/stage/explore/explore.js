@@ -80,11 +80,11 @@ export class Explore {
   }
 
   /** Show a finished run at the step `wanted`, else at what answers to the one that was shown. Whether that worked. */
-  async open(file, wanted) {
+  async open(file, selection, wanted) {
     const { name, trace: old } = this;
     const token = (this.opening = {});
     try {
-      const trace = await Trace.load(file, this.resolve);
+      const trace = await Trace.load(file, this.resolve, selection);
       const pictures = await this.output.picture.fetch(trace);
       if (this.opening !== token) return false; // a newer run has come meanwhile
       this.look.load();

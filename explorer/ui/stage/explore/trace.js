@@ -8,8 +8,9 @@ export class Trace {
   /**
    * @param {Page.Run} run
    * @param {(file: string) => string} resolve file name -> address
+   * @param {Page.Selection} selection what it is looked at as: other pages may look at it under another one
    */
-  constructor(run, resolve) {
+  constructor(run, resolve, selection) {
     this.run = run;
     this.file = run.file;
     this.steps = run.steps;
@@ -20,7 +21,7 @@ export class Trace {
     this.frames = run.frames;
     this.offset = run.offset;
     this.pictures = run.pictures;
-    this.selection = run.selection;
+    this.selection = selection;
     this.resolve = resolve;
     this.index = new Map(run.steps.map((step, i) => [step.name, i]));
     /** @type {Map<string, Promise<Blob>>} */
@@ -32,9 +33,9 @@ export class Trace {
     this.largest = Math.max(...run.axes.map(({ jump }) => jump));
   }
 
-  /** @param {string} file @param {(file: string) => string} resolve */
-  static async load(file, resolve) {
-    return new Trace({ ...(await (await fetchFile(resolve(file))).json()), file }, resolve);
+  /** @param {string} file @param {(file: string) => string} resolve @param {Page.Selection} selection */
+  static async load(file, resolve, selection) {
+    return new Trace({ ...(await (await fetchFile(resolve(file))).json()), file }, resolve, selection);
   }
 
   /** The step of a name; undefined if there is none.
