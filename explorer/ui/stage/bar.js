@@ -6,8 +6,12 @@ const DOUBLE_CLICK = 400; // ms
 const LONG = 4; // letters of a language's name, beyond which its code stands for it
 const CHOICES = { weights: 'checkpoint', padding: 'padding', size: 'size', device: 'device' }; // select: of a selection
 
-/** A group of role=radio buttons: click and arrow keys choose, one stop for the tab key. */
+/** A group of role=radio buttons: click and arrow keys choose, one stop for the tab key.
+ * @param {HTMLElement} group
+ * @param {(data: any) => void} onPick
+ */
 export function radios(group, onPick) {
+  /** @returns {any[]} */
   const buttons = () => [...group.querySelectorAll('[role=radio]')];
   const mark = (chosen) => {
     for (const button of buttons()) {
@@ -17,7 +21,7 @@ export function radios(group, onPick) {
     }
   };
   group.addEventListener('click', (event) => {
-    const button = event.target.closest('[role=radio]');
+    const button = /** @type {any} */ (event.target).closest('[role=radio]');
     if (!button) return;
     mark(button);
     if (event.detail) button.blur(); // chosen with the pointer: the arrow keys go on stepping

@@ -5,12 +5,17 @@ import { pen } from './dom.js';
 /** The palette's colours by what they mean (kept, field, dark, ...), as #rrggbb; filled from the catalog. */
 export const roles = {};
 
-/** A role's colour as CSS writes it, see-through where `alpha` is below 1. */
+/** A role's colour as CSS writes it, see-through where `alpha` is below 1.
+ * @param {string} role @param {number} [alpha]
+ */
 export function css(role, alpha = 1) {
   return roles[role] + Math.round(alpha * 255).toString(16).padStart(2, '0');
 }
 
-/** A role's colour as ImageData holds it, AABBGGRR. */
+/** A role's colour as ImageData holds it, AABBGGRR.
+ * @param {string} role @param {number} [alpha]
+ * @returns {number}
+ */
 export function packed(role, alpha = 1) {
   const [r, g, b] = [1, 3, 5].map((at) => parseInt(roles[role].slice(at, at + 2), 16));
   return pack([[r, g, b, Math.round(alpha * 255)]])[0];
@@ -77,7 +82,9 @@ export class Colours {
   }
 }
 
-/** Rows [r, g, b] or [r, g, b, alpha] of 0 to 255 as ImageData holds them. */
+/** Rows [r, g, b] or [r, g, b, alpha] of 0 to 255 as ImageData holds them.
+ * @param {number[][]} rows
+ */
 export function pack(rows) {
   return Uint32Array.from(rows, ([r, g, b, alpha = 255]) => (alpha << 24) | (b << 16) | (g << 8) | r);
 }
@@ -106,7 +113,9 @@ export function ramp(canvas, table) {
   return painted(width, 1, (i) => table[Math.round((i / (width - 1)) * 255)], canvas);
 }
 
-/** A hatch for what is dropped: readable without its colour. */
+/** A hatch for what is dropped: readable without its colour.
+ * @param {any} context @param {string} role @param {number} ratio @param {number} [gap]
+ */
 export function hatch(context, role, ratio, gap = 8) {
   const size = Math.round(gap * ratio);
   const tile = document.createElement('canvas');
@@ -125,7 +134,9 @@ export function hatch(context, role, ratio, gap = 8) {
   return context.createPattern(tile, 'repeat');
 }
 
-/** A pattern of noughts for zero padding. */
+/** A pattern of noughts for zero padding.
+ * @param {any} context @param {number} ratio
+ */
 export function zeros(context, ratio) {
   const size = Math.round(11 * ratio);
   const tile = document.createElement('canvas');
@@ -141,7 +152,9 @@ export function zeros(context, ratio) {
   return context.createPattern(tile, 'repeat');
 }
 
-/** A rectangle outline that is seen on any picture: dark below, colour above. */
+/** A rectangle outline that is seen on any picture: dark below, colour above.
+ * @param {any} context @param {number[]} box @param {string} role @param {number} ratio @param {number[]} [dash]
+ */
 export function outline(context, box, role, ratio, dash = []) {
   const [x, y, w, h] = box;
   context.save();
@@ -154,7 +167,9 @@ export function outline(context, box, role, ratio, dash = []) {
   context.restore();
 }
 
-/** Hatch what lies in `outer` and not in `inner`, both [x, y, w, h]. */
+/** Hatch what lies in `outer` and not in `inner`, both [x, y, w, h].
+ * @param {any} context @param {number[]} outer @param {number[]} inner @param {CanvasPattern} pattern
+ */
 export function hatchAround(context, outer, inner, pattern) {
   context.save();
   context.beginPath();

@@ -2,14 +2,19 @@
 
 import { pen } from './dom.js';
 
-/** Fetch an address. Throws an Error with `status` where the server has no such file, without one where it is gone. */
+/** Fetch an address. Throws an Error with `status` where the server has no such file, without one where it is gone.
+ * @param {string} address
+ */
 export async function fetchFile(address) {
   const answer = await fetch(address);
   if (!answer.ok) throw Object.assign(new Error(`${answer.status} for ${address}`), { status: answer.status });
   return answer;
 }
 
-/** The RGBA pixels of a picture, as its file has them. */
+/** The RGBA pixels of a picture, as its file has them.
+ * @param {Blob} blob
+ * @returns {Promise<ImageData>}
+ */
 export async function decode(blob) {
   const bitmap = await createImageBitmap(blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);

@@ -4,7 +4,9 @@ import { stored } from './preferences.js';
 
 const STANDARD = 'en'; // what is missing in another language is said in this one
 
-/** The code of the language to begin with: of the address, an earlier visit or the browser, as far as there is one. */
+/** The code of the language to begin with: of the address, an earlier visit or the browser, as far as there is one.
+ * @param {URLSearchParams} address @param {string[]} codes
+ */
 export function pickLanguage(address, codes) {
   const wish = (address.get('lang') || stored('language') || navigator.language || STANDARD).toLowerCase();
   return codes.find((code) => wish.startsWith(code)) ?? STANDARD;

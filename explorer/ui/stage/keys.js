@@ -2,14 +2,18 @@
 
 import { find } from './dom.js';
 
-/** The letter on the key in small: also with caps lock, and where an input method writes Hangul with it. */
+/** The letter on the key in small: also with caps lock, and where an input method writes Hangul with it.
+ * @param {{key: string, code: string}} event
+ */
 export function keyOf({ key, code }) {
   if (/^[a-z]$/i.test(key)) return key.toLowerCase();
   const own = /^[\x20-\x7e]$/.test(key) || (key.length > 1 && key !== 'Process' && key !== 'Unidentified');
   return !own && /^Key[A-Z]$/.test(code) ? code[3].toLowerCase() : key;
 }
 
-/** Whether the person is writing into a field, a dialog is open, or another view: then keys are not for the steps. */
+/** Whether the person is writing into a field, a dialog is open, or another view: then keys are not for the steps.
+ * @param {KeyboardEvent} event
+ */
 export function busyElsewhere(event) {
   return Boolean(document.querySelector('.fx:not([data-view=explore])')) || occupied(event);
 }
@@ -21,7 +25,9 @@ function occupied(event) {
   return writes || event.ctrlKey || event.altKey || event.metaKey || Boolean(document.querySelector('dialog[open]'));
 }
 
-/** The list of keys: of the steps, or of the two other views. A question mark opens it as well. */
+/** The list of keys: of the steps, or of the two other views. A question mark opens it as well.
+ * @param {HTMLElement} root
+ */
 export function keysDialog(root) {
   const dialog = find(root, '.fx-keys');
   for (const button of root.querySelectorAll('.fx-help')) button.addEventListener('click', () => dialog.showModal());

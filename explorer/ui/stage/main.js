@@ -13,6 +13,9 @@ import { Address, complete, fromAddress } from './selection.js';
 import { Sources } from './sources.js';
 import { Views } from './views.js';
 
+/**
+ * @param {any} gradio what its HTML component hands to a script, and the address of the page
+ */
 export function mount({ element, props, trigger, upload, watch, base }) {
   new Stage(find(element, '.fx'), JSON.parse(props.value), { props, trigger, upload, watch, base });
 }

@@ -19,7 +19,7 @@
  */
 
 /** @type {Record<string, Operation>} */
-const OPERATIONS = {
+export const OPERATIONS = {
   input: { box: true, reads: 'own', channels: 'derive.colours', says: inputWords },
   conv: { box: true, arrow: 'conv', joins: 'alike', reads: 'all', channels: 'derive.filters', says: convolvedWords },
   upconv: { part: 'up', reads: 'all', spreads: true, channels: 'derive.filters' },

@@ -5,6 +5,7 @@ declare namespace Page {
   type Texts = Record<string, Record<string, string>>;
   /** [top, left, bottom, right] in input pixels; the last two are behind the last pixel. */
   type Box = [number, number, number, number];
+  type Frame = 'original' | 'resized' | 'network';
   type Role = 'input' | 'contracting' | 'skip' | 'fusion' | 'expansive' | 'score';
 
   /** Where a map's size along one axis comes from: a text `derive.<code>` and what fills it. */
@@ -95,7 +96,7 @@ declare namespace Page {
     seconds: Record<string, number>;
     parameters: number;
     macs: number;
-    frames: Record<'original' | 'resized' | 'network', [number, number]>;
+    frames: Record<Frame, [number, number]>;
     offset: [number, number];
     pictures: Record<'original' | 'resized' | 'network' | 'labels' | 'confidence', string>;
     probabilities: { file: string; tile: [number, number]; columns: number; reduction: number; steps: number };

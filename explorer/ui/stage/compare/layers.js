@@ -5,7 +5,9 @@ import { classId } from '../i18n.js';
 
 const DIFFERENT = { two: 0.7, three: 0.85, four: 1 }; // how many classes the networks give a pixel: role and opacity
 
-/** The classes of the i-th network of an answer. */
+/** The classes of the i-th network of an answer.
+ * @param {any} answer @param {number} i
+ */
 export function coloured(answer, i) {
   const layer = answer.layers[i];
   const { width, height, data } = layer.labels;
@@ -13,7 +15,9 @@ export function coloured(answer, i) {
   return (layer.coloured ??= painted(width, height, (k) => table[data[4 * k]]));
 }
 
-/** How many different classes the networks give each pixel. */
+/** How many different classes the networks give each pixel.
+ * @param {any} answer
+ */
 export function disagreement(answer) {
   const ids = answer.results.map(({ classes }) => classes.map(classId));
   const maps = answer.layers.map(({ labels }) => labels.data);

@@ -1,6 +1,9 @@
 /** Boxes in the three frames of a run: network input, resized image, original image. */
 
-/** A box [top, left, bottom, right] of the network's input in another frame, clipped to it; null if it lies outside. */
+/** A box [top, left, bottom, right] of the network's input in another frame, clipped to it; null if it lies outside.
+ * @param {Pick<Page.Run, "offset" | "frames">} trace @param {Page.Box | null} box @param {Page.Frame} frame
+ * @returns {Page.Box | null}
+ */
 export function toFrame(trace, box, frame) {
   if (!box || frame === 'network') return box;
   const [y, x] = trace.offset;
@@ -19,7 +22,9 @@ function clamp(value, most) {
   return Math.min(Math.max(value, 0), most);
 }
 
-/** A pixel [row, column] of the resized image in another frame; in the original the one its corner falls into. */
+/** A pixel [row, column] of the resized image in another frame; in the original the one its corner falls into.
+ * @param {Pick<Page.Run, "offset" | "frames">} trace @param {number[]} place @param {Page.Frame} frame
+ */
 export function pointIn(trace, [row, column], frame) {
   if (frame === 'network') return [row + trace.offset[0], column + trace.offset[1]];
   if (frame === 'resized') return [row, column];

@@ -1,6 +1,8 @@
 /** In which order channels are shown, and how their values are spread. All from the 8-bit maps. */
 
-/** Channels of a step, most active first: by the mean magnitude of their values. */
+/** Channels of a step, most active first: by the mean magnitude of their values.
+ * @param {Page.Step} step @param {Page.Codes} picture
+ */
 export function byActivity(step, picture) {
   const score = channelScores(
     step,
@@ -13,6 +15,8 @@ export function byActivity(step, picture) {
 /**
  * Channels by how well they agree with a class of the prediction: the correlation, over the units that stand on the
  * person's image, between a channel's value and whether the pixel under the unit has the class. Best first.
+ * @param {Page.Trace} trace @param {Page.Step} step @param {Page.Codes} picture
+ * @param {{codes: Uint8Array, width: number, height: number}} labels @param {number} index
  */
 export function byAgreement(trace, step, picture, labels, index) {
   const mask = classUnder(trace, step, labels, index);
@@ -75,7 +79,10 @@ function correlation(values, mask) {
   return spread > 0 ? (ab / n - (a * b) / (n * n)) / spread : -1;
 }
 
-/** Counts of all values of a step, or of one channel, in `bins` equal parts between each channel's ends [low, high]. */
+/** Counts of all values of a step, or of one channel, in `bins` equal parts between each channel's ends [low, high].
+ * @param {Page.Step} step @param {Page.Codes} picture @param {number | null} channel
+ * @param {(channel: number) => number[]} endsOf @param {number} bins
+ */
 export function histogram({ maps }, { pixels, width }, channel, endsOf, bins) {
   const counts = new Float64Array(bins);
   const [th, tw] = maps.tile;

@@ -13,6 +13,7 @@ const KINDS = ['prediction', 'confidence', 'entropy'];
 const BARS = 5; // classes with a bar of their own
 
 export class Output {
+  /** @type {Picture} */ picture;
   /** @type {Probabilities} */ probabilities;
   /** @type {Page.Trace} */ trace;
 

@@ -5,6 +5,9 @@ import { ramp } from '../colour.js';
 import { apart } from '../operations.js';
 import { chips } from './words.js';
 
+/**
+ * @param {HTMLElement} root @param {Page.Trace} trace @param {Page.Step} step @param {Page.Words} words
+ */
 export function showChips(root, trace, step, words) {
   find(root, '.fx-chips').replaceChildren(
     ...chips(trace, step, words).map(([label, value, help]) =>
@@ -13,7 +16,9 @@ export function showChips(root, trace, step, words) {
   );
 }
 
-/** The colour map with the values at its ends, where all tiles share them. */
+/** The colour map with the values at its ends, where all tiles share them.
+ * @param {HTMLElement} root @param {any} maps @param {string} scale @param {Page.Words} words
+ */
 export function showColourBar(root, { scheme, channel }, scale, words) {
   const own = scale === 'channel' && channel === null;
   const [low, high] = channel === null ? scheme.range : scheme.ends(channel);
@@ -23,7 +28,9 @@ export function showColourBar(root, { scheme, channel }, scale, words) {
   ramp(find(root, '.fx-bar-colours'), scheme.table);
 }
 
-/** The spread of a map's values; of one channel what is known of it. */
+/** The spread of a map's values; of one channel what is known of it.
+ * @param {HTMLElement} root @param {Page.Step} step @param {number | null} channel @param {Page.Words} words
+ */
 export function showStatistics(root, { stats, maps }, channel, words) {
   const number = (value) => (value === null ? '–' : words.number(value, 3));
   const values = {
@@ -43,7 +50,10 @@ export function showStatistics(root, { stats, maps }, channel, words) {
         });
 }
 
-/** What a crop keeps and drops, and the margin, in words beside the marks they are drawn with. */
+/** What a crop keeps and drops, and the margin, in words beside the marks they are drawn with.
+ * @param {HTMLElement} root @param {Page.Trace} trace @param {Page.Step} step
+ * @param {Page.Crop | null} crop @param {Page.Words} words
+ */
 export function showCrop(root, trace, step, crop, words) {
   const box = find(root, '.fx-explain');
   const { margin } = trace;
@@ -88,7 +98,9 @@ function alignment(trace, crop, words) {
   }) + centres;
 }
 
-/** The classes of the prediction with their colours and shares, the largest first; `only` is the one shown alone. */
+/** The classes of the prediction with their colours and shares, the largest first; `only` is the one shown alone.
+ * @param {HTMLElement} root @param {Page.Trace} trace @param {number | null} only @param {Page.Words} words
+ */
 export function showLegend(root, trace, only, words) {
   const found = trace.classes.map((info, index) => ({ info, index, share: trace.shares[index] }));
   const order = found.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);

@@ -16,6 +16,7 @@ export class Picture {
     this.canvas = find(this.pane, 'canvas');
     this.context = pen(this.canvas);
     this.colours = colours;
+    /** @type {Page.Frame} */
     this.frame = 'network';
     this.opacity = 0.55;
     this.only = null; // one class alone

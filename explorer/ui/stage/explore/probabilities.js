@@ -9,6 +9,7 @@ export class Probabilities {
   constructor(trace) {
     this.trace = trace;
     this.sheet = trace.run.probabilities;
+    this.width = 0; // of the sheet, once it has come
     this.classes = trace.classes.length;
   }
 
@@ -73,7 +74,9 @@ export class Probabilities {
   }
 }
 
-/** Entropy of probabilities, from 0 (sure) to 1 (all classes alike). */
+/** Entropy of probabilities, from 0 (sure) to 1 (all classes alike).
+ * @param {ArrayLike<number> & Iterable<number>} shares
+ */
 export function entropyOf(shares) {
   let sum = 0;
   for (const p of shares) if (p > 0) sum -= p * Math.log(p);

@@ -6,6 +6,8 @@ import { pointIn, toFrame } from './frames.js';
  * Channel, place and value of a unit, and what it sees in the frame shown. `field` is in network input pixels. A unit
  * of the whole layer (channel null) has no one value; the others' values come from 8-bit codes, hence the "≈", unless
  * the network's own value is known (`exact`).
+ * @param {{trace: Page.Trace, step: Page.Step, unit: Page.Unit, value: number | null, exact: number | null,
+ *   field: Page.Box | null, frame: Page.Frame, words: Page.Words}} at
  */
 export function unitText({ trace, step, unit, value, exact, field, frame, words }) {
   const known = exact !== null;
@@ -31,12 +33,17 @@ function coded(value, { min, max }, channel, words) {
   return words.number(Number(value.toFixed(decimals)), 6);
 }
 
-/** A value as precisely as float32 holds it. */
+/** A value as precisely as float32 holds it.
+ * @param {number | null} value @param {Page.Words} words
+ */
 export function full(value, words) {
   return value === null ? '–' : words.number(value, 7);
 }
 
-/** Numbers that name something (a channel, a place) are not grouped by thousands. */
+/** Numbers that name something (a channel, a place) are not grouped by thousands.
+ * @param {object} numbers
+ * @returns {Record<string, string>}
+ */
 export function asText(numbers) {
   return Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, String(value)]));
 }
@@ -48,7 +55,9 @@ function edges([top, left, bottom, right], frame) {
   return { top: a, left: b, bottom: c, right: d };
 }
 
-/** Place, class and confidence of a pixel {row, column, label, confidence} of the resized image, in the frame shown. */
+/** Place, class and confidence of a pixel {row, column, label, confidence} of the resized image, in the frame shown.
+ * @param {{trace: Page.Trace, pixel: any, frame: Page.Frame, words: Page.Words}} at
+ */
 export function pixelText({ trace, pixel, frame, words }) {
   if (!pixel) return '';
   if (pixel.border) return words.t('picture.border');

@@ -17,7 +17,9 @@ export function channelCanvas({ maps }, channel, { pixels, width }, scheme, canv
   return painted(tw, th, (i) => table[pixels[(top + Math.floor(i / tw)) * width + left + (i % tw)]], canvas);
 }
 
-/** The channel whose values differ most: the one to show where any would do. */
+/** The channel whose values differ most: the one to show where any would do.
+ * @param {Page.Step} step
+ */
 export function widestChannel({ maps }) {
   const spread = maps.max.map((high, c) => high - maps.min[c]);
   return spread.indexOf(Math.max(...spread));

@@ -40,7 +40,9 @@ export class Offers {
   }
 }
 
-/** Tells the ways to run an image apart: there are copies of several sizes. */
+/** Tells the ways to run an image apart: there are copies of several sizes.
+ * @param {{way: string, longest?: number}} offer
+ */
 export function wayOf({ way, longest }) {
   return `${way} ${longest ?? ''}`;
 }

@@ -5,7 +5,9 @@ import { decode, fetchFile } from '../files.js';
 
 const CODED = ['labels', 'confidence', 'differs', 'outlines'];
 
-/** The precisions of the device and the pages of the file of an item, where there are several. */
+/** The precisions of the device and the pages of the file of an item, where there are several.
+ * @param {HTMLElement} root @param {Page.Words} words @param {any} item @param {string} precision
+ */
 export function showChoices(root, words, item, precision) {
   const planned = item?.planned;
   const names = planned?.precisions ?? [];
