@@ -228,5 +228,5 @@ def test_how_good_the_weights_are_is_one_line_and_a_table_on_demand(visit: Visit
     assert not visit.page.locator(".fx-classes").is_visible()
     visit.page.locator(".fx-accuracy button").click()
     rows = visit.page.locator(".fx-classes tr").all_inner_texts()[1:]
-    of_classes = [(f"{of[padding]:.4g} %", str(of["images"])) for of in part["classes"].values()]
+    of_classes = [(f"{of[padding]:.1f} %", str(of["images"])) for of in part["classes"].values()]
     assert [tuple(row.replace("\u00a0", " ").split("\t")[1:]) for row in rows] == of_classes

@@ -70,12 +70,15 @@ export class Words {
     return this.t('number.percent', { value });
   }
 
-  /** 86.6 ± 1.8 %: a share of 1 and its standard error, if that is known; kept on one line. */
+  /** 86.6 ± 1.8 %: a share of 1 and its standard error, if that is known, with one decimal; kept on one line.
+   * @param {number} share
+   * @param {number} [error]
+   */
   percentWithin(share, error) {
-    if (typeof error !== 'number') return this.percent(share);
     const decimals = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
-    const [value, off] = [share, error].map((one) => this.#format(decimals, hundredfold(one)));
-    return this.t('number.percent', { value: `${value}\u00a0±\u00a0${off}` }).replace(' ', '\u00a0');
+    const figures = typeof error === 'number' ? [share, error] : [share];
+    const value = figures.map((one) => this.#format(decimals, hundredfold(one))).join('\u00a0±\u00a0');
+    return this.t('number.percent', { value }).replace(' ', '\u00a0');
   }
 
   /** A device's name: the graphics card's, or how many threads the CPU runs. */

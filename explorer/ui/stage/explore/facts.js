@@ -50,7 +50,7 @@ function accuracy(trace, { unseen, validation }, words) {
   const within = (name) => (typeof figures[name] === 'number' ? words.percentWithin(figures[name], errors[name]) : '–');
   const key = typeof figures.nucleus_dice === 'number' ? 'dice' : 'accuracy';
   const text = words.t(part === unseen ? `facts.${key}.unseen` : `facts.${key}.validation`, {
-    accuracy: words.percent(figures.pixel_accuracy),
+    accuracy: words.percentWithin(figures.pixel_accuracy),
     iou: within('mean_iou'),
     dice: within('nucleus_dice'),
     images: part.images,
@@ -76,7 +76,7 @@ function classTable(trace, classes, words) {
     { className: 'fx-classes' },
     row('th', words.t('facts.classes.name'), 'IoU', words.t('facts.classes.images')),
     ...Object.entries(classes).map(([key, { images, [padding]: iou }]) =>
-      row('td', words.of(named(key) ?? { en: key }), words.percent(iou / 100), words.number(images))
+      row('td', words.of(named(key) ?? { en: key }), words.percentWithin(iou / 100), words.number(images))
     )
   );
 }
