@@ -7,9 +7,10 @@ import signal
 import sys
 from pathlib import Path
 
+from explorer.cards import CHECKPOINTS
+from explorer.errors import ExplorerError
 from explorer.ui.app import build_app, launch_settings
 from explorer.ui.session import Workbench
-from explorer.weights import CHECKPOINTS, WeightsError
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         bench = Workbench(arguments.checkpoints)
-    except WeightsError as error:
+    except ExplorerError as error:
         parser.exit(1, f"{error}\n")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the temporary files go, as after Ctrl-C
     try:

@@ -39,8 +39,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import earlier
 from benchmarks.left_out import Figures, Row, measured, row, together
-from explorer import weights
+from explorer import cards, weights
 from explorer.cards import CHECKPOINTS, Card, written
+from explorer.errors import ExplorerError
 from explorer.training import data
 from explorer.training.sets import DECIDING_FOLD
 
@@ -92,7 +93,7 @@ def shared(kinds: dict[str, str], groups: dict[str, set[int]]) -> dict[str, list
 def read_cards(folders: list[Path], former: dict[str, Row]) -> dict[str, dict[int, Card]]:
     """The cards by name and fold, the bundled one of each name among them; those without weights at hand are left out
     where the earlier table has their row. Raises ValueError for a folder without cards and for a card of the bundled
-    one's fold, of a fold that is there twice or without a bundled one of its name; WeightsError for a broken card."""
+    one's fold, of a fold that is there twice or without a bundled one of its name; ExplorerError for a broken card."""
     found = {name: _bundled(name, CHECKPOINTS / f"{name}.json") for name in former}
     for card in (card for folder in folders for card in written(folder)):
         cards = found.setdefault(card.name, _bundled(str(card.file), CHECKPOINTS / f"{card.name}.json"))
@@ -106,10 +107,10 @@ def read_cards(folders: list[Path], former: dict[str, Row]) -> dict[str, dict[in
 
 
 def _bundled(what: str, path: Path) -> dict[int, Card]:
-    """The card at a path, by its fold. Raises ValueError that says what has none; WeightsError."""
+    """The card at a path, by its fold. Raises ValueError that says what has none; ExplorerError."""
     if not path.is_file():
         raise ValueError(f"{what} has no bundled card of its name")
-    own = weights.read_card(path)
+    own = cards.read_card(path)
     return {own.fold: own}
 
 
@@ -125,7 +126,7 @@ def table(folders: list[Path], place: Path, former: dict[str, Row] | None = None
 
     Raises ValueError for cards that cannot be compared (`read_cards`), for recipes without a fold in common or whose
     bundled one is not among them, and for pooled figures that need weights which are not at hand; DataError,
-    WeightsError.
+    ExplorerError.
     """
     former = former or {}
     cards = read_cards(folders, former)
@@ -167,7 +168,7 @@ def compared(
     samples  () -> images of the data set
 
     Raises ValueError if weights to pool are not at hand and the earlier table did not pool those that it has rows of;
-    DataError, WeightsError.
+    DataError, ExplorerError.
     """
     rows = {one["fold"]: one for one in _folds(former)}
     before = [one for one in (rows.get(at), (former or {}).get("again")) if one]
@@ -201,7 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         former = earlier.rows(given.kept, "name", "folds", "unseen")
         rows = table(given.folders, given.data, {group["name"]: group for group in former})
-    except (ValueError, data.DataError, weights.WeightsError) as error:
+    except (ValueError, data.DataError, ExplorerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if given.json:
@@ -211,7 +212,7 @@ def main(arguments: list[str] | None = None) -> int:
         given.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
     for one in rows:
         if given.cards:
-            weights.write_card(noted(weights.find(one["name"]), one))
+            weights.write_card(noted(cards.find(one["name"]), one))
         for each in one["folds"]:
             print(one["name"], f"fold {each['fold']}", each["images"], each["figures"], sep=" | ")
         unseen = one["unseen"]

@@ -20,8 +20,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import earlier
-from explorer import weights
 from explorer.cards import CHECKPOINTS, Card, written
+from explorer.errors import ExplorerError
 
 SAID = ("fold", "start", "device", "precision", "minutes", "images_per_second", "torch")
 
@@ -37,7 +37,7 @@ def row(card: Card) -> dict[str, Any]:
 
 def table(folders: list[Path], former: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
     """A row per bundled card and per card of the folders, and those of an earlier table, by name, then minutes. Raises
-    ValueError or WeightsError."""
+    ValueError or ExplorerError."""
     rows = [row(card) for card in written(CHECKPOINTS)]
     for folder in folders:
         rows += [row(card) for card in written(folder)]
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         rows = table(given.folders, earlier.rows(given.kept, "recipe", "steps", "minutes"))
-    except (ValueError, weights.WeightsError) as error:
+    except (ValueError, ExplorerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if given.json:

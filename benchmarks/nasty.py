@@ -51,7 +51,7 @@ def send(segmenter: Segmenter, path: Path, data: bytes) -> dict[str, Any]:
 
 def emptied() -> tuple[Segmenter, int]:
     """A page that keeps no image and no result yet, and the bytes that this process holds then."""
-    segmenter = Segmenter(Workbench())
+    segmenter = Workbench().segmenter
     gc.collect()
     give_back()
     return segmenter, psutil.Process().memory_info().rss
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # Pillow's remarks on the damage
-    segmenter = Segmenter(Workbench())
+    segmenter = Workbench().segmenter
     named: dict[str, str] = {}
     wrong: dict[str, str] = {}
     outcomes: Counter[str] = Counter()

@@ -32,8 +32,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import earlier
 from benchmarks.left_out import KEYS
-from explorer import weights
+from explorer import cards, weights
 from explorer.cards import CHECKPOINTS, Card, written
+from explorer.errors import ExplorerError
 from explorer.training import data, report
 from explorer.training.augment import Augmentation
 from explorer.training.evaluate import Tally, standard_errors
@@ -124,13 +125,13 @@ def table(
     folders: list[Path], judge: Judge | None = None, former: list[dict[str, Any]] | None = None
 ) -> list[dict[str, Any]]:
     """A row per card of the folders, by name. Rows of an earlier table stay if the bundled weights are the same, unless
-    a folder has the card. Raises ValueError if a folder has no cards, or one of them no bundled one; WeightsError."""
+    a folder has the card. Raises ValueError if a folder has no cards, or one of them no bundled one; ExplorerError."""
     found = []
     for folder in folders:
         for card in written(folder):
             if not (path := CHECKPOINTS / f"{card.name}.json").is_file():
                 raise ValueError(f"{card.file} has no bundled card of its name")
-            bundled = weights.read_card(path)
+            bundled = cards.read_card(path)
             found.append(row(card, bundled))
             if judge:
                 found[-1] |= judge.errors(card, bundled)
@@ -158,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         former = earlier.rows(given.kept, "name", "bundled", "again")
         rows = table(given.folders, Judge(given.data) if given.data else None, former)
-    except (ValueError, data.DataError, weights.WeightsError) as error:
+    except (ValueError, data.DataError, ExplorerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if given.json:

@@ -25,6 +25,7 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from explorer import api, cards, images, weights
+from explorer.errors import ExplorerError
 from explorer.training import data, report
 from explorer.training.data import DataError, Sample
 from explorer.training.evaluate import Tally, standard_errors
@@ -82,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
                 training, validation = report.sides(loaded.card, kind, samples)
                 samples = validation if given.split == "validation" else training
             rows += [row(loaded, samples, times) for times in given.times]
-    except (DataError, weights.WeightsError) as error:
+    except (DataError, ExplorerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     for one in rows:

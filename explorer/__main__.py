@@ -6,11 +6,8 @@ import argparse
 import sys
 
 from explorer.commands import CommandError, evaluate, info, segment, trace
-from explorer.images import ImageError
-from explorer.inference import InferenceError
-from explorer.results.truth import TruthError
+from explorer.errors import ExplorerError
 from explorer.training.data import DataError
-from explorer.weights import WeightsError
 
 COMMANDS = {
     "segment": (segment, "label images, from file to file"),
@@ -29,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         return COMMANDS[given.command][0].run(given)
-    except (CommandError, DataError, WeightsError, InferenceError, ImageError, TruthError) as error:
+    except (CommandError, DataError, ExplorerError) as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -1,9 +1,9 @@
 """The explorer from Python: `segment`, `trace` and `info`, as `python -m explorer` has them.
 
 >>> from explorer import api
->>> found = api.segment("photo.jpg", "fcn8s")                       # doctest: +SKIP
->>> found.labels.shape, found.areas[0]                              # doctest: +SKIP
->>> api.save(found, "out", ("mask", "overlay", "areas"))            # doctest: +SKIP
+>>> result = api.segment("photo.jpg", "fcn8s")                       # doctest: +SKIP
+>>> result.labels.shape, result.areas[0]                              # doctest: +SKIP
+>>> api.save(result, "out", ("mask", "overlay", "areas"))            # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import torch
 
 from explorer import cards, images, inference, weights
 from explorer.cards import Card, ClassInfo, Preprocessing
+from explorer.errors import ExplorerError
 from explorer.giant import GiantImage, LabelFile
 from explorer.images import Photograph
 from explorer.inference import DEFAULTS, Canvas, Outputs, Plan, Progress, RunOptions
@@ -29,7 +30,7 @@ from explorer.trace import Trace
 from explorer.trace import trace as trace_module
 from explorer.weights import Loaded
 
-__all__ = ["Result", "info", "network", "prepare", "save", "segment", "segment_file", "trace"]
+__all__ = ["Result", "canvas_and_plan", "info", "network", "save", "segment", "segment_file", "trace"]
 
 RANDOM = "random"  # instead of weights: the paper's full width, drawn anew
 EVERYTHING = 2**31 - 1  # a working size that no image exceeds
@@ -38,7 +39,7 @@ EVERYTHING = 2**31 - 1  # a working size that no image exceeds
 def network(model: str = "fcn8s", checkpoint: str | None = None, padding: str | None = None) -> Loaded:
     """A network with weights: `checkpoint` is a bundled one's name, a card's path, or "random" for the paper's width.
 
-    Without one, the bundled weights that were trained as this network come first. Raises WeightsError.
+    Without one, the bundled weights that were trained as this network come first. Raises ExplorerError.
 
     >>> network("unet").spec.padding
     'valid'
@@ -47,9 +48,9 @@ def network(model: str = "fcn8s", checkpoint: str | None = None, padding: str | 
         return _untrained(model, padding)
     if checkpoint:
         return weights.load(cards.find(checkpoint), model, padding)
-    fitting = weights.cards_for(model, weights.available()) if model in MODELS else ()
+    fitting = weights.cards_for(model, cards.available()) if model in MODELS else ()
     if not fitting:
-        raise weights.WeightsError(
+        raise ExplorerError(
             "unknown_network",
             f"There is no network {model!r} with bundled weights. Choose one of {', '.join(MODELS)}.",
             model=model,
@@ -59,28 +60,28 @@ def network(model: str = "fcn8s", checkpoint: str | None = None, padding: str | 
 
 def _untrained(model: str, padding: str | None) -> Loaded:
     if model not in MODELS or (padding or MODELS[model].paddings[0]) not in MODELS[model].paddings:
-        raise weights.WeightsError(
+        raise ExplorerError(
             "unknown_network", f"There is no network {model!r} with padding {padding!r}.", model=model, padding=padding
         )
     spec = ModelSpec(model, padding or MODELS[model].paddings[0])
-    texts = dict.fromkeys(cards.LANGUAGES, "")
+    nothing = {"en": ""}
     classes = tuple(
-        ClassInfo({"en": f"class {i}", "ko": f"클래스 {i}"}, (i * 97 % 256, i * 57 % 256, i * 157 % 256))
+        ClassInfo(f"class_{i}", {"en": f"class {i}", "ko": f"클래스 {i}"}, (i * 97 % 256, i * 57 % 256, i * 157 % 256))
         for i in range(spec.classes)
     )
     card = Card(
-        RANDOM,
-        texts,
-        spec,
-        (spec.padding,),
-        classes,
-        Preprocessing((0.5,) * 3, (0.25,) * 3),
-        texts,
-        texts,
-        {},
-        0,
-        {},
-        texts,
+        name=RANDOM,
+        title=nothing,
+        spec=spec,
+        geometries=(spec.padding,),
+        classes=classes,
+        preprocessing=Preprocessing((0.5,) * 3, (0.25,) * 3),
+        data=nothing,
+        licence=nothing,
+        recipe={},
+        seed=0,
+        metrics={},
+        note=nothing,
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -105,11 +106,11 @@ def segment(
               and enlarged to the image's, and each pixel takes its class there.
     options      device, precision, whole image or tiles
     loaded    a network at hand, instead of the three that name one
-    Raises ImageError, WeightsError, InferenceError; CancelledError when `progress` returns False.
+    Raises ExplorerError; CancelledError when `progress` returns False.
 
     >>> import numpy as np
-    >>> found = segment(np.zeros((40, 50, 3), np.uint8), "unet")
-    >>> found.labels.shape, int(found.counts.sum())
+    >>> result = segment(np.zeros((40, 50, 3), np.uint8), "unet")
+    >>> result.labels.shape, int(result.counts.sum())
     ((40, 50), 2000)
     """
     began = time.perf_counter()
@@ -121,7 +122,7 @@ def segment(
     read = time.perf_counter()
     small = images.resize(pixels, size or EVERYTHING)
     kept = small.shape[:2], loaded.spec.classes, scores or small.shape != pixels.shape
-    canvas, plan = prepare(loaded, small, options, Outputs.bytes(*kept))
+    canvas, plan = canvas_and_plan(loaded, small, options, Outputs.bytes(*kept))
     outputs = Outputs.in_memory(*kept)
     labelling = inference.label(loaded.module, canvas, plan, outputs, progress)
     labels = outputs.labels
@@ -133,11 +134,11 @@ def segment(
     return Result(name, loaded, pixels, photograph.notes if photograph else (), labelling, labels, counts, seconds)
 
 
-def prepare(loaded: Loaded, pixels: Any, options: RunOptions, held: int = 0) -> tuple[Canvas, Plan]:
+def canvas_and_plan(loaded: Loaded, pixels: Any, options: RunOptions, held: int = 0) -> tuple[Canvas, Plan]:
     """The network's view of an image (array or file), and how it will be run with `held` bytes of results in memory."""
     steps = loaded.card.preprocessing
     plan = inference.plan(loaded.spec, pixels.shape[:2], options, held)
-    return Canvas.of(pixels, inference.reach(loaded.spec), steps.mean, steps.std), plan
+    return Canvas.of(pixels, inference.placement(loaded.spec), steps.mean, steps.std), plan
 
 
 @contextmanager
@@ -157,7 +158,7 @@ def segment_file(
     began = time.perf_counter()
     with GiantImage(path, page) as image, LabelFile(Path(goal), image.shape[:2], _colours(loaded.card)) as labels:
         read = time.perf_counter()
-        canvas, plan = prepare(loaded, image, options, image.held)
+        canvas, plan = canvas_and_plan(loaded, image, options, image.held)
         counted = _Counting(labels, loaded.spec.classes)
         labelling = inference.label(loaded.module, canvas, plan, Outputs(counted), progress)
         labels.finish()
@@ -203,7 +204,8 @@ def trace(
     prepared = inference.prepare(pixels, loaded.spec, size)
     steps = loaded.card.preprocessing
     where = inference.pick_device(device)
-    return trace_module(loaded.module.to(where), inference.normalise(prepared.network, steps.mean, steps.std).to(where))
+    module = inference.on_device(loaded.module, where)
+    return trace_module(module, inference.normalise(prepared.network, steps.mean, steps.std).to(where))
 
 
 def info(names: Iterable[str] = ()) -> list[dict[str, Any]]:
@@ -212,19 +214,19 @@ def info(names: Iterable[str] = ()) -> list[dict[str, Any]]:
     >>> [card["name"] for card in info(["unet-nuclei"])]
     ['unet-nuclei']
     """
-    found = [cards.find(name) for name in names] or list(cards.with_snapshots())
-    return [{"name": card.name, **card.json(), **_network(card.spec)} for card in found]
+    known = [cards.find(name) for name in names] or list(cards.with_snapshots())
+    return [{"name": card.name, **card.json(), **_network(card.spec)} for card in known]
 
 
 def _network(spec: ModelSpec) -> dict[str, Any]:
-    far = inference.reach(spec)
-    side = far.sizes.at_least(512)
+    placed = inference.placement(spec)
+    side = placed.sizes.at_least(512)
     run = trace_module(without_weights(spec), torch.empty(1, spec.in_channels, side, side, device="meta"))
     middle = len(run.output.rows) // 2
     return {
         "parameters": run.parameters,
         "macs_at": {"input": run.steps[0].shape[2], "macs": run.macs},
         "receptive_field": sorted({int(n) for n in run.output.rows.extents[middle - 32 : middle + 32]}),
-        "legal_inputs": {"least": far.sizes.minimum, "step": far.sizes.period},
-        "margin": far.margin,
+        "legal_inputs": {"least": placed.sizes.minimum, "step": placed.sizes.period},
+        "margin": placed.margin,
     }

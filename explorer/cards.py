@@ -6,33 +6,38 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BeforeValidator, Field
+
+from explorer.checked import Text, checked_as
+from explorer.errors import ExplorerError
 from explorer.models import MODELS, ModelSpec
 
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 SNAPSHOTS = "snapshots"  # folder, within one of checkpoints, of weights on the way
-LANGUAGES = ("en", "ko")
 
 
-class WeightsError(ValueError):
-    """Weights that cannot be used. The message says what, why and what to do; `code` and `details` let a page say it
-    in another language."""
+Side = Annotated[int, Field(strict=True, gt=0)]
+Byte = Annotated[int, Field(strict=True, ge=0, le=255)]
 
-    def __init__(self, code: str, message: str, **details: Any) -> None:
-        super().__init__(message)
-        self.code, self.details = code, details
+
+def _known(spec: Any) -> Any:
+    """Refuses settings that no network has: they might matter."""
+    if isinstance(spec, dict) and (unknown := spec.keys() - ModelSpec.__dataclass_fields__):
+        raise ValueError(f"{min(unknown)!r} is unknown")
+    return spec
 
 
 @dataclass(frozen=True)
 class ClassInfo:
-    """One class of the prediction, by index: its name per language and its colour (red, green, blue; 0..255)."""
+    """One class of the prediction, by index: what code knows it by, its name per language and its colour (RGB)."""
 
-    name: dict[str, str] = field(hash=False)
-    colour: tuple[int, int, int]
+    id: Annotated[str, Field(pattern="^[a-z0-9_]+$")]
+    name: Text = field(hash=False)
+    colour: tuple[Byte, Byte, Byte]
 
 
 @dataclass(frozen=True)
@@ -45,16 +50,16 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Card:
-    """What travels with a weights file. Texts are {"en": ..., "ko": ...}."""
+    """What travels with a weights file."""
 
     name: str  # the file's stem
-    title: dict[str, str] = field(hash=False)
-    spec: ModelSpec  # as trained; its padding is the main geometry
+    title: Text = field(hash=False)
+    spec: Annotated[ModelSpec, BeforeValidator(_known)]  # as trained; its padding is the main geometry
     geometries: tuple[str, ...]  # paddings trained in
     classes: tuple[ClassInfo, ...]
     preprocessing: Preprocessing
-    data: dict[str, str] = field(hash=False)
-    licence: dict[str, str] = field(hash=False)  # terms of the weights
+    data: Text = field(hash=False)
+    licence: Text = field(hash=False)  # terms of the weights
     recipe: dict[str, Any] = field(hash=False)
     seed: int
     # "validation": "figures" and "standard_errors" by geometry and network, shares of 1, on so many "images" in so many
@@ -63,9 +68,10 @@ class Card:
     # (benchmarks/folds.py); the validation images had a say, unless the card's own fold is among these.
     # "training_images": how many, "training_sets": of which sets
     metrics: dict[str, Any] = field(hash=False)
-    note: dict[str, str] = field(hash=False)
+    note: Text = field(hash=False)
     sha256: str = ""  # of the weights file
-    trained_side: int | None = None  # median longer side, in pixels, of the photographs trained on; None: any scale
+    domain: str = ""  # what the images show: "everyday" or "nuclei", as examples are sorted; "" for something else
+    trained_side: Side | None = None  # median longer side, in pixels, of the photographs trained on; None: any scale
     folder: Path = CHECKPOINTS  # where the card was read; not written
 
     @property
@@ -94,7 +100,7 @@ class Card:
     @property
     def objects(self) -> tuple[int, int] | None:
         """The classes "inside an object" and "border where two touch", where the network tells single objects apart."""
-        inside, touching = self._index("nucleus"), self._index("touching border")
+        inside, touching = self._index("nucleus"), self._index("touching_border")
         return None if inside is None or touching is None else (inside, touching)
 
     @property
@@ -111,8 +117,8 @@ class Card:
         be labelled better than the image itself (measured: benchmarks/size.json)."""
         return self.usual_side is not None and max(size) > self.usual_side
 
-    def _index(self, name: str) -> int | None:
-        return next((i for i, info in enumerate(self.classes) if info.name["en"] == name), None)
+    def _index(self, key: str) -> int | None:
+        return next((i for i, info in enumerate(self.classes) if info.id == key), None)
 
     def json(self) -> dict[str, Any]:
         fields = asdict(self)
@@ -121,50 +127,19 @@ class Card:
 
 
 def read_card(path: Path) -> Card:
-    """The card of `NAME.json`. Raises WeightsError("bad_card") with what is wrong with it."""
+    """The card of `NAME.json`. Raises ExplorerError("bad_card") with what is wrong with it."""
     try:
-        raw = json.loads(path.read_text("utf-8"))
-        texts = {key: {lang: str(raw[key][lang]) for lang in LANGUAGES} for key in ("title", "data", "licence", "note")}
-        card = Card(
-            name=path.stem,
-            spec=ModelSpec(**raw["spec"]),
-            geometries=tuple(raw["geometries"]),
-            classes=tuple(
-                ClassInfo({lang: str(c["name"][lang]) for lang in LANGUAGES}, _colour(c["colour"]))
-                for c in raw["classes"]
-            ),
-            preprocessing=Preprocessing(*(tuple(map(float, raw["preprocessing"][k])) for k in ("mean", "std"))),
-            recipe=dict(raw["recipe"]),
-            seed=int(raw["seed"]),
-            metrics=dict(raw["metrics"]),
-            sha256=str(raw["sha256"]),
-            trained_side=_side(raw.get("trained_side")),
-            folder=path.parent,
-            **texts,
-        )
-    except KeyError as error:
-        raise _bad_card(path, f"{error.args[0]!r} is missing") from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise _bad_card(path, str(error) or type(error).__name__) from error
+        card = checked_as(Card, {**json.loads(path.read_text("utf-8")), "name": path.stem, "folder": path.parent})
+        if not card.sha256:
+            raise ValueError("'sha256' is missing")
+    except (OSError, ValueError, TypeError) as error:
+        raise _bad_card(path, str(error)) from error
     check_card(path, card)
     return card
 
 
-def _colour(values: Iterable[int]) -> tuple[int, int, int]:
-    red, green, blue = values
-    if not all(isinstance(v, int) and 0 <= v <= 255 for v in (red, green, blue)):
-        raise ValueError(f"{[red, green, blue]} is no colour of three numbers 0..255")
-    return red, green, blue
-
-
-def _side(value: Any) -> int | None:
-    if value is not None and not (type(value) is int and value > 0):
-        raise ValueError(f"{value!r} is no number of pixels")
-    return value
-
-
 def check_card(path: Path, card: Card) -> None:
-    """Raises WeightsError("bad_card") unless what the card says fits together."""
+    """Raises ExplorerError("bad_card") unless what the card says fits together."""
     spec, channels = card.spec, card.spec.in_channels
     if spec.model not in MODELS:
         raise _bad_card(path, f"the network {spec.model!r} is unknown")
@@ -173,6 +148,8 @@ def check_card(path: Path, card: Card) -> None:
         raise _bad_card(path, f"the geometry {sorted(unknown)[0]!r} is unknown; known: {', '.join(paddings)}")
     if spec.padding not in card.geometries:
         raise _bad_card(path, f"its main geometry {spec.padding!r} is not among those trained in")
+    if len({info.id for info in card.classes}) != len(card.classes):
+        raise _bad_card(path, "two of its classes have one id")
     if len(card.classes) != spec.classes:
         raise _bad_card(path, f"it names {len(card.classes)} classes for a network of {spec.classes}")
     mean, std = card.preprocessing.mean, card.preprocessing.std
@@ -180,8 +157,8 @@ def check_card(path: Path, card: Card) -> None:
         raise _bad_card(path, f"its preprocessing is not {channels} means and {channels} positive deviations")
 
 
-def _bad_card(path: Path, why: str) -> WeightsError:
-    return WeightsError(
+def _bad_card(path: Path, why: str) -> ExplorerError:
+    return ExplorerError(
         "bad_card", f"The card {path.name} cannot be used: {why}. Restore the file.", file=path.name, why=why
     )
 
@@ -194,7 +171,7 @@ def available(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
             card = read_card(path)
             if not card.file.is_file():
                 raise no_weights(card)
-        except WeightsError as error:
+        except ExplorerError as error:
             warnings.warn(str(error), stacklevel=2)
         else:
             cards.append(card)
@@ -202,7 +179,7 @@ def available(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
 
 
 def written(folder: Path) -> tuple[Card, ...]:
-    """All cards that a training wrote to a folder, by file name, wherever their weights are. Raises WeightsError for a
+    """All cards that a training wrote to a folder, by file name, wherever their weights are. Raises ExplorerError for a
     broken one, ValueError if there are none."""
     cards = tuple(read_card(path) for path in sorted(Path(folder).glob("*.json")))
     if not cards:
@@ -211,29 +188,32 @@ def written(folder: Path) -> tuple[Card, ...]:
 
 
 def with_snapshots(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
-    """All cards of a folder, then those of weights on the way."""
-    return available(folder) + available(Path(folder) / SNAPSHOTS)
+    """All cards of a folder, then those of weights on the way. Raises ExplorerError if there are none."""
+    cards = available(folder) + available(Path(folder) / SNAPSHOTS)
+    if not cards:
+        raise ExplorerError("no_weights", f"There are no weights in {folder}. Restore the folder.", file=str(folder))
+    return cards
 
 
 def find(name: str) -> Card:
     """The card of a bundled checkpoint or snapshot by name, or by the path of the weights or the card.
 
-    Raises WeightsError.
+    Raises ExplorerError.
     """
     path = Path(name)
     bundled = {p.stem: p for place in (CHECKPOINTS, CHECKPOINTS / SNAPSHOTS) for p in place.glob("*.json")}
     path = path.with_suffix(".json") if path.suffix else bundled.get(name, path)
     if not path.is_file():
         known = ", ".join(sorted(bundled))
-        raise WeightsError(
+        raise ExplorerError(
             "no_card", f"There is no checkpoint {name!r}. Bundled: {known}; or give the path of a card.", file=name
         )
     return read_card(path)
 
 
-def no_weights(card: Card) -> WeightsError:
+def no_weights(card: Card) -> ExplorerError:
     """The error to raise for a card whose weights file is gone."""
-    return WeightsError(
+    return ExplorerError(
         "no_weights",
         f"The card {card.name}.json has no weights file {card.file.name} beside it. Restore it or remove the card.",
         file=card.file.name,

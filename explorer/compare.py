@@ -1,8 +1,7 @@
-"""How far segmentations of one image agree: which pixels differ, and how far their boundaries lie apart."""
+"""How far segmentations of one image agree: the share of pixels alike, and how far their boundaries lie apart."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,12 +25,6 @@ class Apart:
     median: float
     most95: float
     near: float
-
-
-def disagreement(maps: Sequence[np.ndarray]) -> np.ndarray:
-    """How many different labels the maps give a pixel, less one: H x W uint8, 0 where all agree."""
-    ordered = np.sort(np.stack(maps), 0)
-    return (np.diff(ordered, axis=0) != 0).sum(0, dtype=np.uint8)
 
 
 def agreement(a: np.ndarray, b: np.ndarray) -> float:

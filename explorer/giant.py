@@ -24,7 +24,7 @@ from rasterio.windows import Window
 
 from explorer.images.colours import orientation_of
 from explorer.images.formats import kind_of
-from explorer.images.refusals import ImageError, Note
+from explorer.images.refusals import Note, refusal
 
 DRIVERS = {"TIFF": "GTiff", "PNG": "PNG", "JPEG": "JPEG", "WebP": "WEBP", "BMP": "BMP"}  # no driver that follows links
 MOST_SIDE = 2**20  # pixels
@@ -48,7 +48,7 @@ class GiantImage:
     """H x W x 3 uint8, read from a file where it is sliced. Close it, or use it as a context.
 
     Values of more than 8 bits are spread between two percentiles of a sample, transparency is laid on white, the
-    orientation is followed; colour profiles are not. `notes` say what is done. Raises ImageError for other files.
+    orientation is followed; colour profiles are not. `notes` say what is done. Raises ExplorerError for other files.
     """
 
     def __init__(self, path: str | Path, page: int = 0) -> None:
@@ -61,11 +61,11 @@ class GiantImage:
                 file.seek(-min(path.stat().st_size, TAIL), os.SEEK_END)
                 whole = kind != "PNG" or b"IEND" in file.read()  # GDAL fills up what a short PNG lacks, and is silent
         except OSError as error:
-            raise ImageError("cannot_open") from error
+            raise refusal("cannot_open") from error
         if not whole:
-            raise ImageError("truncated", format=kind)
+            raise refusal("truncated", format=kind)
         if kind not in DRIVERS:
-            raise ImageError("unsupported_format", format=kind)
+            raise refusal("unsupported_format", format=kind)
         self.kind, self.notes = kind, list[Note]()
         self._open = ExitStack()
         self._open.enter_context(
@@ -75,7 +75,7 @@ class GiantImage:
             self._read(path, page)
         except (RasterioError, OSError, ValueError) as error:
             self.close()
-            raise ImageError("unreadable", format=kind) from error
+            raise refusal("unreadable", format=kind) from error
         except BaseException:
             self.close()
             raise
@@ -86,7 +86,7 @@ class GiantImage:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             self.file = self._open.enter_context(rasterio.open(name, driver=DRIVERS[self.kind], sharing=False))
         if max(self.file.height, self.file.width) > MOST_SIDE:
-            raise ImageError("unsupported_layout", format=self.kind)
+            raise refusal("unsupported_layout", format=self.kind)
         kinds = self.file.colorinterp
         self.alpha = next((i for i, k in enumerate(kinds) if k == ColorInterp.alpha), None)
         self.table = None
@@ -97,7 +97,7 @@ class GiantImage:
         self.cmyk = ColorInterp.black in kinds
         colours = self.file.count - (self.alpha is not None)
         if self.table is None and not self.cmyk and colours not in (1, 3):
-            raise ImageError("unsupported_layout", format=self.kind)
+            raise refusal("unsupported_layout", format=self.kind)
         self.ends = self._ends()
         self.swap, self.up, self.back = TURNS[self._orientation(path)]
         height, width = self.file.shape
@@ -133,7 +133,7 @@ class GiantImage:
         return int(found)
 
     def __getitem__(self, box: Any) -> np.ndarray:
-        """[top:bottom, left:right] as h x w x 3. Raises ImageError where the file is damaged."""
+        """[top:bottom, left:right] as h x w x 3. Raises ExplorerError where the file is damaged."""
         spans = [part.indices(n)[:2] for part, n in zip(box, self.shape[:2], strict=True)]
         flips = [self.up, self.back]
         turned = [
@@ -143,7 +143,7 @@ class GiantImage:
         try:
             values = self.file.read(window=Window(left, top, right - left, bottom - top))
         except RasterioError as error:
-            raise ImageError("truncated", format=self.kind) from error
+            raise refusal("truncated", format=self.kind) from error
         pixels = self._colours(values)
         if self.swap:
             pixels = pixels.transpose(1, 0, 2)

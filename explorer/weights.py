@@ -1,6 +1,6 @@
 """Bundled weights: find them, load them strictly, save them. `NAME.safetensors` holds tensors, `NAME.json` the card.
 
-Loading compares the tensors with all that the card says and refuses with a `WeightsError` rather than guess. Fixed
+Loading compares the tensors with all that the card says and refuses with an `ExplorerError` rather than guess. Fixed
 bilinear up-sampling is not stored: it follows from the constructor.
 """
 
@@ -19,45 +19,12 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from explorer.cards import (
-    CHECKPOINTS,
-    LANGUAGES,
-    Card,
-    ClassInfo,
-    Preprocessing,
-    WeightsError,
-    available,
-    check_card,
-    find,
-    no_weights,
-    read_card,
-)
+from explorer.cards import Card, check_card, no_weights
+from explorer.errors import ExplorerError
 from explorer.models import MODELS, ModelSpec, build, without_weights
 from explorer.models.fcn import AT_ONCE_SCALE
 from explorer.operations.layers import BilinearUp
 
-__all__ = [
-    "CHECKPOINTS",
-    "COARSER_THAN_TRAINED",
-    "LANGUAGES",
-    "OTHER_GEOMETRY",
-    "RESCALED_SKIPS",
-    "Card",
-    "ClassInfo",
-    "Loaded",
-    "Preprocessing",
-    "WeightsError",
-    "available",
-    "cards_for",
-    "find",
-    "load",
-    "read_card",
-    "replace_file",
-    "save",
-    "stored_shapes",
-]
-
-CLOSEST = {"fcn": "msrc_v2", "unet": "nuclei"}  # family -> the data set closest to its paper's
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 # Codes of `Loaded.notes`: what a person should know about weights that run in another way than they were trained.
@@ -78,13 +45,12 @@ class Loaded:
 
 def cards_for(model: str, cards: Iterable[Card]) -> tuple[Card, ...]:
     """The cards whose weights suffice for a network: finished ones first, of those the ones trained as this network,
-    of those the ones trained on the data closest to its paper's; else in the given order."""
+    of those the ones trained on images like its paper's; else in the given order."""
     family = [card for card in cards if card.family == MODELS[model].family]
     fitting = [c for c in family if stored_shapes(replace(c.spec, model=model)).keys() <= stored_shapes(c.spec).keys()]
-    closest = CLOSEST[MODELS[model].family]
 
     def order(card: Card) -> tuple[bool, bool, bool]:
-        return card.is_snapshot, card.spec.model != model, card.recipe.get("data_set") != closest
+        return card.is_snapshot, card.spec.model != model, card.domain != MODELS[model].domain
 
     return tuple(sorted(fitting, key=order))
 
@@ -94,11 +60,11 @@ def load(card: Card, model: str | None = None, padding: str | None = None) -> Lo
 
     model    key of MODELS; FCN-32s and -16s run on an 8s, which loses the skips they do not have.
     padding  one of MODELS[model].paddings; the card's main one by default.
-    Raises WeightsError unless the file is the card's, has exactly its network's tensors, and they suffice.
+    Raises ExplorerError unless the file is the card's, has exactly its network's tensors, and they suffice.
     """
     spec = replace(card.spec, model=model or card.spec.model)
     if spec.model in MODELS and MODELS[spec.model].family != card.family:
-        raise WeightsError(
+        raise ExplorerError(
             "other_family",
             f"The weights {card.name} belong to {MODELS[card.spec.model].title} and do not fit "
             f"{MODELS[spec.model].title}. Choose weights of the same family.",
@@ -108,7 +74,7 @@ def load(card: Card, model: str | None = None, padding: str | None = None) -> Lo
         )
     spec = replace(spec, padding=padding or card.spec.padding)
     if spec.model not in MODELS or spec.padding not in MODELS[spec.model].paddings:
-        raise WeightsError(
+        raise ExplorerError(
             "unknown_network",
             f"There is no network {spec.model!r} with padding {spec.padding!r}. Choose one of {', '.join(MODELS)}.",
             model=spec.model,
@@ -132,7 +98,7 @@ def _read(card: Card) -> dict[str, Tensor]:
     data = card.file.read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != card.sha256:
-        raise WeightsError(
+        raise ExplorerError(
             "changed",
             f"The weights file {card.file.name} is not the one its card describes (sha256 {found[:12]}..., expected "
             f"{card.sha256[:12]}...). Restore both files.",
@@ -143,7 +109,7 @@ def _read(card: Card) -> dict[str, Tensor]:
     try:
         state = safetensors.torch.load(data)
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise WeightsError(
+        raise ExplorerError(
             "unreadable",
             f"{card.file.name} is not a readable safetensors file ({error}). Restore it.",
             file=card.file.name,
@@ -151,7 +117,7 @@ def _read(card: Card) -> dict[str, Tensor]:
         ) from error
     for name, tensor in state.items():
         if tensor.dtype not in FLOATS or not torch.isfinite(tensor).all():
-            raise WeightsError(
+            raise ExplorerError(
                 "bad_values",
                 f"The tensor {name} of {card.file.name} does not hold finite numbers. Restore the file.",
                 file=card.file.name,
@@ -166,7 +132,7 @@ def _compare(card: Card, state: Mapping[str, Tensor]) -> None:
     missing, extra = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
     if missing or extra:
         parts = [f"lacks {', '.join(missing[:3])}"] * bool(missing) + [f"has also {', '.join(extra[:3])}"] * bool(extra)
-        raise WeightsError(
+        raise ExplorerError(
             "other_tensors",
             f"{card.file.name} does not hold a {MODELS[card.spec.model].title}: it {' and '.join(parts)}. "
             "Correct the network on the card, or restore the file.",
@@ -177,7 +143,7 @@ def _compare(card: Card, state: Mapping[str, Tensor]) -> None:
     for name, shape in wanted.items():
         if tuple(state[name].shape) != shape:
             sizes = [" x ".join(map(str, s)) for s in (state[name].shape, shape)]
-            raise WeightsError(
+            raise ExplorerError(
                 "other_shape",
                 f"The tensor {name} of {card.file.name} is {sizes[0]}, but the network on the card needs {sizes[1]}. "
                 "Correct width, channels or classes on the card, or restore the file.",
@@ -192,7 +158,7 @@ def _adapt(card: Card, spec: ModelSpec, state: dict[str, Tensor]) -> list[str]:
     """Fit the tensors of the card's network to another one of its family, in place; says what was done."""
     wanted, notes = stored_shapes(spec), []
     if lacking := sorted(wanted.keys() - state.keys()):
-        raise WeightsError(
+        raise ExplorerError(
             "too_coarse",
             f"{card.name} was trained as {MODELS[card.spec.model].title} and has no weights for {lacking[0]}, which "
             f"{MODELS[spec.model].title} needs. Choose a coarser network or other weights.",
@@ -230,7 +196,7 @@ def save(path: Path, module: nn.Module, card: Card, dtype: torch.dtype | None = 
     """Write `path` (NAME.safetensors) and its card, each at once or not at all; returns the card with its sha256.
 
     dtype  stored precision (torch.float16 halves the file); the module's own by default.
-    Raises WeightsError if the module is not the network on the card (fold batch norm first) or the card is not whole.
+    Raises ExplorerError if the module is not the network on the card (fold batch norm first) or the card is not whole.
     """
     path = Path(path)
     card = replace(card, name=path.stem, folder=path.parent)

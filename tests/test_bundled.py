@@ -7,21 +7,20 @@ import re
 import pytest
 import torch
 
-from explorer import weights
-from explorer.cards import with_snapshots
+from explorer import cards, weights
+from explorer.cards import Card, with_snapshots
 from explorer.models import MODELS
 from explorer.trace import trace
 from explorer.training import recipe
-from explorer.training.sets import DECIDING_FOLD
-from explorer.weights import Card
+from explorer.training.sets import DECIDING_FOLD, SETS
 
-BUNDLED = weights.available()
+BUNDLED = cards.available()
 
 
 def test_weights_on_the_way_are_found_by_name_and_come_in_order() -> None:
     """Of a thin network of each family: the start, two early moments and the end; what is learned shows in figures."""
     for last, key in (("unet-nuclei-thin", "nucleus_dice"), ("fcn8s-everyday-thin", "pixel_accuracy")):
-        found = [weights.find(name) for name in (*(f"{last}-step{n}" for n in (0, 100, 1000)), last)]
+        found = [cards.find(name) for name in (*(f"{last}-step{n}" for n in (0, 100, 1000)), last)]
         steps = [card.recipe["steps_made"] for card in found]
         assert steps == [0, 100, 1000, found[-1].recipe["steps"]]
         geometry, model = found[-1].spec.padding, found[-1].spec.model
@@ -38,16 +37,23 @@ def test_the_bundled_weights_that_are_taken_without_a_word() -> None:
 
 def test_the_bundled_weights_are_there() -> None:
     assert {"fcn8s-everyday", "unet-nuclei"} <= {card.name for card in BUNDLED}
-    size = sum(path.stat().st_size for path in weights.CHECKPOINTS.iterdir())
+    size = sum(path.stat().st_size for path in cards.CHECKPOINTS.iterdir())
     assert size < 45 * 2**20
-    listed = {path.stem for path in weights.CHECKPOINTS.glob("*.safetensors")}
+    listed = {path.stem for path in cards.CHECKPOINTS.glob("*.safetensors")}
     assert listed == {card.name for card in BUNDLED}
+
+
+def test_cards_know_their_classes_and_their_domain_as_the_data_set_does() -> None:
+    for card in with_snapshots():
+        data_set = SETS[card.recipe["data_set"]]
+        assert card.classes == data_set.classes
+        assert card.domain == data_set.domain
 
 
 @pytest.mark.parametrize("part", ["unseen", "validation"])
 def test_everyday_cards_are_good_with_both_paddings_and_better_with_finer_skips(part: str) -> None:
     """Of the figures on the cards: paddings at most 2 points apart; Long et al. 2015, table 2: 32s < 16s < 8s."""
-    measured = {n: weights.find(f"fcn{n}s-everyday").metrics[part]["figures"] for n in (32, 16, 8)}
+    measured = {n: cards.find(f"fcn{n}s-everyday").metrics[part]["figures"] for n in (32, 16, 8)}
     for key in ("pixel_accuracy", "mean_iou"):
         values = {(n, at): measured[n][at][f"fcn{n}s"][key] for n in measured for at in ("same", "paper")}
         for n in measured:
@@ -60,7 +66,7 @@ def test_everyday_cards_are_good_with_both_paddings_and_better_with_finer_skips(
 @pytest.mark.parametrize("part", ["unseen", "validation"])
 def test_the_nuclei_card_reaches_what_was_asked_of_it_in_either_geometry(part: str) -> None:
     """Floors of the figures on the card: 0.90 Dice (mean over images), 0.80 object F1 at IoU 0.5."""
-    measured = weights.find("unet-nuclei").metrics[part]["figures"]
+    measured = cards.find("unet-nuclei").metrics[part]["figures"]
     assert measured.keys() == {"valid", "same"}
     for figures in measured.values():
         assert figures["unet"]["nucleus_dice"] >= 0.90

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import explorer.__main__ as program
-from explorer import api, cards, images, inference, weights
+from explorer import api, cards, images, inference
 from explorer.commands.info import FIGURES
 from explorer.trace import trace
 from tests.ui.made import UNET, save_random
@@ -194,7 +194,7 @@ def test_info_says_what_the_cards_say(capsys: pytest.CaptureFixture[str]) -> Non
 
 @pytest.mark.parametrize("name", ["fcn8s-everyday", "unet-nuclei-thin"])
 def test_info_says_how_good_the_weights_are(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    card = weights.find(name)
+    card = cards.find(name)
     assert run("info", name) == 0
     said = capsys.readouterr().out
     for line, part, shown in (

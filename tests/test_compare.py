@@ -63,9 +63,3 @@ def test_large_maps_are_thinned_out_and_stay_right() -> None:
     whole = np.concatenate([to[1][edges[0]], to[0][edges[1]]])
     found = compare.apart(*(m.astype(np.uint8) for m in blobs))
     assert found.mean == pytest.approx(whole.mean(), rel=0.05)
-
-
-@given(st.lists(st.integers(0, 3), min_size=2, max_size=4))
-def test_disagreement_counts_different_labels(values: list[int]) -> None:
-    maps = [np.full((2, 3), v, np.uint8) for v in values]
-    assert (compare.disagreement(maps) == len(set(values)) - 1).all()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from explorer.fields import whole_fields
-from explorer.inference import reach
+from explorer.inference import placement
 from explorer.models import MODELS, ModelSpec, build
 from explorer.trace import trace
 
@@ -18,7 +18,7 @@ def test_clipping_gives_the_fields_of_a_run(model: str, padding: str) -> None:
     spec = ModelSpec(model, padding, 1 / 32, 8, 1, 2)
     with torch.device("meta"):
         net = build(spec)
-    sizes = reach(spec).sizes
+    sizes = placement(spec).sizes
     found = whole_fields(net, 1, sizes.at_least(1500))
     for n in (sizes.at_least(1), sizes.at_least(77), sizes.at_least(333)):
         steps = trace(net, torch.empty(1, 1, n, n, device="meta")).steps

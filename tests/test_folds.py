@@ -12,8 +12,9 @@ import pytest
 
 from benchmarks import folds
 from benchmarks.left_out import KEYS
-from explorer import metrics, weights
+from explorer import cards, metrics
 from explorer.cards import CHECKPOINTS, Card
+from explorer.errors import ExplorerError
 from explorer.training import data
 from explorer.training.evaluate import standard_errors
 from explorer.training.report import tally_of
@@ -41,7 +42,7 @@ def test_a_fold_counts_only_where_every_recipe_has_it() -> None:
 def test_each_fold_is_measured_on_the_images_that_it_left_out(tmp_path: Path) -> None:
     place = write_nuclei(tmp_path / "nuclei").parent
     (group,) = folds.table([left_out(tmp_path / "a", 1), left_out(tmp_path / "b", 3)], place)
-    samples, card = data.read_all("nuclei", place), weights.find(NAME)
+    samples, card = data.read_all("nuclei", place), cards.find(NAME)
     assert [one["fold"] for one in group["folds"]] == [0, 1, 3]
     expected = {}
     left_out_by_others = []
@@ -115,7 +116,7 @@ def test_what_an_earlier_table_says_of_weights_that_are_gone_is_kept(
     assert folds.main([str(first), str(gone), "--data", str(place), "--json", str(file)]) == 0
     (group,) = json.loads(file.read_text())["rows"]
     former = {NAME: group}
-    assert group["unseen"]["sha256"] == [weights.find(NAME).sha256] * 2  # the same weights everywhere here
+    assert group["unseen"]["sha256"] == [cards.find(NAME).sha256] * 2  # the same weights everywhere here
     assert folds.main(["--kept", str(file), "--data", str(place), "--json", str(tmp_path / "again.json")]) == 0
     assert json.loads((tmp_path / "again.json").read_text())["rows"] == [group]
     monkeypatch.setattr(folds, "measured", None)  # what is in the table is not measured once more
@@ -179,7 +180,7 @@ def test_cards_whose_weights_are_gone_do_with_their_rows(tmp_path: Path) -> None
     former = json.loads(json.dumps(folds.table([first], place)))[0]
     (first / f"{NAME}.safetensors").unlink()
     assert json.loads(json.dumps(folds.table([first], place, {NAME: former}))) == [former]
-    with pytest.raises(weights.WeightsError, match="has no weights file"):
+    with pytest.raises(ExplorerError, match="has no weights file"):
         folds.table([first], place)
 
 

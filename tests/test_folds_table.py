@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import folds
-from explorer import weights
+from explorer import cards
 from explorer.training.sets import DECIDING_FOLD
 
 TABLE = json.loads((Path(folds.__file__).parent / "folds.json").read_text())["rows"]
@@ -19,7 +19,7 @@ TABLE = json.loads((Path(folds.__file__).parent / "folds.json").read_text())["ro
 def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
     assert TABLE
     for group in TABLE:
-        card = weights.find(group["name"])
+        card = cards.find(group["name"])
         (bundled,) = (one for one in group["folds"] if one["sha256"] == card.sha256)
         assert bundled["fold"] == group["bundled_fold"] == card.fold
         assert len({one["fold"] for one in group["folds"]}) == len(group["folds"])
@@ -64,10 +64,10 @@ def test_the_table_compares_whole_runs_with_the_bundled_weights() -> None:
 
 
 def test_recipes_of_one_data_set_are_compared_on_the_same_images() -> None:
-    assert {group["name"] for group in TABLE} == {card.name for card in weights.available()}  # none is left out
+    assert {group["name"] for group in TABLE} == {card.name for card in cards.available()}  # none is left out
     found: dict[str, list[tuple]] = {}
     for group in TABLE:
-        kind = weights.find(group["name"]).recipe["data_set"]
+        kind = cards.find(group["name"]).recipe["data_set"]
         together = group["unseen"]
         found.setdefault(kind, []).append((together["folds"], together["images"]))
     assert found.keys() == {"msrc_v2", "nuclei"}
@@ -80,7 +80,7 @@ def test_recipes_of_one_data_set_are_compared_on_the_same_images() -> None:
 @pytest.mark.parametrize("group", TABLE, ids=lambda group: group["name"])
 def test_what_a_card_says_holds_on_other_images(group: dict) -> None:
     """On folds without a say the figures fall at most 3 points short of the card's, in the mean."""
-    assert set(group["points_above_bundled"]) == set(weights.find(group["name"]).geometries)
+    assert set(group["points_above_bundled"]) == set(cards.find(group["name"]).geometries)
     for by in group["points_above_bundled"].values():
         assert by
         assert all(points >= -3 for points, _ in by.values()), by
@@ -90,7 +90,7 @@ def test_the_deciding_fold_raised_figures_of_the_fcns_most() -> None:
     """Which is why they leave out another one (README); what was trained without that one before is kept beside."""
     lowest: dict[str, list[float]] = {"fcn": [], "unet": []}
     for group in TABLE:
-        model = weights.find(group["name"]).spec.model
+        model = cards.find(group["name"]).spec.model
         points = [points for by in group["points_above_deciding"].values() for points, _ in by.values()]
         lowest["fcn" if model.startswith("fcn") else "unet"].append(min(points))
         assert ("again" in group) == model.startswith("fcn")

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from explorer.errors import ExplorerError
 from explorer.giant import GiantImage, LabelFile
-from explorer.images import ImageError, read
+from explorer.images import read
 
 COLOURS = ((10, 20, 30), (200, 0, 0), (0, 200, 0))
 
@@ -87,7 +88,7 @@ def test_a_page_is_chosen(tmp_path: Path) -> None:
     for i in range(3):
         with GiantImage(path, i) as image:
             np.testing.assert_array_equal(image[:, :], np.asarray(pages[i]))
-    with pytest.raises(ImageError):
+    with pytest.raises(ExplorerError):
         GiantImage(path, 3)
 
 
@@ -95,12 +96,12 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     for name, content in (("a.txt", b"no image at all"), ("a.vrt", b"<VRTDataset/>"), ("a.gif", b"GIF89a" + bytes(40))):
         path = tmp_path / name
         path.write_bytes(content)
-        with pytest.raises(ImageError):
+        with pytest.raises(ExplorerError):
             GiantImage(path)
-    with pytest.raises(ImageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         GiantImage(tmp_path / "none.png")
     assert caught.value.code == "cannot_open"
-    with pytest.raises(ImageError):
+    with pytest.raises(ExplorerError):
         GiantImage("/vsicurl/http://127.0.0.1/a.tif")  # an address is not a file
 
 
@@ -108,7 +109,7 @@ def test_a_file_that_ends_too_early_is_refused(tmp_path: Path) -> None:
     for kind in ("png", "tif"):
         path = saved(tmp_path, Image.fromarray(picture(300, 300)), kind)
         path.write_bytes(path.read_bytes()[:90_000])
-        with pytest.raises(ImageError), GiantImage(path) as image:
+        with pytest.raises(ExplorerError), GiantImage(path) as image:
             image[0:300, 0:300]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 import torch
@@ -13,8 +11,8 @@ from torch import nn
 from torchvision.transforms import functional as vision
 
 from explorer import inference
-from explorer.geometry import Box
-from explorer.inference import Frame, Frames, InferenceError, normalise, pick_device, prepare, reach, segment
+from explorer.errors import ExplorerError
+from explorer.inference import Frame, Frames, normalise, pick_device, placement, prepare, trace_and_label
 from explorer.models import MODELS, ModelSpec, build
 from explorer.trace import CancelledError
 from tests.ui.made import FCN, MEAN, STD, UNET, noise, random_network
@@ -27,20 +25,22 @@ def spec_of(model: str, padding: str, **more) -> ModelSpec:
     return ModelSpec(**{**base.dict(), "model": model, "padding": padding, **more})
 
 
-# ---- reach
+# ---- placement
 
 
 @pytest.mark.parametrize(("model", "padding"), VARIANTS)
 def test_reach_is_that_of_the_papers(model, padding):
-    far = reach(spec_of(model, padding))
+    far = placement(spec_of(model, padding))
     assert (far.margin, far.shrink) == ((92, 184) if (model, padding) == ("unet", "valid") else (0, 0))
     smallest, period = {"valid": (188, 16), "same": (16, 16)}[padding] if model == "unet" else (1, 1)
     assert (far.sizes.minimum, far.sizes.period) == (smallest, period)
 
 
-def test_reach_does_not_depend_on_width_or_classes():
-    assert reach(spec_of("unet", "valid", width=1.0, classes=2, in_channels=1)) == reach(spec_of("unet", "valid"))
-    assert reach(ModelSpec("unet", "")) == reach(spec_of("unet", "valid"))  # "" is the paper's
+def test_placement_does_not_depend_on_width_or_classes():
+    assert placement(spec_of("unet", "valid", width=1.0, classes=2, in_channels=1)) == placement(
+        spec_of("unet", "valid")
+    )
+    assert placement(ModelSpec("unet", "")) == placement(spec_of("unet", "valid"))  # "" is the paper's
 
 
 # ---- prepare
@@ -140,73 +140,6 @@ def test_a_read_only_image_stays_as_it_is():
     assert done.resized.shape == (55, 64, 3)
 
 
-# ---- boxes between frames
-
-
-sizes = st.integers(1, 60)
-
-
-@st.composite
-def frames_and_box(draw):
-    h, w, top, left = draw(sizes), draw(sizes), draw(st.integers(0, 20)), draw(st.integers(0, 20))
-    high, wide = top + h + draw(st.integers(0, 20)), left + w + draw(st.integers(0, 20))
-    original = Frame("original", draw(st.integers(1, 5000)), draw(st.integers(1, 5000)))
-    frames = Frames(original, Frame("resized", h, w), Frame("network", high, wide), top, left)
-    t, b = sorted((draw(st.integers(-9, high + 9)), draw(st.integers(-9, high + 9))))
-    x, y = sorted((draw(st.integers(-9, wide + 9)), draw(st.integers(-9, wide + 9))))
-    return frames, Box(t, x, b, y)
-
-
-@settings(deadline=None, max_examples=200)
-@given(frames_and_box())
-def test_a_box_keeps_its_pixels_between_network_and_resized(case):
-    """Painted pixel by pixel: the box of the network's input, cut at the resized image, is the box that comes back."""
-    frames, box = case
-    canvas = np.zeros((frames.network.height, frames.network.width), bool)
-    canvas[max(box.top, 0) : max(box.bottom, 0), max(box.left, 0) : max(box.right, 0)] = True
-    h, w = frames.resized.height, frames.resized.width
-    cut = canvas[frames.top : frames.top + h, frames.left : frames.left + w]
-    found = frames.to_resized(box)
-    if found is None:
-        assert not cut.any()
-        return
-    again = np.zeros((h, w), bool)
-    again[found.top : found.bottom, found.left : found.right] = True
-    np.testing.assert_array_equal(again, cut)
-    assert found.top < found.bottom
-    assert found.left < found.right
-
-
-@settings(deadline=None, max_examples=200)
-@given(frames_and_box())
-def test_edges_in_the_original_are_exact(case):
-    frames, _ = case
-    h, w = frames.resized.height, frames.resized.width
-    for box in (Box(0, 0, h, w), Box(h // 3, w // 2, h, w), Box(0, w - 1, 1, w)):
-        edges = frames.to_original(box)
-        assert all(isinstance(edge, Fraction) for edge in edges)
-        top, left, bottom, right = edges
-        # the way back is exact too: no rounding was done
-        assert (top * h, bottom * h) == (box.top * frames.original.height, box.bottom * frames.original.height)
-        assert (left * w, right * w) == (box.left * frames.original.width, box.right * frames.original.width)
-    assert frames.to_original(Box(0, 0, h, w)) == (0, 0, frames.original.height, frames.original.width)
-
-
-def test_the_whole_input_is_the_whole_original():
-    done = prepare(noise(300, 451), UNET, 192)
-    frames = done.frames
-    whole = frames.to_resized(Box(0, 0, frames.network.height, frames.network.width))
-    assert whole == Box(0, 0, frames.resized.height, frames.resized.width) == Box(0, 0, 128, 192)
-    assert frames.to_original(whole) == (0, 0, 300, 451)
-    assert frames.to_resized(Box(0, 0, 92, 500)) is None  # the mirrored border alone
-    assert frames.to_resized(Box(0, 0, 93, 93)) == Box(0, 0, 1, 1)
-
-
-def test_a_third_of_a_pixel_stays_a_third():
-    frames = Frames(Frame("original", 100, 100), Frame("resized", 30, 30), Frame("network", 30, 30), 0, 0)
-    assert frames.to_original(Box(1, 2, 3, 4)) == (Fraction(10, 3), Fraction(20, 3), 10, Fraction(40, 3))
-
-
 # ---- normalise
 
 
@@ -226,7 +159,7 @@ def test_one_channel_takes_the_grey_value():
     np.testing.assert_allclose(got[0, 0], want, rtol=1e-5, atol=1e-6)
 
 
-# ---- segment
+# ---- trace and label
 
 
 @pytest.mark.parametrize(
@@ -242,7 +175,7 @@ def test_labels_are_the_argmax_of_the_plain_module(model, padding, size):
         last = module.get_submodule("score" if model == "unet" else "score_fr")
         last.bias -= module(image[None])[0].mean((1, 2))  # so that no class wins everywhere
         scores = module(image[None])[0].double()
-    done = segment(module, prepared, MEAN, STD)
+    done = trace_and_label(module, prepared, MEAN, STD)
     assert done.labels.shape == done.confidence.shape == size
     assert done.labels.dtype == np.uint8
     probabilities = scores.softmax(0)[:, : size[0], : size[1]].numpy()
@@ -277,14 +210,14 @@ def test_every_label_lies_on_its_pixel(padding, size):
         module.score.weight[1, 0] = 1
         module.score.bias[0] = 0.5
     pixels = noise(*size, seed=7)
-    done = segment(module, prepare(pixels, spec, 130), (0.0,) * 3, (1.0,) * 3)
+    done = trace_and_label(module, prepare(pixels, spec, 130), (0.0,) * 3, (1.0,) * 3)
     np.testing.assert_array_equal(done.labels, pixels[:, :, 0] > 127)
 
 
 def test_progress_and_visit_are_told_every_step_and_can_stop_it():
     module, prepared = random_network(FCN), prepare(noise(32, 32), FCN, 32)
     heard, seen = [], []
-    done = segment(
+    done = trace_and_label(
         module,
         prepared,
         MEAN,
@@ -296,13 +229,13 @@ def test_progress_and_visit_are_told_every_step_and_can_stop_it():
     assert [(i, n) for i, n, _ in heard] == [(i, total) for i in range(total)]
     assert seen == [(step.name, True) for step in done.trace.steps]
     with pytest.raises(CancelledError):
-        segment(module, prepared, MEAN, STD, progress=lambda i, *_: i < 3)
-    assert len(segment(module, prepared, MEAN, STD).trace.steps) == total  # the module is none the worse
+        trace_and_label(module, prepared, MEAN, STD, progress=lambda i, *_: i < 3)
+    assert len(trace_and_label(module, prepared, MEAN, STD).trace.steps) == total  # the module is none the worse
 
 
 def test_half_a_second_time_is_the_same():
     module, prepared = random_network(UNET), prepare(noise(40, 40), UNET, 40)
-    a, b = (segment(module, prepared, MEAN, STD) for _ in range(2))
+    a, b = (trace_and_label(module, prepared, MEAN, STD) for _ in range(2))
     np.testing.assert_array_equal(a.labels, b.labels)
     np.testing.assert_array_equal(a.confidence, b.confidence)
 
@@ -322,7 +255,7 @@ def test_devices_are_those_of_the_machine_the_best_first(monkeypatch, cuda, mps)
         if wish in there:
             assert pick_device(wish) == wish
             continue
-        with pytest.raises(InferenceError) as caught:
+        with pytest.raises(ExplorerError) as caught:
             pick_device(wish)
         assert caught.value.code == "no_device"
         assert caught.value.details == {"device": wish}
@@ -332,7 +265,7 @@ def test_devices_are_those_of_the_machine_the_best_first(monkeypatch, cuda, mps)
 
 @pytest.mark.parametrize("wish", ["", "CUDA", "cuda:7", "tpu", "gpu", "auto ", "meta"])
 def test_other_names_are_refused(wish):
-    with pytest.raises(InferenceError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         pick_device(wish)
     assert caught.value.code == "no_device"
 
@@ -364,8 +297,8 @@ def test_out_of_memory_is_said(monkeypatch, error):
         raise error
 
     monkeypatch.setattr(inference.run, "trace", fail)
-    with pytest.raises(InferenceError) as caught:
-        segment(random_network(FCN), prepare(noise(20, 20), FCN, 20), MEAN, STD)
+    with pytest.raises(ExplorerError) as caught:
+        trace_and_label(random_network(FCN), prepare(noise(20, 20), FCN, 20), MEAN, STD)
     assert caught.value.code == "out_of_memory"
     assert caught.value.__cause__ is error
     assert "smaller working size" in str(caught.value)
@@ -378,7 +311,7 @@ def test_other_errors_are_not_taken_for_it(monkeypatch, error):
 
     monkeypatch.setattr(inference.run, "trace", fail)
     with pytest.raises(type(error), match=str(error)) as caught:
-        segment(random_network(FCN), prepare(noise(20, 20), FCN, 20), MEAN, STD)
+        trace_and_label(random_network(FCN), prepare(noise(20, 20), FCN, 20), MEAN, STD)
     assert caught.value is error
 
 
@@ -387,7 +320,7 @@ def test_other_errors_are_not_taken_for_it(monkeypatch, error):
 def test_cuda_agrees_with_the_cpu(model, padding):
     spec = spec_of(model, padding)
     module, prepared = random_network(spec), prepare(noise(90, 120), spec, 120)
-    cpu, gpu = (segment(module, prepared, MEAN, STD, device) for device in ("cpu", "cuda"))
+    cpu, gpu = (trace_and_label(module, prepared, MEAN, STD, device) for device in ("cpu", "cuda"))
     module.cpu()
     assert gpu.device == "cuda"
     np.testing.assert_allclose(gpu.confidence, cpu.confidence, atol=5e-3)  # TF32 in cuDNN's convolutions

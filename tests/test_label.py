@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from explorer import inference
+from explorer.errors import ExplorerError
 from explorer.geometry import Region
-from explorer.inference import Canvas, InferenceError, Outputs, Plan, RunOptions, label, plan, reach
+from explorer.inference import Canvas, Outputs, Plan, RunOptions, label, placement, plan, trace_and_label
 from explorer.inference.label import _Run
 from explorer.models import MODELS, ModelSpec, build
 from explorer.operations.windows import Sliding
@@ -45,7 +46,7 @@ def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 
 def canvas_of(spec: ModelSpec, pixels: np.ndarray) -> Canvas:
-    return Canvas.of(pixels, reach(spec), MEAN, STD)
+    return Canvas.of(pixels, placement(spec), MEAN, STD)
 
 
 def run(spec: ModelSpec, module: nn.Module, pixels: np.ndarray, options: RunOptions, **more) -> inference.Labelling:
@@ -148,7 +149,7 @@ def test_the_papers_tiles_are_windows_run_alone_and_differ() -> None:
         np.testing.assert_allclose(found, alone[:, : bottom - top, : right - left], rtol=0, atol=1e-4)
     exact = run(spec, module, pixels, RunOptions("cpu", way="tiles", side=384))
     assert np.abs(exact.outputs.scores - done.outputs.scores).max() > 0.01
-    with pytest.raises(InferenceError, match="valid"):
+    with pytest.raises(ExplorerError, match="valid"):
         plan(network("fcn8s", "paper")[0], (300, 300), RunOptions("cpu", way="paper"))
 
 
@@ -168,7 +169,7 @@ def test_plans_take_the_largest_tiles_that_fit(monkeypatch: pytest.MonkeyPatch) 
     assert len(set(seen)) > 2
     assert not plan(spec, (2400, 3000), RunOptions("cpu", way="whole")).fits  # asked for, so it is tried, and said
     monkeypatch.setattr(sys.modules["explorer.inference.plan"], "free_memory", lambda device: 1000)
-    with pytest.raises(InferenceError, match="smallest tile") as caught:
+    with pytest.raises(ExplorerError, match="smallest tile") as caught:
         plan(spec, (2400, 3000), RunOptions("cpu"))
     assert caught.value.code == "no_room"
 
@@ -179,7 +180,7 @@ def test_an_image_no_larger_than_the_smallest_tile_is_one_tile(monkeypatch: pyte
     assert [tile.output for tile in made.tiles] == [Region((0, 20), (0, 32))]
     assert made.forecast == made.whole
     monkeypatch.setattr(sys.modules["explorer.inference.plan"], "free_memory", lambda device: made.bytes)
-    with pytest.raises(InferenceError, match="smallest tile") as caught:
+    with pytest.raises(ExplorerError, match="smallest tile") as caught:
         plan(spec, (20, 32), RunOptions("cpu", way="tiles"))
     assert caught.value.details["device"] == "cpu"
 
@@ -219,9 +220,14 @@ def test_a_full_device_gets_smaller_tiles_and_nothing_is_lost(monkeypatch: pytes
 
 
 def test_a_device_that_never_has_room_hands_the_rest_to_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`cpu:0` stands for a device of its own: torch takes it for the CPU, the run for another one than "cpu"."""
+    """`cpu:0` stands for a device of its own: torch takes it for the CPU, the run for another one than "cpu".
+
+    The network was looked into before, on a device that stands for a graphics card, and is on the CPU all the same.
+    """
     spec, module = network("unet", "same")
     pixels = picture(150, 260)
+    with pytest.raises(NotImplementedError):  # it has no values to give back
+        trace_and_label(module, inference.prepare(pixels, spec, 260), MEAN, STD, "meta")
     whole = untiled(spec, module, pixels)
     devices, calls = [], [0]
     move, window = _Run._move, Sliding.padded
@@ -270,7 +276,7 @@ def test_numbers_too_large_for_float16_are_computed_in_float32() -> None:
 def test_memory_that_never_suffices_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     spec, module = network("unet", "same")
     monkeypatch.setattr(Sliding, "padded", failing(0, 10**9))
-    with pytest.raises(InferenceError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         run(spec, module, picture(100, 100), RunOptions("cpu"))
     assert caught.value.code == "out_of_memory"
 
@@ -329,7 +335,7 @@ def test_the_same_module_can_run_in_several_places_at_once() -> None:
 
 FORECAST = """
 import resource, sys, numpy as np, torch
-from explorer.inference import Canvas, Outputs, RunOptions, label, plan, reach
+from explorer.inference import Canvas, Outputs, RunOptions, label, plan, placement
 from explorer.models import ModelSpec, build
 model, padding, width, height, wide = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])
 tile = int(sys.argv[6]) or None
@@ -343,7 +349,7 @@ for size in (small, (height, wide)):
     outputs = Outputs.in_memory(size, 21, True)
     pieces = [bytearray(60_000) for _ in range(4_000)]  # freed by others, in places that do not go back of their own
     between, pieces = pieces[-1], None
-    done = label(module, Canvas.of(pixels, reach(spec), (0.5,) * 3, (0.5,) * 3), made, outputs)
+    done = label(module, Canvas.of(pixels, placement(spec), (0.5,) * 3, (0.5,) * 3), made, outputs)
 print(made.bytes - made.forecast.weights, done.peak)
 """
 

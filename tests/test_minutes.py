@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import minutes
-from explorer import weights
+from explorer import cards
 from explorer.cards import CHECKPOINTS
 from explorer.training import recipe
 
@@ -18,7 +18,7 @@ NAME = "unet-nuclei-thin"
 
 
 def test_the_table_holds_what_the_bundled_cards_say() -> None:
-    for card in weights.available():
+    for card in cards.available():
         assert minutes.row(card) in TABLE
 
 
@@ -33,20 +33,20 @@ def test_runs_from_elsewhere_come_beside_the_bundled_ones(tmp_path: Path) -> Non
     raw["recipe"] |= {"minutes": 999.5, "device": "an abacus"}
     (tmp_path / f"{NAME}.json").write_text(json.dumps(raw))
     rows = minutes.table([tmp_path])
-    assert len(rows) == len(weights.available()) + 1
+    assert len(rows) == len(cards.available()) + 1
     ours, theirs = (row for row in rows if row["recipe"] == NAME)
     assert theirs == {**ours, "minutes": 999.5, "device": "an abacus"}
 
 
 def test_runs_whose_cards_are_gone_stay_in_the_table(tmp_path: Path) -> None:
-    (own,) = (minutes.row(card) for card in weights.available() if card.name == NAME)
+    (own,) = (minutes.row(card) for card in cards.available() if card.name == NAME)
     gone = own | {"minutes": 999.5}
     file = tmp_path / "table.json"
     file.write_text(json.dumps({"rows": [gone, own]}))
     for _ in range(2):
         assert minutes.main(["--kept", str(file), "--json", str(file)]) == 0
         rows = json.loads(file.read_text())["rows"]
-        assert len(rows) == len(weights.available()) + 1
+        assert len(rows) == len(cards.available()) + 1
         assert [row for row in rows if row["recipe"] == NAME] == [own, gone]
 
 
@@ -62,4 +62,4 @@ def test_what_says_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     shutil.copy(CHECKPOINTS / f"{NAME}.json", tmp_path)
     goal = tmp_path / "none/table.json"
     assert minutes.main([str(tmp_path), "--json", str(goal)]) == 0
-    assert len(json.loads(goal.read_text())["rows"]) == len(weights.available()) + 1
+    assert len(json.loads(goal.read_text())["rows"]) == len(cards.available()) + 1

@@ -18,7 +18,7 @@ from tests.ui import made as ui
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
-    return Segmenter(Workbench(ui.fill(tmp_path_factory.mktemp("checkpoints"))))
+    return Workbench(ui.fill(tmp_path_factory.mktemp("checkpoints"))).segmenter
 
 
 def send(full: Segmenter, folder: Path, data: bytes, longest: int = 64) -> dict[str, Any]:

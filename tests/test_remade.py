@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from benchmarks import remade
-from explorer import weights
+from explorer import cards, weights
 from explorer.cards import CHECKPOINTS
 from explorer.training import data
 from explorer.training.evaluate import standard_errors
@@ -32,14 +32,14 @@ def changed(folder: Path, **changes: Any) -> Path:
 
 
 def test_the_table_is_of_the_bundled_checkpoints_and_of_others_made_alike() -> None:
-    bundled = {card.name: card.sha256 for card in weights.available()}
+    bundled = {card.name: card.sha256 for card in cards.available()}
     assert TABLE["rows"]
     for row in TABLE["rows"]:
         assert row["bundled"]["sha256"] == bundled[row["name"]]
         assert row["again"] != row["bundled"]  # minutes at least differ
         if row["again"]["sha256"] == row["bundled"]["sha256"]:
             assert row["tensors_that_differ"] == 0
-        card = weights.find(row["name"])
+        card = cards.find(row["name"])
         for geometry, of in row["standard_error_of_bundled"].items():
             noted = card.metrics["validation"]["standard_errors"][geometry][card.spec.model]
             assert of == pytest.approx({key: 100 * noted[key] for key in of}, abs=0.0051)
@@ -58,7 +58,7 @@ def test_a_difference_comes_with_what_the_images_leave_uncertain(tmp_path: Path)
     judge = remade.Judge(write_nuclei(tmp_path / "nuclei").parent)
     (unknown,) = remade.table([changed(tmp_path / "alone", note={"en": "again", "ko": "다시"})], judge)
     assert "standard_error_of_points" not in unknown  # the weights are not at hand
-    loaded = weights.load(weights.read_card(CHECKPOINTS / f"{NAME}.json"))
+    loaded = weights.load(cards.read_card(CHECKPOINTS / f"{NAME}.json"))
     twin = weights.save(tmp_path / f"twin/{NAME}.safetensors", loaded.module, loaded.card, torch.float16)
     with torch.no_grad():
         for parameter in loaded.module.parameters():
@@ -86,7 +86,7 @@ def test_weights_are_compared_on_the_fold_that_the_bundled_ones_left_out(
         shutil.copy(CHECKPOINTS / f"{NAME}.safetensors", folder)
     monkeypatch.setattr(remade, "CHECKPOINTS", first)
     (row,) = remade.table([first], remade.Judge(place))
-    card = weights.read_card(first / f"{NAME}.json")
+    card = cards.read_card(first / f"{NAME}.json")
     errors = {}
     for fold in (0, 1):
         validation = data.split("nuclei", data.read_all("nuclei", place), fold)[1]
@@ -119,7 +119,7 @@ def test_rows_of_cards_that_are_gone_stay_as_long_as_the_bundled_one_is_the_same
 
 
 def test_one_bit_of_one_number_is_a_difference(tmp_path: Path) -> None:
-    loaded = weights.load(weights.read_card(CHECKPOINTS / f"{NAME}.json"))
+    loaded = weights.load(cards.read_card(CHECKPOINTS / f"{NAME}.json"))
     with torch.no_grad():
         first = loaded.module.state_dict()["conv_d0a_b.bias"]
         first[0] = torch.nextafter(first[0].half(), torch.tensor(torch.inf, dtype=torch.float16))

@@ -20,11 +20,12 @@ from shapely.geometry import Point, shape
 
 from explorer import api, metrics
 from explorer.cards import ClassInfo
+from explorer.errors import ExplorerError
 from explorer.inference import RunOptions
 from explorer.results import bundle, pictures, tables, truth
 from explorer.results.polygons import coco, geojson, polygons
 
-CLASSES = tuple(ClassInfo({"en": f"c{i}", "ko": f"클{i}"}, (40 * i, 255 - 40 * i, 7)) for i in range(4))
+CLASSES = tuple(ClassInfo(f"c{i}", {"en": f"c{i}", "ko": f"클{i}"}, (40 * i, 255 - 40 * i, 7)) for i in range(4))
 COLOURS = [c.colour for c in CLASSES]
 small_maps = arrays.arrays(np.uint8, st.tuples(st.integers(1, 14), st.integers(1, 14)), elements=st.integers(0, 3))
 
@@ -191,10 +192,10 @@ def test_truth_is_judged_by_the_same_matrix(tmp_path: Path) -> None:
 def test_a_truth_that_does_not_fit_is_named(tmp_path: Path, make, code: str) -> None:
     path = tmp_path / "odd.tif"
     make().save(path)
-    with pytest.raises(truth.TruthError, match=r"odd\.tif") as caught:
+    with pytest.raises(ExplorerError, match=r"odd\.tif") as caught:
         truth.read_labels(path, (30, 40), CLASSES)
     assert caught.value.code == code
     path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(truth.TruthError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         truth.read_labels(path, (30, 40), CLASSES)
     assert caught.value.code == "truth_file"

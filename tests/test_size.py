@@ -66,7 +66,7 @@ def test_both_ways_are_measured_on_the_same_photographs(
 def test_the_page_says_what_the_table_holds() -> None:
     """A copy is called better for photographs larger than those trained on: more pixels are right on all of these, and
     mean IoU falls by no more than its standard error."""
-    bundled = {card.name: card for card in weights.available()}
+    bundled = {card.name: card for card in cards.available()}
     assert TABLE["rows"]
     for row in TABLE["rows"]:
         card = bundled[row["weights"]]

@@ -12,13 +12,13 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from explorer import weights
-from explorer.cards import SNAPSHOTS
+from explorer import cards, weights
+from explorer.cards import SNAPSHOTS, Card, ClassInfo, Preprocessing
+from explorer.errors import ExplorerError
 from explorer.models import ModelSpec, build
 from explorer.operations.layers import BilinearUp
-from explorer.weights import Card, ClassInfo, Preprocessing, WeightsError
 
-BUNDLED = weights.available()
+BUNDLED = cards.available()
 
 
 def card_of(spec: ModelSpec) -> Card:
@@ -30,7 +30,7 @@ def card_of(spec: ModelSpec) -> Card:
         title=text("a title"),
         spec=spec,
         geometries=(spec.padding,),
-        classes=tuple(ClassInfo(text(f"class {i}"), (i, 2 * i, 255 - i)) for i in range(spec.classes)),
+        classes=tuple(ClassInfo(f"class_{i}", text(f"class {i}"), (i, 2 * i, 255 - i)) for i in range(spec.classes)),
         preprocessing=Preprocessing((0.5, 0.4, 0.3), (0.2, 0.2, 0.1)),
         data=text("random numbers"),
         licence=text("CC0"),
@@ -80,7 +80,7 @@ def rewritten(card: Card, change: dict[str, torch.Tensor | None]) -> Card:
 
 
 def test_a_saved_network_comes_back(saved: Card) -> None:
-    (found,) = weights.available(saved.folder)
+    (found,) = cards.available(saved.folder)
     assert found == saved
     assert found.name == "mine"
     loaded = weights.load(found)
@@ -132,34 +132,34 @@ def test_a_changed_byte_is_refused(saved: Card) -> None:
     data = bytearray(saved.file.read_bytes())
     data[-5] ^= 1
     saved.file.write_bytes(data)
-    with pytest.raises(WeightsError, match=r"mine\.safetensors is not the one") as caught:
+    with pytest.raises(ExplorerError, match=r"mine\.safetensors is not the one") as caught:
         weights.load(saved)
     assert caught.value.code == "changed"
 
 
 def test_a_missing_tensor_is_refused(fcn8s: Card) -> None:
-    with pytest.raises(WeightsError, match=r"lacks conv2_1\.bias") as caught:
+    with pytest.raises(ExplorerError, match=r"lacks conv2_1\.bias") as caught:
         weights.load(rewritten(fcn8s, {"conv2_1.bias": None}))
     assert (caught.value.code, caught.value.details["missing"]) == ("other_tensors", ["conv2_1.bias"])
 
 
 @pytest.mark.parametrize("name", ["conv9_9.weight", "upscore8.weight"])
 def test_an_extra_tensor_is_refused(fcn8s: Card, name: str) -> None:
-    with pytest.raises(WeightsError, match=name) as caught:
+    with pytest.raises(ExplorerError, match=name) as caught:
         weights.load(rewritten(fcn8s, {name: torch.zeros(4, 4, 16, 16)}))
     assert (caught.value.code, caught.value.details["extra"]) == ("other_tensors", [name])
 
 
 def test_a_misshaped_tensor_is_refused_even_where_it_could_be_broadcast(fcn8s: Card) -> None:
     bias = safetensors.torch.load_file(fcn8s.file)["fc6.bias"]
-    with pytest.raises(WeightsError, match=r"fc6\.bias .* is 1, .* needs 8") as caught:
+    with pytest.raises(ExplorerError, match=r"fc6\.bias .* is 1, .* needs 8") as caught:
         weights.load(rewritten(fcn8s, {"fc6.bias": bias[:1]}))
     assert caught.value.code == "other_shape"
 
 
 @pytest.mark.parametrize("value", [torch.full((8,), float("nan")), torch.ones(8, dtype=torch.int64)])
 def test_values_that_are_no_finite_numbers_are_refused(fcn8s: Card, value: torch.Tensor) -> None:
-    with pytest.raises(WeightsError, match=r"fc6\.bias") as caught:
+    with pytest.raises(ExplorerError, match=r"fc6\.bias") as caught:
         weights.load(rewritten(fcn8s, {"fc6.bias": value}))
     assert caught.value.code == "bad_values"
 
@@ -168,7 +168,7 @@ def test_a_file_that_is_no_safetensors_is_refused(fcn8s: Card) -> None:
     import hashlib
 
     fcn8s.file.write_bytes(b"not weights at all")
-    with pytest.raises(WeightsError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         weights.load(replace(fcn8s, sha256=hashlib.sha256(b"not weights at all").hexdigest()))
     assert caught.value.code == "unreadable"
 
@@ -176,8 +176,8 @@ def test_a_file_that_is_no_safetensors_is_refused(fcn8s: Card) -> None:
 def test_a_card_without_weights_is_left_out_and_refused(saved: Card) -> None:
     saved.file.unlink()
     with pytest.warns(UserWarning, match=r"mine\.json has no weights file"):
-        assert weights.available(saved.folder) == ()
-    with pytest.raises(WeightsError) as caught:
+        assert cards.available(saved.folder) == ()
+    with pytest.raises(ExplorerError) as caught:
         weights.load(saved)
     assert caught.value.code == "no_weights"
 
@@ -186,23 +186,37 @@ def test_a_card_without_weights_is_left_out_and_refused(saved: Card) -> None:
     ("change", "why"),
     [
         ({"classes": []}, "0 classes for a network of 4"),
-        ({"title": {"en": "only English"}}, "'ko' is missing"),
+        ({"classes": [{"id": "a", "name": {"en": "a"}, "colour": [0, 0, 0]}] * 4}, "two of its classes have one id"),
+        ({"classes": [{"id": "A b", "name": {"en": "a"}, "colour": [0, 0, 0]}]}, r"classes\.0\.id"),
+        ({"classes": [{"id": "a", "name": {"en": "a"}, "colour": [0, 0, 256]}]}, r"classes\.0\.colour\.2"),
+        ({"classes": [{"name": {"en": "a"}, "colour": [0, 0, 0]}]}, r"'classes\.0\.id' is missing"),
+        ({"title": {"ko": "한국어만"}}, "title: 'en' is missing"),
         ({"geometries": ["same", "wide"]}, "'wide' is unknown"),
         ({"geometries": ["paper"]}, "not among those trained in"),
         ({"preprocessing": {"mean": [0, 0, 0], "std": [1, 0, 1]}}, "preprocessing"),
         ({"spec": {"model": "fcn8s", "depth": 5}}, "depth"),
         ({"spec": {"model": "vgg"}}, "'vgg' is unknown"),
-        ({"sha256": None, "licence": None}, "card"),
-        ({"trained_side": 0}, "0 is no number of pixels"),
-        ({"trained_side": "320"}, "'320' is no number of pixels"),
+        ({"sha256": ""}, "'sha256' is missing"),
+        ({"licence": None}, "licence: input should be a valid dictionary, not None"),
+        ({"trained_side": 0}, "trained_side: input should be greater than 0, not 0"),
+        ({"trained_side": "320"}, "trained_side: input should be a valid integer, not '320'"),
     ],
 )
 def test_a_broken_card_is_refused(fcn8s: Card, change: dict, why: str) -> None:
     path = fcn8s.file.with_suffix(".json")
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(WeightsError, match=why) as caught:
-        weights.read_card(path)
+    with pytest.raises(ExplorerError, match=why) as caught:
+        cards.read_card(path)
     assert caught.value.code == "bad_card"
+
+
+def test_what_a_class_is_called_decides_nothing() -> None:
+    called = {"en": "background", "ko": "배경"}
+    classes = tuple(ClassInfo(key, called, (0, 0, 0)) for key in ("touching_border", "nucleus", "sky", "background"))
+    card = replace(card_of(FCN8S), classes=classes)
+    assert (card.background, card.objects) == (3, (1, 0))
+    named_alone = replace(card, classes=tuple(replace(info, id=f"c{i}") for i, info in enumerate(classes)))
+    assert (named_alone.background, named_alone.objects) == (None, None)
 
 
 def test_a_card_without_a_trained_size_is_read(fcn8s: Card) -> None:
@@ -210,15 +224,15 @@ def test_a_card_without_a_trained_size_is_read(fcn8s: Card) -> None:
     raw = json.loads(path.read_text())
     del raw["trained_side"]
     path.write_text(json.dumps(raw))
-    card = weights.read_card(path)
+    card = cards.read_card(path)
     assert card.trained_side is None
     assert not card.is_too_large((9000, 9000))
 
 
 def test_a_card_that_is_no_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{")
-    with pytest.raises(WeightsError, match=r"x\.json"):
-        weights.read_card(tmp_path / "x.json")
+    with pytest.raises(ExplorerError, match=r"x\.json"):
+        cards.read_card(tmp_path / "x.json")
 
 
 @pytest.mark.parametrize("model", ["fcn32s", "fcn16s", "fcn8s"])
@@ -249,7 +263,7 @@ def test_at_once_weights_are_rescaled_exactly(fcn8s: Card) -> None:
 def test_a_finer_network_than_trained_is_refused(tmp_path: Path, trained: str, wanted: str) -> None:
     spec = replace(FCN8S, model=trained)
     card = weights.save(tmp_path / "c.safetensors", network(spec), card_of(spec))
-    with pytest.raises(WeightsError, match="has no weights for score_pool") as caught:
+    with pytest.raises(ExplorerError, match="has no weights for score_pool") as caught:
         weights.load(card, wanted)
     assert caught.value.code == "too_coarse"
 
@@ -260,7 +274,7 @@ def test_another_family_or_unknown_network_is_refused(fcn8s: Card) -> None:
         ("resnet", None, "unknown_network"),
         (None, "valid", "unknown_network"),
     ):
-        with pytest.raises(WeightsError) as caught:
+        with pytest.raises(ExplorerError) as caught:
             weights.load(fcn8s, model, padding)
         assert caught.value.code == code
 
@@ -268,25 +282,25 @@ def test_another_family_or_unknown_network_is_refused(fcn8s: Card) -> None:
 def test_cards_for_a_family(tmp_path: Path) -> None:
     for name, spec in (("b", FCN8S), ("a", UNET), ("c", replace(FCN8S, model="fcn32s"))):
         weights.save(tmp_path / f"{name}.safetensors", network(spec), card_of(spec))
-    cards = weights.available(tmp_path)
-    assert [card.name for card in cards] == ["a", "b", "c"]
-    assert [card.name for card in weights.cards_for("fcn16s", cards)] == ["b"]  # a 32s has no score_pool4
-    assert [card.name for card in weights.cards_for("fcn32s", cards)] == ["c", "b"]  # its own come first
-    assert [card.name for card in weights.cards_for("unet", cards)] == ["a"]
+    known = cards.available(tmp_path)
+    assert [card.name for card in known] == ["a", "b", "c"]
+    assert [card.name for card in weights.cards_for("fcn16s", known)] == ["b"]  # a 32s has no score_pool4
+    assert [card.name for card in weights.cards_for("fcn32s", known)] == ["c", "b"]  # its own come first
+    assert [card.name for card in weights.cards_for("unet", known)] == ["a"]
 
 
 def test_finished_weights_on_the_data_of_the_networks_paper_come_first(tmp_path: Path) -> None:
-    for name, data_set in (("a", "msrc_v2"), ("b", "nuclei"), (f"{SNAPSHOTS}/a", "nuclei")):
+    for name, domain in (("a", "everyday"), ("b", "nuclei"), (f"{SNAPSHOTS}/a", "nuclei")):
         path = tmp_path / f"{name}.safetensors"
         path.parent.mkdir(exist_ok=True)
-        weights.save(path, network(UNET), replace(card_of(UNET), recipe={"data_set": data_set}))
-    cards = weights.available(tmp_path / SNAPSHOTS) + weights.available(tmp_path)
-    found = [(card.is_snapshot, card.name) for card in weights.cards_for("unet", cards)]
+        weights.save(path, network(UNET), replace(card_of(UNET), domain=domain))
+    known = cards.available(tmp_path / SNAPSHOTS) + cards.available(tmp_path)
+    found = [(card.is_snapshot, card.name) for card in weights.cards_for("unet", known)]
     assert found == [(False, "b"), (False, "a"), (True, "a")]
 
 
 def test_saving_refuses_another_network_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError):
+    with pytest.raises(ExplorerError):
         weights.save(tmp_path / "x.safetensors", network(FCN8S), card_of(replace(FCN8S, width=0.1)))
     assert list(tmp_path.iterdir()) == []
 

@@ -12,7 +12,7 @@ from explorer.models import ModelSpec, build
 from explorer.training import windows
 
 SPEC = ModelSpec("unet", "valid", 1 / 32, 8, 3, 3)
-FAR = inference.reach(SPEC)
+FAR = inference.placement(SPEC)
 
 
 @pytest.fixture(scope="module")

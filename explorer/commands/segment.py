@@ -15,12 +15,11 @@ from tqdm import tqdm
 
 from explorer import api, images, inference
 from explorer.commands import CommandError
-from explorer.images import ImageError
-from explorer.inference import InferenceError, Progress, RunOptions
+from explorer.errors import ExplorerError
+from explorer.inference import Progress, RunOptions
 from explorer.inference.plan import WAYS
 from explorer.models import MODELS
 from explorer.results import bundle, truth
-from explorer.results.truth import TruthError
 
 TOO_LARGE = (
     "things are {times} times as large as in the photographs trained on; --size {side} is usually labelled better"
@@ -82,7 +81,7 @@ def run(given: argparse.Namespace) -> int:
     for path, stem in files:
         try:
             result = _one(path, stem, job)
-        except (ImageError, InferenceError, TruthError) as error:
+        except ExplorerError as error:
             failed += 1
             print(f"error: {path}: {error}", file=sys.stderr)
         else:
@@ -121,12 +120,12 @@ def _stems(path: Path) -> Iterator[str]:
 def _one(path: Path, stem: str, job: Job) -> dict[str, Any]:
     try:
         photograph = images.read(path, page=job.given.page - 1)
-    except ImageError as error:
+    except ExplorerError as error:
         if error.code not in ("too_large_pixels", "too_large_bytes") or job.given.size:
             raise
         return _giant(path, stem, job)
     with _bar(path.name) as progress:
-        found = api.segment(
+        result = api.segment(
             photograph,
             size=job.given.size,
             options=job.options,
@@ -134,8 +133,8 @@ def _one(path: Path, stem: str, job: Job) -> dict[str, Any]:
             progress=progress,
             loaded=job.loaded,
         )
-    written = bundle.save(found, job.given.out, job.kinds, stem)
-    return _report(found, written, _judged(path, found, stem, job, written))
+    written = bundle.save(result, job.given.out, job.kinds, stem)
+    return _report(result, written, _judged(path, result, stem, job, written))
 
 
 def _giant(path: Path, stem: str, job: Job) -> dict[str, Any]:
@@ -144,30 +143,25 @@ def _giant(path: Path, stem: str, job: Job) -> dict[str, Any]:
     kinds = tuple(kind for kind in job.kinds if kind not in ("mask", "scores", *bundle.OF_OBJECTS))
     with (
         _bar(path.name) as progress,
-        api.segment_file(path, goal, job.loaded, job.options, job.given.page - 1, progress) as found,
+        api.segment_file(path, goal, job.loaded, job.options, job.given.page - 1, progress) as result,
     ):
-        return _report(found, [goal, *bundle.save(found, job.given.out, kinds, stem)], None)
+        return _report(result, [goal, *bundle.save(result, job.given.out, kinds, stem)], None)
 
 
-def _judged(path: Path, found: api.Result, stem: str, job: Job, written: list[Path]) -> dict[str, Any] | None:
+def _judged(path: Path, result: api.Result, stem: str, job: Job, written: list[Path]) -> dict[str, Any] | None:
     given = job.given.truth
     if not given:
         return None
     place = given / f"{path.stem}.png" if given.is_dir() else given
-    size, classes = found.labels.shape, found.card.classes
-    if found.instances is not None:
-        judged = truth.judge_objects(truth.read_instances(place, size), found.instances)
-        classes = (classes[0], classes[found.card.objects[0]])  # type: ignore[index]
-    else:
-        judged = truth.judge(truth.read_labels(place, size, classes), found.labels, len(classes))
+    judged, classes = truth.judge_result(result, place)
     errors = job.given.out / f"{stem}.errors.png"
     errors.write_bytes(bundle.pictures.mask_png(judged.errors, truth.COLOURS))
     written.append(errors)
     return {**judged.figures(classes), "confusion": judged.matrix.tolist()}
 
 
-def _report(found: api.Result, written: list[Path], judged: dict[str, Any] | None) -> dict[str, Any]:
-    return {**bundle.about(found), "files": [str(p) for p in written], **({"truth": judged} if judged else {})}
+def _report(result: api.Result, written: list[Path], judged: dict[str, Any] | None) -> dict[str, Any]:
+    return {**bundle.about(result), "files": [str(p) for p in written], **({"truth": judged} if judged else {})}
 
 
 @contextmanager

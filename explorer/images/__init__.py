@@ -21,9 +21,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
+from explorer.errors import ExplorerError
 from explorer.images.colours import pixels_of
 from explorer.images.formats import FORMATS, MAX_PIXELS, Stream, kind_of, opened
-from explorer.images.refusals import NOTES, SENTENCES, ImageError, Note
+from explorer.images.refusals import NOTES, SENTENCES, Note, refusal
 
 __all__ = [
     "FORMATS",
@@ -33,7 +34,6 @@ __all__ = [
     "MIN_SIDE",
     "NOTES",
     "SENTENCES",
-    "ImageError",
     "Note",
     "Photograph",
     "at_places",
@@ -63,11 +63,16 @@ class Photograph:
     page: int = 0  # which of the file's
     pages: int = 1  # TIFF alone has more than one
 
+    @property
+    def identity(self) -> str:
+        """Pixels and what was done to get them: equal pixels of another origin have other notes to show."""
+        return self.digest + repr(self.notes)
+
 
 def read(source: str | Path | bytes | BinaryIO | None, name: str = "", page: int = 0) -> Photograph:
     """The image in a file (a path, never an address), its bytes, or a stream opened for reading bytes.
 
-    page  of a TIFF, from 0. The content decides the format, not the name. Raises ImageError, and nothing else, for
+    page  of a TIFF, from 0. The content decides the format, not the name. Raises ExplorerError, and nothing else, for
     whatever the file holds.
     """
     if not name and isinstance(source, (str, Path)):
@@ -78,7 +83,7 @@ def read(source: str | Path | bytes | BinaryIO | None, name: str = "", page: int
         with _turn:
             pixels, notes, pages = _decode(kind, data, page)
     except MemoryError as error:
-        raise ImageError("out_of_memory") from error
+        raise refusal("out_of_memory") from error
     pixels.setflags(write=False)
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(pixels.data)
@@ -118,7 +123,7 @@ def at_places(codes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _bytes(source: Any) -> bytes:
     """All that a source gives, which may be in pieces, and no more of it than MAX_BYTES."""
     if source is None or source == "":
-        raise ImageError("no_image")
+        raise refusal("no_image")
     try:
         if isinstance(source, (str, Path)):
             if not Path(source).is_file():  # a pipe or a terminal would block the reader
@@ -131,16 +136,16 @@ def _bytes(source: Any) -> bytes:
             pieces.append(piece)
             left -= len(piece)
         data = b"".join(pieces)
-    except ImageError:
+    except ExplorerError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a closed stream
-        raise ImageError("cannot_open") from error
+        raise refusal("cannot_open") from error
     except TypeError as error:  # a stream of text
-        raise ImageError("not_an_image") from error
+        raise refusal("not_an_image") from error
     if not data:
-        raise ImageError("empty_file")
+        raise refusal("empty_file")
     if not left:
-        raise ImageError("too_large_bytes", limit_mib=MAX_BYTES // 2**20)
+        raise refusal("too_large_bytes", limit_mib=MAX_BYTES // 2**20)
     return data
 
 
@@ -154,11 +159,11 @@ def _decode(kind: str, data: bytes, page: int) -> tuple[np.ndarray, tuple[Note, 
             _turn_to(page, image, kind)
         width, height = image.size
         if min(width, height) < MIN_SIDE:
-            raise ImageError("too_small", width=width, height=height, minimum=MIN_SIDE)
+            raise refusal("too_small", width=width, height=height, minimum=MIN_SIDE)
         if width * height > MAX_PIXELS:
-            raise ImageError("too_large_pixels", width=width, height=height, limit=MAX_PIXELS)
+            raise refusal("too_large_pixels", width=width, height=height, limit=MAX_PIXELS)
         if max(width, height) > MAX_ASPECT * min(width, height):
-            raise ImageError("too_thin", width=width, height=height, maximum=MAX_ASPECT)
+            raise refusal("too_thin", width=width, height=height, maximum=MAX_ASPECT)
         if kind == "JPEG" and data.count(b"\xff\xda") > 100:
             raise ValueError("too many scans")  # each costs a pass over the whole image
         stream.until += 30
@@ -170,14 +175,14 @@ def _decode(kind: str, data: bytes, page: int) -> tuple[np.ndarray, tuple[Note, 
         elif pages > 1:
             notes.insert(0, Note("first_frame", {"frames": pages}))
         return pixels, tuple(notes), pages if kind == "TIFF" else 1
-    except (ImageError, MemoryError):
+    except (ExplorerError, MemoryError):
         raise
     except Exception as error:  # Pillow raises nearly anything on damaged data
         log.debug("%s not read: %r", kind, error)
         ended = (EOFError, IndexError, struct.error)
         short = isinstance(error, ended) or isinstance(error.__cause__, ended) or "truncated" in str(error).lower()
         code = "truncated" if short else "unreadable" if image else "unsupported_layout"
-        raise ImageError(code, format=kind) from error
+        raise refusal(code, format=kind) from error
 
 
 def _frames(image: Any) -> int:
@@ -191,5 +196,5 @@ def _frames(image: Any) -> int:
 def _turn_to(page: int, image: Any, kind: str) -> None:
     pages = _frames(image) if kind == "TIFF" else 1
     if not 0 <= page < pages:
-        raise ImageError("no_page", page=page + 1, pages=pages)
+        raise refusal("no_page", page=page + 1, pages=pages)
     image.seek(page)

@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from explorer.images.refusals import ImageError
+from explorer.images.refusals import refusal
 
 FORMATS = ("JPEG", "PNG", "WebP", "TIFF", "BMP", "GIF")  # and HEIC where Pillow's plugin for it is installed
 MAX_PIXELS = 64_000_000  # 8000 x 8000; the 48 and 50 megapixels of phones pass
@@ -83,14 +83,14 @@ READERS |= {"TIFF": _Tiff, "BMP": BmpImageFile, "GIF": GifImageFile}
 
 
 def kind_of(head: bytes) -> str:
-    """The format of a file that begins so. Raises ImageError for one that cannot be read here."""
+    """The format of a file that begins so. Raises ExplorerError for one that cannot be read here."""
     kind = next((kind for kind, sign in SIGNATURES.items() if re.match(sign, head[:1024], re.DOTALL)), None)
     if kind is None:
-        raise ImageError("not_an_image")
+        raise refusal("not_an_image")
     if kind == "HEIC" and heic() is None:
-        raise ImageError("heic_plugin")
+        raise refusal("heic_plugin")
     if kind not in FORMATS and kind != "HEIC":
-        raise ImageError("unsupported_format", format=kind)
+        raise refusal("unsupported_format", format=kind)
     return kind
 
 

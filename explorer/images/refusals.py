@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from explorer.errors import ExplorerError
+
 SENTENCES = {
     "no_image": "There is no image: choose an example, or upload, paste or photograph one.",
     "cannot_open": "The file cannot be opened: check that it exists, is an ordinary file and may be read.",
@@ -42,13 +44,9 @@ NOTES = {
 }
 
 
-class ImageError(ValueError):
-    """Why a file was refused. `code` is a key of SENTENCES, `details` fills it; str() is the English sentence."""
-
-    def __init__(self, code: str, **details: Any) -> None:
-        self.code = code
-        self.details = details
-        super().__init__(SENTENCES[code].format(**details))
+def refusal(code: str, **details: Any) -> ExplorerError:
+    """The error to raise for a file that is not read. `code` is a key of SENTENCES, `details` fills it."""
+    return ExplorerError(code, SENTENCES[code].format(**details), **details)
 
 
 @dataclass(frozen=True)

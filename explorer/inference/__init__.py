@@ -7,7 +7,6 @@ gets, the resized image with a mirrored border where the network needs one. Boxe
 from explorer.inference.canvas import Canvas, Prepared, normalise, prepare
 from explorer.inference.devices import (
     DTYPES,
-    InferenceError,
     device_name,
     devices,
     free_memory,
@@ -18,10 +17,11 @@ from explorer.inference.devices import (
 )
 from explorer.inference.enlarge import labels_at
 from explorer.inference.forecast import Forecast
-from explorer.inference.frames import Frame, Frames, Reach, reach
+from explorer.inference.frames import Frame, Frames, Placement, placement
 from explorer.inference.label import Labelling, Outputs, Progress, Remark, label
+from explorer.inference.networks import on_device
 from explorer.inference.plan import DEFAULTS, Plan, RunOptions, plan
-from explorer.inference.run import Segmentation, segment
+from explorer.inference.run import Segmentation, trace_and_label
 
 __all__ = [
     "DEFAULTS",
@@ -30,13 +30,12 @@ __all__ = [
     "Forecast",
     "Frame",
     "Frames",
-    "InferenceError",
     "Labelling",
     "Outputs",
+    "Placement",
     "Plan",
     "Prepared",
     "Progress",
-    "Reach",
     "Remark",
     "RunOptions",
     "Segmentation",
@@ -47,11 +46,12 @@ __all__ = [
     "label",
     "labels_at",
     "normalise",
+    "on_device",
     "pick_device",
     "pick_precision",
+    "placement",
     "plan",
     "precisions",
     "prepare",
-    "reach",
-    "segment",
+    "trace_and_label",
 ]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from explorer import images
 from explorer.geometry import Region
-from explorer.inference.frames import Frames, Reach, border, reach
+from explorer.inference.frames import Frames, Placement, border, placement
 from explorer.models import ModelSpec
 
 
@@ -34,10 +34,10 @@ class Canvas:
     std: tuple[float, ...]
 
     @classmethod
-    def of(cls, pixels: Pixels, far: Reach, mean: tuple[float, ...], std: tuple[float, ...]) -> Canvas:
+    def of(cls, pixels: Pixels, placed: Placement, mean: tuple[float, ...], std: tuple[float, ...]) -> Canvas:
         """A canvas that is the image with the border that `prepare` would give it."""
         height, width = pixels.shape[:2]
-        return cls(pixels, border((height, width), (height, width), far), mean, std)
+        return cls(pixels, border((height, width), (height, width), placed), mean, std)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -75,7 +75,7 @@ def prepare(pixels: np.ndarray, spec: ModelSpec, longest: int) -> Prepared:
     section 2), plus what the next legal size needs at the bottom and on the right.
     """
     resized = images.resize(pixels, longest)
-    frames = border(pixels.shape[:2], resized.shape[:2], reach(spec))
+    frames = border(pixels.shape[:2], resized.shape[:2], placement(spec))
     canvas = Canvas(resized, frames, (), ())
     return Prepared(resized, canvas.crop(Region((0, frames.network.height), (0, frames.network.width))), frames)
 

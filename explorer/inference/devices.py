@@ -11,16 +11,7 @@ from pathlib import Path
 
 import torch
 
-
-class InferenceError(RuntimeError):
-    """A run that cannot be done; `code` and `details` let a page say it in another language.
-
-    The message names a device as people call it (`device_name`), the details as PyTorch does: "cpu", "cuda", "mps".
-    """
-
-    def __init__(self, code: str, message: str, **details: str | int) -> None:
-        super().__init__(message)
-        self.code, self.details = code, details
+from explorer.errors import ExplorerError
 
 
 def devices() -> tuple[str, ...]:
@@ -34,12 +25,12 @@ def devices() -> tuple[str, ...]:
 
 
 def pick_device(wish: str = "auto") -> str:
-    """ "auto" is the best device there is. Raises InferenceError for one this machine lacks."""
+    """ "auto" is the best device there is. Raises ExplorerError for one this machine lacks."""
     there = devices()
     if wish == "auto":
         return there[0]
     if wish not in there:
-        raise InferenceError(
+        raise ExplorerError(
             "no_device", f"this machine has no {wish.upper()} device; choose one of {', '.join(there)}", device=wish
         )
     return wish
@@ -59,9 +50,9 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, kinds) or any(w in str(error) for w in ("can't allocate memory", "out of memory"))
 
 
-def out_of_memory(device: str) -> InferenceError:
+def out_of_memory(device: str) -> ExplorerError:
     """The error to raise when a device's memory does not suffice."""
-    return InferenceError(
+    return ExplorerError(
         "out_of_memory",
         f"the memory of {device_name(device)} is too small for this run; choose a smaller working size or the CPU",
         device=device,
@@ -92,10 +83,10 @@ def precisions(device: str) -> tuple[str, ...]:
 
 
 def pick_precision(wish: str, device: str) -> str:
-    """Raises InferenceError for a number format that the device has no hardware for."""
+    """Raises ExplorerError for a number format that the device has no hardware for."""
     there = precisions(device)
     if wish not in there:
-        raise InferenceError(
+        raise ExplorerError(
             "no_precision",
             f"{device_name(device)} does not compute with {wish}; choose one of {', '.join(there)}",
             precision=wish,

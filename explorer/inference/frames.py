@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 
 import torch
 
-from explorer.geometry import Box, LegalSizes
+from explorer.geometry import LegalSizes
 from explorer.models import ModelSpec, without_weights
 from explorer.trace import trace
 
@@ -32,21 +31,9 @@ class Frames:
     top: int
     left: int
 
-    def to_resized(self, box: Box) -> Box | None:
-        """A box of the network's input in the resized image, clipped to it; None if it lies in the border."""
-        top, bottom = (min(max(y - self.top, 0), self.resized.height) for y in (box.top, box.bottom))
-        left, right = (min(max(x - self.left, 0), self.resized.width) for x in (box.left, box.right))
-        return Box(top, left, bottom, right) if top < bottom and left < right else None
-
-    def to_original(self, box: Box) -> tuple[Fraction, Fraction, Fraction, Fraction]:
-        """Edges (top, left, bottom, right) of a box of the resized image in the original, as exact fractions."""
-        down = Fraction(self.original.height, self.resized.height)
-        across = Fraction(self.original.width, self.resized.width)
-        return box.top * down, box.left * across, box.bottom * down, box.right * across
-
 
 @dataclass(frozen=True)
-class Reach:
+class Placement:
     """How a network's output lies on its input along an axis: output pixel p is input pixel p + margin."""
 
     sizes: LegalSizes
@@ -55,7 +42,7 @@ class Reach:
 
 
 @lru_cache(maxsize=32)
-def reach(spec: ModelSpec) -> Reach:
+def placement(spec: ModelSpec) -> Placement:
     """Derived from one run on the meta device at a legal size; raises GeometryError if the output is no pixel grid."""
     module = without_weights(spec)
     sizes: LegalSizes = module.input.sizes  # type: ignore[assignment,union-attr]
@@ -64,12 +51,12 @@ def reach(spec: ModelSpec) -> Reach:
     grid = out.rows.grid
     if grid.jump != 1 or grid.start.denominator != 1:
         raise ValueError(f"the output of {spec.model} does not stand on the input's pixels: {grid}")
-    return Reach(sizes, int(grid.start), n - len(out.rows))
+    return Placement(sizes, int(grid.start), n - len(out.rows))
 
 
-def border(original: tuple[int, ...], resized: tuple[int, ...], far: Reach) -> Frames:
+def border(original: tuple[int, ...], resized: tuple[int, ...], placed: Placement) -> Frames:
     """The frames of an image of `original` size (height, width) that is run at `resized` size."""
-    full = [far.sizes.at_least(n + far.shrink) for n in resized]
+    full = [placed.sizes.at_least(n + placed.shrink) for n in resized]
     return Frames(
-        Frame("original", *original), Frame("resized", *resized), Frame("network", *full), far.margin, far.margin
+        Frame("original", *original), Frame("resized", *resized), Frame("network", *full), placed.margin, placed.margin
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -17,7 +16,8 @@ from explorer.geometry import Region
 from explorer.inference.canvas import Canvas
 from explorer.inference.devices import PeakMemory, give_back, is_out_of_memory, out_of_memory, resident
 from explorer.inference.forecast import SPARE, macs_of_steps
-from explorer.inference.frames import reach
+from explorer.inference.frames import placement
+from explorer.inference.networks import on_device
 from explorer.inference.plan import Plan, in_precision, shape_of
 from explorer.inference.tiles import Tile, halves
 from explorer.local import WindowRunner
@@ -97,7 +97,7 @@ def label(
     """Run `module` (in eval mode, on the CPU) on a canvas as planned and fill `outputs`.
 
     When the device runs out of memory the tiles that are left are halved, again and again, and at last taken to the
-    CPU. `progress` is called before every step; returning False stops with CancelledError. Raises InferenceError if the
+    CPU. `progress` is called before every step; returning False stops with CancelledError. Raises ExplorerError if the
     memory does not even suffice for the smallest tiles on the CPU.
     """
     run = _Run(module, canvas, plan, outputs, progress)
@@ -148,8 +148,8 @@ class _Run:
         """Compute on another device, or with other numbers, from now on."""
         self.device = device
         module = in_precision(self.module, precision, self.plan.spec.classes)
-        if device != "cpu":
-            module = copy.deepcopy(module).to(device)  # other runs share the one on the CPU
+        # one of another precision is a copy of this run's own already, and goes with it
+        module = on_device(module, device) if module is self.module else module.to(device)
         self.precision = precision
         self.local: WindowRunner | None = WindowRunner(module, self.shape.image, self.shape.shapes)
         self._count()
@@ -252,7 +252,7 @@ class _Run:
         """Halve the tiles that are left, or go to the CPU where they cannot be any smaller."""
         if self.device == "cuda":
             torch.cuda.empty_cache()
-        period = reach(self.plan.spec).sizes.period
+        period = placement(self.plan.spec).sizes.period
         smaller = list(self.todo)
         if not self.plan.alone:  # a smaller tile of those would be another result
             smaller = [p for tile in self.todo for p in halves(self.shape, self.step, tile, max(period, SMALLEST))]

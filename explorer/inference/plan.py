@@ -9,10 +9,11 @@ from functools import lru_cache
 import torch
 from torch import nn
 
+from explorer.errors import ExplorerError
 from explorer.geometry import Region
-from explorer.inference.devices import DTYPES, InferenceError, device_name, free_memory, pick_device, pick_precision
+from explorer.inference.devices import DTYPES, device_name, free_memory, pick_device, pick_precision
 from explorer.inference.forecast import Forecast, forecast
-from explorer.inference.frames import border, reach
+from explorer.inference.frames import border, placement
 from explorer.inference.tiles import Tile, cut, spans
 from explorer.local import WindowRunner
 from explorer.models import MODELS, ModelSpec, without_weights
@@ -94,12 +95,12 @@ def in_precision(module: nn.Module, precision: str, classes: int) -> nn.Module:
 def plan(spec: ModelSpec, size: tuple[int, int], options: RunOptions = DEFAULTS, held: int = 0) -> Plan:
     """How to label an image of `size` (height, width), with results of `held` bytes in the computer's memory.
 
-    Raises InferenceError where the options cannot be met.
+    Raises ExplorerError where the options cannot be met.
     """
     device = pick_device(options.device)
     precision = pick_precision(options.precision, device)
-    far = reach(spec)
-    network = border(size, size, far).network
+    placed = placement(spec)
+    network = border(size, size, placed).network
     local, step = shape_of(spec, precision, (network.height, network.width))
     whole = _cost(local, step, size, None)
     held = held if device == "cpu" else 0
@@ -124,7 +125,7 @@ def plan(spec: ModelSpec, size: tuple[int, int], options: RunOptions = DEFAULTS,
         cost = _cost(local, step, size, side)
         if cost.bytes <= room:
             return made(side, cost)
-    raise InferenceError(
+    raise ExplorerError(
         "no_room",
         f"{MODELS[spec.model].title} needs {(cost.bytes + held) / 2**20:,.0f} MiB even for the smallest tile, and "
         f"{device_name(device)} has {(free or 0) / 2**20:,.0f} MiB free; close other programs or take another device",
@@ -138,15 +139,15 @@ def plan(spec: ModelSpec, size: tuple[int, int], options: RunOptions = DEFAULTS,
 def _papers(spec: ModelSpec, size: tuple[int, int], options: RunOptions, frame: Plan) -> Plan:
     """Tiles whose outputs abut: the overlap-tile strategy as the paper draws it (figure 2)."""
     if spec.padding != "valid":
-        raise InferenceError(
+        raise ExplorerError(
             "not_valid",
             f"only a network of valid convolutions has the paper's abutting tiles, not {MODELS[spec.model].title} with "
             f"{spec.padding} padding; take tiles",
             model=MODELS[spec.model].title,
         )
-    far = reach(spec)
-    n = far.sizes.at_least(max(options.side or PAPERS_TILE, far.sizes.minimum))
-    side = n - far.shrink
+    placed = placement(spec)
+    n = placed.sizes.at_least(max(options.side or PAPERS_TILE, placed.sizes.minimum))
+    side = n - placed.shrink
     tiles = tuple(
         Tile(Region(rows, cols), Region((rows[0], rows[0] + n), (cols[0], cols[0] + n)))
         for rows in spans(size[0], side)

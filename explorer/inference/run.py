@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from explorer.inference.canvas import Prepared, normalise
 from explorer.inference.devices import is_out_of_memory, out_of_memory
 from explorer.inference.frames import Frames
+from explorer.inference.networks import on_device
 from explorer.trace import Step, Trace, trace
 
 
@@ -33,7 +34,7 @@ class Segmentation:
         return self.probabilities.max(0)
 
 
-def segment(
+def trace_and_label(
     module: nn.Module,
     prepared: Prepared,
     mean: tuple[float, ...],
@@ -44,12 +45,12 @@ def segment(
 ) -> Segmentation:
     """Run `module` on a prepared image and label every pixel of the resized frame.
 
-    `progress` and `visit` are those of `trace.trace`. Raises InferenceError when the device is out of memory.
+    `progress` and `visit` are those of `trace.trace`. Raises ExplorerError when the device is out of memory.
     """
     began = time.perf_counter()
     try:
         image = normalise(prepared.network, mean, std).to(device)
-        run = trace(module.to(device), image, keep=False, progress=progress, visit=visit)
+        run = trace(on_device(module, device), image, keep=False, progress=progress, visit=visit)
         scores = run.final[0, :, : prepared.frames.resized.height, : prepared.frames.resized.width]
         probabilities = scores.float().softmax(0)
         labels = probabilities.argmax(0).to(torch.uint8)

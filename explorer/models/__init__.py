@@ -39,6 +39,7 @@ class Model:
     title: str
     family: str  # weights of one family share their trunk
     paddings: tuple[str, ...]
+    domain: str  # of a card: what the images of the network's paper show
     make: Callable[[ModelSpec], nn.Module]
 
 
@@ -47,12 +48,16 @@ def _fcn(stride: int, at_once: bool = False) -> Callable[[ModelSpec], nn.Module]
 
 
 MODELS: dict[str, Model] = {
-    "fcn32s": Model("FCN-32s", "fcn", ("paper", "same"), _fcn(32)),
-    "fcn16s": Model("FCN-16s", "fcn", ("paper", "same"), _fcn(16)),
-    "fcn8s": Model("FCN-8s", "fcn", ("paper", "same"), _fcn(8)),
-    "fcn8s-atonce": Model("FCN-8s at once", "fcn", ("paper", "same"), _fcn(8, True)),
+    "fcn32s": Model("FCN-32s", "fcn", ("paper", "same"), "everyday", _fcn(32)),
+    "fcn16s": Model("FCN-16s", "fcn", ("paper", "same"), "everyday", _fcn(16)),
+    "fcn8s": Model("FCN-8s", "fcn", ("paper", "same"), "everyday", _fcn(8)),
+    "fcn8s-atonce": Model("FCN-8s at once", "fcn", ("paper", "same"), "everyday", _fcn(8, True)),
     "unet": Model(
-        "U-Net", "unet", ("valid", "same"), lambda s: UNet(s.padding or "valid", s.width, s.in_channels, s.classes)
+        "U-Net",
+        "unet",
+        ("valid", "same"),
+        "nuclei",
+        lambda s: UNet(s.padding or "valid", s.width, s.in_channels, s.classes),
     ),
 }
 

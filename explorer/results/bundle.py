@@ -19,88 +19,88 @@ from explorer.results.result import Result
 OVERVIEW = 4096  # pixels; of an image too large for memory the overlay is a smaller copy
 
 
-def _colours(found: Result) -> list[tuple[int, int, int]]:
-    return [info.colour for info in found.card.classes]
+def _colours(result: Result) -> list[tuple[int, int, int]]:
+    return [info.colour for info in result.card.classes]
 
 
-def mask(found: Result) -> bytes:
+def mask(result: Result) -> bytes:
     """Indexed PNG: pixel = class."""
-    return pictures.mask_png(found.labels[:, :], _colours(found))
+    return pictures.mask_png(result.labels[:, :], _colours(result))
 
 
-def overlay(found: Result) -> bytes:
+def overlay(result: Result) -> bytes:
     """The classes' colours over the image, objects outlined; PNG, at most OVERVIEW pixels a side."""
-    height, width = found.pixels.shape[:2]
+    height, width = result.pixels.shape[:2]
     step = -(-max(height, width) // OVERVIEW)
     if step > 1:
         rows = range(0, height - height % step, step) if height >= step else range(0, 1)
-        pixels = np.concatenate([found.pixels[y : y + 1, 0:width][:, ::step] for y in rows])
-        labels = np.concatenate([found.labels[y : y + 1, 0:width][:, ::step] for y in rows])
-        return pictures.png(pictures.overlay(pixels, labels, _colours(found), clear=found.card.background))
-    made = pictures.overlay(found.pixels[:, :], found.labels[:, :], _colours(found), clear=found.card.background)
-    if found.instances is not None:
-        made[pictures.outlines(found.instances)] = 255
+        pixels = np.concatenate([result.pixels[y : y + 1, 0:width][:, ::step] for y in rows])
+        labels = np.concatenate([result.labels[y : y + 1, 0:width][:, ::step] for y in rows])
+        return pictures.png(pictures.overlay(pixels, labels, _colours(result), clear=result.card.background))
+    made = pictures.overlay(result.pixels[:, :], result.labels[:, :], _colours(result), clear=result.card.background)
+    if result.instances is not None:
+        made[pictures.outlines(result.instances)] = 255
     return pictures.png(made)
 
 
-def areas(found: Result) -> bytes:
+def areas(result: Result) -> bytes:
     """CSV: class, pixels, share."""
-    return tables.as_csv(found.areas, tables.Area).encode("utf-8")
+    return tables.as_csv(result.areas, tables.Area).encode("utf-8")
 
 
-def objects(found: Result) -> bytes:
+def objects(result: Result) -> bytes:
     """CSV: one line per object."""
-    assert found.instances is not None
-    return tables.as_csv(tables.things(found.instances), tables.Thing).encode("utf-8")
+    assert result.instances is not None
+    return tables.as_csv(tables.things(result.instances), tables.Thing).encode("utf-8")
 
 
-def instances(found: Result) -> bytes:
+def instances(result: Result) -> bytes:
     """16-bit PNG: pixel = number of the object."""
-    assert found.instances is not None
-    return pictures.instances_png(found.instances)
+    assert result.instances is not None
+    return pictures.instances_png(result.instances)
 
 
-def polygons_geojson(found: Result) -> bytes:
+def polygons_geojson(result: Result) -> bytes:
     """Regions, or objects where there are any, as GeoJSON."""
-    shapes, one = _shapes(found)
-    return json.dumps(geojson(shapes, found.card.classes, one), ensure_ascii=False).encode("utf-8")
+    shapes, one = _shapes(result)
+    return json.dumps(geojson(shapes, result.card.classes, one), ensure_ascii=False).encode("utf-8")
 
 
-def polygons_coco(found: Result) -> bytes:
+def polygons_coco(result: Result) -> bytes:
     """The same as a COCO file."""
-    shapes, one = _shapes(found)
-    size = tuple(found.pixels.shape[:2])
-    info = {"description": described(found), **dict(zip(SETTINGS, settings(found), strict=True))}
-    return json.dumps(coco(shapes, found.card.classes, found.name, size, one, info)).encode("utf-8")
+    shapes, one = _shapes(result)
+    size = tuple(result.pixels.shape[:2])
+    info = {"description": described(result), **dict(zip(SETTINGS, settings(result), strict=True))}
+    return json.dumps(coco(shapes, result.card.classes, result.name, size, one, info)).encode("utf-8")
 
 
-def _shapes(found: Result) -> tuple[Iterator[Polygon], int | None]:
+def _shapes(result: Result) -> tuple[Iterator[Polygon], int | None]:
     """Polygons, and the class of all of them where they are objects."""
-    if found.card.objects and found.instances is not None:
-        return polygons(found.instances, without=0), found.card.objects[0]
-    labels = found.labels if isinstance(found.labels, np.ndarray) else found.labels.band
-    return polygons(labels, without=found.card.background), None
+    if result.card.objects and result.instances is not None:
+        return polygons(result.instances, without=0), result.card.objects[0]
+    labels = result.labels if isinstance(result.labels, np.ndarray) else result.labels.band
+    return polygons(labels, without=result.card.background), None
 
 
-def way(found: Result) -> str:
+def way(result: Result) -> str:
     """How the image was run in the end: "whole", "tiles" (the same result), or the U-Net paper's abutting ones."""
-    run = found.labelling
+    run = result.labelling
     return "whole" if len(run.tiles) == 1 else "paper" if run.plan.alone else "tiles"
 
 
 SETTINGS = ("model", "weights", "padding", "run_at", "way", "precision", "sha256")
 
 
-def settings(found: Result) -> tuple[str, ...]:
+def settings(result: Result) -> tuple[str, ...]:
     """What a result depends on beside its image, in the order of SETTINGS."""
-    run, plan, card = found.labelling, found.labelling.plan, found.card
+    run, plan, card = result.labelling, result.labelling.plan, result.card
     size = "{}x{}".format(*plan.size)
-    return plan.spec.model, card.name, plan.spec.padding, size, way(found), run.precision, card.sha256
+    return plan.spec.model, card.name, plan.spec.padding, size, way(result), run.precision, card.sha256
 
 
-def described(found: Result) -> str:
+def described(result: Result) -> str:
     """The same in a sentence."""
-    plan, card = found.labelling.plan, found.card
+    plan, card = result.labelling.plan, result.card
     network, trained = MODELS[plan.spec.model].title, MODELS[card.spec.model].title
     ways = {"whole": "whole image", "tiles": "tiles, same result as whole", "paper": "the paper's abutting tiles"}
     parts = [
@@ -108,50 +108,50 @@ def described(found: Result) -> str:
         f"sha256 {card.sha256}" if card.sha256 else "drawn at random",
         f"{plan.spec.padding} padding",
         "run at {} x {} pixels".format(*plan.size),
-        ways[way(found)],
-        found.labelling.precision,
+        ways[way(result)],
+        result.labelling.precision,
     ]
     return "; ".join(parts)
 
 
-def about(found: Result) -> dict[str, Any]:
+def about(result: Result) -> dict[str, Any]:
     """What was done, for machines."""
-    run, plan = found.labelling, found.labelling.plan
-    counted = {} if found.instances is None else {"objects": int(found.instances.max(initial=0))}
+    run, plan = result.labelling, result.labelling.plan
+    counted = {} if result.instances is None else {"objects": int(result.instances.max(initial=0))}
     return {
-        "image": found.name,
-        "height": found.pixels.shape[0],
-        "width": found.pixels.shape[1],
+        "image": result.name,
+        "height": result.pixels.shape[0],
+        "width": result.pixels.shape[1],
         "model": plan.spec.model,
         "padding": plan.spec.padding,
-        "weights": found.card.name,
-        "trained_as": found.card.spec.model,
-        "sha256": found.card.sha256,
+        "weights": result.card.name,
+        "trained_as": result.card.spec.model,
+        "sha256": result.card.sha256,
         "network_input": list(plan.network),
         "run_at": list(plan.size),
         "device": run.device,
         "precision": run.precision,
-        "way": way(found),
+        "way": way(result),
         "tiles": len(run.tiles),
         "tile_side": plan.side,
-        "seconds": {key: round(value, 3) for key, value in found.seconds.items()},
+        "seconds": {key: round(value, 3) for key, value in result.seconds.items()},
         "step_seconds": {key: round(value, 4) for key, value in run.step_seconds.items()},
         "memory": {"forecast": plan.bytes, "peak": run.peak, "free_before": plan.free},
-        "notes": [str(note) for note in found.notes],
-        "remarks": [{"code": remark.code, **remark.details} for remark in found.remarks],
-        "areas": [vars(area) for area in found.areas],
+        "notes": [str(note) for note in result.notes],
+        "remarks": [{"code": remark.code, **remark.details} for remark in result.remarks],
+        "areas": [vars(area) for area in result.areas],
         **counted,
     }
 
 
-def run(found: Result) -> bytes:
+def run(result: Result) -> bytes:
     """JSON: network, weights, padding, way, precision, and all else of `about`."""
-    return (json.dumps(about(found), ensure_ascii=False, indent=2) + "\n").encode("utf-8")
+    return (json.dumps(about(result), ensure_ascii=False, indent=2) + "\n").encode("utf-8")
 
 
-def scores(found: Result, path: Path | BinaryIO) -> None:
+def scores(result: Result, path: Path | BinaryIO) -> None:
     """Class scores before the softmax as NPZ: "scores" is classes x H x W, at the size that the network ran at."""
-    values = found.labelling.outputs.scores
+    values = result.labelling.outputs.scores
     with (
         zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file,
         file.open("scores.npy", "w", force_zip64=True) as part,
@@ -175,32 +175,32 @@ KINDS: dict[str, tuple[str, Callable[[Result], bytes] | None]] = {  # what: endi
 OF_OBJECTS = ("instances", "objects")
 
 
-def kinds_of(found: Result) -> list[str]:
+def kinds_of(result: Result) -> list[str]:
     """Of what kinds there can be files: of objects where they are told apart, of scores where they were kept."""
-    missing = set() if found.instances is not None else set(OF_OBJECTS)
-    if found.labelling.outputs.scores is None:
+    missing = set() if result.instances is not None else set(OF_OBJECTS)
+    if result.labelling.outputs.scores is None:
         missing.add("scores")
     return [kind for kind in KINDS if kind not in missing]
 
 
-def write(found: Result, kind: str, file: BinaryIO) -> None:
-    """One file. `kind` is one of `kinds_of(found)`."""
+def write(result: Result, kind: str, file: BinaryIO) -> None:
+    """One file. `kind` is one of `kinds_of(result)`."""
     make = KINDS[kind][1]
     if make:
-        file.write(make(found))
+        file.write(make(result))
     else:
-        scores(found, file)
+        scores(result, file)
 
 
-def save(found: Result, folder: str | Path, kinds: tuple[str, ...], stem: str = "") -> list[Path]:
+def save(result: Result, folder: str | Path, kinds: tuple[str, ...], stem: str = "") -> list[Path]:
     """Write files of these kinds into a folder, where there can be any. Returns what was written."""
-    folder, stem = Path(folder), stem or Path(found.name).stem or "image"
+    folder, stem = Path(folder), stem or Path(result.name).stem or "image"
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    there = kinds_of(found)
+    there = kinds_of(result)
     for kind in (kind for kind in kinds if kind in there):
         path = folder / f"{stem}.{KINDS[kind][0]}"
         with path.open("wb") as file:
-            write(found, kind, file)
+            write(result, kind, file)
         written.append(path)
     return written

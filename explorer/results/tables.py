@@ -10,6 +10,7 @@ from dataclasses import astuple, dataclass, fields
 import numpy as np
 
 from explorer.cards import ClassInfo
+from explorer.checked import spoken
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def areas(counts: Sequence[int] | np.ndarray, classes: Sequence[ClassInfo]) -> l
     """Of all classes, from their pixel counts."""
     total = int(sum(counts)) or 1
     return [
-        Area(i, info.name["en"], info.name["ko"], int(n), int(n) / total)
+        Area(i, info.name["en"], spoken(info.name, "ko"), int(n), int(n) / total)
         for i, (n, info) in enumerate(zip(counts, classes, strict=True))
     ]
 

@@ -12,18 +12,12 @@ from PIL import Image
 
 from explorer import metrics, objects
 from explorer.cards import ClassInfo
+from explorer.errors import ExplorerError
 from explorer.images import MAX_PIXELS
+from explorer.results.result import Result
 
 RIGHT, WRONG, UNJUDGED = 0, 1, 2  # of an error map
 COLOURS = ((0, 158, 115), (213, 94, 0), (90, 90, 90))  # theirs: Okabe-Ito's green and vermilion, grey
-
-
-class TruthError(ValueError):
-    """A label map that cannot be used; `code` and `details` let a page say why in another language."""
-
-    def __init__(self, code: str, message: str, **details: Any) -> None:
-        super().__init__(message)
-        self.code, self.details = code, details
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,22 +58,32 @@ def judge_objects(truth: np.ndarray, found: np.ndarray) -> Judged:
     return Judged(judged.matrix, judged.boundary, judged.errors, objects.match(truth, found))
 
 
+def judge_result(result: Result, path: str | Path) -> tuple[Judged, tuple[ClassInfo, ...]]:
+    """Compare a result with the true labels, or the true objects where it tells them apart, in a file; and the classes
+    that were told apart. Raises ExplorerError."""
+    size, card = result.labels.shape, result.card
+    if card.objects and result.instances is not None:
+        judged = judge_objects(read_instances(path, size), result.instances)
+        return judged, (card.classes[card.background or 0], card.classes[card.objects[0]])
+    return judge(read_labels(path, size, card.classes), result.labels, len(card.classes)), card.classes
+
+
 def read_labels(path: str | Path, size: tuple[int, int], classes: Sequence[ClassInfo]) -> np.ndarray:
     """True labels (H x W uint8) out of a picture: indexed or grey, pixel = class; or RGB in the classes' colours.
 
-    255, and black where no class is black, is not judged. Raises TruthError naming what does not fit.
+    255, and black where no class is black, is not judged. Raises ExplorerError naming what does not fit.
     """
     image = _open(path, size)
     if image.mode in ("RGB", "RGBA"):
         return _by_colour(np.asarray(image.convert("RGB")), classes, Path(path).name)
     if image.mode not in ("P", "L", "1", "I", "I;16"):
-        raise TruthError(
+        raise ExplorerError(
             "truth_mode", f"{Path(path).name} is no label map: its pixels are {image.mode}", name=Path(path).name
         )
     values = np.asarray(image).astype(np.int64)
     odd = np.setdiff1d(np.unique(values), [*range(len(classes)), metrics.IGNORE])
     if odd.size:
-        raise TruthError(
+        raise ExplorerError(
             "truth_class",
             f"{Path(path).name} has the value {odd[0]}, and the classes are 0 to {len(classes) - 1} (255: not judged)",
             name=Path(path).name,
@@ -93,7 +97,7 @@ def read_instances(path: str | Path, size: tuple[int, int]) -> np.ndarray:
     """True objects (H x W int32) out of an indexed or grey picture: pixel = number of the object, 0 outside."""
     image = _open(path, size)
     if image.mode not in ("P", "L", "1", "I", "I;16"):
-        raise TruthError(
+        raise ExplorerError(
             "truth_mode", f"{Path(path).name} is no label map: its pixels are {image.mode}", name=Path(path).name
         )
     return np.asarray(image).astype(np.int32)
@@ -106,7 +110,7 @@ def _open(path: str | Path, size: tuple[int, int]) -> Image.Image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError("too large")
             if (image.height, image.width) != tuple(size):
-                raise TruthError(
+                raise ExplorerError(
                     "truth_size",
                     f"{name} has {image.height} x {image.width} pixels, the image {size[0]} x {size[1]}",
                     name=name,
@@ -117,10 +121,10 @@ def _open(path: str | Path, size: tuple[int, int]) -> Image.Image:
                 )
             image.load()
             return image
-    except TruthError:
+    except ExplorerError:
         raise
     except Exception as error:  # Pillow raises nearly anything on damaged data
-        raise TruthError(
+        raise ExplorerError(
             "truth_file", f"{name} cannot be read as a label map (PNG, TIFF, BMP or GIF)", name=name
         ) from error
 
@@ -132,7 +136,7 @@ def _by_colour(pixels: np.ndarray, classes: Sequence[ClassInfo], name: str) -> n
     there, where = np.unique(codes, return_inverse=True)
     if odd := [int(code) for code in there if int(code) not in known]:
         colour = f"#{odd[0]:06X}"
-        raise TruthError(
+        raise ExplorerError(
             "truth_colour", f"{name} has the colour {colour}, which no class has", name=name, colour=colour
         )
     return np.array([known[int(code)] for code in there], np.uint8)[where].reshape(codes.shape)

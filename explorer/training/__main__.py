@@ -15,7 +15,8 @@ from pathlib import Path
 
 import torch
 
-from explorer.inference import InferenceError, pick_device
+from explorer.errors import ExplorerError
+from explorer.inference import pick_device
 from explorer.training import data, recipe
 from explorer.training.data import DataError
 from explorer.training.loop import PRECISIONS, Run, keep_freed_memory
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     keep_freed_memory()
     try:
         return _train(given)
-    except (DataError, InferenceError, OSError, ValueError, ArithmeticError) as error:
+    except (DataError, ExplorerError, OSError, ValueError, ArithmeticError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

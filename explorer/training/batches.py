@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from explorer.inference import reach
+from explorer.inference import placement
 from explorer.training import augment
 from explorer.training.data import Sample, signature
 from explorer.training.recipe import Recipe
@@ -43,13 +43,13 @@ class Batches(Dataset[Batch]):
         self.chance = np.concatenate(chances)
         self.margins = {}
         for padding, geometry in recipe.geometries.items():
-            far = reach(replace(recipe.spec, padding=padding))
-            if illegal := [n for n in geometry.crop if n not in far.sizes]:
-                near = " or ".join(map(str, far.sizes.nearest(illegal[0])))
+            placed = placement(replace(recipe.spec, padding=padding))
+            if illegal := [n for n in geometry.crop if n not in placed.sizes]:
+                near = " or ".join(map(str, placed.sizes.nearest(illegal[0])))
                 raise ValueError(
                     f"a crop of {illegal[0]} pixels does not fit the network in {padding!r} geometry; take {near}"
                 )
-            self.margins[padding] = (far.margin, far.margin)
+            self.margins[padding] = (placed.margin, placed.margin)
 
     def __call__(self, step: int) -> Batch:
         recipe = self.recipe

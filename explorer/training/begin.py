@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from explorer import weights
+from explorer import cards, weights
 from explorer.cards import CHECKPOINTS
 from explorer.training import norm
 from explorer.training.loss import unbalance
@@ -65,7 +65,7 @@ def find(recipe: Recipe, runs: Path, published: Iterable[Path], device: torch.de
     for folder in (*published, CHECKPOINTS):
         if not (path := folder / f"{recipe.start}.json").is_file():
             continue
-        card = weights.read_card(path)
+        card = cards.read_card(path)
         _same_fold(recipe, card.fold, path)
         state = {k: v.to(device) for k, v in weights.load(card).module.state_dict().items()}
         made = {"recipe": card.name, "steps": card.recipe.get("steps_made"), "seed": card.seed, "sha256": card.sha256}

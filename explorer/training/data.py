@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from torchvision import datasets
 
-from explorer.images import ImageError
+from explorer.errors import ExplorerError
 from explorer.images import read as read_image
 from explorer.training import border
 from explorer.training.sets import SETS, SHARE, DataSet
@@ -109,7 +109,7 @@ def _pixels(path: Path) -> np.ndarray:
     """H x W x 3, uint8, as the app shows the image: turned as it says, 16 bits spread between percentiles."""
     try:
         return read_image(path).pixels
-    except ImageError as error:
+    except ExplorerError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
 
 

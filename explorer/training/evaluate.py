@@ -32,9 +32,11 @@ def scores_of(
     prepared = inference.prepare(image, spec, max(image.shape[:2]))
     canvas = inference.normalise(prepared.network, mean, std).to(device, memory_format=torch.channels_last)
     if spec.padding == "valid":
-        far = inference.reach(spec)
+        placed = inference.placement(spec)
         outputs = {
-            spec.model: windows.run(lambda x: _streams(net(x), spec)[spec.model], canvas, TILE, far.sizes, far.shrink)
+            spec.model: windows.run(
+                lambda x: _streams(net(x), spec)[spec.model], canvas, TILE, placed.sizes, placed.shrink
+            )
         }
     else:
         outputs = _streams(net(canvas), spec)

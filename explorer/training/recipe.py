@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from explorer.cards import LANGUAGES
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from explorer.checked import Text, checked_as
 from explorer.models import MODELS, ModelSpec
 from explorer.training.augment import Augmentation
 from explorer.training.sets import FOLDS, SETS
@@ -15,40 +17,45 @@ from explorer.training.sets import FOLDS, SETS
 FOLDER = Path(__file__).parent / "recipes"
 COARSER_OF = {"fcn8s": {"fcn16s", "fcn32s"}, "fcn16s": {"fcn32s"}}  # networks whose outputs lie on one's trunk
 
+Fold = Annotated[int, Field(ge=0, lt=FOLDS)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
 
 @dataclass(frozen=True)
 class Geometry:
     """Batches of one padding."""
 
-    share: float  # of the steps
-    batch: int  # images
-    crop: tuple[int, int]  # network input, rows x columns
-    begins: float = 0.0  # share of the steps before which this padding is not used
+    share: PositiveFloat  # of the steps
+    batch: PositiveInt  # images
+    crop: tuple[PositiveInt, PositiveInt]  # network input, rows x columns
+    begins: NonNegativeFloat = 0.0  # share of the steps before which this padding is not used
 
 
 @dataclass(frozen=True)
 class Recipe:
+    __pydantic_config__ = ConfigDict(extra="forbid")  # a setting that is not known might be a slip of the pen
+
     name: str
-    title: dict[str, str]
-    note: dict[str, str]
+    title: Text
+    note: Text
     data_set: str  # key of SETS
-    extra: dict[str, float] = field(default_factory=dict, kw_only=True)  # more sets: share of the images drawn
+    extra: dict[str, PositiveFloat] = field(default_factory=dict, kw_only=True)  # more sets: share of the images drawn
     start: str = field(default="", kw_only=True)  # another recipe, whose run's averaged weights this one begins with
     model: str  # key of MODELS
     width: float
     geometries: dict[str, Geometry]  # the first one is the main one
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    steps: int
+    steps: PositiveInt
     augmentation: Augmentation
     fc_channels: int = 4096
-    seed: int = 0
-    fold: int = field(default=0, repr=False)  # which part of the images validates; a run's state names its images
+    seed: NonNegativeInt = 0
+    fold: Fold = field(default=0, repr=False)  # which part of the images validates; a run's state names its images
     learning_rate: float = 1e-3  # AdamW, largest value; linear warm-up, then half a cosine to zero
     weight_decay: float = 1e-2
     warm_up: float = 0.03  # share of the steps
     average: float = 0.998  # decay of the exponential moving average of the weights, which is what ships
-    start_share: float = 0.0  # of the weights begun with, in the average at the end (Wortsman et al. 2022, section 3)
+    start_share: Share = 0.0  # of the weights begun with, in the average at the end (Wortsman et al. 2022, section 3)
     norm: bool = True  # batch norm in training, folded afterwards
     norm_frozen_from: float = 1.0  # share of the steps after which its running statistics are used as they are
     dropout: float = 0.5
@@ -97,27 +104,24 @@ def read(name: str) -> Recipe:
     """
     path = _find(name)
     try:
-        raw = _settings(path)
-        raw["geometries"] = {
-            key: Geometry(
-                float(g["share"]), int(g["batch"]), (int(g["crop"][0]), int(g["crop"][1])), float(g.get("begins", 0))
-            )
-            for key, g in raw["geometries"].items()
-        }
-        augmentation = raw.pop("augmentation")
-        augmentation["scale"] = tuple(augmentation.get("scale", (1.0, 1.0)))
-        for key in ("mean", "std", "class_weights", "snapshots"):
-            raw[key] = tuple(raw.get(key, ()))
-        recipe = Recipe(name=path.stem, augmentation=Augmentation(**augmentation), **raw)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        settings = _settings(path)
+    except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"the recipe {path.name} cannot be read: {error}") from error
-    return checked(recipe)
+    return _of(path.stem, settings)
 
 
 def checked(recipe: Recipe) -> Recipe:
-    """The recipe itself. Raises ValueError that says what of it does not fit together."""
+    """The recipe itself. Raises ValueError that says what of it is wrong or does not fit together."""
+    return _of(recipe.name, asdict(recipe))
+
+
+def _of(name: str, raw: dict[str, Any]) -> Recipe:
+    try:
+        recipe = checked_as(Recipe, {**raw, "name": name})
+    except ValueError as error:
+        raise ValueError(f"the recipe {name} cannot be used: {error}") from error
     if why := _fault(recipe):
-        raise ValueError(f"the recipe {recipe.name} {why}")
+        raise ValueError(f"the recipe {name} {why}")
     return recipe
 
 
@@ -130,27 +134,21 @@ def _fault(recipe: Recipe) -> str | None:
     classes = SETS[recipe.data_set].classes
     if differing := [name for name in extra if SETS[name].classes != classes]:
         return f"mixes {recipe.data_set} with {differing[0]}, which has other classes"
-    if any(share <= 0 for share in extra.values()) or sum(extra.values()) >= 1:
-        return "draws a share of extra images that is not above 0, or all in all not below 1"
-    if any(g.share <= 0 or g.batch < 1 or min(g.crop) < 1 or g.begins < 0 for g in geometries.values()):
-        return "has a geometry whose share, batch, crop or beginning is not positive"
+    if sum(extra.values()) >= 1:
+        return "draws a share of extra images that is not below 1 all in all"
     if all(g.begins for g in geometries.values()):
         return "has no geometry that begins at 0"
-    if recipe.steps < 1 or recipe.seed < 0:
-        return f"needs at least one step and a seed from 0, not {recipe.steps} and {recipe.seed}"
-    if not 0 <= recipe.fold < FOLDS:
-        return f"has no fold {recipe.fold}; folds are numbered from 0 to {FOLDS - 1}"
     if recipe.fold and SETS[recipe.data_set].published_validation:
         without = 'leave out --fold, or set "fold": 0'
         return f"wants fold {recipe.fold} of {recipe.data_set}, which is split as published; {without}"
     if late := [step for step in recipe.snapshots if not 0 <= step < recipe.steps]:
         return f"has {recipe.steps} steps and wants a snapshot at step {late[0]}"
-    if not 0 <= recipe.start_share < 1 or (recipe.start_share and not recipe.start):
-        return f"wants a share of {recipe.start_share} of the weights begun with; it needs a start, and 0 <= share < 1"
+    if recipe.start_share and not recipe.start:
+        return f"wants a share of {recipe.start_share} of the weights begun with; it needs a start"
     if unknown := set(recipe.coarser) - COARSER_OF.get(recipe.model, set()):
         return f"wants {sorted(unknown)[0]!r} from the trunk of {recipe.model}, which does not have it"
     if recipe.class_weights and len(recipe.class_weights) != len(classes):
         return f"gives {len(recipe.class_weights)} class weights for {len(classes)} classes"
-    if any(not text.get(lang) for text in (recipe.title,) for lang in LANGUAGES) or set(recipe.note) != {*LANGUAGES}:
-        return f"needs a title and a note in {' and '.join(LANGUAGES)}"
+    if not recipe.title["en"]:
+        return "needs a title"
     return None

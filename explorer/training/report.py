@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from explorer import metrics, weights
+from explorer.cards import Card, ClassInfo
 from explorer.models import MODELS
 from explorer.training import data
 from explorer.training.data import DataError, Sample
 from explorer.training.evaluate import DRAWS, Tally, measure, standard_errors
 from explorer.training.sets import SETS
-from explorer.weights import Card, ClassInfo
 
 SPLITS = ("all", "validation", "training")
 
@@ -23,9 +23,13 @@ def _names(classes: tuple[ClassInfo, ...]) -> list[str]:
     return [info.name["en"] for info in classes]
 
 
+def _ids(classes: tuple[ClassInfo, ...]) -> list[str]:
+    return [info.id for info in classes]
+
+
 def find_set(card: Card, folder: Path) -> str:
     """Which data set's layout a folder has, among those with the card's classes. Raises DataError."""
-    fitting = [name for name, known in SETS.items() if _names(known.classes) == _names(card.classes)]
+    fitting = [name for name, known in SETS.items() if _ids(known.classes) == _ids(card.classes)]
     for name in fitting:
         place = data.locate(name, folder)
         if all((place / part).is_dir() for part in data.layout(name)):
@@ -52,10 +56,10 @@ def evaluate(
     geometries  paddings to run in; by default those trained in
     split       "all" images, or the side that the data set's rule gave "validation" or "training" when the card's
                 weights were trained
-    Raises DataError and WeightsError, which name the file and what is wrong.
+    Raises DataError and ExplorerError, which name the file and what is wrong.
     """
     name = data_set or find_set(card, folder)
-    if _names(SETS[name].classes) != _names(card.classes):
+    if _ids(SETS[name].classes) != _ids(card.classes):
         raise DataError(f"{card.name} has other classes than {name}; choose weights or data of the same ones")
     samples = data.read_all(name, folder, weights=False)
     if split != "all":
@@ -92,7 +96,7 @@ def sides(card: Card, name: str, samples: list[Sample]) -> tuple[list[Sample], l
 
 
 def tally_of(card: Card, samples: list[Sample], padding: str, model: str | None = None, device: str = "cpu") -> Tally:
-    """What a card's weights get right of the samples, in one geometry. Raises WeightsError."""
+    """What a card's weights get right of the samples, in one geometry. Raises ExplorerError."""
     loaded, where, steps = weights.load(card, model, padding), torch.device(device), card.preprocessing
     net = loaded.module.to(where)
     return measure(net, loaded.spec, samples, steps.mean, steps.std, where)[loaded.spec.model]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from explorer.cards import ClassInfo
 from explorer.metrics import IGNORE
-from explorer.weights import ClassInfo
 
 FOLDS, SHARE = 5, 0.18  # validation parts of a set that has no published one, and the share of its images in each
 DECIDING_FOLD = 0  # bundled recipes were chosen by what they reach on it: figures there may flatter
@@ -22,6 +22,7 @@ class DataSet:
     folders: tuple[tuple[str, str], ...]
     instances: bool  # 16-bit maps of single objects instead of class masks
     classes: tuple[ClassInfo, ...]
+    domain: str  # of the cards of what is trained on it
     values: dict[int, int] = field(default_factory=dict)  # mask value -> class (IGNORE for not judged)
     data: dict[str, str] = field(default_factory=dict)
     licence: dict[str, str] = field(default_factory=dict)
@@ -38,7 +39,7 @@ class DataSet:
 
 def _class(en: str, ko: str, colour: str) -> ClassInfo:
     red, green, blue = bytes.fromhex(colour)
-    return ClassInfo({"en": en, "ko": ko}, (red, green, blue))
+    return ClassInfo(en.replace(" ", "_"), {"en": en, "ko": ko}, (red, green, blue))
 
 
 NUCLEI = DataSet(
@@ -49,6 +50,7 @@ NUCLEI = DataSet(
         _class("nucleus", "세포핵", "56B4E9"),
         _class("touching border", "맞닿은 경계", "E69F00"),
     ),
+    domain="nuclei",
     data={
         "en": "Nuclei of the 2018 Data Science Bowl (BBBC038, Broad Institute) with corrected labels: part of the "
         "published set, fluorescence, bright-field and stained micrographs.",
@@ -89,6 +91,7 @@ MSRC_V2 = DataSet(
     folders=(("images", "masks"),),
     instances=False,
     classes=tuple(_EVERYDAY.values()),
+    domain="everyday",
     values={value: index for index, value in enumerate(_EVERYDAY)} | dict.fromkeys((0, 5, 8), IGNORE),
     data={
         "en": "MSRC v2 (Microsoft Research Cambridge): part of the published set of everyday photographs of about "
@@ -106,13 +109,14 @@ MSRC_V2 = DataSet(
 
 # CamVid's value -> the everyday class that looks the same; pole, fence, rider with bicycle and unlabelled have none
 _ROAD_SCENE = {0: "sky", 1: "building", 3: "road", 4: "road", 5: "tree", 6: "sign", 8: "car", 9: "body"}
-_NAMES = [info.name["en"] for info in MSRC_V2.classes]
+_IDS = [info.id for info in MSRC_V2.classes]
 
 CAMVID = DataSet(
     folders=(("train", "trainannot"), ("val", "valannot")),
     instances=False,
     classes=MSRC_V2.classes,
-    values={value: _NAMES.index(_ROAD_SCENE[value]) if value in _ROAD_SCENE else IGNORE for value in range(12)},
+    domain="everyday",
+    values={value: _IDS.index(_ROAD_SCENE[value]) if value in _ROAD_SCENE else IGNORE for value in range(12)},
     data={
         "en": "CamVid (Cambridge-driving Labeled Video Database): road scenes of 480 x 360 pixels, their classes read "
         "as everyday ones (pavement as road, pedestrian as body); pole, fence and bicyclist are ignored.",
@@ -145,9 +149,10 @@ VOC = DataSet(
     folders=(),
     instances=False,
     classes=tuple(
-        ClassInfo({"en": en.replace("_", " "), "ko": ko}, _voc_colour(i))
+        ClassInfo(en.replace("/", "_"), {"en": en.replace("_", " "), "ko": ko}, _voc_colour(i))
         for i, (en, ko) in enumerate(pair.split(" ", 1) for pair in _VOC.split(", "))
     ),
+    domain="everyday",
     values={i: i for i in range(21)} | {255: IGNORE},
     data={
         "en": "PASCAL VOC 2012, segmentation (Everingham et al.), training part. The void line around objects is "
@@ -167,6 +172,7 @@ PETS = DataSet(
     folders=(),
     instances=False,
     classes=(_class("background", "배경", "1A1A1A"), _class("pet", "반려동물", "E69F00")),
+    domain="everyday",
     values={1: 1, 2: 0, 3: IGNORE},
     data={
         "en": "Oxford-IIIT Pet (Parkhi et al. 2012), training part; the line between pet and background is ignored.",

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from explorer import weights
-from explorer.cards import SNAPSHOTS
+from explorer.cards import SNAPSHOTS, Card, Preprocessing
+from explorer.checked import spoken
 from explorer.inference import device_name
 from explorer.training.data import Sample, group_of
 from explorer.training.evaluate import Tally, standard_errors
@@ -21,7 +22,6 @@ from explorer.training.loop import Run
 from explorer.training.nets import Nets
 from explorer.training.recipe import Recipe, read
 from explorer.training.sets import SETS
-from explorer.weights import LANGUAGES, Card, Preprocessing
 
 State = dict[str, Tensor]
 STEP = {"en": "Step {step} · {title}", "ko": "{step}스텝 · {title}"}  # a narrow list shows the beginning
@@ -73,8 +73,8 @@ def _write(
     step, seconds = snapshot or (run.step, run.seconds)
     if snapshot:
         name = f"{name}-step{step}"
-        title = {lang: STEP[lang].format(title=recipe.title[lang], step=step) for lang in LANGUAGES}
-        note = {lang: MOMENT[lang].format(note=recipe.note[lang]) for lang in LANGUAGES}
+        title = {lang: spoken(STEP, lang).format(title=text, step=step) for lang, text in recipe.title.items()}
+        note = {lang: spoken(MOMENT, lang).format(note=text) for lang, text in recipe.note.items()}
     if stored == torch.float16:
         state = _halved(state)
     nets = Nets(recipe.spec, tuple(recipe.geometries), tuple(recipe.coarser), normed=False)
@@ -95,8 +95,8 @@ def _write(
         geometries=tuple(recipe.geometries),
         classes=data_set.classes,
         preprocessing=Preprocessing(recipe.mean, recipe.std),
-        data={lang: " ".join(s.data[lang] for s in sets) for lang in LANGUAGES},
-        licence={lang: " ".join(s.licence[lang] for s in sets) for lang in LANGUAGES},
+        data={lang: " ".join(spoken(s.data, lang) for s in sets) for lang in data_set.data},
+        licence={lang: " ".join(spoken(s.licence, lang) for s in sets) for lang in data_set.licence},
         recipe={**recipe.json(), **made, **_machine(run)},
         seed=recipe.seed,
         metrics={
@@ -111,6 +111,7 @@ def _write(
             "training_sets": split.training,
         },
         note=note,
+        domain=data_set.domain,
         trained_side=split.side,
     )
     return weights.save(folder / f"{name}.safetensors", nets.first, card, stored)

@@ -16,13 +16,17 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from explorer.errors import ExplorerError
 from explorer.images import MAX_BYTES
-from explorer.ui.i18n import LANGUAGES, TEXTS
-from explorer.ui.inspector import InspectError
+from explorer.trace import CancelledError
+from explorer.ui import catalog, i18n
+from explorer.ui.catalog import told
+from explorer.ui.image_store import ImageStore
+from explorer.ui.inspector import Inspector
 from explorer.ui.segmenter import Segmenter
-from explorer.ui.session import CancelledError, StageError, Workbench
+from explorer.ui.session import Workbench
 from explorer.ui.stage.bundle import bundle, page, styles
-from explorer.ui.turns import Progress
+from explorer.ui.turns import OnProgress
 
 log = logging.getLogger(__name__)
 
@@ -39,17 +43,16 @@ import(new URL('__MAIN__', base).href)
   .then(({ mount }) => mount({ element, props, trigger, upload, watch, base }))
   .catch((error) => {
     console.error(error);
-    element.textContent = navigator.language.startsWith('ko') ? '__FAILED_KO__' : '__FAILED_EN__';
+    const failed = __FAILED__;
+    element.textContent = failed[navigator.language.split('-')[0]] ?? failed.en;
   });
 """
 
 
 def script(main: str) -> str:
     """What the component runs: the stage's module at the address `main`, or a sentence if that fails."""
-    js = JS.replace("__MAIN__", main)
-    for language in LANGUAGES:
-        js = js.replace(f"__FAILED_{language.upper()}__", TEXTS[language]["error.page"])
-    return js
+    failed = {language: texts["error.page"] for language, texts in i18n.TEXTS.items()}
+    return JS.replace("__MAIN__", main).replace("__FAILED__", json.dumps(failed, ensure_ascii=False))
 
 
 def stage_script(bench: Workbench) -> str:
@@ -75,10 +78,8 @@ class Cancelled:
 def build_app(bench: Workbench) -> gr.Blocks:
     """The page; its first example is run before it is served."""
     gr.set_static_paths([bench.files.folder])
-    cancelled, segmenter = Cancelled(), Segmenter(bench)
-    catalog = {**bench.catalog(), "files": f"gradio_api/file={bench.files.folder}"}
-    selection, first = bench.opening()
-    start = json.dumps({"catalog": catalog, "selection": asdict(selection), "trace": first.file})
+    cancelled = Cancelled()
+    start = json.dumps(beginning(bench))
 
     def asked(event: gr.EventData) -> tuple[dict[str, Any], str]:
         """What the page sent, and the token that its answers carry."""
@@ -92,12 +93,12 @@ def build_app(bench: Workbench) -> gr.Blocks:
 
     def on_segment(event: gr.EventData) -> Iterator[str]:
         data, token = asked(event)
-        for message in segment_messages(segmenter, data, lambda: token in cancelled):
+        for message in segment_messages(bench.segmenter, data, lambda: token in cancelled):
             yield json.dumps({"request": token, **message})
 
     def on_inspect(event: gr.EventData) -> Iterator[str]:
         data, token = asked(event)
-        for message in inspect_messages(bench, data):
+        for message in inspect_messages(bench.inspector, data):
             yield json.dumps({"request": token, **message})
 
     def on_cancel(event: gr.EventData) -> None:
@@ -120,9 +121,17 @@ def build_app(bench: Workbench) -> gr.Blocks:
     return demo
 
 
+def beginning(bench: Workbench) -> dict[str, Any]:
+    """What the page starts with: all that is on offer, and a run of what it opens on."""
+    cards, examples = bench.networks.cards, bench.pictures.examples()
+    selection = catalog.first(cards, examples)
+    offers = {**catalog.catalog(cards, examples), "files": f"gradio_api/file={bench.files.folder}"}
+    return {"catalog": offers, "selection": asdict(selection), "trace": bench.runs.opening(selection).file}
+
+
 def run_messages(bench: Workbench, data: dict[str, Any], cancelled: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """What the page hears of one run: progress again and again; last the run, an error or that it was cancelled."""
-    return _messages(lambda progress, stop: _work(bench, data, progress, stop), cancelled)
+    return _messages(lambda progress, stop: _run(bench, data, progress, stop), cancelled)
 
 
 def segment_messages(
@@ -130,10 +139,10 @@ def segment_messages(
 ) -> Iterator[dict[str, Any]]:
     """What the page hears of a question about an image at its own size: progress; last the answer or an error."""
 
-    def work(progress: Progress, stop: Callable[[], bool]) -> dict[str, Any]:
+    def work(progress: OnProgress, stop: Callable[[], bool]) -> dict[str, Any]:
         truth = uploaded(data["path"]) if isinstance(data.get("path"), str) else None  # true labels
         try:
-            question, name = _with_upload(segmenter.bench, data, progress)
+            question, name = _with_upload(segmenter.pictures, data, progress)
             return {**segmenter.answer({**question, "path": truth}, progress, stop), "imageName": name}
         finally:
             if truth:
@@ -143,7 +152,7 @@ def segment_messages(
 
 
 def _messages(
-    task: Callable[[Progress, Callable[[], bool]], dict[str, Any]], cancelled: Callable[[], bool]
+    task: Callable[[OnProgress, Callable[[], bool]], dict[str, Any]], cancelled: Callable[[], bool]
 ) -> Iterator[dict[str, Any]]:
     """A task in a thread of its own: what it says on the way, then what it gives, an error, or that it was cancelled.
 
@@ -161,8 +170,8 @@ def _messages(
             last = task(progress, lambda: cancelled() or left.is_set())
         except CancelledError:
             last = {"kind": "cancelled"}
-        except StageError as error:
-            last = {"kind": "error", "code": error.code, "details": error.details}
+        except ExplorerError as error:
+            last = _error(error)
         except Exception:
             log.exception("a run failed")
         finally:
@@ -178,25 +187,29 @@ def _messages(
         left.set()
 
 
-def inspect_messages(bench: Workbench, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _error(error: ExplorerError) -> dict[str, Any]:
+    return {"kind": "error", "code": error.code, "details": told(error.details)}
+
+
+def inspect_messages(inspector: Inspector, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The pieces of an answer about a finished run, or an error."""
     try:
-        yield from bench.inspector.answer(data)
-    except InspectError as error:
-        yield {"kind": "error", "code": error.code, "details": {}}
+        yield from inspector.answer(data)
+    except ExplorerError as error:
+        yield _error(error)
     except Exception:
         log.exception("a look failed")
         yield {"kind": "error", "code": "internal", "details": {}}
 
 
-def _work(bench: Workbench, data: dict[str, Any], progress: Progress, cancelled: Callable[[], bool]) -> dict[str, Any]:
-    question, name = _with_upload(bench, data, progress)
-    wish = bench.check(question.get("selection"))
-    run = bench.run(wish, progress, cancelled)
-    return {"kind": "done", "trace": run.file, "selection": asdict(wish), "imageName": name}
+def _run(bench: Workbench, data: dict[str, Any], progress: OnProgress, stop: Callable[[], bool]) -> dict[str, Any]:
+    question, name = _with_upload(bench.pictures, data, progress)
+    selection = bench.networks.check(question.get("selection"))
+    run = bench.runs.run(selection, progress, stop)
+    return {"kind": "done", "trace": run.file, "selection": asdict(selection), "imageName": name}
 
 
-def _with_upload(bench: Workbench, data: dict[str, Any], progress: Progress) -> tuple[dict[str, Any], str]:
+def _with_upload(pictures: ImageStore, data: dict[str, Any], progress: OnProgress) -> tuple[dict[str, Any], str]:
     """The question with the image that was uploaded for it in its selection, and the file's name."""
     selection, upload = data.get("selection"), data.get("upload")
     if not isinstance(upload, dict):
@@ -205,7 +218,7 @@ def _with_upload(bench: Workbench, data: dict[str, Any], progress: Progress) -> 
     page = data.get("page", 0)
     progress(0.03, "progress.image", {})
     try:
-        image = bench.add_image(path, name, page if type(page) is int else 0)
+        image = pictures.add(path, name, page if type(page) is int else 0)
     finally:
         _forget(path)
     return {**data, "selection": {**selection, "image": image} if isinstance(selection, dict) else None}, name
@@ -220,12 +233,12 @@ def _forget(path: Path) -> None:
 def uploaded(path: Any) -> Path:
     """A path that the page says it uploaded; refuses everything outside Gradio's upload folder."""
     try:
-        found = Path(path).resolve()
+        place = Path(path).resolve()
     except (TypeError, ValueError, OSError) as error:  # no path at all, a NUL, a surrogate, too long
-        raise StageError("upload") from error
-    if not found.is_relative_to(Path(get_upload_folder()).resolve()):
-        raise StageError("upload")
-    return found
+        raise ExplorerError("upload") from error
+    if not place.is_relative_to(Path(get_upload_folder()).resolve()):
+        raise ExplorerError("upload")
+    return place
 
 
 def launch_settings(bench: Workbench) -> dict[str, Any]:

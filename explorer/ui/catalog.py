@@ -9,18 +9,15 @@ from typing import Any
 import torch
 
 from explorer import images, inference, weights
+from explorer.cards import Card
 from explorer.figures import palettes
 from explorer.models import MODELS, ModelSpec, without_weights
-from explorer.ui.i18n import TEXTS
+from explorer.ui import i18n
+from explorer.ui.i18n import in_all
 from explorer.ui.state import Selection
-from explorer.weights import Card
 
 SIZES = (192, 256, 320, 388, 500, 640, 800, 1000)  # working sizes: the resized image's longer side
 FIRST_SIZE = {"fcn": 320, "unet": 388}  # the photographs trained on; 388 makes the paper's 572 of a square image
-EXAMPLES_OF = {  # data set -> family of examples
-    "nuclei": "nuclei",
-    **dict.fromkeys(("msrc_v2", "camvid", "voc2012", "pets"), "everyday"),
-}
 SHOWN = ("fcn32s", "fcn16s", "fcn8s", "unet")
 
 
@@ -42,12 +39,12 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
         "cards": [
             {
                 "name": card.name,
-                "title": card.title,
+                "title": in_all(card.title),
                 "family": card.family,
                 "data": card.recipe.get("data_set", ""),
-                "examples": EXAMPLES_OF.get(card.recipe.get("data_set", ""), ""),
-                "licence": card.licence,
-                "note": card.note,
+                "examples": card.domain,
+                "licence": in_all(card.licence),
+                "note": in_all(card.note),
                 "width": _width(card.spec),
                 "unseen": card.metrics.get("unseen"),
                 "validation": card.metrics.get("validation"),
@@ -66,8 +63,8 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
             "heat": palettes.lookup_table(palettes.HEAT).tolist(),
             "roles": palettes.PAGE,
         },
-        "languages": [{"code": code, "name": text["language.name"]} for code, text in TEXTS.items()],
-        "texts": TEXTS,
+        "languages": i18n.languages(),
+        "texts": i18n.TEXTS,
     }
 
 
@@ -94,12 +91,16 @@ def first(cards: Iterable[Card], examples: list[dict[str, Any]]) -> Selection:
     cards = tuple(cards)
     model = "fcn8s" if weights.cards_for("fcn8s", cards) else "unet"
     card = weights.cards_for(model, cards)[0]
-    wanted = EXAMPLES_OF.get(card.recipe.get("data_set", ""))
-    example = next((e for e in examples if e["family"] == wanted), examples[0])
+    example = next((e for e in examples if e["family"] == card.domain), examples[0])
     family = MODELS[model].family
     paper = MODELS[model].paddings[0]  # what is read about, where the weights were trained in it
     padding = paper if paper in card.geometries else card.spec.padding
     return Selection(model, card.name, padding, example["file"], FIRST_SIZE[family], "auto")
+
+
+def legend(card: Card) -> list[dict[str, Any]]:
+    """The classes of a card, by index, for the page."""
+    return [{"id": c.id, "name": in_all(c.name), "colour": c.colour} for c in card.classes]
 
 
 def network_notes(loaded: weights.Loaded) -> list[dict[str, Any]]:
@@ -112,6 +113,11 @@ def network_notes(loaded: weights.Loaded) -> list[dict[str, Any]]:
         "padding": spec.padding,
     }
     return [{"code": code, "details": details} for code in loaded.notes]
+
+
+def image_notes(notes: Iterable[images.Note]) -> list[dict[str, Any]]:
+    """What was done to an image on reading, for the page."""
+    return [{"code": f"image.{note.code}", "details": note.details} for note in notes]
 
 
 def told(details: dict[str, Any]) -> dict[str, Any]:

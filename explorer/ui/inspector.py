@@ -1,7 +1,7 @@
 """What is asked about a finished run: a unit's arithmetic and effective field, a channel in full, a layer's components.
 
-A run keeps no values. They are computed again from its input, as far as a question needs them, on the CPU, so that
-questions do not wait for runs on a graphics card and never move a network that is running.
+A run keeps no values. They are computed again from its input, as far as a question needs them, on the CPU, where the
+network lies, so that questions do not wait for runs on a graphics card.
 """
 
 from __future__ import annotations
@@ -9,55 +9,41 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from explorer import inference, unit, weights
+from explorer import inference, unit
+from explorer.errors import ExplorerError
 from explorer.figures.mosaic import mosaic
 from explorer.figures.principal import principal
 from explorer.geometry import Region
 from explorer.local import WindowRunner
+from explorer.ui.asked import InspectQuestion, asked
 from explorer.ui.stage.payload import png
 from explorer.ui.state import Bounded, Files
+from explorer.weights import Loaded
 
 SCENE_BYTES = 128 * 2**20
 VALUE_BYTES = 256 * 2**20
 MADE_BYTES = 64 * 2**20
 
 
-class InspectError(Exception):
-    """`code` is a key "error.<code>" of the texts."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 @dataclass(frozen=True, eq=False)
 class Scene:
     """All it takes to compute any value of a run again. `pixels` is the network's input, H x W x 3 uint8."""
 
-    card: weights.Card
-    model: str
-    padding: str
+    loaded: Loaded
     pixels: np.ndarray
     shapes: dict[str, tuple[int, ...]]
 
     @cached_property
     def local(self) -> WindowRunner:
-        pre = self.card.preprocessing
-        image = inference.normalise(self.pixels, pre.mean, pre.std)
-        return WindowRunner(_network(self.card, self.model, self.padding), image, self.shapes)
-
-
-@lru_cache(maxsize=8)
-def _network(card: weights.Card, model: str, padding: str) -> torch.nn.Module:
-    """A network of its own: the one that runs may be moved to another device at any time."""
-    return weights.load(card, model, padding).module.requires_grad_(False)
+        pre = self.loaded.card.preprocessing
+        return WindowRunner(self.loaded.module, inference.normalise(self.pixels, pre.mean, pre.std), self.shapes)
 
 
 class Inspector:
@@ -80,36 +66,38 @@ class Inspector:
     def _scene(self, run: str) -> Scene:
         scene = self._pinned.get(run) or self._scenes.get(run)
         if scene is None:
-            raise InspectError("gone")
+            raise ExplorerError("gone")
         return scene
 
-    def answer(self, question: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def answer(self, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Plain data. A later message holds all of an earlier one, since a page may see only the last.
 
-        Raises InspectError for a run that is gone or a question that makes no sense.
+        Raises ExplorerError for a run that is gone or a question that makes no sense.
         """
-        run, step = str(question.get("run")), str(question.get("step"))
+        question = asked(InspectQuestion, data)
+        run, step = question.run, question.step
         scene = self._scene(run)
         if step not in scene.shapes:
-            raise InspectError("bad_selection")
-        place = tuple(question.get(key) for key in ("channel", "row", "column"))
+            raise ExplorerError("bad_selection", f"there is no step {step!r}")
+        match question:
+            case InspectQuestion(what="unit", channel=int(channel), row=int(row), column=int(column)):
+                yield from self._unit(scene, step, channel, row, column)
+            case InspectQuestion(what="channel", channel=int(channel)):
+                yield self._channel(run, scene, step, channel)
+            case InspectQuestion(what="principal"):
+                yield self._principal(run, scene, step)
+            case _:
+                raise ExplorerError("bad_selection", f"{question} asks for nothing that is known")
+
+    def _unit(self, scene: Scene, step: str, channel: int, row: int, column: int) -> Iterator[dict[str, Any]]:
         try:
-            match question.get("what"):
-                case "unit":
-                    channel, row, column = _whole(place)
-                    unit.check(scene.local, step, channel, row, column)
-                    ran = unit.forward(scene.local, step, row, column)  # both pieces come of one run
-                    first = {"kind": "unit", "arithmetic": self._arithmetic(scene, step, channel, ran)}
-                    yield first
-                    yield {**first, "field": self._field(scene, step, channel, ran)}
-                case "channel":
-                    yield self._channel(run, scene, step, *_whole(place[:1]))
-                case "principal":
-                    yield self._principal(run, scene, step)
-                case _:
-                    raise InspectError("bad_selection")
+            unit.check(scene.local, step, channel, row, column)
         except ValueError as error:  # a unit that is not there
-            raise InspectError("bad_selection") from error
+            raise ExplorerError("bad_selection", str(error)) from error
+        ran = unit.forward(scene.local, step, row, column)  # both pieces come of one run
+        first = {"kind": "unit", "arithmetic": self._arithmetic(scene, step, channel, ran)}
+        yield first
+        yield {**first, "field": self._field(scene, step, channel, ran)}
 
     def _arithmetic(self, scene: Scene, step: str, channel: int, ran: unit.Forward) -> dict[str, Any]:
         found = unit.arithmetic(scene.local, step, channel, ran.row, ran.column, ran=ran)
@@ -132,7 +120,7 @@ class Inspector:
     def _channel(self, run: str, scene: Scene, step: str, channel: int) -> dict[str, Any]:
         value = self._value(run, scene, step)
         if not 0 <= channel < value.shape[1]:
-            raise InspectError("bad_selection")
+            raise ExplorerError("bad_selection")
         drawn = mosaic(value[:, channel : channel + 1], most_pixels=2**24)
         ends = [float(drawn.minimum[0]), float(drawn.maximum[0])]
         return {
@@ -162,12 +150,6 @@ class Inspector:
         name = self.files.add(content, ".png")
         self._made.put(object(), name, len(content))
         return name
-
-
-def _whole(place: tuple[Any, ...]) -> tuple[int, ...]:
-    if not all(type(v) is int for v in place):
-        raise InspectError("bad_selection")
-    return place
 
 
 def _plain(value: Any) -> Any:

@@ -14,11 +14,13 @@ import numpy as np
 from PIL import Image
 
 from explorer import api, images, inference
+from explorer.errors import ExplorerError
 from explorer.images import Photograph
 from explorer.models import MODELS
 from explorer.results import bundle, truth
-from explorer.ui.catalog import device_words, network_notes, told
-from explorer.ui.session import StageError
+from explorer.ui.asked import SegmentQuestion
+from explorer.ui.catalog import device_words, image_notes, legend, network_notes, told
+from explorer.ui.i18n import in_all
 from explorer.ui.stage.payload import png
 from explorer.ui.state import Bounded, Files
 
@@ -30,7 +32,7 @@ KEPT_BYTES = 600 * 2**20
 class Kept:
     """A finished run that files may still be asked of; `names` are the files made so far."""
 
-    found: api.Result
+    result: api.Result
     stem: str
     names: list[str]
 
@@ -42,103 +44,97 @@ class Keeper:
         self.files = files
         self._kept: Bounded[Kept] = Bounded(most_bytes, lambda kept: files.release(kept.names))
 
-    def add(self, found: api.Result, photograph: Photograph, **more: np.ndarray) -> dict[str, Any]:
+    def add(self, result: api.Result, photograph: Photograph, **more: np.ndarray) -> dict[str, Any]:
         """Keep a run, and say of it what the page shows. `more` are further maps of codes (H x W uint8) by name."""
         shown = images.resize(photograph.pixels, MOST_SHOWN)
         size = shown.shape[:2]
-        outputs = found.labelling.outputs
-        small = {name: images.at_places(codes, size) for name, codes in {"labels": found.labels, **more}.items()}
+        outputs = result.labelling.outputs
+        small = {name: images.at_places(codes, size) for name, codes in {"labels": result.labels, **more}.items()}
         small["confidence"] = np.rint(images.at_places(outputs.confidence, size) * 255).astype(np.uint8)
-        if found.instances is not None:
-            small["outlines"] = bundle.pictures.outlines(images.at_places(found.instances, size)).astype(np.uint8)
+        if result.instances is not None:
+            small["outlines"] = bundle.pictures.outlines(images.at_places(result.instances, size)).astype(np.uint8)
         pictures = {"image": self.files.add(jpeg(shown), ".jpg")}
         pictures |= {name: self.files.add(png(codes), ".png") for name, codes in small.items()}
-        kept = Kept(found, Path(photograph.name).stem[:80] or "image", list(pictures.values()))
+        kept = Kept(result, Path(photograph.name).stem[:80] or "image", list(pictures.values()))
         token = secrets.token_urlsafe(12)
-        arrays = (found.labels, found.instances, outputs.confidence, outputs.scores, photograph.pixels)
+        arrays = (result.labels, result.instances, outputs.confidence, outputs.scores, photograph.pixels)
         self._kept.put(token, kept, sum(array.nbytes for array in arrays if array is not None))
-        return {"token": token, "pictures": pictures, "shown": list(size), **_facts(found)}
+        return {"token": token, "pictures": pictures, "shown": list(size), **_facts(result)}
 
-    def export(self, data: dict[str, Any]) -> dict[str, Any]:
+    def export(self, question: SegmentQuestion) -> dict[str, Any]:
         """A file of a run, or all files of several as a ZIP; the page fetches it by its name."""
-        tokens, kind = data.get("tokens"), data.get("file")
-        if not isinstance(tokens, list) or not tokens:
-            raise StageError("bad_selection")
-        kept = [self._get(token) for token in tokens]
+        kept, kind = [self._get(token) for token in question.tokens], question.file
+        if not kept:
+            raise ExplorerError("bad_selection", "no result is named")
         if kind == "zip":
             content, name = _zipped(kept), f"{kept[0].stem}.zip" if len(kept) == 1 else "segmented.zip"
-        elif kind in bundle.kinds_of(kept[0].found):
-            content, name = _made(kept[0].found, kind), f"{kept[0].stem}.{bundle.KINDS[kind][0]}"
+        elif kind in bundle.kinds_of(kept[0].result):
+            content, name = _made(kept[0].result, kind), f"{kept[0].stem}.{bundle.KINDS[kind][0]}"
         else:
-            raise StageError("bad_selection")
+            raise ExplorerError("bad_selection", f"there is no file {kind!r} of this result")
         file = self.files.add(content, Path(name).suffix)
         kept[0].names.append(file)
         return {"kind": "exported", "file": file, "name": name}
 
-    def judge(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Compare a run with true labels that the person gave as a file. Raises TruthError."""
-        kept = self._get(data.get("token"))
-        path, found = Path(str(data.get("path"))), kept.found
-        size, classes = found.labels.shape, found.card.classes
-        if found.instances is not None and found.card.objects:
-            judged = truth.judge_objects(truth.read_instances(path, size), found.instances)
-            classes = tuple(classes[i] for i in (found.card.background or 0, found.card.objects[0]))
-        else:
-            judged = truth.judge(truth.read_labels(path, size, classes), found.labels, len(classes))
-        errors = images.at_places(judged.errors, images.resized_shape(size, MOST_SHOWN))
+    def judge(self, question: SegmentQuestion) -> dict[str, Any]:
+        """Compare a run with true labels that the person gave as a file. Raises ExplorerError."""
+        kept, path = self._get(question.token), question.path or Path()
+        result = kept.result
+        judged, classes = truth.judge_result(result, path)
+        errors = images.at_places(judged.errors, images.resized_shape(result.labels.shape, MOST_SHOWN))
         file = self.files.add(png(errors), ".png")
         kept.names.append(file)
         return {
             "kind": "judged",
             "errors": file,
-            "names": [c.name for c in classes],
+            "names": [in_all(c.name) for c in classes],
             "matrix": judged.matrix.tolist(),
             **judged.figures(classes),
             "iou": [None if v != v else float(v) for v in truth.metrics.iou(judged.matrix)],
         }
 
-    def _get(self, token: Any) -> Kept:
-        kept = self._kept.get(str(token))
+    def _get(self, token: str) -> Kept:
+        kept = self._kept.get(token)
         if not kept:
-            raise StageError("result_gone")
+            raise ExplorerError("result_gone")
         return kept
 
 
-def _facts(found: api.Result) -> dict[str, Any]:
+def _facts(result: api.Result) -> dict[str, Any]:
     """What the page says of a run."""
-    run, plan = found.labelling, found.labelling.plan
-    about = bundle.about(found)
+    run, plan = result.labelling, result.labelling.plan
+    about = bundle.about(result)
     return {
         **about,
-        "classes": [{"name": c.name, "colour": c.colour} for c in found.card.classes],
+        "classes": legend(result.card),
         "size": [about["height"], about["width"]],
-        "margin": inference.reach(plan.spec).margin,
+        "margin": inference.placement(plan.spec).margin,
         "boxes": [[*t.output.rows, *t.output.cols, *t.input.rows, *t.input.cols] for t in run.tiles],
-        "remarks": [{"code": r.code, "details": told(r.details)} for r in found.remarks],
-        "networkNotes": network_notes(found.loaded),
-        "notes": [{"code": f"image.{n.code}", "details": n.details} for n in found.notes],
+        "remarks": [{"code": r.code, "details": told(r.details)} for r in result.remarks],
+        "networkNotes": network_notes(result.loaded),
+        "notes": image_notes(result.notes),
         "deviceName": device_words(run.device),
         "title": MODELS[plan.spec.model].title,
-        "weightsTitle": found.card.title,
-        "kinds": bundle.kinds_of(found),
+        "weightsTitle": in_all(result.card.title),
+        "kinds": bundle.kinds_of(result),
     }
 
 
-def _made(found: api.Result, kind: str) -> bytes:
+def _made(result: api.Result, kind: str) -> bytes:
     out = io.BytesIO()
-    bundle.write(found, kind, out)
+    bundle.write(result, kind, out)
     return out.getvalue()
 
 
 def _zipped(kept: list[Kept]) -> bytes:
     """All files of some runs but their scores, which are as large as all else together."""
     out = io.BytesIO()
-    stems = apart([(one.stem, bundle.settings(one.found)) for one in kept])
+    stems = apart([(one.stem, bundle.settings(one.result)) for one in kept])
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
         for one, stem in zip(kept, stems, strict=True):
-            for kind in bundle.kinds_of(one.found):
+            for kind in bundle.kinds_of(one.result):
                 if kind != "scores":
-                    file.writestr(f"{stem}.{bundle.KINDS[kind][0]}", _made(one.found, kind))
+                    file.writestr(f"{stem}.{bundle.KINDS[kind][0]}", _made(one.result, kind))
     return out.getvalue()
 
 

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from explorer import api, compare, images, inference
+from explorer.errors import ExplorerError
 from explorer.images import Photograph
-from explorer.inference import InferenceError, Outputs, RunOptions
+from explorer.inference import Outputs, RunOptions
 from explorer.inference.plan import WAYS
 from explorer.models import MODELS
-from explorer.results.truth import TruthError
-from explorer.ui.catalog import told
+from explorer.ui.asked import OWN, SegmentQuestion, asked
+from explorer.ui.catalog import image_notes
+from explorer.ui.image_store import ImageStore
 from explorer.ui.keeping import MOST_SHOWN, Keeper, jpeg
-from explorer.ui.session import StageError, Workbench
-from explorer.ui.state import Bounded, Selection
-from explorer.ui.turns import Progress
+from explorer.ui.network_cache import NetworkCache
+from explorer.ui.state import Bounded, Files, Selection
+from explorer.ui.turns import OnProgress, Turns
 
 MOST_SCORES = 128 * 2**20  # bytes of class scores that are kept for a download
 SMALLER = (1024, 640)  # longer sides of the smaller copies that are offered
-COPIES = ("trained", "smaller")  # ways of running one: as large as the photographs trained on, or of those sides
-OWN = "own"  # networks are compared at the image's own size, however large, and not each at the size that suits it
-MOST_COMPARED = 4
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a page wants run; `longest` is the longer side to run at, None the image's own."""
+class Job:
+    """What a page wants run, checked; `longest` is the longer side to run at, None the image's own."""
 
     selection: Selection
     options: RunOptions
@@ -40,7 +40,7 @@ class Asked:
 class Stretch:
     """A part of a longer task: tells its progress on a stretch of the whole's bar, and hears when to stop."""
 
-    progress: Progress
+    progress: OnProgress
     cancelled: Callable[[], bool]
     low: float = 0.05
     high: float = 0.95
@@ -67,47 +67,37 @@ class Stretch:
 class Segmenter:
     """Runs at full size of one server process."""
 
-    def __init__(self, bench: Workbench) -> None:
-        self.bench, self.kept = bench, Keeper(bench.files)
-        self.shown: Bounded[str] = Bounded(50, lambda name: bench.files.release([name]))  # pictures of images not run
+    def __init__(self, files: Files, pictures: ImageStore, networks: NetworkCache, turns: Turns) -> None:
+        self.files, self.pictures, self.networks, self.turns = files, pictures, networks, turns
+        self.kept = Keeper(files)
+        self.shown: Bounded[str] = Bounded(50, lambda name: files.release([name]))  # pictures of images not run
 
-    def answer(self, data: dict[str, Any], progress: Progress, cancelled: Callable[[], bool]) -> dict[str, Any]:
-        """What a page asks for by `what`. Raises StageError, or CancelledError when cancelled."""
+    def answer(self, data: dict[str, Any], progress: OnProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
+        """What a page asks for by `what`. Raises ExplorerError, or CancelledError when cancelled."""
+        question = asked(SegmentQuestion, data)
         runs = {"segment": self._segment, "compare": self._compare, "paper": self._paper}
         quick = {"plan": self._plan, "export": self.kept.export, "judge": self.kept.judge}
-        what = data.get("what")
-        try:
-            if what in quick:
-                return quick[what](data)
-            if what in runs:
-                with self.bench.turns.turn(progress, cancelled):
-                    return runs[what](data, Stretch(progress, cancelled))
-        except (InferenceError, TruthError) as error:
-            raise StageError(error.code, told(error.details)) from error
-        raise StageError("bad_selection")
+        if question.what in quick:
+            return quick[question.what](question)
+        if question.what not in runs:
+            raise ExplorerError("bad_selection", f"there is no question {question.what!r}")
+        with self.turns.turn(progress, cancelled):
+            return runs[question.what](question, Stretch(progress, cancelled))
 
-    def _asked(self, data: dict[str, Any]) -> Asked:
-        """What a page sent, checked. Raises StageError for what is not on offer."""
-        selection = self.bench.check(data.get("selection"))
-        options = data.get("options", {})
-        if not isinstance(options, dict):
-            raise StageError("bad_selection")
-        way, side, longest = options.get("way", "auto"), options.get("side"), options.get("longest")
-        precision = options.get("precision", "float32")
-        numbers = all(v is None or (type(v) is int and 1 <= v <= 100_000) for v in (side, longest))
-        if way not in (*WAYS, *COPIES, OWN) or precision not in inference.DTYPES or not numbers:
-            raise StageError("bad_selection")
-        way = way if way in WAYS else "auto"
-        return Asked(selection, RunOptions(selection.device, precision, way, side), longest)
+    def _job(self, question: SegmentQuestion, selection: Selection | None = None) -> Job:
+        """What a page asked for. Raises ExplorerError for what is not on offer."""
+        selection, options = self.networks.check(selection or question.selection), question.options
+        way = options.way if options.way in WAYS else "auto"
+        return Job(selection, RunOptions(selection.device, options.precision, way, options.side), options.longest)
 
     # ---- before the run
 
-    def _plan(self, data: dict[str, Any]) -> dict[str, Any]:
+    def _plan(self, question: SegmentQuestion) -> dict[str, Any]:
         """Read the image and say what each way of running it would take."""
-        asked = self._asked(data)
-        selection, options = asked.selection, asked.options
-        photograph = self.bench.image(selection.image)
-        loaded = self.bench.network(selection)
+        job = self._job(question)
+        selection, options = job.selection, job.options
+        photograph = self.pictures.get(selection.image)
+        loaded = self.networks.get(selection)
         size, card = photograph.size, loaded.card
         whole, tiles = (_offer(loaded, size, options, way) for way in ("whole", "tiles"))
         offers = [whole, tiles] if tiles["tiles"] > 1 else [whole]  # one alone is the whole image
@@ -122,7 +112,7 @@ class Segmenter:
         too_large = card.is_too_large(size)
         wanted = [offer for offer in offers if (offer["way"] == "trained") == too_large]
         chosen = next((offer for offer in (*wanted, *offers) if offer["fits"]), offers[-1])
-        picture = self.bench.files.add(jpeg(images.resize(photograph.pixels, MOST_SHOWN)), ".jpg")
+        picture = self.files.add(jpeg(images.resize(photograph.pixels, MOST_SHOWN)), ".jpg")
         self.shown.put(selection.image, picture, 1)
         device = inference.pick_device(options.device)
         return {
@@ -133,7 +123,7 @@ class Segmenter:
             "size": list(size),
             "page": photograph.page,
             "pages": photograph.pages,
-            "notes": [{"code": f"image.{n.code}", "details": n.details} for n in photograph.notes],
+            "notes": image_notes(photograph.notes),
             "offers": offers,
             "chosen": offers.index(chosen),
             "trained": {"side": card.trained_side} if too_large else None,
@@ -143,37 +133,35 @@ class Segmenter:
 
     # ---- runs
 
-    def _segment(self, data: dict[str, Any], stretch: Stretch) -> dict[str, Any]:
-        asked = self._asked(data)
-        photograph = self.bench.image(asked.selection.image)
-        found = self._run(asked, photograph, stretch)
+    def _segment(self, question: SegmentQuestion, stretch: Stretch) -> dict[str, Any]:
+        job = self._job(question)
+        photograph = self.pictures.get(job.selection.image)
+        result = self._run(job, photograph, stretch)
         stretch.progress(0.97, "progress.pictures", {})
-        return {"kind": "segmented", **self.kept.add(found, photograph)}
+        return {"kind": "segmented", **self.kept.add(result, photograph)}
 
-    def _run(self, asked: Asked, photograph: Photograph, stretch: Stretch) -> api.Result:
-        loaded = self.bench.network(asked.selection)
-        size = images.resized_shape(photograph.size, asked.longest or max(photograph.size))
+    def _run(self, job: Job, photograph: Photograph, stretch: Stretch) -> api.Result:
+        loaded = self.networks.get(job.selection)
+        size = images.resized_shape(photograph.size, job.longest or max(photograph.size))
         return api.segment(
             photograph,
-            size=asked.longest,
-            options=asked.options,
+            size=job.longest,
+            options=job.options,
             scores=_keeps_scores(loaded, size),
-            progress=stretch.teller(MODELS[asked.selection.model].title),
+            progress=stretch.teller(MODELS[job.selection.model].title),
             loaded=loaded,
         )
 
-    def _paper(self, data: dict[str, Any], stretch: Stretch) -> dict[str, Any]:
+    def _paper(self, question: SegmentQuestion, stretch: Stretch) -> dict[str, Any]:
         """The paper's abutting tiles against the exact ones: how much differs, and where."""
-        asked = self._asked(data)
-        photograph = self.bench.image(asked.selection.image)
+        job = self._job(question)
+        photograph = self.pictures.get(job.selection.image)
         exact, abutting = (
-            self._run(
-                replace(asked, options=replace(asked.options, way=way, side=None)), photograph, stretch.part(i, 2)
-            )
+            self._run(replace(job, options=replace(job.options, way=way, side=None)), photograph, stretch.part(i, 2))
             for i, way in enumerate(("tiles", "paper"))
         )
         differs = exact.labels != abutting.labels
-        scores = [found.labelling.outputs.scores for found in (exact, abutting)]
+        scores = [result.labelling.outputs.scores for result in (exact, abutting)]
         apart = None if scores[0] is None else max(float(np.abs(a - b).max()) for a, b in zip(*scores, strict=True))
         stretch.progress(0.97, "progress.pictures", {})
         return {
@@ -182,34 +170,32 @@ class Segmenter:
             "difference": {"share": float(differs.mean()), "score": apart},
         }
 
-    def _compare(self, data: dict[str, Any], stretch: Stretch) -> dict[str, Any]:
+    def _compare(self, question: SegmentQuestion, stretch: Stretch) -> dict[str, Any]:
         """Two to four selections of one image: each one's result, and every pair's agreement."""
-        wanted = data.get("selections")
-        if not isinstance(wanted, list) or not 2 <= len(wanted) <= MOST_COMPARED:
-            raise StageError("bad_selection")
-        image = self._asked(data).selection.image  # the one that was uploaded, if one was
-        asked = [self._asked({**data, "selection": {**one, "image": image}}) for one in wanted if isinstance(one, dict)]
-        photograph = self.bench.image(image)
-        if data.get("options", {}).get("way") != OWN:
-            asked = [self._suited(one, photograph) for one in asked]
-        found = [self._run(one, photograph, stretch.part(i, len(asked))) for i, one in enumerate(asked)]
+        if question.selections is None:
+            raise ExplorerError("bad_selection", "there is nothing to compare")
+        image = self._job(question).selection.image  # the one that was uploaded, if one was
+        jobs = [self._job(question, replace(one, image=image)) for one in question.selections]
+        photograph = self.pictures.get(image)
+        if question.options.way != OWN:
+            jobs = [self._suited(job, photograph) for job in jobs]
+        results = [self._run(job, photograph, stretch.part(i, len(jobs))) for i, job in enumerate(jobs)]
         stretch.progress(0.97, "progress.pictures", {})
-        results = [self.kept.add(one, photograph) for one in found]
+        kept = [self.kept.add(result, photograph) for result in results]
         pairs = []
-        for a in range(len(found)):
-            for b in range(a + 1, len(found)):
-                if found[a].card.classes == found[b].card.classes:
-                    far = compare.apart(found[a].labels, found[b].labels)
-                    same = compare.agreement(found[a].labels, found[b].labels)
-                    pairs.append({"a": a, "b": b, "agreement": same, "apart": far and vars(far)})
-        return {"kind": "compared", "image": image, "results": results, "pairs": pairs}
+        for (a, one), (b, other) in combinations(enumerate(results), 2):
+            if [c.id for c in one.card.classes] == [c.id for c in other.card.classes]:
+                far = compare.apart(one.labels, other.labels)
+                same = compare.agreement(one.labels, other.labels)
+                pairs.append({"a": a, "b": b, "agreement": same, "apart": far and vars(far)})
+        return {"kind": "compared", "image": image, "results": kept, "pairs": pairs}
 
-    def _suited(self, asked: Asked, photograph: Photograph) -> Asked:
+    def _suited(self, job: Job, photograph: Photograph) -> Job:
         """At the size trained on, if the image shows things larger than that and no size is asked for."""
-        card = self.bench.network(asked.selection).card
-        if asked.longest or not card.is_too_large(photograph.size):
-            return asked
-        return replace(asked, longest=card.trained_side)
+        card = self.networks.get(job.selection).card
+        if job.longest or not card.is_too_large(photograph.size):
+            return job
+        return replace(job, longest=card.trained_side)
 
 
 def _keeps_scores(loaded: api.Loaded, size: tuple[int, int]) -> bool:

@@ -21,19 +21,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from pydantic import StrictInt, StrictStr
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is being looked at; small and hashable. `image` is an example's file name or the id of an upload."""
+    """What is being looked at, as a page sends it; small and hashable.
 
-    model: str
-    checkpoint: str
-    padding: str
-    image: str
-    size: int
-    device: str
+    image  an example's file name or the id of an upload
+    """
+
+    model: StrictStr
+    checkpoint: StrictStr
+    padding: StrictStr
+    image: StrictStr
+    size: StrictInt
+    device: StrictStr
 
 
 class Bounded(Generic[T]):

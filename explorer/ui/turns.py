@@ -9,7 +9,7 @@ from typing import Any
 
 from explorer.trace import CancelledError
 
-Progress = Callable[[float, str, dict[str, Any]], None]  # the share done, a key of the texts, what fills the text
+OnProgress = Callable[[float, str, dict[str, Any]], None]  # the share done, a key of the texts, what fills the text
 
 PATIENCE = 0.25  # seconds between two looks at whether the person still wants it
 
@@ -26,7 +26,7 @@ class Turns:
         return self._working.locked()
 
     @contextmanager
-    def turn(self, progress: Progress, cancelled: Callable[[], bool]) -> Iterator[None]:
+    def turn(self, progress: OnProgress, cancelled: Callable[[], bool]) -> Iterator[None]:
         """The whole machine for one run: waits until no other is going. Raises CancelledError."""
         self._take(progress, cancelled)
         try:
@@ -34,7 +34,7 @@ class Turns:
         finally:
             self._working.release()
 
-    def _take(self, progress: Progress, cancelled: Callable[[], bool]) -> None:
+    def _take(self, progress: OnProgress, cancelled: Callable[[], bool]) -> None:
         if self._working.acquire(blocking=False):
             return
         self._waiting += 1

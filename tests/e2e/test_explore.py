@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer import weights
+from explorer import cards
 from explorer.commands.info import percent
 from explorer.figures.palettes import ROLES
 from explorer.geometry import Grid, Window
@@ -205,7 +205,7 @@ def test_another_padding_or_network_goes_on_at_the_corresponding_step(visit: Vis
 )
 def test_how_good_the_weights_are_is_one_line_and_a_table_on_demand(visit: Visit, name: str) -> None:
     """As their card has it: cross-validated where the recipe was run with other images left out, else on its own."""
-    card = weights.find(name)
+    card = cards.find(name)
     model, padding = card.spec.model, MODELS[card.spec.model].paddings[0]
     visit.open(f"?model={model}")
     if visit.page.locator(".fx-weights select").input_value() != name:

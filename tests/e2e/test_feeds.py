@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer import weights
+from explorer import cards, weights
+from explorer.cards import CHECKPOINTS
 from explorer.operations import along
 from explorer.operations.layers import Add, Concat, Crop
 from explorer.ui.i18n import TEXTS
-from explorer.weights import CHECKPOINTS
 from tests.e2e.conftest import Visit
 from tests.e2e.test_layer import settled
 
@@ -49,7 +49,7 @@ def expected(module: Any, axis: int, size: int, index: int) -> list[int]:
 def test_windows_are_those_of_the_operations(visit: Visit, query: str) -> None:
     visit.open(query)
     at = settled(visit)
-    card = next(c for c in weights.available(CHECKPOINTS) if c.name == at["checkpoint"])
+    card = next(c for c in cards.available(CHECKPOINTS) if c.name == at["checkpoint"])
     net = weights.load(card, at["model"], at["padding"]).module
     shapes = visit.page.evaluate(
         "async () => { const file = document.querySelector('.fx').dataset.run;"

@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from explorer import images, inference, unit, weights
+from explorer import cards, images, inference, unit, weights
+from explorer.cards import CHECKPOINTS
 from explorer.local import WindowRunner
 from explorer.trace import trace
 from explorer.ui.catalog import FIRST_SIZE
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import EXAMPLES
-from explorer.weights import CHECKPOINTS
 from tests.e2e.conftest import Visit, two_sizes
 from tests.e2e.test_layer import settled
 
@@ -43,7 +43,7 @@ def test_the_held_units_numbers_are_the_networks(visit: Visit, step: str) -> Non
     channel, row, column = hold(visit, 0.03, 0.05)
     selection = settled(visit)
     card = next(
-        c for c in weights.available(CHECKPOINTS) if c.name == selection.get("checkpoint", c.name) and c.family == "fcn"
+        c for c in cards.available(CHECKPOINTS) if c.name == selection.get("checkpoint", c.name) and c.family == "fcn"
     )
     padding = selection.get("padding", "paper")
     loaded = weights.load(card, "fcn8s", padding)

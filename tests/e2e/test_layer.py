@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer import images, inference, weights
+from explorer import cards, images, inference, weights
+from explorer.cards import CHECKPOINTS
 from explorer.trace import Trace, trace
 from explorer.ui.catalog import FIRST_SIZE
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import EXAMPLES
-from explorer.weights import CHECKPOINTS
 from tests.e2e.conftest import Visit
 
 EN = TEXTS["en"]
@@ -40,13 +40,13 @@ def settled(visit: Visit) -> dict[str, str]:
 @lru_cache
 def plain(checkpoint: str, model: str, padding: str, image: str) -> tuple[Trace, inference.Segmentation]:
     """The run that the page shows, with all values kept, and its prediction."""
-    card = next(c for c in weights.available(CHECKPOINTS) if c.name == checkpoint)
+    card = next(c for c in cards.available(CHECKPOINTS) if c.name == checkpoint)
     loaded = weights.load(card, model, padding)
     pixels = images.read(EXAMPLES / image).pixels
     prepared = inference.prepare(pixels, loaded.spec, FIRST_SIZE[card.family])
     pre = card.preprocessing
     run = trace(loaded.module, inference.normalise(prepared.network, pre.mean, pre.std))
-    return run, inference.segment(loaded.module, prepared, pre.mean, pre.std)
+    return run, inference.trace_and_label(loaded.module, prepared, pre.mean, pre.std)
 
 
 def of_page(visit: Visit) -> tuple[Trace, inference.Segmentation]:

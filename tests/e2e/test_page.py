@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from explorer import geometry, weights
+from explorer import cards, geometry
 from explorer.geometry import Window
 from explorer.ui.catalog import catalog, first
 from explorer.ui.i18n import TEXTS
@@ -331,9 +331,9 @@ COMPLETE = """async ([catalog, selection, changes]) => {
 
 
 def test_weights_follow_the_example_and_the_example_stays(visit: Visit) -> None:
-    cards = weights.available()
+    bundled = cards.available()
     examples = json.loads((ROOT / "assets/examples/examples.json").read_text())
-    start = asdict(first(cards, examples))
+    start = asdict(first(bundled, examples))
     nuclei = next(e["file"] for e in examples if e["family"] == "nuclei")
     changes = [
         {"image": nuclei},
@@ -343,7 +343,7 @@ def test_weights_follow_the_example_and_the_example_stays(visit: Visit) -> None:
         {"image": nuclei},
     ]
     visit.open()
-    found = visit.page.evaluate(COMPLETE, [json.loads(json.dumps(catalog(cards, examples))), start, changes])
+    found = visit.page.evaluate(COMPLETE, [json.loads(json.dumps(catalog(bundled, examples))), start, changes])
     assert found == [
         ["fcn8s", "fcn8s-nuclei", nuclei],
         ["unet", "unet-nuclei", nuclei],

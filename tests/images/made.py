@@ -14,7 +14,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from explorer import images
-from explorer.images import ImageError, Photograph, read
+from explorer.errors import ExplorerError
+from explorer.images import Photograph, read
 
 KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 
@@ -34,8 +35,8 @@ def encode(picture: np.ndarray | Image.Image, kind: str, **options: object) -> b
     return stream.getvalue()
 
 
-def refusal(source: object) -> ImageError:
-    with pytest.raises(ImageError) as caught:
+def refusal(source: object) -> ExplorerError:
+    with pytest.raises(ExplorerError) as caught:
         read(source)  # type: ignore[arg-type]
     error = caught.value
     assert str(error) == images.SENTENCES[error.code].format(**error.details)

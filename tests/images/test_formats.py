@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from explorer.images import ImageError, read
+from explorer.errors import ExplorerError
+from explorer.images import read
 from tests.images.made import (
     DEEP,
     LOSSLESS,
@@ -237,10 +238,10 @@ def test_a_page_of_a_tiff_is_chosen() -> None:
         assert (photograph.page, photograph.pages) == (i, 3)
         np.testing.assert_array_equal(photograph.pixels, np.asarray(page))
         assert str(photograph.notes[0]) == f"Page {i + 1} of 3 is used."
-    with pytest.raises(ImageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         read(data, page=3)
     assert (caught.value.code, caught.value.details) == ("no_page", {"page": 4, "pages": 3})
-    with pytest.raises(ImageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         read(encode(pages[0], "PNG"), page=1)
     assert caught.value.code == "no_page"
 
@@ -253,10 +254,10 @@ def test_heic_is_read_by_pillows_plugin_where_it_is_installed(monkeypatch: pytes
     photograph = read(out.getvalue(), "phone.heic")
     assert photograph.pixels.shape == scene().shape
     assert np.abs(photograph.pixels.astype(int) - scene()).mean() < 8
-    with pytest.raises(ImageError):
+    with pytest.raises(ExplorerError):
         read(out.getvalue()[:200])
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(ImageError, match="pip install pillow-heif") as caught:
+    with pytest.raises(ExplorerError, match="pip install pillow-heif") as caught:
         read(out.getvalue())
     assert caught.value.code == "heic_plugin"
 

@@ -16,7 +16,8 @@ import pytest
 from PIL import Image, ImageFile
 
 from explorer import images
-from explorer.images import ImageError, formats, read
+from explorer.errors import ExplorerError
+from explorer.images import formats, read
 from tests.images.bombs import BOMBS, HUGE, NO_LAYOUT
 from tests.images.made import KINDS, codes, encode, grey_tiff, long, mutated, png, refusal, scene, seeds, zeros
 
@@ -49,12 +50,12 @@ def test_too_many_pixels_are_refused_by_the_header(kind: str) -> None:
 
 
 MEASURE = """import re, sys, time
-from explorer import images
+from explorer import errors, images
 def peak(): return int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) / 1024
 images.read(sys.argv[1])  # what the first reading of all loads does not count
 before, start = peak(), time.process_time()
 try: print(images.read(sys.argv[2]).size)
-except images.ImageError as error: print(error.code)
+except errors.ExplorerError as error: print(error.code)
 print(time.process_time() - start, peak() - before)"""
 
 
@@ -123,7 +124,7 @@ def test_mutated_files_are_read_or_refused() -> None:
     for _ in range(1500):
         try:
             photograph = read(mutated(bytearray(chance.choice(seeds())), chance))
-        except ImageError:
+        except ExplorerError:
             continue
         assert photograph.pixels.shape == (*photograph.size, 3)
         assert min(photograph.size) >= images.MIN_SIDE
@@ -135,7 +136,7 @@ def test_threads_agree() -> None:
     def outcome(data: bytes) -> str:
         try:
             photograph = read(data)
-        except ImageError as error:
+        except ExplorerError as error:
             return error.code
         return photograph.digest + repr(photograph.notes)
 

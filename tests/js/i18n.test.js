@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { classId, pickLanguage } from '../../explorer/ui/stage/i18n.js';
+import { pickLanguage } from '../../explorer/ui/stage/i18n.js';
 import { TEXTS, words } from './runs.js';
 
 test('a language that lacks texts falls back to English', () => {
@@ -26,8 +26,4 @@ test('numbers are written as people write them', () => {
   assert.equal(words().percent(0.6665), '66.7 %'); // by its decimal digits, though binary makes it a little less
   assert.equal(words().percentWithin(0.6255, 0.0173), '62.6\u00a0±\u00a01.7\u00a0%');
   assert.equal(words().bytes(640 * 2 ** 20), '640 MiB');
-});
-
-test('a class is told apart by its id, whatever it is called', () => {
-  assert.equal(classId({ id: 'dog', name: { en: 'hound' } }), 'dog');
 });

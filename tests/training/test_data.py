@@ -136,25 +136,25 @@ def test_an_image_is_read_as_the_app_reads_it(tmp_path: Path) -> None:
 def test_recipes_are_read_and_bad_ones_refused(tmp_path: Path) -> None:
     once = {"share": 1, "batch": 1, "crop": [24, 28]}
     for change, why in (
-        ({"depth": 3}, "depth"),
+        ({"depth": 3}, "'depth' is unknown"),
         ({"data_set": "?"}, "unknown"),
         ({"geometries": {"valid": {"share": 1, "batch": 1, "crop": [9, 9]}}}, "valid"),
-        ({"geometries": [once]}, "cannot be read"),
-        ({"augmentation": []}, "cannot be read"),
+        ({"geometries": [once]}, "geometries: input should be a valid dictionary"),
+        ({"augmentation": []}, "augmentation: input should be a dictionary"),
         ({"geometries": {"same": {**once, "begins": 0.5}}}, "no geometry that begins at 0"),
-        ({"geometries": {"same": {**once, "batch": 0}}}, "not positive"),
-        ({"extra": {"camvid": 1}}, "all in all not below 1"),
+        ({"geometries": {"same": {**once, "batch": 0}}}, "geometries.same.batch: input should be greater than 0"),
+        ({"extra": {"camvid": 1}}, "not below 1 all in all"),
         ({"extra": {"nuclei": 0.1}}, "mixes msrc_v2 with nuclei"),
         ({"model": "fcn16s", "coarser": {"fcn16s": 0.3}}, "wants 'fcn16s' from the trunk of fcn16s"),
-        ({"steps": 0}, "at least one step"),
-        ({"seed": -1}, "a seed from 0"),
+        ({"steps": 0}, "steps: input should be greater than 0"),
+        ({"seed": -1}, "seed: input should be greater than or equal to 0"),
         (
             {"data_set": "camvid", "fold": 1},
             "wants fold 1 of camvid, which is split as published; leave out --fold, or set",
         ),
         ({"steps": 5, "snapshots": [5]}, "a snapshot at step 5"),
         ({"class_weights": [1, 2]}, "2 class weights for 21 classes"),
-        ({"title": {"en": "no Korean"}}, "in en and ko"),
+        ({"title": {"ko": "영어 없음"}}, "title: 'en' is missing"),
     ):
         with pytest.raises(ValueError, match=why):
             recipe.read(str(write_recipe(tmp_path / "r.json", **change)))

@@ -16,7 +16,7 @@ from scipy.stats import bootstrap
 from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
 
 from explorer import __main__ as command
-from explorer import images, inference, weights
+from explorer import cards, images, inference, weights
 from explorer.metrics import IGNORE
 from explorer.training import data
 from explorer.training.__main__ import main as train
@@ -39,13 +39,15 @@ def test_figures_agree_with_another_library_on_the_apps_own_prediction(
     found = json.loads(capsys.readouterr().out)
     assert found["images"] == 14
     assert found["data_set"] == "msrc_v2"
-    card = weights.read_card(checkpoint.with_suffix(".json"))
+    card = cards.read_card(checkpoint.with_suffix(".json"))
     loaded = weights.load(card)
     truths, guesses = [], []
     for sample in data.read_all("msrc_v2", photos):
         pixels = images.read(photos / f"images/{sample.name}.jpg").pixels
         prepared = inference.prepare(pixels, loaded.spec, max(pixels.shape))
-        labels = inference.segment(loaded.module, prepared, card.preprocessing.mean, card.preprocessing.std).labels
+        labels = inference.trace_and_label(
+            loaded.module, prepared, card.preprocessing.mean, card.preprocessing.std
+        ).labels
         judged = sample.target != IGNORE
         truths.append(sample.target[judged])
         guesses.append(labels[judged])
@@ -64,7 +66,7 @@ def test_card_figures_are_those_that_evaluate_prints(
     arguments = ["evaluate", str(checkpoint.with_suffix(".json")), "--data", str(photos), "--split", "validation"]
     assert command.main([*arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    card = weights.read_card(checkpoint.with_suffix(".json"))
+    card = cards.read_card(checkpoint.with_suffix(".json"))
     assert found["images"] == card.metrics["validation"]["images"]
     for key, value in card.metrics["validation"]["figures"]["same"]["fcn8s"].items():
         assert found["geometries"]["same"]["figures"][key] == pytest.approx(value, abs=1e-4), key

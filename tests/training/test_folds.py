@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from explorer import __main__ as command
-from explorer import weights
+from explorer import cards
 from explorer.training import data, recipe
 from explorer.training.__main__ import main
 from explorer.training.data import DataError, Sample
@@ -79,7 +79,10 @@ def test_a_published_split_has_no_folds(tmp_path: Path) -> None:
 def test_a_fold_that_is_none_is_refused(fold: int, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     path = str(write_recipe(tmp_path / "r.json"))
     assert main([path, "--data", str(photos), "--out", str(tmp_path / "out"), f"--fold={fold}"]) == 2
-    assert f"has no fold {fold}; folds are numbered from 0 to {FOLDS - 1}" in capsys.readouterr().err
+    assert (
+        f"fold: input should be {f'less than {FOLDS}' if fold == FOLDS else 'greater than or equal to 0'}, not {fold}"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_card_says_which_fold_it_left_out_and_evaluate_measures_on_that(
@@ -88,7 +91,7 @@ def test_a_card_says_which_fold_it_left_out_and_evaluate_measures_on_that(
     path = str(write_recipe(tmp_path / "r.json", steps=3))
     given = [path, "--data", str(photos), "--out", str(tmp_path / "out"), "--run", str(tmp_path / "run")]
     assert main([*given, "--fold", "3", "--device", "cpu"]) == 0
-    (card,) = weights.available(tmp_path / "out")
+    (card,) = cards.available(tmp_path / "out")
     train, validation, rule = data.split("msrc_v2", data.read_all("msrc_v2", photos), 3)
     assert card.recipe["fold"] == 3
     assert card.metrics["validation"]["rule"] == rule

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from explorer import weights
+from explorer import cards, weights
 from explorer.models import build
 from explorer.training import data, recipe
 from explorer.training.__main__ import main
@@ -71,8 +71,8 @@ def test_a_killed_run_goes_on_and_ends_with_the_weights_of_an_uninterrupted_one(
     finally:
         torch.set_num_threads(before)
 
-    (card,) = weights.available(tmp_path / "out")
-    (other,) = weights.available(tmp_path / "whole")
+    (card,) = cards.available(tmp_path / "out")
+    (other,) = cards.available(tmp_path / "whole")
     assert card.recipe["steps_made"] == other.recipe["steps_made"] == 40
     ours, theirs = (weights.load(c).module.state_dict() for c in (card, other))
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
@@ -96,25 +96,25 @@ def test_the_command_on_the_card_gives_its_weights(photos: Path, tmp_path: Path,
     """Seed, device, number of threads and precision are in it: another machine would take others. A run that goes on
     with another number or precision says so."""
     path = str(write_recipe(tmp_path / "r.json", steps=4))
-    before, cards = torch.get_num_threads(), []
+    before, made = torch.get_num_threads(), []
     own = usual_precision(torch.device("cpu"))
     other = "float32" if own == "bfloat16" else "bfloat16"
     try:
         for run, threads, options in (("a", 1, []), ("a", 2, []), ("b", 1, ["--precision", other])):
-            out = tmp_path / f"out{len(cards)}"
+            out = tmp_path / f"out{len(made)}"
             given = [path, "--data", str(photos), "--out", str(out), "--seed", "3", "--run", str(tmp_path / run)]
             assert main([*given, "--device", "cpu", "--threads", str(threads), *options]) == 0
-            cards += weights.available(out)
+            made += cards.available(out)
         said = capsys.readouterr().err
         assert main([*given, "--device", "cpu", "--threads", "1", "--out", str(tmp_path / "again")]) == 0
     finally:
         torch.set_num_threads(before)
-    assert [card.recipe["threads"] for card in cards] == [1, 2, 1]
-    assert [card.recipe["precision"] for card in cards] == [own, own, other]
+    assert [card.recipe["threads"] for card in made] == [1, 2, 1]
+    assert [card.recipe["precision"] for card in made] == [own, own, other]
     command = "python -m explorer.training r --data DIR --out DIR --seed 3 --fold 0 --device cpu --threads 1"
-    assert cards[0].recipe["commands"] == [f"{command} --precision {own}"]
-    assert cards[2].recipe["commands"] == [f"{command} --precision {other}"]
-    ours, theirs = (weights.load(card).module.state_dict() for card in (cards[0], cards[2]))
+    assert made[0].recipe["commands"] == [f"{command} --precision {own}"]
+    assert made[2].recipe["commands"] == [f"{command} --precision {other}"]
+    ours, theirs = (weights.load(card).module.state_dict() for card in (made[0], made[2]))
     assert not all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
     here = "a CPU (threads: {}) in {}"
     assert f"until now on {here.format(1, own)}, from here on {here.format(2, own)}" in said
@@ -157,8 +157,8 @@ def test_a_state_of_another_recipe_is_refused(photos: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--seed", "-1"], "a seed from 0"),
-        (["--steps", "0"], "at least one step"),
+        (["--seed", "-1"], "seed: input should be greater than or equal to 0, not -1"),
+        (["--steps", "0"], "steps: input should be greater than 0, not 0"),
         (["--steps", "4"], "a snapshot at step 5"),
         (["--device", "abacus"], "no ABACUS device"),
         (["--seed", "7"], "another recipe or seed"),
@@ -195,7 +195,7 @@ def test_a_unet_learns_tiny_nuclei(nuclei: Path, tmp_path: Path) -> None:
     )
     out = tmp_path / "out"
     assert main([str(chosen), "--data", str(nuclei), "--out", str(out), "--run", str(tmp_path / "run")]) == 0
-    (card,) = weights.available(out)
+    (card,) = cards.available(out)
     figures = card.metrics["validation"]["figures"]["valid"]["unet"]
     assert figures["nucleus_dice"] > 0.5  # bright rectangles on dark ground; chance gives about 0.3
     again = evaluate(card, nuclei, split="validation")["geometries"]["valid"]
@@ -267,19 +267,19 @@ def test_snapshots_are_shipped_too(photos: Path, tmp_path: Path) -> None:
     chosen = write_recipe(tmp_path / "watched.json", steps=6, snapshots=[0, 4], class_balance=0.25)
     out = tmp_path / "out"
     assert main([str(chosen), "--data", str(photos), "--out", str(out), "--run", str(tmp_path / "run")]) == 0
-    assert [c.name for c in weights.available(out)] == ["watched"]
-    cards = weights.available(out / "snapshots")
-    assert [(c.name, c.recipe["steps_made"]) for c in cards] == [("watched-step0", 0), ("watched-step4", 4)]
-    assert cards[0].note["en"].startswith(" These are the weights of that moment")
-    assert cards[0].recipe["minutes"] <= cards[1].recipe["minutes"]
-    assert {c.trained_side for c in cards} == {48}
-    assert not weights.load(cards[0]).module.score_fr.bias.any()  # nothing was learned that could be taken out
-    assert weights.load(cards[1]).module.score_fr.bias.any()
-    assert cards[0].title["en"] == "Step 0 · tiny"
-    assert cards[0].title["ko"] == "0스텝 · 작은 것"
-    first, later = (weights.load(c).module for c in cards)
+    assert [c.name for c in cards.available(out)] == ["watched"]
+    snapshots = cards.available(out / "snapshots")
+    assert [(c.name, c.recipe["steps_made"]) for c in snapshots] == [("watched-step0", 0), ("watched-step4", 4)]
+    assert snapshots[0].note["en"].startswith(" These are the weights of that moment")
+    assert snapshots[0].recipe["minutes"] <= snapshots[1].recipe["minutes"]
+    assert {c.trained_side for c in snapshots} == {48}
+    assert not weights.load(snapshots[0]).module.score_fr.bias.any()  # nothing was learned that could be taken out
+    assert weights.load(snapshots[1]).module.score_fr.bias.any()
+    assert snapshots[0].title["en"] == "Step 0 · tiny"
+    assert snapshots[0].title["ko"] == "0스텝 · 작은 것"
+    first, later = (weights.load(c).module for c in snapshots)
     torch.manual_seed(0)
-    start = build(cards[0].spec)  # the folded first state is the plain random start, as norm begins as the identity
+    start = build(snapshots[0].spec)  # the folded first state is the plain random start, as norm begins as the identity
     torch.testing.assert_close(first.conv3_1.weight, start.conv3_1.weight, rtol=1e-2, atol=1e-4)
     assert (later.conv3_1.weight - first.conv3_1.weight).abs().max() > 1e-3
 
@@ -296,7 +296,7 @@ def test_other_data_is_drawn_at_its_share(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     path = str(write_recipe(tmp_path / "r.json", extra={"camvid": 0.25}, steps=2))
     assert main([path, "--data", str(tmp_path / "data"), "--out", str(out), "--run", str(tmp_path / "run")]) == 0
-    (card,) = weights.available(out)
+    (card,) = cards.available(out)
     assert "MSRC" in card.data["en"]
     assert "CamVid" in card.data["ko"]
     assert "CamVid" in card.licence["en"]
@@ -352,7 +352,7 @@ def test_a_run_begins_with_published_weights_where_the_first_run_is_gone(photos:
     first = write_recipe(tmp_path / "first.json", model="fcn32s", steps=25, average=0.5, **settings)
     usual = ["--data", str(photos), "--out", str(out)]
     assert main([str(first), *usual, "--run", str(tmp_path / "elsewhere/first")]) == 0
-    (card,) = weights.available(out)
+    (card,) = cards.available(out)
     plain = weights.load(card).module
 
     then = recipe.read(str(write_recipe(tmp_path / "then.json", model="fcn16s", start="first", steps=3, **settings)))

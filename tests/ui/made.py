@@ -15,12 +15,12 @@ from PIL import Image
 from torch import nn
 
 from explorer import weights
+from explorer.cards import Card, ClassInfo, Preprocessing
 from explorer.models import ModelSpec, build
 from explorer.operations.layers import BilinearUp
 from explorer.ui.catalog import SHOWN
 from explorer.ui.session import Workbench
 from explorer.ui.state import Selection
-from explorer.weights import Card, ClassInfo, Preprocessing
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 
@@ -38,7 +38,7 @@ def random_network(spec: ModelSpec, seed: int = 0) -> nn.Module:
     return module
 
 
-def card_of(spec: ModelSpec, geometries: tuple[str, ...] = (), recipe: dict[str, Any] | None = None) -> Card:
+def card_of(spec: ModelSpec, geometries: tuple[str, ...] = (), domain: str = "") -> Card:
     def text(words: str) -> dict[str, str]:
         return {"en": words, "ko": f"한국어 {words}"}
 
@@ -47,14 +47,15 @@ def card_of(spec: ModelSpec, geometries: tuple[str, ...] = (), recipe: dict[str,
         title=text("random weights"),
         spec=spec,
         geometries=geometries or (spec.padding,),
-        classes=tuple(ClassInfo(text(f"class {i}"), (i, 255 - i, 7 * i)) for i in range(spec.classes)),
+        classes=tuple(ClassInfo(f"class_{i}", text(f"class {i}"), (i, 255 - i, 7 * i)) for i in range(spec.classes)),
         preprocessing=Preprocessing(MEAN[: spec.in_channels], STD[: spec.in_channels]),
         data=text("none"),
         licence=text("CC0"),
-        recipe=recipe or {},
+        recipe={},
         seed=0,
         metrics={},
         note=text("note"),
+        domain=domain,
     )
 
 
@@ -68,8 +69,8 @@ UNET = ModelSpec("unet", "valid", width=1 / 32, in_channels=3, classes=3)
 
 def fill(folder: Path) -> Path:
     """A thin FCN-8s for everyday photographs and a thin U-Net for nuclei."""
-    save_random(folder, "fcn", FCN, recipe={"data_set": "msrc_v2"})
-    save_random(folder, "unet", UNET, recipe={"data_set": "nuclei"})
+    save_random(folder, "fcn", FCN, domain="everyday")
+    save_random(folder, "unet", UNET, domain="nuclei")
     return folder
 
 
@@ -89,7 +90,7 @@ def selection(model: str = "fcn8s", **changes: Any) -> Selection:
 
 def run(bench: Workbench, wish: Selection, **callbacks: Callable[..., Any]) -> Any:
     progress = callbacks.get("progress", lambda *_: None)
-    return bench.run(wish, progress, callbacks.get("cancelled", lambda: False))
+    return bench.runs.run(wish, progress, callbacks.get("cancelled", lambda: False))
 
 
 def raw(**changes: Any) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def upload(
     """A file given to the workbench, as an upload is; its id."""
     path = tmp_path / name
     path.write_bytes(encoded(noise(40, 50) if pixels is None else pixels) if data is None else data)
-    return bench.add_image(path, name)
+    return bench.pictures.add(path, name)
 
 
 def asked(path: Path | str, name: str = "mine.png", **changes: Any) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from explorer.errors import ExplorerError
 from explorer.ui.app import Cancelled, run_messages, uploaded
 from explorer.ui.i18n import TEXTS
-from explorer.ui.session import StageError
 from tests.images.made import png
 from tests.ui.made import asked, encoded, listing, noise, raw, run, selection
 
@@ -127,17 +127,17 @@ def test_a_file_outside_the_upload_folder_is_neither_read_nor_deleted(bench, fol
     sibling = Path(f"{folder}x")  # begins with the same letters, but lies beside
     sibling.mkdir()
     (sibling / "secret.png").write_bytes(secret.read_bytes())
-    held = len(bench.images)
+    held = len(bench.pictures._held)
     heard = messages(bench, asked(path))
     assert [(m["kind"], m["code"]) for m in heard if m["kind"] != "progress"] == [("error", "upload")]
     assert secret.read_bytes() == (sibling / "secret.png").read_bytes()
     assert (folder / "link.png").is_symlink()
-    assert len(bench.images) == held
+    assert len(bench.pictures._held) == held
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "", ".", "..", "/", "/dev/zero", "/proc/self/environ", "nothing.png"])
 def test_the_systems_files_are_refused(folder, path):
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         uploaded(path)
     assert caught.value.code == "upload"
 
@@ -169,7 +169,7 @@ def test_what_nobody_expected_is_internal_and_says_no_more(bench, monkeypatch, c
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(bench, "run", fail)
+    monkeypatch.setattr(bench.runs, "run", fail)
     heard = messages(bench, {"selection": raw()})
     assert heard == [{"kind": "error", "code": "internal", "details": {}}]
     assert type(error).__name__ in caplog.text  # the log has the traceback
@@ -200,7 +200,7 @@ def test_progress_is_not_piled_up(bench, monkeypatch):
             progress(i / 1000, "progress.step", {"done": i})
         return done
 
-    monkeypatch.setattr(bench, "run", chatty)
+    monkeypatch.setattr(bench.runs, "run", chatty)
     stream = run_messages(bench, {"selection": raw()}, lambda: False)
     got = [next(stream)]
     threading.Event().wait(0.3)

@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 
 from explorer import inference, weights
+from explorer.errors import ExplorerError
 from explorer.figures.principal import principal
 from explorer.trace import trace
 from explorer.ui import inspector
 from explorer.ui.app import inspect_messages
-from explorer.ui.inspector import InspectError
 from explorer.ui.session import Workbench
 from tests.ui.made import fill, listing, run, selection
 
@@ -26,8 +26,8 @@ def seen(bench):
     wish = selection("fcn8s", padding="same", image="cat.jpg")
     done = run(bench, wish)
     scene = bench.inspector._scene(done.file)
-    module = weights.load(scene.card, "fcn8s", "same").module
-    pre = scene.card.preprocessing
+    module = weights.load(scene.loaded.card, "fcn8s", "same").module
+    pre = scene.loaded.card.preprocessing
     return done.file, trace(module, inference.normalise(scene.pixels, pre.mean, pre.std))
 
 
@@ -79,7 +79,6 @@ def test_a_channel_comes_at_full_resolution(bench, seen):
 
 def test_gradients_work_after_a_whole_map_was_asked_for(tmp_path):
     """The network is loaded by the first question, whatever it is; it has to serve gradients afterwards."""
-    inspector._network.cache_clear()
     bench = Workbench(fill(tmp_path))
     done = run(bench, selection("fcn32s", padding="same", image="cat.jpg"))
     ask(bench, what="principal", run=done.file, step="conv4_1")
@@ -130,10 +129,10 @@ def test_components_of_flat_and_of_few_maps():
 )
 def test_questions_without_sense_are_refused(bench, seen, change, code):
     question = {"what": "unit", "run": seen[0], "step": "conv1_1", "channel": 0, "row": 0, "column": 0, **change}
-    with pytest.raises(InspectError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         list(bench.inspector.answer(question))
     assert caught.value.code == code
-    assert list(inspect_messages(bench, question)) == [{"kind": "error", "code": code, "details": {}}]
+    assert list(inspect_messages(bench.inspector, question)) == [{"kind": "error", "code": code, "details": {}}]
 
 
 def test_a_run_found_again_can_be_asked_about_again(tmp_path, monkeypatch):
@@ -142,7 +141,7 @@ def test_a_run_found_again_can_be_asked_about_again(tmp_path, monkeypatch):
     wish = selection("fcn32s", padding="same", image="cat.jpg")
     first = run(bench, wish)
     run(bench, selection("fcn32s", padding="same", image="bus.jpg"))
-    with pytest.raises(InspectError):
+    with pytest.raises(ExplorerError):
         ask(bench, what="unit", run=first.file, step="pool1", channel=0, row=0, column=0)
     assert run(bench, wish).file == first.file
     assert ask(bench, what="unit", run=first.file, step="pool1", channel=0, row=0, column=0)

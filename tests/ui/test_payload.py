@@ -15,7 +15,7 @@ from PIL import Image
 from explorer import geometry
 from explorer.figures.mosaic import mosaic
 from explorer.geometry import Grid
-from explorer.inference import prepare, reach, segment
+from explorer.inference import placement, prepare, trace_and_label
 from explorer.models import ModelSpec, build
 from explorer.trace import Stats, trace
 from explorer.ui.catalog import FIRST_SIZE
@@ -53,7 +53,7 @@ def made(model: str, padding: str, size: tuple[int, int], original: tuple[int, i
         recorder.visit(step, value)
         maps[step.name] = mosaic(value)
 
-    done = segment(random_network(spec), prepared, MEAN, STD, visit=visit)
+    done = trace_and_label(random_network(spec), prepared, MEAN, STD, visit=visit)
     fields = {step.name: ((-3, 4), (-1, 4)) for step in done.trace.steps[:-1]}
     name = recorder.finish(done, prepared, pixels, fields, ABOUT)
     data = json.loads((files.folder / name).read_text("utf-8"), parse_constant=refuse)
@@ -334,7 +334,7 @@ def test_numbers_that_json_does_not_have_do_not_get_into_it():
         module.get_submodule("conv5_3").weight.mul_(3e38)
         module.get_submodule("fc6").weight.mul_(3e38)
     prepared, recorder = prepare(noise(32, 32), spec, 32), Recorder(Files())
-    done = segment(module, prepared, MEAN, STD, visit=recorder.visit)
+    done = trace_and_label(module, prepared, MEAN, STD, visit=recorder.visit)
     assert not all(np.isfinite(list(vars(step.stats).values())).all() for step in done.trace.steps)
     name = recorder.finish(done, prepared, prepared.resized, {}, ABOUT)
     data = json.loads((recorder.files.folder / name).read_text("utf-8"), parse_constant=refuse)
@@ -358,7 +358,7 @@ def test_a_run_of_a_shipped_network_fits_into_a_page(model, padding, record_prop
     """Widths of the bundled networks at the size the page opens with, square: below 60 MB of codes."""
     family = "unet" if model == "unet" else "fcn"
     spec = ModelSpec(model, padding, width=0.25, fc_channels=256, classes=3 if family == "unet" else 21)
-    far = reach(spec)
+    far = placement(spec)
     n = far.sizes.at_least(FIRST_SIZE[family] + far.shrink)
     with torch.device("meta"):
         steps = trace(build(spec), torch.empty(1, 3, n, n)).steps

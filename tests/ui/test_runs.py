@@ -10,17 +10,18 @@ import pytest
 import torch
 
 from explorer import images, inference
+from explorer.errors import ExplorerError
 from explorer.models import MODELS
-from explorer.ui import session
+from explorer.trace import CancelledError
+from explorer.ui import run_store
 from explorer.ui.catalog import SHOWN
-from explorer.ui.session import CancelledError, StageError, Workbench
-from explorer.weights import WeightsError
+from explorer.ui.session import Workbench
 from tests.ui.made import FCN, encoded, fill, listing, noise, run, save_random, selection, upload
 
 VARIANTS = [(model, padding) for model in SHOWN for padding in MODELS[model].paddings]
 
 
-def content(bench: Workbench, done: session.Run) -> dict:
+def content(bench: Workbench, done: run_store.Run) -> dict:
     return json.loads((bench.files.folder / done.file).read_text("utf-8"))
 
 
@@ -33,7 +34,6 @@ def test_every_network_runs_in_every_geometry(bench, model, padding):
     wish = selection(model, padding=padding, image="nuclei_pink.png" if model == "unet" else "cat.jpg")
     done = run(bench, wish, progress=lambda *news: heard.append(news))
     data = content(bench, done)
-    assert data["selection"] == vars(wish)
     assert data["title"] == MODELS[model].title
     assert data["device"] == "cpu"
     assert data["deviceName"] == torch.get_num_threads()
@@ -84,7 +84,7 @@ def test_notes_on_the_image_come_along(bench, tmp_path):
 
 
 def test_a_large_original_is_shown_smaller_and_keeps_its_size_in_words(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "MOST_SHOWN", 100)
+    monkeypatch.setattr(run_store, "MOST_SHOWN", 100)
     key = upload(bench, tmp_path, noise(150, 300))
     data = content(bench, run(bench, selection("fcn32s", image=key, padding="same")))
     assert data["frames"]["original"] == [150, 300]
@@ -111,18 +111,16 @@ def test_the_same_pixels_under_two_names_are_run_once_and_neither_hears_of_the_o
         run(bench, selection("fcn32s", padding="same", image=key), progress=heard)
         for key, heard in zip(keys, (lambda *_: None, lambda *_: pytest.fail("it was run again")), strict=True)
     )
-    one, two = (content(bench, done) for done in (a, b))
-    assert [data.pop("selection")["image"] for data in (one, two)] == keys
-    assert one == two
-    assert run(bench, selection("fcn32s", padding="same", image=keys[0])) == a
-    assert b.file in bench.inspector._scenes._items
-    monkeypatch.setattr(bench.runs, "most_bytes", 1)
+    assert a is b  # the page gets its own selection with the answer, not out of the run's file
+    told = (bench.files.folder / a.file).read_text("utf-8")
+    assert not [word for word in (*keys, "mine", "yours") if word in told]
+    monkeypatch.setattr(bench.runs._runs, "most_bytes", 1)
     last = run(bench, selection("fcn16s", padding="same"))
     assert listing(bench) == set(last.names)
 
 
 def test_a_run_that_was_put_out_takes_its_files_with_it(checkpoints, monkeypatch):
-    monkeypatch.setattr(session, "FILE_BYTES", 1)  # so that the latest run alone is held
+    monkeypatch.setattr(run_store, "FILE_BYTES", 1)  # so that the latest run alone is held
     bench = Workbench(checkpoints)
     first = run(bench, selection("fcn32s", padding="same"))
     assert set(first.names) == listing(bench)
@@ -136,14 +134,14 @@ def test_a_run_that_was_put_out_takes_its_files_with_it(checkpoints, monkeypatch
 
 
 def test_many_runs_stay_within_the_bound(checkpoints, tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "FILE_BYTES", 400_000)
+    monkeypatch.setattr(run_store, "FILE_BYTES", 400_000)
     bench = Workbench(checkpoints)
     for seed in range(5):
         key = upload(bench, tmp_path, noise(48, 64, seed))
         run(bench, selection("fcn32s", padding="same", image=key))
         held = sum(path.stat().st_size for path in bench.files.folder.iterdir())
-        assert held <= 400_000 or len(bench.runs) == 1
-    assert 1 <= len(bench.runs) < 5
+        assert held <= 400_000 or len(bench.runs._runs) == 1
+    assert 1 <= len(bench.runs._runs) < 5
 
 
 @pytest.mark.parametrize("after", [0, 1, 17, 44])
@@ -152,13 +150,13 @@ def test_a_cancelled_run_leaves_no_file(fresh, after):
     with pytest.raises(CancelledError):
         run(fresh, selection("fcn16s", padding="same"), cancelled=lambda: next(asked) >= after)
     assert listing(fresh) == set()
-    assert len(fresh.runs) == 0
+    assert len(fresh.runs._runs) == 0
     assert not fresh.turns.taken()
 
 
 def test_a_failed_run_leaves_no_file_and_the_next_one_works(fresh, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(session.Recorder, "finish", lambda *_: 1 / 0)
+        patch.setattr(run_store.Recorder, "finish", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(fresh, selection("fcn32s", padding="same"))
     assert listing(fresh) == set()
@@ -170,7 +168,7 @@ def test_a_run_without_memory_is_said_and_leaves_no_file(fresh, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(inference.run, "trace", full)
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         run(fresh, selection("fcn32s", padding="same"))
     assert caught.value.code == "out_of_memory"
     assert listing(fresh) == set()
@@ -179,10 +177,9 @@ def test_a_run_without_memory_is_said_and_leaves_no_file(fresh, monkeypatch):
 def test_weights_that_do_not_load_are_said(tmp_path):
     folder = fill(tmp_path)
     bench = Workbench(folder)
-    card = next(card for card in bench.cards if card.name == "fcn")
+    card = next(card for card in bench.networks.cards if card.name == "fcn")
     card.file.write_bytes(card.file.read_bytes() + b"x")
-    session._load.cache_clear()
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         run(bench, selection())
     assert caught.value.code == "weights"
     assert caught.value.details["name"] == "fcn"
@@ -195,7 +192,7 @@ def test_weights_of_a_coarser_network_are_refused_for_a_finer_one(tmp_path):
     save_random(tmp_path, "fcn", replace(FCN, model="fcn32s"))
     bench = Workbench(tmp_path)
     assert run(bench, selection("fcn32s", padding="same")).file in listing(bench)
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         run(bench, selection("fcn8s"))
     assert caught.value.code == "too_coarse"
     assert caught.value.details == {"name": "fcn", "trained": "FCN-32s", "model": "FCN-8s"}
@@ -204,24 +201,24 @@ def test_weights_of_a_coarser_network_are_refused_for_a_finer_one(tmp_path):
 def test_the_same_file_of_two_people_is_read_once_and_known_by_its_path(tmp_path, bench):
     path = tmp_path / "shared.png"
     path.write_bytes(encoded(noise(40, 50)))
-    first = bench.add_image(path, "a.png")
+    first = bench.pictures.add(path, "a.png")
     path.unlink()
-    assert bench.add_image(path, "a.png") == first
-    second = bench.add_image(path, "b.png")
-    assert [bench.image(key).name for key in (first, second)] == ["a.png", "b.png"]
-    assert bench.image(first).pixels is bench.image(second).pixels
-    with pytest.raises(StageError) as caught:
-        bench.add_image(tmp_path / "never.png", "c.png")
+    assert bench.pictures.add(path, "a.png") == first
+    second = bench.pictures.add(path, "b.png")
+    assert [bench.pictures.get(key).name for key in (first, second)] == ["a.png", "b.png"]
+    assert bench.pictures.get(first).pixels is bench.pictures.get(second).pixels
+    with pytest.raises(ExplorerError) as caught:
+        bench.pictures.add(tmp_path / "never.png", "c.png")
     assert caught.value.code == "upload"
 
 
 def test_no_weights_at_all_are_said(tmp_path):
-    with pytest.raises(WeightsError, match="no weights"):
+    with pytest.raises(ExplorerError, match="no weights"):
         Workbench(tmp_path)
 
 
 def test_a_device_that_went_away_is_said(fresh):
-    with pytest.raises((StageError, inference.InferenceError)) as caught:
+    with pytest.raises(ExplorerError) as caught:
         run(fresh, selection("fcn32s", device="no such device"))
     assert caught.value.code == "no_device"
 
@@ -269,6 +266,6 @@ def test_two_threads_with_two_wishes_do_not_mix(fresh):
 def test_one_cancelled_thread_does_not_hurt_the_other(fresh):
     wish = selection("fcn32s", padding="same")
     a, b = at_the_same_time(lambda: run(fresh, wish, cancelled=lambda: True), lambda: run(fresh, wish))
-    assert isinstance(a, CancelledError | session.Run)  # it may have found the other's run
+    assert isinstance(a, CancelledError | run_store.Run)  # it may have found the other's run
     assert set(b.names) == listing(fresh)
     assert content(fresh, b)["steps"]

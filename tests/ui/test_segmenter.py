@@ -16,19 +16,20 @@ import torch
 from PIL import Image
 
 from explorer import api, compare, inference, metrics
+from explorer.errors import ExplorerError
 from explorer.inference import RunOptions
 from explorer.trace import CancelledError
 from explorer.ui import app, keeping
 from explorer.ui import segmenter as segmenting
 from explorer.ui.keeping import Keeper
 from explorer.ui.segmenter import Segmenter
-from explorer.ui.session import StageError, Workbench
+from explorer.ui.session import Workbench
 from tests.ui import made as ui
 
 
 @pytest.fixture
 def segmenter(bench: Workbench) -> Segmenter:
-    return Segmenter(bench)
+    return bench.segmenter
 
 
 def ask(
@@ -41,24 +42,26 @@ def ask(
     return segmenter.answer({"what": what, **more}, progress, cancelled)
 
 
-def upload(bench: Workbench, tmp_path: Path, pixels: np.ndarray, name: str = "own.png", page: int = 0) -> str:
+def upload(
+    holder: Workbench | Segmenter, tmp_path: Path, pixels: np.ndarray, name: str = "own.png", page: int = 0
+) -> str:
     path = tmp_path / name
     path.write_bytes(ui.encoded(pixels))
-    return bench.add_image(path, name, page)
+    return holder.pictures.add(path, name)
 
 
-def picture(bench: Workbench, name: str) -> np.ndarray:
-    return np.asarray(Image.open(bench.files.folder / name))
+def picture(holder: Segmenter, name: str) -> np.ndarray:
+    return np.asarray(Image.open(holder.files.folder / name))
 
 
 def test_a_plan_offers_what_can_be_run_and_says_what_it_takes(segmenter: Segmenter, tmp_path: Path) -> None:
-    image = upload(segmenter.bench, tmp_path, ui.photo(700, 1300))
+    image = upload(segmenter, tmp_path, ui.photo(700, 1300))
     found = ask(segmenter, "plan", selection=ui.raw(image=image))
     assert found["size"] == [700, 1300]
     assert [offer["way"] for offer in found["offers"]] == ["whole", "tiles", "smaller", "smaller"]
     assert found["chosen"] == 0
     json.dumps(found)
-    loaded = segmenter.bench.network(ui.selection())
+    loaded = segmenter.networks.get(ui.selection())
     whole = inference.plan(loaded.spec, (700, 1300), RunOptions("cpu", way="whole"))
     results = inference.Outputs.in_memory((700, 1300), loaded.spec.classes, scores=True)
     held = sum(array.nbytes for array in vars(results).values())
@@ -73,7 +76,7 @@ def test_a_plan_offers_what_can_be_run_and_says_what_it_takes(segmenter: Segment
 
 def test_the_smallest_images_are_run(segmenter: Segmenter, tmp_path: Path) -> None:
     for name, model, padding in (("fcn", "fcn16s", "paper"), ("unet", "unet", "valid")):
-        image = upload(segmenter.bench, tmp_path, ui.photo(20, 20))
+        image = upload(segmenter, tmp_path, ui.photo(20, 20))
         wish = ui.raw(image=image, model=model, checkpoint=name, padding=padding)
         assert [offer["way"] for offer in ask(segmenter, "plan", selection=wish)["offers"]] == ["whole"]
         assert ask(segmenter, "segment", selection=wish, options={"way": "tiles"})["size"] == [20, 20]
@@ -83,27 +86,27 @@ def test_the_smallest_images_are_run(segmenter: Segmenter, tmp_path: Path) -> No
 def test_the_page_says_the_devices_name_in_its_language(
     segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    image = upload(segmenter.bench, tmp_path, ui.photo(20, 20))
+    image = upload(segmenter, tmp_path, ui.photo(20, 20))
     monkeypatch.setattr(sys.modules["explorer.inference.plan"], "free_memory", lambda device: 1000)
-    with pytest.raises(StageError) as caught:
-        ask(segmenter, "plan", selection=ui.raw(image=image))
-    assert caught.value.code == "no_room"
-    assert caught.value.details["device"] == {"device": "cpu", "name": torch.get_num_threads()}
+    question = {"what": "plan", "selection": ui.raw(image=image)}
+    *_, last = app.segment_messages(segmenter, question, lambda: False)
+    assert (last["kind"], last["code"]) == ("error", "no_room")
+    assert last["details"]["device"] == {"device": "cpu", "name": torch.get_num_threads()}
 
 
 def test_nobodys_results_are_called_as_another_called_the_file(segmenter: Segmenter, tmp_path: Path) -> None:
-    keys = [upload(segmenter.bench, tmp_path, ui.photo(64, 80), name) for name in ("mine.png", "yours.png")]
+    keys = [upload(segmenter, tmp_path, ui.photo(64, 80), name) for name in ("mine.png", "yours.png")]
     found = [ask(segmenter, "segment", selection=ui.raw(image=key)) for key in keys]
     for name, result in zip(("mine", "yours"), found, strict=True):
         made = ask(segmenter, "export", tokens=[result["token"]], file="coco")
         assert made["name"] == f"{name}.coco.json"
-        file = json.loads((segmenter.bench.files.folder / made["file"]).read_text("utf-8"))
+        file = json.loads((segmenter.files.folder / made["file"]).read_text("utf-8"))
         assert file["images"][0]["file_name"] == result["image"] == f"{name}.png"
 
 
 def test_a_result_is_that_of_the_api_and_files_can_be_taken_along(segmenter: Segmenter, tmp_path: Path) -> None:
     pixels = ui.photo(150, 210)
-    image = upload(segmenter.bench, tmp_path, pixels, "my cells.png")
+    image = upload(segmenter, tmp_path, pixels, "my cells.png")
     said: list[Any] = []
     found = ask(segmenter, "segment", said=said, selection=ui.raw(image=image), options={"way": "tiles", "side": 96})
     assert found["kind"] == "segmented"
@@ -113,20 +116,20 @@ def test_a_result_is_that_of_the_api_and_files_can_be_taken_along(segmenter: Seg
     shares = [news[0] for news in said]
     assert shares == sorted(shares)
     assert {news[1] for news in said} <= {"progress.segment", "progress.segment.left", "progress.pictures"}
-    same = api.segment(pixels, loaded=segmenter.bench.network(ui.selection()), options=RunOptions("cpu"))
-    np.testing.assert_array_equal(picture(segmenter.bench, found["pictures"]["labels"]), same.labels)
+    same = api.segment(pixels, loaded=segmenter.networks.get(ui.selection()), options=RunOptions("cpu"))
+    np.testing.assert_array_equal(picture(segmenter, found["pictures"]["labels"]), same.labels)
     assert [a["pixels"] for a in found["areas"]] == same.counts.tolist()
-    sure = picture(segmenter.bench, found["pictures"]["confidence"]) / 255
+    sure = picture(segmenter, found["pictures"]["confidence"]) / 255
     np.testing.assert_allclose(sure, same.labelling.outputs.confidence, atol=0.005)
     for kind in found["kinds"]:
         made = ask(segmenter, "export", tokens=[found["token"]], file=kind)
         assert made["name"].startswith("my cells.")
-        assert (segmenter.bench.files.folder / made["file"]).stat().st_size
+        assert (segmenter.files.folder / made["file"]).stat().st_size
     made = ask(segmenter, "export", tokens=[found["token"]], file="zip")
-    with zipfile.ZipFile(segmenter.bench.files.folder / made["file"]) as packed:
+    with zipfile.ZipFile(segmenter.files.folder / made["file"]) as packed:
         labels = np.asarray(Image.open(io.BytesIO(packed.read("my cells.mask.png"))))
         about = json.loads(packed.read("my cells.run.json"))
-    card = segmenter.bench.network(ui.selection()).card
+    card = segmenter.networks.get(ui.selection()).card
     assert (about["model"], about["weights"], about["sha256"]) == ("fcn8s", "fcn", card.sha256)
     assert (about["padding"], about["way"], about["precision"]) == ("paper", "tiles", "float32")
     np.testing.assert_array_equal(labels, same.labels)
@@ -135,22 +138,22 @@ def test_a_result_is_that_of_the_api_and_files_can_be_taken_along(segmenter: Seg
 def test_several_results_of_one_name_are_packed_apart(segmenter: Segmenter, tmp_path: Path) -> None:
     tokens = []
     for seed in range(2):
-        image = upload(segmenter.bench, tmp_path, ui.photo(64, 80, seed), "a.png")
+        image = upload(segmenter, tmp_path, ui.photo(64, 80, seed), "a.png")
         tokens.append(ask(segmenter, "segment", selection=ui.raw(image=image))["token"])
     made = ask(segmenter, "export", tokens=tokens, file="zip")
-    with zipfile.ZipFile(segmenter.bench.files.folder / made["file"]) as packed:
+    with zipfile.ZipFile(segmenter.files.folder / made["file"]) as packed:
         assert {"a.mask.png", "a-2.mask.png"} <= set(packed.namelist())
         assert packed.testzip() is None
 
 
 def test_results_of_one_image_by_several_networks_are_told_apart(segmenter: Segmenter, tmp_path: Path) -> None:
-    image = upload(segmenter.bench, tmp_path, ui.photo(64, 80), "a.png")
+    image = upload(segmenter, tmp_path, ui.photo(64, 80), "a.png")
     wishes = [ui.raw(image=image, model=model) for model in ("fcn16s", "fcn8s")]
     wishes.append(ui.raw(image=image, model="fcn8s", padding="same"))
     tokens = [ask(segmenter, "segment", selection=wish)["token"] for wish in wishes]
     for taken, stems in ((tokens[:2], ("a-fcn16s", "a-fcn8s")), (tokens[1:], ("a-paper", "a-same"))):
         made = ask(segmenter, "export", tokens=taken, file="zip")
-        with zipfile.ZipFile(segmenter.bench.files.folder / made["file"]) as packed:
+        with zipfile.ZipFile(segmenter.files.folder / made["file"]) as packed:
             assert {f"{stem}.mask.png" for stem in stems} <= set(packed.namelist())
             for stem in stems:
                 about = json.loads(packed.read(f"{stem}.run.json"))
@@ -167,10 +170,10 @@ def test_objects_are_counted_and_outlined(segmenter: Segmenter) -> None:
 
 def test_the_papers_tiles_are_held_against_the_exact_ones(segmenter: Segmenter, tmp_path: Path) -> None:
     pixels = ui.photo(420, 430)
-    image = upload(segmenter.bench, tmp_path, pixels)
+    image = upload(segmenter, tmp_path, pixels)
     wish = ui.raw(model="unet", checkpoint="unet", padding="valid", image=image)
     found = ask(segmenter, "paper", selection=wish, options={"way": "paper"})
-    loaded = segmenter.bench.network(ui.selection("unet"))
+    loaded = segmenter.networks.get(ui.selection("unet"))
     exact, abutting = (
         api.segment(pixels, loaded=loaded, options=RunOptions("cpu", way=way), scores=True)
         for way in ("tiles", "paper")
@@ -180,12 +183,12 @@ def test_the_papers_tiles_are_held_against_the_exact_ones(segmenter: Segmenter, 
     apart = np.abs(exact.labelling.outputs.scores - abutting.labelling.outputs.scores).max()
     assert found["difference"]["score"] == pytest.approx(apart, rel=1e-3)
     assert found["difference"]["score"] > 1e-3
-    np.testing.assert_array_equal(picture(segmenter.bench, found["pictures"]["differs"]) > 0, differs)
+    np.testing.assert_array_equal(picture(segmenter, found["pictures"]["differs"]) > 0, differs)
 
 
 def test_networks_are_compared_on_one_image(segmenter: Segmenter, tmp_path: Path) -> None:
     pixels = ui.photo(120, 160)
-    image = upload(segmenter.bench, tmp_path, pixels)
+    image = upload(segmenter, tmp_path, pixels)
     wanted = [ui.raw(image="cat.jpg", model=model) for model in ("fcn32s", "fcn8s")]
     other = ui.raw(image="cat.jpg", model="unet", checkpoint="unet", padding="valid")
     found = ask(segmenter, "compare", selection=ui.raw(image=image), selections=[*wanted, other])
@@ -194,7 +197,7 @@ def test_networks_are_compared_on_one_image(segmenter: Segmenter, tmp_path: Path
     codes = [[(note["code"], note["details"]["model"]) for note in r["networkNotes"]] for r in found["results"]]
     assert codes == [[("coarser_than_trained", "FCN-32s")], [], []]  # as looking inside says
     maps = [
-        api.segment(pixels, loaded=segmenter.bench.network(ui.selection(m)), options=RunOptions("cpu")).labels
+        api.segment(pixels, loaded=segmenter.networks.get(ui.selection(m)), options=RunOptions("cpu")).labels
         for m in ("fcn32s", "fcn8s")
     ]
     assert [(p["a"], p["b"]) for p in found["pairs"]] == [(0, 1)]  # the U-Net has other classes
@@ -203,32 +206,32 @@ def test_networks_are_compared_on_one_image(segmenter: Segmenter, tmp_path: Path
     assert (found["pairs"][0]["apart"] is None) == (far is None)
     json.dumps(found)
     for few in ([], wanted[:1], wanted * 3, "no list"):
-        with pytest.raises(StageError):
+        with pytest.raises(ExplorerError):
             ask(segmenter, "compare", selection=ui.raw(), selections=few)
 
 
 def test_true_labels_are_compared(segmenter: Segmenter, tmp_path: Path) -> None:
     pixels = ui.photo(100, 130)
-    image = upload(segmenter.bench, tmp_path, pixels)
+    image = upload(segmenter, tmp_path, pixels)
     found = ask(segmenter, "segment", selection=ui.raw(image=image))
-    labels = picture(segmenter.bench, found["pictures"]["labels"]).copy()
+    labels = picture(segmenter, found["pictures"]["labels"]).copy()
     labels[:10] = (labels[:10] + 1) % ui.FCN.classes
     labels[10:20] = 255
     path = tmp_path / "truth.png"
     Image.fromarray(labels).save(path)
     judged = ask(segmenter, "judge", token=found["token"], path=str(path))
     assert judged["pixel_accuracy"] == pytest.approx(80 / 90)
-    guess = picture(segmenter.bench, found["pictures"]["labels"])
+    guess = picture(segmenter, found["pictures"]["labels"])
     np.testing.assert_array_equal(judged["matrix"], metrics.confusion(labels, guess, ui.FCN.classes))
     json.dumps(judged)
     path.write_bytes(b"nothing")
-    with pytest.raises(StageError) as caught:
+    with pytest.raises(ExplorerError) as caught:
         ask(segmenter, "judge", token=found["token"], path=str(path))
     assert caught.value.code == "truth_file"
 
 
 def test_cancelling_stops_and_lets_the_next_one_run(segmenter: Segmenter, tmp_path: Path) -> None:
-    image = upload(segmenter.bench, tmp_path, ui.photo(200, 200))
+    image = upload(segmenter, tmp_path, ui.photo(200, 200))
     with pytest.raises(CancelledError):
         ask(segmenter, "segment", cancelled=lambda: True, selection=ui.raw(image=image))
     assert ask(segmenter, "segment", selection=ui.raw(image=image))["kind"] == "segmented"
@@ -252,14 +255,14 @@ def test_cancelling_stops_and_lets_the_next_one_run(segmenter: Segmenter, tmp_pa
     ],
 )
 def test_what_is_not_on_offer_is_refused(segmenter: Segmenter, question: dict[str, Any]) -> None:
-    before = ui.listing(segmenter.bench)
-    with pytest.raises(StageError):
+    before = ui.listing(segmenter)
+    with pytest.raises(ExplorerError):
         segmenter.answer(question, lambda *_: None, lambda: False)
-    assert ui.listing(segmenter.bench) == before
+    assert ui.listing(segmenter) == before
 
 
 def test_files_go_with_their_results(bench: Workbench, tmp_path: Path) -> None:
-    small = Segmenter(bench)
+    small = Segmenter(bench.files, bench.pictures, bench.networks, bench.turns)
     small.kept = Keeper(bench.files, 1)
     seen = []
     for seed in range(3):
@@ -304,7 +307,7 @@ def test_scores_of_large_images_are_not_kept(
     segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are forecast where they are, and the comparison with the paper's tiles does without."""
-    image = upload(segmenter.bench, tmp_path, ui.photo(420, 430))
+    image = upload(segmenter, tmp_path, ui.photo(420, 430))
     wish = ui.raw(model="unet", checkpoint="unet", padding="valid", image=image)
     needs = {}
     for most in (segmenting.MOST_SCORES, 1000):
@@ -312,5 +315,5 @@ def test_scores_of_large_images_are_not_kept(
         found = ask(segmenter, "paper", selection=wish, options={"way": "paper"})
         assert ("scores" in found["kinds"]) == (found["difference"]["score"] is not None) == (most > 1000)
         needs[most] = ask(segmenter, "plan", selection=wish)["offers"][0]["bytes"]
-    classes = segmenter.bench.network(ui.selection("unet")).spec.classes
+    classes = segmenter.networks.get(ui.selection("unet")).spec.classes
     assert needs[segmenting.MOST_SCORES] + 4 * classes * 420 * 430 == max(needs.values())

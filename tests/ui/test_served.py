@@ -15,7 +15,7 @@ import gradio as gr
 import pytest
 
 from explorer import images
-from explorer.ui import app, catalog, session
+from explorer.ui import app, catalog, run_store
 from explorer.ui.app import build_app, launch_settings
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import Workbench
@@ -56,7 +56,7 @@ def test_the_page_is_blocks_with_one_stage_and_four_events(demo):
 
 def test_the_run_that_the_page_opens_on_outlives_the_others(tmp_path, monkeypatch):
     """Its name stands in the page of everyone who comes; evicted, the page would open on an error."""
-    monkeypatch.setattr(session, "FILE_BYTES", 1)
+    monkeypatch.setattr(run_store, "FILE_BYTES", 1)
     monkeypatch.setattr(catalog, "FIRST_SIZE", {"fcn": 192, "unet": 192})
     bench = Workbench(fill(tmp_path))
     page = build_app(bench)
@@ -67,11 +67,10 @@ def test_the_run_that_the_page_opens_on_outlives_the_others(tmp_path, monkeypatc
 
 
 def test_what_the_page_opens_on_can_be_held(tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "FILE_BYTES", 1)
+    monkeypatch.setattr(run_store, "FILE_BYTES", 1)
     monkeypatch.setattr(catalog, "FIRST_SIZE", {"fcn": 192, "unet": 192})
     bench = Workbench(fill(tmp_path))
-    wish, done = bench.opening()
-    assert wish == bench.first()
+    done = bench.runs.opening(catalog.first(bench.networks.cards, bench.pictures.listed))
     for image in ("cat.jpg", "bus.jpg"):
         run(bench, selection("fcn32s", padding="same", image=image))
     assert set(done.names) <= listing(bench)

@@ -20,8 +20,8 @@ from explorer.inference.plan import WAYS
 from explorer.models import MODELS
 from explorer.operations import kinds
 from explorer.results import bundle, truth
-from explorer.ui.i18n import LANGUAGES, TEXTS
-from explorer.ui.segmenter import COPIES
+from explorer.ui.asked import COPIES
+from explorer.ui.i18n import TEXTS
 from explorer.ui.stage.bundle import ordered, page
 
 UI = Path(__file__).resolve().parents[2] / "explorer" / "ui"
@@ -70,17 +70,16 @@ def without_comments(script: str) -> str:
 
 
 def test_the_tables_have_the_same_keys_and_none_twice():
-    assert set(TEXTS) == set(LANGUAGES) == {"en", "ko"}
-    assert set(EN) == set(KO)
-    for language in LANGUAGES:
+    assert list(TEXTS) == ["en", "ko"]
+    for language in TEXTS:
         raw = (UI / "texts" / f"{language}.json").read_text("utf-8")
         pairs = json.loads(raw, object_pairs_hook=list)
         keys = [key for key, _ in pairs]
         assert len(keys) == len(set(keys))
-        assert keys == sorted(keys)
+        assert keys == sorted(EN)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", TEXTS)
 def test_no_text_is_empty_or_broken(language):
     for key, text in TEXTS[language].items():
         assert isinstance(text, str), key
@@ -146,15 +145,12 @@ def keys_in_scripts() -> tuple[set[str], set[str]]:
     return plain, templates
 
 
-ERRORS = ("StageError", "InferenceError", "TruthError")
-
-
 def error_codes() -> set[str]:
-    """Codes that the server sends: StageError("..."), InferenceError("..."), {"kind": "error", "code": "..."}."""
+    """Codes that the server sends: ExplorerError("..."), {"kind": "error", "code": "..."}."""
     found = set(images.SENTENCES)
     for path in [*UI.rglob("*.py"), *Path(inference.__file__).parent.glob("*.py"), Path(truth.__file__)]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS:
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ExplorerError":
                 found |= {c.value for c in ast.walk(node.args[0]) if isinstance(c, ast.Constant)}
             if isinstance(node, ast.Dict):
                 said = {k.value: v for k, v in zip(node.keys, node.values, strict=True) if isinstance(k, ast.Constant)}
@@ -175,7 +171,7 @@ def codes_of_scripts() -> set[str]:
 
 
 def keys_in_python() -> set[str]:
-    """Keys written out in Python: the progress of runs, and the error of a page that cannot be built."""
+    """Keys written out in Python: the progress of runs, names of languages, what a page that is not built says."""
     found = set()
     for path in UI.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -270,18 +266,18 @@ def test_the_codes_of_weights_notes_are_those_of_the_module():
 
 @pytest.mark.parametrize("code", sorted(images.SENTENCES))
 def test_a_refused_image_says_the_same_in_both_places(code):
-    for language in LANGUAGES:
+    for language in TEXTS:
         assert placeholders(TEXTS[language][f"error.{code}"]) == fields(images.SENTENCES[code])
 
 
 @pytest.mark.parametrize("code", sorted(images.NOTES))
 def test_a_note_on_an_image_says_the_same_in_both_places(code):
-    for language in LANGUAGES:
+    for language in TEXTS:
         assert placeholders(TEXTS[language][f"note.image.{code}"]) == fields(images.NOTES[code])
 
 
 def test_notes_on_weights_and_device_names_are_filled():
-    for language in LANGUAGES:
+    for language in TEXTS:
         for code in WEIGHT_NOTES:
             given = {"trained", "model", "geometries", "padding"}
             assert placeholders(TEXTS[language][f"note.{code}"]) <= given

@@ -23,15 +23,15 @@ SIDE, USUAL = 60, 72  # trained on, and halfway between the scales of training
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An FCN-8s of photographs of a size, a U-Net of micrographs, whose size says nothing."""
     folder = ui.fill(tmp_path_factory.mktemp("checkpoints"))
-    recipe = {"data_set": "msrc_v2", "augmentation": {"scale": [0.6, 1.8]}}
-    card = replace(ui.card_of(ui.FCN, recipe=recipe), trained_side=SIDE)
+    recipe = {"augmentation": {"scale": [0.6, 1.8]}}
+    card = replace(ui.card_of(ui.FCN, domain="everyday"), recipe=recipe, trained_side=SIDE)
     weights.save(folder / "fcn.safetensors", ui.random_network(ui.FCN), card)
     return folder
 
 
 @pytest.fixture
 def segmenter(checkpoints: Path) -> Segmenter:
-    return Segmenter(Workbench(checkpoints))
+    return Workbench(checkpoints).segmenter
 
 
 def chosen(plan: dict) -> dict:
@@ -43,7 +43,7 @@ def test_the_copy_of_the_trained_size_is_chosen_where_things_are_larger_than_in_
 ) -> None:
     plans = {}
     for side in (50, SIDE, USUAL, USUAL + 2):
-        image = upload(segmenter.bench, tmp_path, ui.photo(side // 2, side), f"{side}.png")
+        image = upload(segmenter, tmp_path, ui.photo(side // 2, side), f"{side}.png")
         plans[side] = ask(segmenter, "plan", selection=ui.raw(image=image))
     offered = ["trained" in [offer["way"] for offer in plan["offers"]] for plan in plans.values()]
     assert offered == [False, False, True, True]
@@ -60,11 +60,11 @@ def test_it_is_run_at_that_size_and_a_run_at_its_own_says_how_much_larger_things
     segmenter: Segmenter, tmp_path: Path
 ) -> None:
     pixels = ui.photo(90, 150)
-    image = upload(segmenter.bench, tmp_path, pixels)
+    image = upload(segmenter, tmp_path, pixels)
     found = ask(segmenter, "segment", selection=ui.raw(image=image), options={"way": "trained", "longest": SIDE})
     assert (found["size"], found["run_at"], found["remarks"]) == ([90, 150], [36, SIDE], [])
-    same = api.segment(pixels, loaded=segmenter.bench.network(ui.selection()), size=SIDE, options=RunOptions("cpu"))
-    np.testing.assert_array_equal(picture(segmenter.bench, found["pictures"]["labels"]), same.labels)
+    same = api.segment(pixels, loaded=segmenter.networks.get(ui.selection()), size=SIDE, options=RunOptions("cpu"))
+    np.testing.assert_array_equal(picture(segmenter, found["pictures"]["labels"]), same.labels)
     own = ask(segmenter, "segment", selection=ui.raw(image=image), options={"way": "whole"})
     assert own["run_at"] == [90, 150]
     said = {"code": "larger_than_trained", "details": {"side": SIDE, "times": 150 / SIDE}}
@@ -72,7 +72,7 @@ def test_it_is_run_at_that_size_and_a_run_at_its_own_says_how_much_larger_things
 
 
 def test_networks_are_compared_at_the_size_that_suits_each(segmenter: Segmenter, tmp_path: Path) -> None:
-    image = upload(segmenter.bench, tmp_path, ui.photo(90, 150))
+    image = upload(segmenter, tmp_path, ui.photo(90, 150))
     other = ui.raw(model="unet", checkpoint="unet", padding="valid")
     found = ask(segmenter, "compare", selection=ui.raw(image=image), selections=[ui.raw(), other])
     assert [result["run_at"] for result in found["results"]] == [[36, SIDE], [90, 150]]

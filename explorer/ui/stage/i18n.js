@@ -15,13 +15,6 @@ export function pickLanguage(address, codes) {
 /** A share of 1 in per cent, as its decimal digits say: 0.6665 is 66.65, though binary makes it a little less. */
 const hundredfold = (share) => Number((100 * share).toPrecision(12));
 
-/** What tells a class apart, whatever it is called: of several data sets, too.
- * @param {Page.Class} one
- */
-export function classId({ id, name }) {
-  return id ?? name[STANDARD].replaceAll(' ', '_');
-}
-
 export class Words {
   constructor(tables, language) {
     this.tables = tables;

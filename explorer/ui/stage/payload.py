@@ -34,7 +34,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 class Recorder:
-    """Collects a run's pictures while it goes on: pass `visit` to `segment`, then call `finish`."""
+    """Collects a run's pictures while it goes on: pass `visit` to `trace_and_label`, then call `finish`."""
 
     def __init__(self, files: Files) -> None:
         self.files = files

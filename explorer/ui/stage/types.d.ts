@@ -78,7 +78,7 @@ declare namespace Page {
   }
 
   interface Class {
-    id?: string;
+    id: string;
     name: Names;
     colour: [number, number, number];
   }

@@ -1,7 +1,6 @@
 /** What lies over the image of a comparison: each network's classes, or where the networks differ. Painted once. */
 
 import { pack, packed, painted } from '../colour.js';
-import { classId } from '../i18n.js';
 
 const DIFFERENT = { two: 0.7, three: 0.85, four: 1 }; // how many classes the networks give a pixel: role and opacity
 
@@ -19,7 +18,7 @@ export function coloured(answer, i) {
  * @param {any} answer
  */
 export function disagreement(answer) {
-  const ids = answer.results.map(({ classes }) => classes.map(classId));
+  const ids = answer.results.map(({ classes }) => classes.map(({ id }) => id));
   const maps = answer.layers.map(({ labels }) => labels.data);
   const table = [0, ...Object.entries(DIFFERENT).map(([role, alpha]) => packed(role, alpha))];
   const { width, height } = answer.layers[0].labels;

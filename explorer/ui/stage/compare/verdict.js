@@ -1,7 +1,6 @@
 /** What is said of a comparison: the classes found, notes on the networks, and how far each two of them agree. */
 
 import { make, makeButton } from '../dom.js';
-import { classId } from '../i18n.js';
 
 const NAMED = 8; // classes in the legend
 
@@ -22,14 +21,14 @@ export class Verdict {
     const { words } = this;
     const line = (...parts) => make('span', {}, ...parts);
     if (mode === 'differ') {
-      const strange = new Set(answer.results.map(({ classes }) => classes.map(classId).join())).size > 1;
+      const strange = new Set(answer.results.map(({ classes }) => classes.map(({ id }) => id).join())).size > 1;
       return [line(words.t('compare.legend')), ...(strange ? [line(words.t('compare.strange'))] : [])];
     }
     const areas = new Map();
     for (const { areas: found, classes } of answer.results) {
       for (const { index, pixels } of found) {
-        const { name, colour } = classes[index];
-        const key = `${classId(classes[index])} ${colour}`;
+        const { id, name, colour } = classes[index];
+        const key = `${id} ${colour}`;
         if (pixels) areas.set(key, { name, colour, pixels: pixels + (areas.get(key)?.pixels ?? 0) });
       }
     }

@@ -1,7 +1,6 @@
 /** The last pane of the picture: what the run took, how accurate the network is, where its weights are from. */
 
 import { find, make, makeButton } from '../dom.js';
-import { classId } from '../i18n.js';
 
 /** Device, time and cost of the run; what a person should know about weights and image.
  * @param {HTMLElement} root
@@ -47,12 +46,12 @@ function accuracy(trace, { unseen, validation }, words) {
   const figures = part?.figures?.[padding]?.[model];
   if (!part || !figures) return [];
   const errors = part.standard_errors?.[padding]?.[model] ?? {};
-  const within = (name) => (typeof figures[name] === 'number' ? words.percentWithin(figures[name], errors[name]) : '–');
+  const told = (name, error) => (typeof figures[name] === 'number' ? words.percentWithin(figures[name], error) : '–');
   const key = typeof figures.nucleus_dice === 'number' ? 'dice' : 'accuracy';
   const text = words.t(part === unseen ? `facts.${key}.unseen` : `facts.${key}.validation`, {
-    accuracy: words.percentWithin(figures.pixel_accuracy),
-    iou: within('mean_iou'),
-    dice: within('nucleus_dice'),
+    accuracy: told('pixel_accuracy'),
+    iou: told('mean_iou', errors.mean_iou),
+    dice: told('nucleus_dice', errors.nucleus_dice),
     images: part.images,
   });
   const table = part.classes && classTable(trace, part.classes, words);
@@ -69,7 +68,7 @@ function accuracy(trace, { unseen, validation }, words) {
 /** IoU and number of images of each class. */
 function classTable(trace, classes, words) {
   const { padding } = trace.selection;
-  const named = (key) => trace.classes.find((one) => classId(one) === key)?.name;
+  const named = (key) => trace.classes.find(({ id }) => id === key)?.name;
   const row = (tag, ...texts) => make('tr', {}, ...texts.map((text) => make(tag, {}, text)));
   return make(
     'table',

@@ -1,0 +1,43 @@
+"""Data from outside (cards, recipes, what a page sends), checked against the classes that declare it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, TypeAdapter, ValidationError
+
+T = TypeVar("T")
+
+
+def _with_english(text: dict[str, str]) -> dict[str, str]:
+    if "en" not in text:
+        raise ValueError("'en' is missing")
+    return text
+
+
+Text = Annotated[dict[str, str], AfterValidator(_with_english)]  # by language; English is there for all others
+
+
+def spoken(text: dict[str, str], language: str) -> str:
+    """A text in a language, or in English where it has not been translated."""
+    return text.get(language, text["en"])
+
+
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+
+
+def checked_as(kind: type[T], raw: Any) -> T:
+    """Plain data as an instance of a dataclass. Raises ValueError that names the first field that is wrong, and why."""
+    try:
+        made: T = _adapter(kind).validate_python(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place, why = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        if first["type"] == "missing":
+            raise ValueError(f"{place!r} is missing") from error
+        if first["type"] == "unexpected_keyword_argument":
+            raise ValueError(f"{place!r} is unknown") from error
+        raise ValueError(f"{place}: {why[0].lower()}{why[1:]}, not {first['input']!r:.60}") from error
+    return made

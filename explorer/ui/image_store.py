@@ -1,0 +1,70 @@
+"""The images of one server process: the examples, and what people uploaded, the last ones held in memory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from explorer import images
+from explorer.errors import ExplorerError
+from explorer.images import Photograph
+from explorer.ui.i18n import in_all
+from explorer.ui.stage.payload import png
+from explorer.ui.state import Bounded, Files
+
+IMAGE_BYTES = 400 * 2**20
+THUMBNAIL = 192  # pixels of the longer side
+
+
+class ImageStore:
+    """Examples by their file names and uploads by ids. `folder` holds the examples, `listed` says what they are."""
+
+    def __init__(self, files: Files, folder: Path) -> None:
+        self.files, self.folder = files, folder
+        self.listed: list[dict[str, Any]] = json.loads((folder / "examples.json").read_text("utf-8"))
+        self._held: Bounded[Photograph] = Bounded(IMAGE_BYTES)
+        self._uploads: Bounded[str] = Bounded(1000)  # path and page -> image id, the last thousand
+
+    def examples(self) -> list[dict[str, Any]]:
+        """The examples for the page, each with its thumbnail."""
+        return [{**e, "title": in_all(e["title"]), "thumbnail": self._thumbnail(e["file"])} for e in self.listed]
+
+    def _thumbnail(self, file: str) -> str:
+        return self.files.add(png(images.resize(images.read(self.folder / file).pixels, THUMBNAIL)), ".png")
+
+    def add(self, path: Path, name: str, page: int = 0) -> str:
+        """Read an uploaded file and return the image's id. Raises ExplorerError with the reason.
+
+        Uploads lie under a name made of their content, so that two people who send the same file at once share it;
+        what the first one's run has read and deleted is known by its path for the second. The id is that of the pixels
+        under this name: nobody's results are called as another person called the file.
+        """
+        try:
+            there = path.is_file()
+        except (OSError, ValueError) as error:
+            raise ExplorerError("upload") from error
+        if not there:
+            known = self._uploads.get((path, page))
+            if known is None:
+                raise ExplorerError("upload")
+            return self._keep(replace(self.get(known), name=name or path.name))
+        key = self._keep(images.read(path, name, page))
+        self._uploads.put((path, page), key, 1)
+        return key
+
+    def _keep(self, photograph: Photograph) -> str:
+        key = self.files.name(repr((photograph.identity, photograph.name)).encode())
+        self._held.put(key, photograph, photograph.pixels.nbytes)
+        return key
+
+    def get(self, key: str) -> Photograph:
+        """An example by its file name or an upload by its id. Raises ExplorerError."""
+        photograph = self._held.get(key)
+        if photograph is None and any(example["file"] == key for example in self.listed):
+            photograph = images.read(self.folder / key)
+            self._held.put(key, photograph, photograph.pixels.nbytes)
+        if photograph is None:
+            raise ExplorerError("image_gone" if key else "no_image")
+        return photograph

@@ -1,0 +1,113 @@
+"""Runs whose steps are looked at: made once for the same pixels and settings, the last ones kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from explorer import images, inference
+from explorer.fields import Reach, whole_fields
+from explorer.images import Photograph
+from explorer.models import MODELS, ModelSpec, without_weights
+from explorer.ui.catalog import device_words, image_notes, legend, network_notes
+from explorer.ui.image_store import ImageStore
+from explorer.ui.inspector import Inspector, Scene
+from explorer.ui.network_cache import NetworkCache
+from explorer.ui.stage.payload import Recorder
+from explorer.ui.state import Bounded, Files, Selection
+from explorer.ui.turns import OnProgress, Turns
+
+MOST_SHOWN = 1600  # longer side of the original as the page shows it
+FILE_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: the JSON file the page loads, and all files that go with it."""
+
+    file: str
+    names: tuple[str, ...]
+    scene: Scene
+
+
+class RunStore:
+    """Runs by what they depend on: the selection, with the image's pixels in place of its name."""
+
+    def __init__(
+        self, files: Files, pictures: ImageStore, networks: NetworkCache, inspector: Inspector, turns: Turns
+    ) -> None:
+        self.files, self.pictures, self.networks = files, pictures, networks
+        self.inspector, self.turns = inspector, turns
+        self._runs: Bounded[Run] = Bounded(FILE_BYTES, lambda run: files.release(list(run.names)))
+
+    def run(self, selection: Selection, progress: OnProgress, cancelled: Callable[[], bool]) -> Run:
+        """Run a selection, or find it among the last ones. Raises ExplorerError, or CancelledError when cancelled."""
+        photograph = self.pictures.get(selection.image)
+        selection = replace(selection, device=inference.pick_device(selection.device), image=photograph.identity)
+        if known := self._known(selection):
+            return known
+        with self.turns.turn(progress, cancelled):
+            if known := self._known(selection):  # run while this one waited
+                return known
+            recorder = Recorder(self.files)
+            try:
+                run = self._run(selection, photograph, recorder, progress, cancelled)
+            except BaseException:
+                self.files.release(recorder.names)
+                raise
+            self._runs.put(selection, run, self.files.bytes(list(run.names)))
+        return run
+
+    def opening(self, selection: Selection) -> Run:
+        """What the page opens on, run. Its files stay as long as this process: every new page asks for them."""
+        run = self.run(selection, lambda *_: None, lambda: False)
+        self.files.hold(list(run.names))
+        self.inspector.pin(run.file)
+        return run
+
+    def _known(self, selection: Selection) -> Run | None:
+        """A run that is still there; it can be asked about again."""
+        run = self._runs.get(selection)
+        if run:
+            self.inspector.add(run.file, run.scene)
+        return run
+
+    def _run(
+        self,
+        selection: Selection,
+        photograph: Photograph,
+        recorder: Recorder,
+        progress: OnProgress,
+        cancelled: Callable[[], bool],
+    ) -> Run:
+        progress(0.05, "progress.weights", {})
+        loaded = self.networks.get(selection)
+        prepared = inference.prepare(photograph.pixels, loaded.spec, selection.size)
+        fields = _fields(loaded.spec)
+
+        def step(done: int, total: int, name: str) -> bool:
+            progress(0.1 + 0.88 * done / total, "progress.step", {"done": done + 1, "total": total, "name": name})
+            return not cancelled()
+
+        pre = loaded.card.preprocessing
+        done = inference.trace_and_label(
+            loaded.module, prepared, pre.mean, pre.std, selection.device, progress=step, visit=recorder.visit
+        )
+        about = {
+            "title": MODELS[selection.model].title,
+            "deviceName": device_words(selection.device),
+            "classes": legend(loaded.card),
+            "notes": network_notes(loaded) + image_notes(photograph.notes),
+        }
+        file = recorder.finish(done, prepared, images.resize(photograph.pixels, MOST_SHOWN), fields, about)
+        scene = Scene(loaded, prepared.network, {step.name: step.shape for step in done.trace.steps})
+        self.inspector.add(file, scene)
+        return Run(file, tuple(recorder.names), scene)
+
+
+@lru_cache(maxsize=32)
+def _fields(spec: ModelSpec) -> dict[str, Reach]:
+    """Unclipped receptive fields per step: measured on an input that holds the largest field several times."""
+    sizes = inference.placement(spec).sizes
+    return whole_fields(without_weights(spec), spec.in_channels, sizes.at_least(1500))
