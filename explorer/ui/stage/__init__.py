@@ -1,1 +1,1 @@
-"""The stage, by view: bundle.py puts modules, page and styles together, payload.py feeds it; types.d.ts says with what."""
+"""The stage, by view: bundle.py puts it together, payload.py feeds it, and types.d.ts says with what."""
