@@ -17,6 +17,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from explorer.errors import ExplorerError
+from explorer.files import ICON
 from explorer.images import MAX_BYTES
 from explorer.trace import CancelledError
 from explorer.ui import catalog, i18n
@@ -246,7 +247,7 @@ def launch_settings(bench: Workbench) -> dict[str, Any]:
     early = f'<link rel="modulepreload" href="{stage_script(bench)}">'  # beside Gradio's own scripts
     return {
         "head": f"{early}<style>{styles(STAGE)}</style>",
-        "favicon_path": str(Path(__file__).resolve().parents[2] / "assets" / "icon.svg"),
+        "favicon_path": str(ICON),
         "max_file_size": MAX_BYTES,
         "show_error": False,
         "run_history": False,
