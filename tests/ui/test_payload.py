@@ -104,7 +104,11 @@ def test_every_step_is_told(case):
         )
         assert (step["parameters"], step["macs"]) == (want.parameters, want.macs)
         assert step["ms"] >= 0
-        assert step["settings"] == json.loads(json.dumps(want.settings))
+        assert (step["settings"], step["numbers"]) == tuple(json.loads(json.dumps([want.settings, want.numbers])))
+        assert (step["role"], step["level"], step["scores"]) == (want.role, want.level, want.scores)
+        assert step["reads"] == list(want.reads)
+        assert [(axis["code"], axis["values"]) for axis in step["size"]] == [(f.code, f.values) for f in want.size]
+        assert step["misaligned"] == [float(pixels) for pixels in want.misalignment]
         known = step["name"] in case.fields
         assert step["field"] == ([6, 8] if known else [])
         assert step["reach"] == ([[-3, 4], [-1, 4]] if known else [])
