@@ -16,6 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from explorer import cards, inference
+from explorer.errors import ExplorerError
 from explorer.training import report
 from explorer.training.data import DataError
 
@@ -23,7 +24,7 @@ KEYS = ("pixel_accuracy", "mean_iou", "nucleus_dice", "object_f1")
 
 
 def rows_of(name: str, data: Path, device: str) -> list[dict[str, Any]]:
-    """A row per padding of one checkpoint. Raises WeightsError and DataError."""
+    """A row per padding of one checkpoint. Raises ExplorerError and DataError."""
     found = report.evaluate(cards.find(name), data, split="validation", device=device)
     return [
         {
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
                 errors = row["standard_errors"]
                 said = ", ".join(f"{key} {value} ± {errors[key]}" for key, value in row["figures"].items())
                 print(f"{name} ({row['padding']}): {said}, on {row['images']} images", flush=True)
-    except (DataError, cards.WeightsError, inference.InferenceError) as error:
+    except (DataError, ExplorerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if given.json:
