@@ -143,7 +143,7 @@ declare namespace Page {
     examples: string;
     licence: Names;
     note: Names;
-    width: { share: number; fc: number; fcWhole: number; whole: Record<string, number> } | null;
+    width: { share: number; fc: number | null; fcWhole: number; whole: Record<string, number> } | null;
     unseen: Measured | null;
     validation: Measured | null;
   }

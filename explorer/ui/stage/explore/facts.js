@@ -29,11 +29,11 @@ export function showFacts(root, trace, card, words) {
 }
 
 /** By how much the network is narrower than the paper's. */
-function narrower({ family, width }, model, words) {
+function narrower({ width }, model, words) {
   if (!width) return [];
-  const [fc, fcWhole] = [width.fc, width.fcWhole].map((channels) => words.number(channels));
-  const values = { share: words.percent(width.share), fc, fcWhole, whole: words.count(width.whole[model]) };
-  return [words.t(family === 'unet' ? 'facts.width.unet' : 'facts.width.fcn', values)];
+  const values = { share: words.percent(width.share), whole: words.count(width.whole[model]) };
+  if (width.fc === null) return [words.t('facts.width', values)];
+  return [words.t('facts.width.fc', { ...values, fc: words.number(width.fc), fcWhole: words.number(width.fcWhole) })];
 }
 
 /** How good this network is with this padding, as its card says: cross-validated where that was done, else on the
