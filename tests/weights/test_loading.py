@@ -1,4 +1,4 @@
-"""Strict loading: what is refused and why, what may run on what, and the bundled files themselves."""
+"""Strict loading and saving: what comes back, what is refused and why, what may run on what."""
 
 from __future__ import annotations
 
@@ -10,60 +10,13 @@ import pytest
 import safetensors
 import safetensors.torch
 import torch
-from torch import nn
 
 from explorer import cards, weights
-from explorer.cards import SNAPSHOTS, Card, ClassInfo, Preprocessing
+from explorer.cards import Card
 from explorer.errors import ExplorerError
-from explorer.models import ModelSpec, build
+from explorer.models import build
 from explorer.operations.layers import BilinearUp
-
-BUNDLED = cards.available()
-
-
-def card_of(spec: ModelSpec) -> Card:
-    def text(words: str) -> dict[str, str]:
-        return {"en": words, "ko": words}
-
-    return Card(
-        name="?",
-        title=text("a title"),
-        spec=spec,
-        geometries=(spec.padding,),
-        classes=tuple(ClassInfo(f"class_{i}", text(f"class {i}"), (i, 2 * i, 255 - i)) for i in range(spec.classes)),
-        preprocessing=Preprocessing((0.5, 0.4, 0.3), (0.2, 0.2, 0.1)),
-        data=text("random numbers"),
-        licence=text("CC0"),
-        recipe={"steps": 3},
-        seed=7,
-        metrics={"figures": {"same": 0.5}},
-        note=text(""),
-    )
-
-
-def network(spec: ModelSpec, seed: int = 0) -> nn.Module:
-    """The network with random weights everywhere (score layers start from zero otherwise)."""
-    torch.manual_seed(seed)
-    module = build(spec)
-    for part in module.modules():
-        if isinstance(part, nn.Conv2d):
-            nn.init.normal_(part.weight, std=0.2)
-            nn.init.normal_(part.bias, std=0.2)
-    return module
-
-
-FCN8S = ModelSpec("fcn8s", "same", 0.05, 8, 3, 4)
-UNET = ModelSpec("unet", "valid", 0.05, 4096, 3, 3)
-
-
-@pytest.fixture(params=[FCN8S, UNET], ids=["fcn8s", "unet"])
-def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Card:
-    return weights.save(tmp_path / "mine.safetensors", network(request.param), card_of(request.param))
-
-
-@pytest.fixture
-def fcn8s(tmp_path: Path) -> Card:
-    return weights.save(tmp_path / "mine.safetensors", network(FCN8S), card_of(FCN8S))
+from tests.weights.made import FCN8S, card_of, network
 
 
 def rewritten(card: Card, change: dict[str, torch.Tensor | None]) -> Card:
@@ -173,68 +126,6 @@ def test_a_file_that_is_no_safetensors_is_refused(fcn8s: Card) -> None:
     assert caught.value.code == "unreadable"
 
 
-def test_a_card_without_weights_is_left_out_and_refused(saved: Card) -> None:
-    saved.file.unlink()
-    with pytest.warns(UserWarning, match=r"mine\.json has no weights file"):
-        assert cards.available(saved.folder) == ()
-    with pytest.raises(ExplorerError) as caught:
-        weights.load(saved)
-    assert caught.value.code == "no_weights"
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        ({"classes": []}, "0 classes for a network of 4"),
-        ({"classes": [{"id": "a", "name": {"en": "a"}, "colour": [0, 0, 0]}] * 4}, "two of its classes have one id"),
-        ({"classes": [{"id": "A b", "name": {"en": "a"}, "colour": [0, 0, 0]}]}, r"classes\.0\.id"),
-        ({"classes": [{"id": "a", "name": {"en": "a"}, "colour": [0, 0, 256]}]}, r"classes\.0\.colour\.2"),
-        ({"classes": [{"name": {"en": "a"}, "colour": [0, 0, 0]}]}, r"'classes\.0\.id' is missing"),
-        ({"title": {"ko": "한국어만"}}, "title: 'en' is missing"),
-        ({"geometries": ["same", "wide"]}, "'wide' is unknown"),
-        ({"geometries": ["paper"]}, "not among those trained in"),
-        ({"preprocessing": {"mean": [0, 0, 0], "std": [1, 0, 1]}}, "preprocessing"),
-        ({"spec": {"model": "fcn8s", "depth": 5}}, "depth"),
-        ({"spec": {"model": "vgg"}}, "'vgg' is unknown"),
-        ({"sha256": ""}, "'sha256' is missing"),
-        ({"licence": None}, "licence: input should be a valid dictionary, not None"),
-        ({"trained_side": 0}, "trained_side: input should be greater than 0, not 0"),
-        ({"trained_side": "320"}, "trained_side: input should be a valid integer, not '320'"),
-    ],
-)
-def test_a_broken_card_is_refused(fcn8s: Card, change: dict, why: str) -> None:
-    path = fcn8s.file.with_suffix(".json")
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(ExplorerError, match=why) as caught:
-        cards.read_card(path)
-    assert caught.value.code == "bad_card"
-
-
-def test_what_a_class_is_called_decides_nothing() -> None:
-    called = {"en": "background", "ko": "배경"}
-    classes = tuple(ClassInfo(key, called, (0, 0, 0)) for key in ("touching_border", "nucleus", "sky", "background"))
-    card = replace(card_of(FCN8S), classes=classes)
-    assert (card.background, card.objects) == (3, (1, 0))
-    named_alone = replace(card, classes=tuple(replace(info, id=f"c{i}") for i, info in enumerate(classes)))
-    assert (named_alone.background, named_alone.objects) == (None, None)
-
-
-def test_a_card_without_a_trained_size_is_read(fcn8s: Card) -> None:
-    path = fcn8s.file.with_suffix(".json")
-    raw = json.loads(path.read_text())
-    del raw["trained_side"]
-    path.write_text(json.dumps(raw))
-    card = cards.read_card(path)
-    assert card.trained_side is None
-    assert not card.is_too_large((9000, 9000))
-
-
-def test_a_card_that_is_no_json_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_text("{")
-    with pytest.raises(ExplorerError, match=r"x\.json"):
-        cards.read_card(tmp_path / "x.json")
-
-
 @pytest.mark.parametrize("model", ["fcn32s", "fcn16s", "fcn8s"])
 @pytest.mark.parametrize("padding", ["paper", "same"])
 def test_a_coarser_network_runs_on_an_8s_and_says_so(fcn8s: Card, model: str, padding: str) -> None:
@@ -277,26 +168,6 @@ def test_another_family_or_unknown_network_is_refused(fcn8s: Card) -> None:
         with pytest.raises(ExplorerError) as caught:
             weights.load(fcn8s, model, padding)
         assert caught.value.code == code
-
-
-def test_cards_for_a_family(tmp_path: Path) -> None:
-    for name, spec in (("b", FCN8S), ("a", UNET), ("c", replace(FCN8S, model="fcn32s"))):
-        weights.save(tmp_path / f"{name}.safetensors", network(spec), card_of(spec))
-    known = cards.available(tmp_path)
-    assert [card.name for card in known] == ["a", "b", "c"]
-    assert [card.name for card in weights.cards_for("fcn16s", known)] == ["b"]  # a 32s has no score_pool4
-    assert [card.name for card in weights.cards_for("fcn32s", known)] == ["c", "b"]  # its own come first
-    assert [card.name for card in weights.cards_for("unet", known)] == ["a"]
-
-
-def test_finished_weights_on_the_data_of_the_networks_paper_come_first(tmp_path: Path) -> None:
-    for name, domain in (("a", "everyday"), ("b", "nuclei"), (f"{SNAPSHOTS}/a", "nuclei")):
-        path = tmp_path / f"{name}.safetensors"
-        path.parent.mkdir(exist_ok=True)
-        weights.save(path, network(UNET), replace(card_of(UNET), domain=domain))
-    known = cards.available(tmp_path / SNAPSHOTS) + cards.available(tmp_path)
-    found = [(card.is_snapshot, card.name) for card in weights.cards_for("unet", known)]
-    assert found == [(False, "b"), (False, "a"), (True, "a")]
 
 
 def test_saving_refuses_another_network_and_leaves_nothing(tmp_path: Path) -> None:
