@@ -15,7 +15,6 @@ from tests.conftest import VARIANTS
 from tests.inference.made import spec_of
 from tests.ui.made import MEAN, STD, UNET, noise
 
-
 # ---- placement
 
 

@@ -20,6 +20,11 @@ def bench(checkpoints):
 
 
 @pytest.fixture
+def segmenter(bench):
+    return bench.segmenter
+
+
+@pytest.fixture
 def fresh(checkpoints):
     """A workbench of one's own, for tests that count."""
     return Workbench(checkpoints)

@@ -19,6 +19,7 @@ from explorer import weights
 from explorer.cards import Card, ClassInfo, Preprocessing
 from explorer.models import MODELS, ModelSpec, build
 from explorer.operations.layers import BilinearUp
+from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
 from explorer.ui.state import Selection
 
@@ -130,16 +131,16 @@ def listing(bench: Workbench) -> set[str]:
 
 
 def upload(
-    bench: Workbench,
+    holder: Workbench | Segmenter,
     tmp_path: Path,
     pixels: np.ndarray | None = None,
     name: str = "mine.png",
     data: bytes | None = None,
 ) -> str:
-    """A file given to the workbench, as an upload is; its id."""
+    """A file given to the workbench or to its segmenter, as an upload is; its id."""
     path = tmp_path / name
     path.write_bytes(encoded(noise(40, 50) if pixels is None else pixels) if data is None else data)
-    return bench.pictures.add(path, name)
+    return holder.pictures.add(path, name)
 
 
 def asked(path: Path | str, name: str = "mine.png", **changes: Any) -> dict[str, Any]:
@@ -148,11 +149,29 @@ def asked(path: Path | str, name: str = "mine.png", **changes: Any) -> dict[str,
     return {"request": "r", "selection": wish, "upload": {"path": str(path), "name": name}}
 
 
+def ask(
+    segmenter: Segmenter, what: str, cancelled=lambda: False, said: list[Any] | None = None, **more: Any
+) -> dict[str, Any]:
+    """The answer to a question about an image at segmenter size; what it reports on the way goes into `said`."""
+
+    def progress(*news: Any) -> None:
+        if said is not None:
+            said.append(news)
+
+    return segmenter.answer({"what": what, **more}, progress, cancelled)
+
+
+def picture(holder: Segmenter, name: str) -> np.ndarray:
+    """A file of the public folder."""
+    return np.asarray(Image.open(holder.files.folder / name))
+
+
 __all__ = [
     "FCN",
     "MEAN",
     "STD",
     "UNET",
+    "ask",
     "asked",
     "card_of",
     "encoded",
@@ -161,6 +180,7 @@ __all__ = [
     "noise",
     "opens_small",
     "photo",
+    "picture",
     "random_network",
     "raw",
     "run",

@@ -14,7 +14,7 @@ from explorer.inference import RunOptions
 from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
 from tests.ui import made as ui
-from tests.ui.test_segmenter import ask, picture, upload
+from tests.ui.made import ask, picture, upload
 
 SIDE, USUAL = 60, 72  # trained on, and halfway between the scales of training
 

@@ -1,0 +1,142 @@
+"""Every key that the code can ask for is in the tables, and none that it does not."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from explorer import images, inference, results, weights
+from explorer.figures.palettes import SEQUENTIAL
+from explorer.inference.plan import WAYS
+from explorer.models import MODELS
+from explorer.operations import kinds
+from explorer.results import bundle, truth
+from explorer.ui.asked import COPIES
+from tests.ui.texts import DEVICES, EN, PARSED, SCRIPTS, UI, WEIGHT_NOTES, without_comments
+
+PREFIXES = {key.split(".")[0] for key in EN}
+KEY = re.compile(rf"""['"`]((?:{"|".join(sorted(PREFIXES))})(?:\.[\w${{}}.]+)+)['"`]""")
+
+
+def keys_in_scripts() -> tuple[set[str], set[str]]:
+    """Keys written out in the scripts, and templates such as `words.${op}` with their places marked by *."""
+    plain, templates = set(), set()
+    for script in SCRIPTS.values():
+        for key in KEY.findall(without_comments(script)):
+            (templates if "${" in key else plain).add(re.sub(r"\$\{[^}]*\}", "*", key))
+    return plain, templates
+
+
+def error_codes() -> set[str]:
+    """Codes that the server sends: ExplorerError("..."), {"kind": "error", "code": "..."}."""
+    found = set(images.SENTENCES)
+    for path in [*UI.rglob("*.py"), *Path(inference.__file__).parent.glob("*.py"), Path(truth.__file__)]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ExplorerError":
+                found |= {c.value for c in ast.walk(node.args[0]) if isinstance(c, ast.Constant)}
+            if isinstance(node, ast.Dict):
+                said = {k.value: v for k, v in zip(node.keys, node.values, strict=True) if isinstance(k, ast.Constant)}
+                if getattr(said.get("kind"), "value", "") == "error" and isinstance(said.get("code"), ast.Constant):
+                    found.add(said["code"].value)
+    return {str(code) for code in found}
+
+
+def codes_of_scripts() -> set[str]:
+    """Codes that the page itself makes: { code: '...' }, code: test ? 'a' : 'b', fail('...')."""
+    found: set[str] = set()
+    for script in SCRIPTS.values():
+        text = without_comments(script)
+        for rest in re.findall(r"\bcode:([^,}]*)", text):
+            found |= set(re.findall(r"'(\w+)'", rest))
+        found |= set(re.findall(r"#fail\('(\w+)'\)", text))
+    return found
+
+
+def keys_in_python() -> set[str]:
+    """Keys written out in Python: the progress of runs, names of languages, what a page that is not built says."""
+    found = set()
+    for path in UI.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found |= {node.value} if re.fullmatch(r"(progress|error|language)\.[\w.]+", node.value) else set()
+    return found
+
+
+def remark_codes() -> set[str]:
+    """Codes of what is remarked on a run: Remark("...")."""
+    found = set()
+    for path in [p for package in (inference, results) for p in Path(package.__file__).parent.glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Remark":
+                found.add(node.args[0].value)
+    return found
+
+
+KINDS = {*kinds(), "unknown"}
+FRAMES = {"network", "resized", "original"}
+FAMILIES = {
+    "words.*": KINDS,
+    "op.*": KINDS,
+    "facts.*.unseen": {"accuracy", "dice"},
+    "facts.*.validation": {"accuracy", "dice"},
+    "words.*.aligned": {"add", "concat"},
+    "words.conv.*": {"fc6", "fc7"},
+    "words.maxpool.*": {"even", "ceil", "floor"},
+    "derive.*": {"input", "same", "ceil", "floor", "crop"},
+    "note.*": WEIGHT_NOTES | {f"image.{code}" for code in images.NOTES},
+    "error.*": error_codes() | codes_of_scripts(),
+    "padding.*": {padding for model in MODELS.values() for padding in model.paddings},
+    "device.*": {"auto", *DEVICES},
+    "device.*.name": DEVICES,
+    "unit.field.*": FRAMES,
+    "maps.colours.*": {name.lower() for name in SEQUENTIAL},
+    "figure.unet.*": {"conv", "conv1", "copy", "pool", "up"},
+    "figure.fcn.*": {"thin", "conv1", "copy", "up"},
+    "picture.shown.*": {"prediction", "confidence", "entropy"},
+    "maps.low*": {"", ".signed"},
+    "segment.state.*": {"waiting", "ready", "done", "old", "failed"},
+    "segment.layer.*": {"prediction", "confidence", "errors", "differs"},
+    "segment.way.*": {*WAYS, *COPIES} - {"auto"},
+    "precision.*": set(inference.DTYPES),
+    "file.*": {*bundle.KINDS, "zip"},
+    "remark.*": remark_codes(),
+    "maps.high*": {"", ".signed"},
+}
+
+
+def wanted_keys() -> set[str]:
+    plain, templates = keys_in_scripts()
+    wanted = plain | PARSED.keys | keys_in_python()
+    for template in templates:
+        wanted |= {template.replace("*", choice, 1) for choice in FAMILIES[template]}
+    return wanted
+
+
+def test_every_family_of_keys_is_known_here():
+    """A new `family.${x}` in a script has to be listed in FAMILIES, or the next two tests would not see it."""
+    _, templates = keys_in_scripts()
+    assert templates == set(FAMILIES)
+
+
+def test_every_key_that_is_asked_for_exists():
+    assert sorted(wanted_keys() - set(EN)) == []
+
+
+def test_no_text_is_unused():
+    assert set(EN) - wanted_keys() == set()
+
+
+def test_the_searches_find_something():
+    """If a search stopped matching, the tests above would hold for nothing."""
+    plain, _ = keys_in_scripts()
+    assert {"bar.run", "chip.jump", "crop.kept", "words.input.resized", "error.clipboard", "progress.upload"} <= plain
+    assert {"bar.weights", "steps.next", "app.short", "sources.drop"} <= PARSED.keys
+    assert {"bad_selection", "image_gone", "no_image", "upload", "internal", "no_device", "weights"} <= error_codes()
+    assert {"gone", "connection", "upload", "too_large_bytes"} <= codes_of_scripts()
+    assert {"progress.weights", "progress.step"} <= keys_in_python()
+
+
+def test_the_codes_of_weights_notes_are_those_of_the_module():
+    names = {name for name in vars(weights) if name.isupper() and isinstance(getattr(weights, name), str)}
+    assert {getattr(weights, name) for name in names} == WEIGHT_NOTES
