@@ -19,7 +19,6 @@ import time
 import warnings
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import psutil
 from tqdm import tqdm
@@ -36,7 +35,9 @@ QUARTERS = 4  # memory is measured after each, with nothing kept
 LONGEST = 64  # pixels; each file is read at its own size and segmented as a copy of this one
 
 
-def send(segmenter: Segmenter, path: Path, data: bytes) -> dict[str, Any]:
+def send(segmenter: Segmenter, path: Path, data: bytes) -> tuple[str, float]:
+    """What becomes of a file, and after how many seconds."""
+    began = time.perf_counter()
     path.write_bytes(data)
     selection = {"model": "fcn8s", "checkpoint": "fcn8s-everyday", "padding": "same", "image": "", "size": 320}
     question = {
@@ -46,7 +47,7 @@ def send(segmenter: Segmenter, path: Path, data: bytes) -> dict[str, Any]:
         "options": {"way": "smaller", "longest": LONGEST},
     }
     *_, last = app.segment_messages(segmenter, question, lambda: False)
-    return last
+    return last.get("code", last["kind"]), time.perf_counter() - began
 
 
 def emptied() -> tuple[Segmenter, int]:
@@ -57,49 +58,57 @@ def emptied() -> tuple[Segmenter, int]:
     return segmenter, psutil.Process().memory_info().rss
 
 
+def collected(path: Path) -> tuple[dict[str, str], dict[str, str], float]:
+    """What became of each file of the collection, what is wrong about it, and the longest time in seconds."""
+    segmenter = Workbench().segmenter
+    named: dict[str, str] = {}
+    wrong: dict[str, str] = {}
+    slowest = 0.0
+    for name, (make, expected) in tqdm(nasty.collection().items(), desc="collection"):
+        named[name], seconds = send(segmenter, path, make())
+        slowest = max(slowest, seconds)
+        if named[name] != expected:
+            wrong[name] = f"{named[name]}, expected {expected}"
+    return named, wrong, slowest
+
+
+def damaged(path: Path, count: int) -> tuple[list[str], list[int], float]:
+    """What became of `count` damaged files, the bytes held after each quarter of them, and the longest time."""
+    segmenter, before = emptied()
+    outcomes: list[str] = []
+    levels: list[int] = []
+    slowest = 0.0
+    for i, data in enumerate(tqdm(nasty.mutations(count), desc="damaged")):
+        outcome, seconds = send(segmenter, path, data)
+        outcomes.append(outcome)
+        slowest = max(slowest, seconds)
+        if (i + 1) * QUARTERS // count > i * QUARTERS // count:
+            del segmenter
+            segmenter, level = emptied()
+            levels.append(level - before)
+    return outcomes, levels, slowest
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mutated", type=int, default=10_000, metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # Pillow's remarks on the damage
-    segmenter = Workbench().segmenter
-    named: dict[str, str] = {}
-    wrong: dict[str, str] = {}
-    outcomes: Counter[str] = Counter()
-    slowest = 0.0
     with tempfile.TemporaryDirectory() as folder:
         app.get_upload_folder = lambda: folder
         path = Path(folder, "own.png")
-        for name, (make, expected) in tqdm(nasty.collection().items(), desc="collection"):
-            data, began = make(), time.perf_counter()
-            said = send(segmenter, path, data)
-            slowest = max(slowest, time.perf_counter() - began)
-            named[name] = said.get("code", said["kind"])
-            if named[name] != expected:
-                wrong[name] = f"{named[name]}, expected {expected}"
-        del data, segmenter
-        segmenter, before = emptied()
-        levels = []
+        named, wrong, slowest = collected(path)
         threads = threading.active_count()
-        for i, data in enumerate(tqdm(nasty.mutations(given.mutated), desc="damaged")):
-            began = time.perf_counter()
-            said = send(segmenter, path, data)
-            slowest = max(slowest, time.perf_counter() - began)
-            outcomes[said.get("code", said["kind"])] += 1
-            if said.get("code") == "internal":
-                wrong[f"damaged {i}"] = "internal"
-            if (i + 1) * QUARTERS // given.mutated > i * QUARTERS // given.mutated:
-                del segmenter
-                segmenter, level = emptied()
-                levels.append(level - before)
+        outcomes, levels, slowest_damaged = damaged(path, given.mutated)
         left = sorted(p.name for p in Path(folder).iterdir())
+    wrong |= {f"damaged {i}": outcome for i, outcome in enumerate(outcomes) if outcome == "internal"}
     result = {
         "machine": f"{platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}",
         "collection": {"files": len(named), "outcomes": dict(Counter(named.values()).most_common())},
-        "damaged": {"files": given.mutated, "outcomes": dict(outcomes.most_common())},
+        "damaged": {"files": given.mutated, "outcomes": dict(Counter(outcomes).most_common())},
         "wrong": wrong,
-        "slowest_seconds": round(slowest, 2),
+        "slowest_seconds": round(max(slowest, slowest_damaged), 2),
         "uploads_left": left,
         "threads_more": threading.active_count() - threads,
         "memory_more_mib": [round(level / 2**20, 1) for level in levels],

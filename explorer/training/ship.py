@@ -24,6 +24,7 @@ from explorer.training.recipe import Recipe, read
 from explorer.training.sets import SETS
 
 State = dict[str, Tensor]
+Tallies = Mapping[str, Mapping[str, Tally]]  # by geometry and network
 STEP = {"en": "Step {step} · {title}", "ko": "{step}스텝 · {title}"}  # a narrow list shows the beginning
 MOMENT = {
     "en": "{note} These are the weights of that moment; those of the last step are averaged over the steps before it.",
@@ -69,17 +70,12 @@ def _write(
     snapshot: tuple[int, float] | None = None,  # its step, and the seconds until then
 ) -> Card:
     recipe, data_set = run.recipe, SETS[run.recipe.data_set]
-    name, title, note = recipe.name, recipe.title, recipe.note
     step, seconds = snapshot or (run.step, run.seconds)
-    if snapshot:
-        name = f"{name}-step{step}"
-        title = {lang: spoken(STEP, lang).format(title=text, step=step) for lang, text in recipe.title.items()}
-        note = {lang: spoken(MOMENT, lang).format(note=text) for lang, text in recipe.note.items()}
+    name, title, note = _moment(recipe, step) if snapshot else (recipe.name, recipe.title, recipe.note)
     if stored == torch.float16:
         state = _halved(state)
     nets = Nets(recipe.spec, tuple(recipe.geometries), tuple(recipe.coarser), normed=False)
     nets.first.load_state_dict(state)
-    tallies = run.tallies(samples, state)
     sets = [data_set, *(SETS[extra] for extra in recipe.extra)]
     made = {
         "steps_made": step,
@@ -99,22 +95,34 @@ def _write(
         licence={lang: " ".join(spoken(s.licence, lang) for s in sets) for lang in data_set.licence},
         recipe={**recipe.json(), **made, **_machine(run)},
         seed=recipe.seed,
-        metrics={
-            "validation": {
-                "rule": split.rule,
-                "images": split.validation,
-                "groups": len({group_of(sample) for sample in samples}),
-                "figures": _rounded(tallies, Tally.figures),
-                "standard_errors": _rounded(tallies, standard_errors),
-            },
-            "training_images": sum(split.training.values()),
-            "training_sets": split.training,
-        },
+        metrics=_metrics(run.tallies(samples, state), samples, split),
         note=note,
         domain=data_set.domain,
         trained_side=split.side,
     )
     return weights.save(folder / f"{name}.safetensors", nets.first, card, stored)
+
+
+def _moment(recipe: Recipe, step: int) -> tuple[str, dict[str, str], dict[str, str]]:
+    """Name, title and note of a snapshot."""
+    title = {lang: spoken(STEP, lang).format(title=text, step=step) for lang, text in recipe.title.items()}
+    note = {lang: spoken(MOMENT, lang).format(note=text) for lang, text in recipe.note.items()}
+    return f"{recipe.name}-step{step}", title, note
+
+
+def _metrics(tallies: Tallies, samples: list[Sample], split: Split) -> dict[str, Any]:
+    """What a card holds of how good the weights are, and of what they were trained on."""
+    return {
+        "validation": {
+            "rule": split.rule,
+            "images": split.validation,
+            "groups": len({group_of(sample) for sample in samples}),
+            "figures": _rounded(tallies, Tally.figures),
+            "standard_errors": _rounded(tallies, standard_errors),
+        },
+        "training_images": sum(split.training.values()),
+        "training_sets": split.training,
+    }
 
 
 def _lost(run: Run, full: State, half: State, samples: list[Sample]) -> float:
@@ -125,7 +133,7 @@ def _lost(run: Run, full: State, half: State, samples: list[Sample]) -> float:
 
 
 def _rounded(
-    tallies: Mapping[str, Mapping[str, Tally]], of: Callable[[Tally], dict[str, float]]
+    tallies: Tallies, of: Callable[[Tally], dict[str, float]]
 ) -> dict[str, dict[str, dict[str, float | None]]]:
     """Figures, or their standard errors, as cards hold them by geometry and network; None where there is nothing to
     measure on."""
