@@ -69,7 +69,7 @@ def test_segment_equals_the_network_in_the_page(tmp_path: Path) -> None:
     loaded = api.network("fcn16s")
     prepared = inference.prepare(images.read(path).pixels, loaded.spec, 150)
     steps = loaded.card.preprocessing
-    done = inference.segment(loaded.module, prepared, steps.mean, steps.std)
+    done = inference.trace_and_label(loaded.module, prepared, steps.mean, steps.std)
     found = np.asarray(Image.open(tmp_path / "a.mask.png"))
     assert (found == done.labels).mean() > 0.9999
 
