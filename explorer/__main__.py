@@ -4,35 +4,41 @@ from __future__ import annotations
 
 import argparse
 import sys
-
-from explorer.commands import CommandError, evaluate, info, segment, trace
-from explorer.errors import ExplorerError
-from explorer.training.data import DataError
+from importlib import import_module
 
 COMMANDS = {
-    "segment": (segment, "label images, from file to file"),
-    "trace": (trace, "the steps of a network on an image"),
-    "info": (info, "what is known of weights, and of this machine"),
-    "evaluate": (evaluate, "measure a checkpoint on labelled images"),
+    "segment": "label images, from file to file",
+    "trace": "the steps of a network on an image",
+    "info": "what is known of weights, and of this machine",
+    "evaluate": "measure a checkpoint on labelled images",
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; 0 if it did what was asked, 2 for input that cannot be used (one line on stderr says why)."""
+    """Run a command; 0 if it did what was asked, 2 for input that cannot be used (one line on stderr says why). Only
+    the command that was named is imported: help comes without torch."""
+    words = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m explorer", description="The explorer without its page.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, (command, title) in COMMANDS.items():
-        command.add(commands.add_parser(name, help=title))
-    given = parser.parse_args(arguments)
+    for name, title in COMMANDS.items():
+        command = commands.add_parser(name, help=title)
+        if name in words[:1]:
+            import_module(f"explorer.commands.{name}").add(command)
+    return _run(parser.parse_args(words))
+
+
+def _run(given: argparse.Namespace) -> int:
+    from explorer.commands import CommandError
+    from explorer.errors import ExplorerError
+    from explorer.training.data import DataError
+
     try:
-        return COMMANDS[given.command][0].run(given)
-    except (CommandError, DataError, ExplorerError) as error:
+        return int(import_module(f"explorer.commands.{given.command}").run(given))
+    except (CommandError, DataError, ExplorerError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
     return 2
 
 

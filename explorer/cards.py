@@ -14,9 +14,9 @@ from pydantic import BeforeValidator, Field
 
 from explorer.checked import Text, checked_as
 from explorer.errors import ExplorerError
+from explorer.files import CHECKPOINTS
 from explorer.models import MODELS, ModelSpec
 
-CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 SNAPSHOTS = "snapshots"  # folder, within one of checkpoints, of weights on the way
 
 
@@ -63,9 +63,9 @@ class Card:
     recipe: dict[str, Any] = field(hash=False)
     seed: int
     # "validation": "figures" and "standard_errors" by geometry and network, shares of 1, on so many "images" in so many
-    # "groups" of similar ones, which "rule" left out of training. "unseen": the main ones of the card's own network on
-    # images of "folds" that had no say in the recipe, each fold labelled by a training without it
-    # (benchmarks/folds.py); the validation images had a say, unless the card's own fold is among these.
+    # "groups" of similar ones, which "rule" left out of training. "unseen": the same of the card's own network, cross-
+    # validated: images of "folds" that had no say in the recipe, each fold labelled by a training without it. There
+    # "classes" has, by class id, how many "images" show it and its IoU by geometry, in per cent.
     # "training_images": how many, "training_sets": of which sets
     metrics: dict[str, Any] = field(hash=False)
     note: Text = field(hash=False)
@@ -176,15 +176,6 @@ def available(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
         else:
             cards.append(card)
     return tuple(cards)
-
-
-def written(folder: Path) -> tuple[Card, ...]:
-    """All cards that a training wrote to a folder, by file name, wherever their weights are. Raises ExplorerError for a
-    broken one, ValueError if there are none."""
-    cards = tuple(read_card(path) for path in sorted(Path(folder).glob("*.json")))
-    if not cards:
-        raise ValueError(f"{folder} holds no cards (NAME.json); train a recipe with --out {folder} first")
-    return cards
 
 
 def with_snapshots(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:

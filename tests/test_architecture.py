@@ -23,6 +23,7 @@ LEVELS = {  # a module may import what lies on a lower level, or on its own wher
     "checked": 0,
     "errors": 0,
     "geometry": 0,
+    "files": 0,
     "operations": 1,
     "graph": 2,
     "roles": 2,

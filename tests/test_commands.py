@@ -16,7 +16,7 @@ from PIL import Image
 
 import explorer.__main__ as program
 from explorer import api, cards, images, inference
-from explorer.commands.info import FIGURES
+from explorer.commands import accuracy
 from explorer.trace import trace
 from tests.ui.made import UNET, save_random
 
@@ -192,75 +192,61 @@ def test_info_says_what_the_cards_say(capsys: pytest.CaptureFixture[str]) -> Non
     assert "receptive field 188 or 204" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["fcn8s-everyday", "unet-nuclei-thin"])
-def test_info_says_how_good_the_weights_are(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    card = cards.find(name)
-    assert run("info", name) == 0
+@pytest.mark.parametrize("card", cards.available(), ids=lambda card: card.name)
+def test_info_says_in_a_line_how_good_the_weights_are(card: cards.Card, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("info", card.name) == 0
     said = capsys.readouterr().out
-    for line, part, shown in (
-        ("expect", card.metrics["unseen"], card.metrics["unseen"]["images"]),
-        ("measured", card.metrics["validation"], card.metrics["validation"]["images"]),
-    ):
-        for geometry in card.geometries:
-            of, off = (part[key][geometry][card.spec.model] for key in ("figures", "standard_errors"))
-            (told,) = re.findall(rf"{line} +{geometry}: (.*) \((\d+) (.*)\)", said)
-            assert int(told[1]) == shown
-            assert (f"in {part['groups']} groups of similar ones" in told[2]) == ("nuclei" in name)
-            folds = card.metrics["unseen"]["folds"]
-            role = f", fold {card.fold} of those" if card.fold in folds else ", by which the recipe was chosen"
-            assert told[2].endswith(f"folds {', '.join(map(str, folds))}" if line == "expect" else role)
-            for key, words in FIGURES.items():
-                assert (words in told[0]) == (key in of)
-                if key in of:
-                    value, error = map(float, re.findall(rf"{words} ([\d.]+) ± ([\d.]+) %", told[0])[0])
-                    assert (value, error) == pytest.approx((100 * of[key], 100 * off[key]), abs=0.0501)
-    over = "groups of similar images (few, so rather too small)\n" if "nuclei" in name else "the images\n"
-    assert f"±            standard error over {over}" in said
+    unseen = card.metrics["unseen"]
+    for geometry in card.geometries:
+        of, off = (unseen[key][geometry][card.spec.model] for key in ("figures", "standard_errors"))
+        (line,) = re.findall(rf"^  accuracy +{geometry}: (.*)$", said, re.MULTILINE)
+        kind = "micrographs" if "nuclei" in card.name else "photographs"
+        assert line.endswith(f", cross-validated on {unseen['images']} {kind}")
+        main, name = ("nucleus_dice", "Dice") if "nuclei" in card.name else ("mean_iou", "mean IoU")
+        value, error = map(float, re.findall(rf"{name} ([\d.]+) ± ([\d.]+),", line)[0])
+        assert (value, error) == pytest.approx((100 * of[main], 100 * off[main]), abs=0.0501)
+        pixels = float(re.findall(r"([\d.]+) % of pixels", line)[0])
+        assert pixels == pytest.approx(100 * of["pixel_accuracy"], abs=0.0501)
+
+
+def test_info_has_a_table_of_classes_for_weights_that_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    card = cards.find("fcn8s-everyday")
+    assert run("info", card.name) == 0
+    rows = re.findall(r"^  (\w+) +(\d+) +([\d.]+) +([\d.]+)$", capsys.readouterr().out, re.MULTILINE)
+    assert [row[0] for row in rows] == [info.name["en"] for info in card.classes]
+    for name, *cells in rows:
+        assert list(map(float, cells)) == [
+            card.metrics["unseen"]["classes"][name][key] for key in ("images", "same", "paper")
+        ]
+    assert run("info") == 0
+    assert "bicycle  " not in capsys.readouterr().out
 
 
 def test_info_rounds_and_counts_as_the_page_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """To the larger of two that are as near (66.6 and 66.7 for 66.65), whatever binary makes of it: there 100 * 0.6665
-    is less than 66.65, and 83.55 no middle."""
+    """To the larger of two that are as near (66.7 of 66.6 and 66.7 for 66.65), whatever binary makes of it: there
+    100 * 0.6665 is less than 66.65, and 83.55 no middle. What no image says is left out."""
     of, off = {"pixel_accuracy": 0.8355, "mean_iou": 0.6665}, {"pixel_accuracy": 0.0185, "mean_iou": 0.1}
     part = {"figures": {"valid": {"unet": of}}, "standard_errors": {"valid": {"unet": off}}}
-    metrics = {"validation": {**part, "images": 1234}, "unseen": {**part, "folds": [3], "images": 1}}
+    gaps = {"pixel_accuracy": None, "mean_iou": 0.5, "nucleus_dice": None}
+    empty = {
+        "images": 1,
+        "figures": {"valid": {"unet": gaps}, "same": {"fcn8s": of}},
+        "standard_errors": {"valid": {"unet": {"mean_iou": None}}},
+    }
     save_random(tmp_path, "mine", UNET)
     card = tmp_path / "mine.json"
-    card.write_text(json.dumps(json.loads(card.read_text()) | {"metrics": metrics}))
-    assert run("info", tmp_path / "mine.safetensors") == 0
-    figures = "valid: pixel accuracy 83.6 ± 1.9 %, mean IoU 66.7 ± 10.0 %"
-    assert [line.strip() for line in capsys.readouterr().out.splitlines() if "±" in line] == [
-        f"expect       {figures} (1 image, left out in turn when the recipe was trained: fold 3)",
-        f"measured     {figures} (1,234 validation images, by which the recipe was chosen)",
-        "±            standard error over the images",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("fold", "folds", "role"),
-    [
-        (1, [1, 3], ", fold 1 of those"),
-        (0, [1, 3], ", by which the recipe was chosen"),
-        (None, [1, 3], ", by which the recipe was chosen"),
-        (1, [], ""),
-        (1, None, ""),
-    ],
-)
-def test_info_says_whether_the_validation_images_had_a_say_where_the_card_knows(
-    fold: int | None, folds: list[int] | None, role: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    part = {"figures": {"valid": {"unet": {"mean_iou": 0.5}}}}
-    save_random(tmp_path, "mine", UNET)
-    card = tmp_path / "mine.json"
-    raw = json.loads(card.read_text())
-    raw["metrics"] = {"validation": {**part, "images": 8}, "unseen": {**part, "folds": folds, "images": 9}}
-    raw["recipe"]["fold"] = fold
-    card.write_text(json.dumps(raw))
-    assert run("info", tmp_path / "mine.safetensors") == 0
-    expect, measured = (line.strip() for line in capsys.readouterr().out.splitlines() if "mean IoU" in line)
-    named = f", left out in turn when the recipe was trained: folds {', '.join(map(str, folds))}" if folds else ""
-    assert expect == f"expect       valid: mean IoU 50.0 % (9 images{named})"
-    assert measured == f"measured     valid: mean IoU 50.0 % (8 validation images{role})"
+    for metrics, said in (
+        (
+            {"validation": {**part, "images": 1234}},
+            "83.6 % of pixels, mean IoU 66.7 ± 10.0, on 1,234 validation photographs",
+        ),
+        ({"unseen": {**part, "images": 1}}, "83.6 % of pixels, mean IoU 66.7 ± 10.0, cross-validated on 1 photograph"),
+        ({"validation": empty}, "mean IoU 50.0, on 1 validation photograph"),
+    ):
+        card.write_text(json.dumps(json.loads(card.read_text()) | {"metrics": metrics}))
+        assert run("info", tmp_path / "mine.safetensors") == 0
+        lines = [line.strip() for line in capsys.readouterr().out.splitlines() if "accuracy" in line]
+        assert lines == [f"accuracy     valid: {said}"]
 
 
 def test_info_of_weights_without_figures_leaves_them_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -268,8 +254,7 @@ def test_info_of_weights_without_figures_leaves_them_out(tmp_path: Path, capsys:
     assert run("info", tmp_path / "mine.safetensors") == 0
     said = capsys.readouterr().out
     assert "receptive field" in said
-    assert "measured" not in said
-    assert "expect" not in said
+    assert "accuracy  " not in said
 
 
 @pytest.mark.parametrize(
@@ -293,22 +278,6 @@ def test_info_says_what_it_can_of_a_card_that_lacks_parts(
     assert "%" not in said
 
 
-def test_info_leaves_out_what_no_image_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A figure, or its standard error of one image alone, may be None; another network's are not this one's."""
-    of = {"pixel_accuracy": 0.91, "mean_iou": 0.5, "nucleus_dice": None}
-    validation = {
-        "images": 1,
-        "figures": {"valid": {"unet": of}, "same": {"fcn8s": of}},
-        "standard_errors": {"valid": {"unet": {"pixel_accuracy": None, "mean_iou": 0.02}}},
-    }
-    save_random(tmp_path, "mine", UNET)
-    card = tmp_path / "mine.json"
-    card.write_text(json.dumps(json.loads(card.read_text()) | {"metrics": {"validation": validation}}))
-    assert run("info", tmp_path / "mine.safetensors") == 0
-    lines = [line.strip() for line in capsys.readouterr().out.splitlines() if "measured" in line]
-    assert lines == ["measured     valid: pixel accuracy 91.0 %, mean IoU 50.0 ± 2.0 % (1 validation image)"]
-
-
 def test_interrupting_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -329,21 +298,7 @@ def test_it_runs_as_a_program(tmp_path: Path) -> None:
 def test_the_examples_of_the_python_api_run() -> None:
     assert doctest.testmod(api, optionflags=doctest.NORMALIZE_WHITESPACE).failed == 0
     assert doctest.testmod(api).attempted >= 6
-
-
-def test_the_readmes_python_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "assets").symlink_to(ROOT / "assets")
-    exec(compile(code, "README.md", "exec"), {})
-    assert {p.name for p in (tmp_path / "results").iterdir()} == {
-        "pagoda.mask.png",
-        "pagoda.overlay.png",
-        "pagoda.areas.csv",
-    }
-    assert "name_en='sky'" in capsys.readouterr().out
+    assert doctest.testmod(accuracy) == (0, 3)
 
 
 @pytest.mark.parametrize(("model", "least"), [("fcn8s", 134e6), ("unet", 31e6)])

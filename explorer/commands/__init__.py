@@ -1,4 +1,6 @@
-"""The commands of `python -m explorer`, one a file: each has `add(parser)` and `run(given) -> exit code`."""
+"""The commands of `python -m explorer`, one a file: each has `add(parser)` and `run(given) -> exit code`. `accuracy`
+puts figures into words for two of them.
+"""
 
 
 class CommandError(ValueError):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from explorer import cards, inference
+from explorer.commands import accuracy
+from explorer.files import CHECKPOINTS
 from explorer.models import MODELS
 from explorer.training import report
 from explorer.training.sets import SETS
@@ -19,7 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "Measure a checkpoint on a folder of labelled images: images/ beside masks/ (photographs), instances16/ "
         "(micrographs), or the layout of another known data set."
     )
-    bundled = ", ".join(sorted(p.stem for p in cards.CHECKPOINTS.glob("*.json")))
+    bundled = ", ".join(sorted(p.stem for p in CHECKPOINTS.glob("*.json")))
     parser.add_argument("checkpoint", help=f"a bundled checkpoint ({bundled}) or the path of one")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the folder of labelled images")
     parser.add_argument("--data-set", choices=sorted(SETS), help="its layout (default: recognised by its folders)")
@@ -47,5 +50,17 @@ def run(given: argparse.Namespace) -> int:
         given.data_set,
     )
     result["torch"] = torch.__version__
-    print(json.dumps(result, indent=1, allow_nan=False) if given.json else report.table(result))
+    print(json.dumps(result, indent=1, allow_nan=False) if given.json else _table(result))
     return 0
+
+
+def _table(result: dict[str, Any]) -> str:
+    """A line for each padding, then the intersection over union of each class."""
+    title = MODELS[result["network"]].title
+    lines = [f"{result['checkpoint']} as {title}, {result['split']} images of {result['data']}"]
+    columns = {}
+    for padding, found in result["geometries"].items():
+        said = accuracy.line(found["figures"], found["standard_errors"])
+        lines.append(f"{padding}: {said}, on {accuracy.images(result['images'], found['figures'])}")
+        columns[padding] = {n: None if share is None else accuracy.percent(share) for n, share in found["iou"].items()}
+    return "\n".join((*lines, "", *accuracy.per_class(columns), "", f"IoU in per cent. {accuracy.WITHIN}"))

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from explorer import api, inference
+from explorer.commands import accuracy
 from explorer.models import MODELS
-
-FIGURES = {
-    "pixel_accuracy": "pixel accuracy",
-    "mean_iou": "mean IoU",
-    "nucleus_dice": "Dice",
-    "object_f1": "object F1 at IoU 0.5",
-}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Say what is known of weights: network, classes, data, terms, figures; and of this machine."
+    parser.description = (
+        "Say what is known of weights: network, classes, accuracy, data, terms; and of this machine. For weights that "
+        "are named, also the accuracy of each class."
+    )
     parser.add_argument("checkpoint", nargs="*", help="a bundled checkpoint or the path of one (default: all bundled)")
     parser.add_argument("--json", action="store_true", help="print JSON, the whole card")
 
@@ -31,20 +27,9 @@ def run(given: argparse.Namespace) -> int:
         print(json.dumps({"weights": found, "devices": machine}, indent=1, ensure_ascii=False))
         return 0
     for card in found:
-        spec = card["spec"]
-        print(f"{card['name']}: {card['title']['en']}")
-        print(
-            f"  network      {MODELS[spec['model']].title}, width {spec['width']:g}, {card['parameters']:,} parameters"
-        )
-        print(f"  geometries   {', '.join(card['geometries'])}")
-        least, step = card["legal_inputs"]["least"], card["legal_inputs"]["step"]
-        fields = " or ".join(map(str, card["receptive_field"]))
-        print(f"  inputs       {least} + {step} k pixels a side; receptive field {fields}")
-        print(f"  classes      {', '.join(c['name']['en'] for c in card['classes'])}")
-        for line in _measured(card):
-            print(f"  {line}")
-        print(f"  data         {card['data']['en']}")
-        print(f"  terms        {card['licence']['en']}")
+        print(*_about(card), sep="\n")
+        if given.checkpoint:
+            print(*_classes(card), sep="\n")
         print()
     for name, about in machine.items():
         free = "" if about["free_bytes"] is None else f", {about['free_bytes'] / 2**30:.1f} GiB free"
@@ -52,60 +37,54 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(card: dict[str, Any]) -> list[str]:
-    """A line per geometry: what to expect of other images, where the card says it, then the figures on its own
-    validation images and whether they had a say in the recipe; last what stands behind ±."""
-    model, lines, grouped = card["spec"]["model"], [], False
-    without_say: list[int] = []  # folds that told what to expect
-    for word, part in (("expect", card["metrics"].get("unseen")), ("measured", card["metrics"].get("validation"))):
-        figures = _by_geometry(part, model) if part else []
-        if not figures:
-            continue
-        images, groups = (part.get(key) or 0 for key in ("images", "groups"))
-        whose = _counted(images, "image" if word == "expect" else "validation image")
-        if 0 < groups < images:
-            grouped = True
-            whose += f" in {_counted(groups, 'group')} of similar ones"
-        if word == "expect" and part.get("folds"):
-            without_say = part["folds"]
-            whose += f", left out in turn when the recipe was trained: {_named(without_say, 'fold')}"
-        elif without_say:
-            fold = card["recipe"].get("fold") or 0
-            whose += f", fold {fold} of those" if fold in without_say else ", by which the recipe was chosen"
-        lines += [f"{word:12} {line} ({whose})" for line in figures]
-    if any("±" in line for line in lines):
-        over = "groups of similar images (few, so rather too small)" if grouped else "the images"
-        lines.append(f"{'±':12} standard error over {over}")
+def _about(card: dict[str, Any]) -> list[str]:
+    spec, legal = card["spec"], card["legal_inputs"]
+    fields = " or ".join(map(str, card["receptive_field"]))
+    lines = [
+        f"{card['name']}: {card['title']['en']}",
+        f"  network      {MODELS[spec['model']].title}, width {spec['width']:g}, {card['parameters']:,} parameters",
+        f"  geometries   {', '.join(card['geometries'])}",
+        f"  inputs       {legal['least']} + {legal['step']} k pixels a side; receptive field {fields}",
+        f"  classes      {', '.join(c['name']['en'] for c in card['classes'])}",
+        *(f"  accuracy     {line}" for line in _accuracy(card)),
+        f"  data         {card['data']['en']}",
+        f"  terms        {card['licence']['en']}",
+    ]
     return lines
 
 
-def _counted(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+def _measured(card: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
+    """The card's best figures and how they came about: cross-validated, else of images that these weights left out."""
+    if (unseen := card["metrics"].get("unseen") or {}).get("figures"):
+        return unseen, "cross-validated on", ""
+    return card["metrics"].get("validation") or {}, "on", "validation "
 
 
-def _named(numbers: list[int], word: str) -> str:
-    return f"{word}{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}"
+def _accuracy(card: dict[str, Any]) -> list[str]:
+    """A line for each padding that was measured."""
+    (part, how, kind), model = _measured(card), card["spec"]["model"]
+    errors = part.get("standard_errors") or {}
+    of = {padding: by.get(model) or {} for padding, by in (part.get("figures") or {}).items()}
+    said = {
+        padding: accuracy.line(figures, (errors.get(padding) or {}).get(model) or {}) for padding, figures in of.items()
+    }
+    return [
+        f"{padding}: {line}, {how} {accuracy.images(part['images'], of[padding], kind)}"
+        for padding, line in said.items()
+        if line
+    ]
 
 
-def _by_geometry(part: dict[str, Any], model: str) -> list[str]:
-    """The figures of a network, in words; with standard errors where they are known. What no image says is None."""
-    lines = []
-    noted = part.get("standard_errors") or {}
-    for geometry, by in (part.get("figures") or {}).items():
-        of, errors = (each.get(model) or {} for each in (by, noted.get(geometry) or {}))
-        told = []
-        for key, name in FIGURES.items():
-            if (value := of.get(key)) is not None:
-                off = errors.get(key)
-                told.append(f"{name} {percent(value)}{'' if off is None else f' ± {percent(off)}'} %")
-        if told:
-            lines.append(f"{geometry}: {', '.join(told)}")
-    return lines
-
-
-def percent(share: float) -> Decimal:
-    """Of a share of 1, with one decimal. What lies halfway is rounded up, as on the page: cards have four decimals."""
-    return (100 * Decimal(repr(share))).quantize(Decimal("0.1"), ROUND_HALF_UP)
+def _classes(card: dict[str, Any]) -> list[str]:
+    """The intersection over union of each class, on how many images; nothing where the card has none."""
+    classes = _measured(card)[0].get("classes")
+    if not classes:
+        return []
+    columns = {
+        heading: {key.replace("_", " "): of[heading] for key, of in classes.items()}
+        for heading in ("images", *card["geometries"])
+    }
+    return ["", *(f"  {line}" for line in accuracy.per_class(columns)), "", f"  IoU in per cent. {accuracy.WITHIN}"]
 
 
 def _device(name: str) -> dict[str, Any]:

@@ -28,6 +28,25 @@ ROLES = {
     "skip": OKABE_ITO["purple"],
 }
 
+PAGE = {  # all that the page draws with, by what it means there
+    **ROLES,
+    "right": OKABE_ITO["green"],
+    "wrong": OKABE_ITO["vermilion"],
+    "two": OKABE_ITO["yellow"],  # two networks differ, three, four
+    "three": OKABE_ITO["vermilion"],
+    "four": OKABE_ITO["purple"],
+    "conv": OKABE_ITO["blue"],  # arrows of the papers' figures
+    "conv1": OKABE_ITO["green"],
+    "pool": OKABE_ITO["vermilion"],
+    "up": OKABE_ITO["orange"],
+    "copy": OKABE_ITO["purple"],
+    "dark": "#000000",  # on pictures, alike in both themes: outlines, shades, names
+    "light": "#FFFFFF",
+    "dimmed": "#101116",
+    "padding": "#20262E",
+    "zero": "#8B97A5",
+}
+
 SEQUENTIAL = ("Viridis", "Cividis", "gray")  # the first one is shown until another is chosen
 DIVERGING = "PuOr"
 HEAT = "Inferno"

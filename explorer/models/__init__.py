@@ -14,7 +14,7 @@ from explorer.models.fcn import FCN
 from explorer.models.unet import UNet
 from explorer.operations.layers import SizeError
 
-__all__ = ["FCN", "MODELS", "ModelSpec", "SizeError", "UNet", "build", "rename_vgg16", "without_weights"]
+__all__ = ["FCN", "MODELS", "ModelSpec", "SizeError", "UNet", "build", "rename_vgg16", "shown", "without_weights"]
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,30 @@ class Model:
     paddings: tuple[str, ...]
     domain: str  # of a card: what the images of the network's paper show
     make: Callable[[ModelSpec], nn.Module]
+    size: int = 320  # longer side, in pixels, that a page first runs it at
+    shown: bool = True  # among a page's networks; else from the command line and Python only
 
 
 def _fcn(stride: int, at_once: bool = False) -> Callable[[ModelSpec], nn.Module]:
     return lambda s: FCN(stride, at_once, s.padding or "paper", s.width, s.fc_channels, s.in_channels, s.classes)
 
 
+def _unet(s: ModelSpec) -> nn.Module:
+    return UNet(s.padding or "valid", s.width, s.in_channels, s.classes)
+
+
 MODELS: dict[str, Model] = {
     "fcn32s": Model("FCN-32s", "fcn", ("paper", "same"), "everyday", _fcn(32)),
     "fcn16s": Model("FCN-16s", "fcn", ("paper", "same"), "everyday", _fcn(16)),
     "fcn8s": Model("FCN-8s", "fcn", ("paper", "same"), "everyday", _fcn(8)),
-    "fcn8s-atonce": Model("FCN-8s at once", "fcn", ("paper", "same"), "everyday", _fcn(8, True)),
-    "unet": Model(
-        "U-Net",
-        "unet",
-        ("valid", "same"),
-        "nuclei",
-        lambda s: UNet(s.padding or "valid", s.width, s.in_channels, s.classes),
-    ),
+    "fcn8s-atonce": Model("FCN-8s at once", "fcn", ("paper", "same"), "everyday", _fcn(8, True), shown=False),
+    "unet": Model("U-Net", "unet", ("valid", "same"), "nuclei", _unet, size=388),  # a square's is 572 then, the paper's
 }
+
+
+def shown() -> tuple[str, ...]:
+    """Keys of the networks that a page offers, in order."""
+    return tuple(key for key, model in MODELS.items() if model.shown)
 
 
 def build(spec: ModelSpec) -> nn.Module:

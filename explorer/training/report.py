@@ -10,10 +10,9 @@ import torch
 
 from explorer import metrics, weights
 from explorer.cards import Card, ClassInfo
-from explorer.models import MODELS
 from explorer.training import data
 from explorer.training.data import DataError, Sample
-from explorer.training.evaluate import DRAWS, Tally, measure, standard_errors
+from explorer.training.evaluate import Tally, measure, standard_errors
 from explorer.training.sets import SETS
 
 SPLITS = ("all", "validation", "training")
@@ -117,40 +116,3 @@ def _details(card: Card, tally: Tally) -> dict[str, Any]:
         "confusion": {"rows": "true", "columns": "predicted", "classes": names, "pixels": tally.matrix.tolist()},
         **({"objects": counts} if tally.objects else {}),
     }
-
-
-def table(result: dict[str, Any]) -> str:
-    """The figures in a table to read, one column per geometry; after each figure its standard error."""
-    columns = list(result["geometries"])
-    title = MODELS[result["network"]].title
-    head = f"{result['checkpoint']} as {title}, {result['images']} images of {result['data']} ({result['split']})"
-    blocks = []
-    for key in ("figures", "iou"):
-        rows = list(result["geometries"][columns[0]][key])
-        wide = max(len(r) for r in rows) + 5
-        lines = [f"{'IoU ' * (key == 'iou') + r:{wide}}" for r in rows]
-        for column in columns:
-            found = result["geometries"][column]
-            errors = found["standard_errors"] if key == "figures" else {}
-            lines = [
-                f"{line} {_percent(found[key][r]):>8}{_give(errors.get(r)):7}"
-                for line, r in zip(lines, rows, strict=True)
-            ]
-        if key == "figures":
-            lines.insert(0, " " * wide + "".join(f" {c:>8}{'':7}" for c in columns))
-        blocks.append("\n".join(line.rstrip() for line in lines))
-    over = "the images (these ones"
-    if result["groups"] < result["images"]:
-        over = f"groups of similar images ({result['groups']} of them"
-    ending = f"±: standard error over {over}, resampled {DRAWS:,} times)"
-    if result["groups"] == 1:
-        ending = "No standard errors: they need two images, or two groups of similar ones"
-    return "\n\n".join((head, *blocks, ending))
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
-
-
-def _give(error: float | None) -> str:
-    return "" if error is None else f" ± {100 * error:.1f}"

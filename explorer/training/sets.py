@@ -8,7 +8,6 @@ from explorer.cards import ClassInfo
 from explorer.metrics import IGNORE
 
 FOLDS, SHARE = 5, 0.18  # validation parts of a set that has no published one, and the share of its images in each
-DECIDING_FOLD = 0  # bundled recipes were chosen by what they reach on it: figures there may flatter
 
 
 @dataclass(frozen=True)

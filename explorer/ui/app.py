@@ -17,6 +17,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from explorer.errors import ExplorerError
+from explorer.files import ICON
 from explorer.images import MAX_BYTES
 from explorer.trace import CancelledError
 from explorer.ui import catalog, i18n
@@ -25,7 +26,7 @@ from explorer.ui.image_store import ImageStore
 from explorer.ui.inspector import Inspector
 from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
-from explorer.ui.stage.bundle import bundle
+from explorer.ui.stage.bundle import bundle, page, styles
 from explorer.ui.turns import OnProgress
 
 log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ def build_app(bench: Workbench) -> gr.Blocks:
     with gr.Blocks(title=TITLE, fill_width=True, fill_height=True, delete_cache=(3600, 3600)) as demo:
         stage = gr.HTML(
             start,
-            html_template=(STAGE / "stage.html").read_text("utf-8"),
+            html_template=page(STAGE),
             js_on_load=script(stage_script(bench)),
             apply_default_css=False,
             container=False,
@@ -243,11 +244,10 @@ def uploaded(path: Any) -> Path:
 
 def launch_settings(bench: Workbench) -> dict[str, Any]:
     """What `launch` needs besides address and port, for the page that `build_app` made."""
-    style = (STAGE / "stage.css").read_text("utf-8")
     early = f'<link rel="modulepreload" href="{stage_script(bench)}">'  # beside Gradio's own scripts
     return {
-        "head": f"{early}<style>{style}</style>",
-        "favicon_path": str(Path(__file__).resolve().parents[2] / "assets" / "icon.svg"),
+        "head": f"{early}<style>{styles(STAGE)}</style>",
+        "favicon_path": str(ICON),
         "max_file_size": MAX_BYTES,
         "show_error": False,
         "run_history": False,

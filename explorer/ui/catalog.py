@@ -11,14 +11,12 @@ import torch
 from explorer import images, inference, weights
 from explorer.cards import Card
 from explorer.figures import palettes
-from explorer.models import MODELS, ModelSpec, without_weights
+from explorer.models import MODELS, ModelSpec, shown, without_weights
 from explorer.ui import i18n
 from explorer.ui.i18n import in_all
 from explorer.ui.state import Selection
 
 SIZES = (192, 256, 320, 388, 500, 640, 800, 1000)  # working sizes: the resized image's longer side
-FIRST_SIZE = {"fcn": 320, "unet": 388}  # the photographs trained on; 388 makes the paper's 572 of a square image
-SHOWN = ("fcn32s", "fcn16s", "fcn8s", "unet")
 
 
 def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -31,10 +29,10 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
                 "title": MODELS[key].title,
                 "family": MODELS[key].family,
                 "paddings": MODELS[key].paddings,
-                "size": FIRST_SIZE[MODELS[key].family],
+                "size": MODELS[key].size,
                 "cards": [card.name for card in weights.cards_for(key, cards)],
             }
-            for key in SHOWN
+            for key in shown()
         ],
         "cards": [
             {
@@ -61,7 +59,7 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
             "diverging": palettes.lookup_table(palettes.DIVERGING).tolist(),
             "divergingName": palettes.DIVERGING,
             "heat": palettes.lookup_table(palettes.HEAT).tolist(),
-            "roles": palettes.ROLES,
+            "roles": palettes.PAGE,
         },
         "languages": i18n.languages(),
         "texts": i18n.TEXTS,
@@ -69,33 +67,37 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
 
 
 def _width(spec: ModelSpec) -> dict[str, Any] | None:
-    """How a network is narrower than the paper's: share of the channels, channels of fc6 and fc7, and the parameters
-    that each network of its family, which may run on these weights, would have there."""
+    """How a network is narrower than the paper's: share of the channels, channels of fc6 and fc7 where it has them,
+    and the parameters that each network of its family, which may run on these weights, would have there."""
     paper = replace(spec, width=1.0, fc_channels=ModelSpec.fc_channels)
-    if spec.width == paper.width and (MODELS[spec.model].family != "fcn" or spec.fc_channels == paper.fc_channels):
+    has_fc = _parameters(replace(spec, fc_channels=paper.fc_channels)) != _parameters(spec)
+    if spec.width == paper.width and not has_fc:
         return None
     return {
         "share": spec.width,
-        "fc": spec.fc_channels,
+        "fc": spec.fc_channels if has_fc else None,
         "fcWhole": paper.fc_channels,
         "whole": {
-            key: sum(tensor.numel() for tensor in without_weights(replace(paper, model=key)).parameters())
-            for key in SHOWN
+            key: _parameters(replace(paper, model=key))
+            for key in shown()
             if MODELS[key].family == MODELS[spec.model].family
         },
     }
 
 
+def _parameters(spec: ModelSpec) -> int:
+    return sum(tensor.numel() for tensor in without_weights(spec).parameters())
+
+
 def first(cards: Iterable[Card], examples: list[dict[str, Any]]) -> Selection:
     """FCN-8s on the first everyday photograph, or whatever there is."""
     cards = tuple(cards)
-    model = "fcn8s" if weights.cards_for("fcn8s", cards) else "unet"
+    model = next(key for key in ("fcn8s", *shown()) if weights.cards_for(key, cards))
     card = weights.cards_for(model, cards)[0]
     example = next((e for e in examples if e["family"] == card.domain), examples[0])
-    family = MODELS[model].family
     paper = MODELS[model].paddings[0]  # what is read about, where the weights were trained in it
     padding = paper if paper in card.geometries else card.spec.padding
-    return Selection(model, card.name, padding, example["file"], FIRST_SIZE[family], "auto")
+    return Selection(model, card.name, padding, example["file"], MODELS[model].size, "auto")
 
 
 def legend(card: Card) -> list[dict[str, Any]]:

@@ -10,9 +10,9 @@ from typing import Any
 from explorer import inference, weights
 from explorer.cards import Card
 from explorer.errors import ExplorerError
-from explorer.models import MODELS
+from explorer.models import MODELS, shown
 from explorer.ui.asked import asked
-from explorer.ui.catalog import SHOWN, SIZES
+from explorer.ui.catalog import SIZES
 from explorer.ui.state import Bounded, Selection
 from explorer.weights import Loaded
 
@@ -35,7 +35,7 @@ class NetworkCache:
         model = MODELS.get(selection.model)
         if not (
             model
-            and selection.model in SHOWN
+            and selection.model in shown()
             and selection.padding in model.paddings
             and any(card.name == selection.checkpoint for card in weights.cards_for(selection.model, self.cards))
             and selection.size in SIZES

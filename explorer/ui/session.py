@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from explorer import cards
+from explorer.files import EXAMPLES
 from explorer.ui.image_store import ImageStore
 from explorer.ui.inspector import Inspector
 from explorer.ui.network_cache import NetworkCache
@@ -12,8 +13,6 @@ from explorer.ui.run_store import RunStore
 from explorer.ui.segmenter import Segmenter
 from explorer.ui.state import Files
 from explorer.ui.turns import Turns
-
-EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
 
 
 class Workbench:

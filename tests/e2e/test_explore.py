@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer import cards, geometry
+from explorer import cards
+from explorer.commands.info import percent
 from explorer.figures.palettes import ROLES
 from explorer.geometry import Grid, Window
 from explorer.models import MODELS
@@ -111,7 +113,7 @@ def test_unets_crop_lies_on_the_input_where_geometry_says(visit: Visit) -> None:
         grid = op.grid(grid)
     rows, columns = (int(n) for n in visit.text(".fx-frame-size").split(" × "))
     kept, _ = kept_and_whole(visit.text(".fx-explain"))
-    first = grid.start + grid.jump * 4 - grid.jump / 2 + geometry.Fraction(1, 2)  # offset 4: the paper's 64 -> 56
+    first = grid.start + grid.jump * 4 - grid.jump / 2 + Fraction(1, 2)  # offset 4: the paper's 64 -> 56
     canvas = visit.page.locator(".fx-view canvas").evaluate("c => [c.width, c.height]")
     zoom = canvas[0] / columns
     middle = zoom * rows / 2
@@ -201,8 +203,8 @@ def test_another_padding_or_network_goes_on_at_the_corresponding_step(visit: Vis
 @pytest.mark.parametrize(
     "name", ["fcn8s-everyday", "unet-everyday", "unet-nuclei", "fcn8s-nuclei", "unet-nuclei-thin-step1000"]
 )
-def test_how_good_the_weights_are_is_said_with_how_sure_that_is(visit: Visit, name: str) -> None:
-    """As their card has it: where the recipe was run with other images left out, first on those; then on its own."""
+def test_how_good_the_weights_are_is_one_line_and_a_table_on_demand(visit: Visit, name: str) -> None:
+    """As their card has it: cross-validated where the recipe was run with other images left out, else on its own."""
     card = cards.find(name)
     model, padding = card.spec.model, MODELS[card.spec.model].paddings[0]
     visit.open(f"?model={model}")
@@ -210,26 +212,21 @@ def test_how_good_the_weights_are_is_said_with_how_sure_that_is(visit: Visit, na
         before = visit.run
         visit.set("weights", name)
         visit.after(before)
-    nuclei = card.recipe["data_set"] == "nuclei"
-    shown = ("nucleus_dice", "pixel_accuracy") if nuclei else ("pixel_accuracy", "mean_iou")
-    told = [*filter(None, [card.metrics.get("unseen")]), card.metrics["validation"]]
-    noted = [
-        [100 * part[of][padding][model][key] for of in ("figures", "standard_errors")] for part in told for key in shown
-    ]
-    facts = visit.text(".fx-facts")
-    said = re.findall(r"([\d.]+)\s±\s([\d.]+)\s%", facts)
-    np.testing.assert_allclose(np.array(said, float), noted, atol=0.0501)
-    over = f"{told[0]['groups']} groups of similar images" if nuclei else "the images"
-    assert facts.count(f"(±: standard error over {over})") == 1
-    own = card.metrics["validation"]["images"]
-    if not (others := card.metrics.get("unseen")):
-        assert re.search(rf"Measured with this padding on {own} validation \w+ \(", facts)
-        assert "expect" not in facts
+    unseen = card.metrics.get("unseen")
+    part = unseen or card.metrics["validation"]
+    figures, errors = (part[key][padding][model] for key in ("figures", "standard_errors"))
+    main = "nucleus_dice" if figures.get("nucleus_dice") is not None else "mean_iou"
+    facts = visit.text(".fx-facts").replace("\u00a0", " ")
+    [line] = [text for text in facts.splitlines() if " of pixels" in text]
+    assert f"{percent(figures['pixel_accuracy'])} % of pixels" in line
+    assert f"{percent(figures[main])} ± {percent(errors[main])} %" in line
+    where = rf"cross-validated on {part['images']} " if unseen else rf"on {part['images']} validation "
+    assert re.search(where + r"(photo|micro)graphs", line)
+    assert visit.page.locator(".fx-classes").count() == ("classes" in part)
+    if "classes" not in part:
         return
-    expected, chosen_by = facts.index("expect "), facts.index("These weights themselves, on their ")
-    assert expected < chosen_by
-    folds = re.escape(", ".join(map(str, others["folds"])))
-    assert re.search(rf"\(fold {folds}\), on these: {others['images']} in all\.", facts[:chosen_by])
-    without_say = card.fold in others["folds"]
-    role = f"which are fold {card.fold} of those above" if without_say else "by which the recipe was chosen"
-    assert re.match(rf"These weights themselves, on their {own} validation \w+, {role}: ", facts[chosen_by:])
+    assert not visit.page.locator(".fx-classes").is_visible()
+    visit.page.locator(".fx-accuracy button").click()
+    rows = visit.page.locator(".fx-classes tr").all_inner_texts()[1:]
+    of_classes = [(f"{of[padding]:.1f} %", str(of["images"])) for of in part["classes"].values()]
+    assert [tuple(row.replace("\u00a0", " ").split("\t")[1:]) for row in rows] == of_classes

@@ -20,10 +20,10 @@ EN = TEXTS["en"]
 WINDOWS = """async (units) => {
     const named = (end) => performance.getEntriesByType('resource').find((r) => r.name.endsWith(end)).name;
     const { modules } = await import(document.querySelector('link[rel=modulepreload][href*="gradio_api/file="]').href);
-    const { reads, clip } = await import(modules['windows.js']);
-    const { Trace } = await import(modules['trace.js']);
+    const { reads, clip } = await import(modules['explore/windows.js']);
+    const { Trace } = await import(modules['explore/trace.js']);
     const file = document.querySelector('.fx').dataset.run;
-    const trace = await Trace.load(file, () => named(file));
+    const trace = await Trace.load(file, () => named(file), {});
     const sizes = (name) => trace.step(name).shape;
     return trace.steps.filter((s) => s.inputs.length).map((step) => [step.name, units(step.shape).map((unit) =>
         [unit, reads(trace, step, unit).map(({ name, rows, cols, channel }) =>

@@ -9,8 +9,8 @@ import pytest
 from explorer import cards, images, inference, unit, weights
 from explorer.cards import CHECKPOINTS
 from explorer.local import WindowRunner
+from explorer.models import MODELS
 from explorer.trace import trace
-from explorer.ui.catalog import FIRST_SIZE
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import EXAMPLES
 from tests.e2e.conftest import Visit, two_sizes
@@ -48,7 +48,7 @@ def test_the_held_units_numbers_are_the_networks(visit: Visit, step: str) -> Non
     padding = selection.get("padding", "paper")
     loaded = weights.load(card, "fcn8s", padding)
     image = images.read(EXAMPLES / selection.get("image", "pagoda.jpg"))
-    prepared = inference.prepare(image.pixels, loaded.spec, FIRST_SIZE["fcn"])
+    prepared = inference.prepare(image.pixels, loaded.spec, MODELS["fcn8s"].size)
     pixels = inference.normalise(prepared.network, card.preprocessing.mean, card.preprocessing.std)
     run = trace(loaded.module, pixels)
     value = float(run[step].value[0, channel, row, column])

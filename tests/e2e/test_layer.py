@@ -13,8 +13,8 @@ import pytest
 
 from explorer import cards, images, inference, weights
 from explorer.cards import CHECKPOINTS
+from explorer.models import MODELS
 from explorer.trace import Trace, trace
-from explorer.ui.catalog import FIRST_SIZE
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import EXAMPLES
 from tests.e2e.conftest import Visit
@@ -43,7 +43,7 @@ def plain(checkpoint: str, model: str, padding: str, image: str) -> tuple[Trace,
     card = next(c for c in cards.available(CHECKPOINTS) if c.name == checkpoint)
     loaded = weights.load(card, model, padding)
     pixels = images.read(EXAMPLES / image).pixels
-    prepared = inference.prepare(pixels, loaded.spec, FIRST_SIZE[card.family])
+    prepared = inference.prepare(pixels, loaded.spec, MODELS[model].size)
     pre = card.preprocessing
     run = trace(loaded.module, inference.normalise(prepared.network, pre.mean, pre.std))
     return run, inference.trace_and_label(loaded.module, prepared, pre.mean, pre.std)

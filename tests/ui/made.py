@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from torch import nn
 
 from explorer import weights
 from explorer.cards import Card, ClassInfo, Preprocessing
-from explorer.models import ModelSpec, build
+from explorer.models import MODELS, ModelSpec, build
 from explorer.operations.layers import BilinearUp
-from explorer.ui.catalog import SHOWN
 from explorer.ui.session import Workbench
 from explorer.ui.state import Selection
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
+
+
+def opens_small(patch: pytest.MonkeyPatch) -> None:
+    """The page opens on runs of 192 pixels, which are quick."""
+    for key, model in MODELS.items():
+        patch.setitem(MODELS, key, replace(model, size=192))
 
 
 def random_network(spec: ModelSpec, seed: int = 0) -> nn.Module:
@@ -145,7 +151,6 @@ def asked(path: Path | str, name: str = "mine.png", **changes: Any) -> dict[str,
 __all__ = [
     "FCN",
     "MEAN",
-    "SHOWN",
     "STD",
     "UNET",
     "asked",
@@ -154,6 +159,7 @@ __all__ = [
     "fill",
     "listing",
     "noise",
+    "opens_small",
     "photo",
     "random_network",
     "raw",

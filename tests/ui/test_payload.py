@@ -16,9 +16,8 @@ from explorer import geometry
 from explorer.figures.mosaic import mosaic
 from explorer.geometry import Grid
 from explorer.inference import placement, prepare, trace_and_label
-from explorer.models import ModelSpec, build
+from explorer.models import MODELS, ModelSpec, build
 from explorer.trace import Stats, trace
-from explorer.ui.catalog import FIRST_SIZE
 from explorer.ui.stage.payload import Recorder, png
 from explorer.ui.state import Files
 from tests.ui.made import FCN, MEAN, STD, UNET, noise, random_network
@@ -105,7 +104,11 @@ def test_every_step_is_told(case):
         )
         assert (step["parameters"], step["macs"]) == (want.parameters, want.macs)
         assert step["ms"] >= 0
-        assert step["settings"] == json.loads(json.dumps(want.settings))
+        assert (step["settings"], step["numbers"]) == tuple(json.loads(json.dumps([want.settings, want.numbers])))
+        assert (step["role"], step["level"], step["scores"]) == (want.role, want.level, want.scores)
+        assert step["reads"] == list(want.reads)
+        assert [(axis["code"], axis["values"]) for axis in step["size"]] == [(f.code, f.values) for f in want.size]
+        assert step["misaligned"] == [float(pixels) for pixels in want.misalignment]
         known = step["name"] in case.fields
         assert step["field"] == ([6, 8] if known else [])
         assert step["reach"] == ([[-3, 4], [-1, 4]] if known else [])
@@ -352,10 +355,9 @@ def test_png_is_lossless():
 )
 def test_a_run_of_a_shipped_network_fits_into_a_page(model, padding, record_property):
     """Widths of the bundled networks at the size the page opens with, square: below 60 MB of codes."""
-    family = "unet" if model == "unet" else "fcn"
-    spec = ModelSpec(model, padding, width=0.25, fc_channels=256, classes=3 if family == "unet" else 21)
+    spec = ModelSpec(model, padding, width=0.25, fc_channels=256, classes=3 if model == "unet" else 21)
     far = placement(spec)
-    n = far.sizes.at_least(FIRST_SIZE[family] + far.shrink)
+    n = far.sizes.at_least(MODELS[model].size + far.shrink)
     with torch.device("meta"):
         steps = trace(build(spec), torch.empty(1, 3, n, n)).steps
     total = sum(mosaic(torch.zeros(step.shape)).pixels.size for step in steps)

@@ -11,14 +11,13 @@ import torch
 
 from explorer import images, inference
 from explorer.errors import ExplorerError
-from explorer.models import MODELS
+from explorer.models import MODELS, shown
 from explorer.trace import CancelledError
 from explorer.ui import run_store
-from explorer.ui.catalog import SHOWN
 from explorer.ui.session import Workbench
 from tests.ui.made import FCN, encoded, fill, listing, noise, run, save_random, selection, upload
 
-VARIANTS = [(model, padding) for model in SHOWN for padding in MODELS[model].paddings]
+VARIANTS = [(model, padding) for model in shown() for padding in MODELS[model].paddings]
 
 
 def content(bench: Workbench, done: run_store.Run) -> dict:

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from explorer import cards, images
 from explorer.errors import ExplorerError
-from explorer.models import MODELS, ModelSpec
+from explorer.models import MODELS, ModelSpec, shown
 from explorer.ui import image_store, session
-from explorer.ui.catalog import SHOWN, SIZES, catalog, first
+from explorer.ui.catalog import SIZES, catalog, first
 from explorer.ui.network_cache import NetworkCache
 from explorer.ui.session import Workbench
 from explorer.ui.state import Selection
 from tests.ui.made import FCN, UNET, encoded, noise, raw, run, save_random, selection, upload
 
-VARIANTS = [(model, padding) for model in SHOWN for padding in MODELS[model].paddings]
+VARIANTS = [(model, padding) for model in shown() for padding in MODELS[model].paddings]
 
 
 # ---- the catalogue
@@ -37,11 +37,11 @@ def test_the_catalogue_is_plain_data_and_complete(bench):
     colours = offers["colours"]
     assert all(len(t) == 256 for t in (*colours["sequential"].values(), colours["diverging"], colours["heat"]))
     assert next(iter(colours["sequential"])) == "viridis"
-    for shown in offers["examples"]:
-        assert (bench.files.folder / shown["thumbnail"]).is_file()
-        assert set(shown["title"]) == {"en", "ko"}
-        assert shown["credit"]
-        assert shown["licence"]
+    for offered in offers["examples"]:
+        assert (bench.files.folder / offered["thumbnail"]).is_file()
+        assert set(offered["title"]) == {"en", "ko"}
+        assert offered["credit"]
+        assert offered["licence"]
     for model in offers["models"]:
         assert model["size"] in offers["sizes"]
         assert model["paddings"]

@@ -20,7 +20,7 @@ from explorer.ui.app import build_app, launch_settings
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import Workbench
 from explorer.ui.stage.bundle import bundle
-from tests.ui.made import asked, encoded, fill, listing, noise, run, selection
+from tests.ui.made import asked, encoded, fill, listing, noise, opens_small, run, selection
 
 # ---- the page
 
@@ -39,7 +39,7 @@ def test_launch_settings_say_no_more_than_needed(bench):
 @pytest.fixture(scope="module")
 def demo(bench):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catalog, "FIRST_SIZE", {"fcn": 192, "unet": 192})
+        opens_small(patch)
         return build_app(bench)
 
 
@@ -57,7 +57,7 @@ def test_the_page_is_blocks_with_one_stage_and_four_events(demo):
 def test_the_run_that_the_page_opens_on_outlives_the_others(tmp_path, monkeypatch):
     """Its name stands in the page of everyone who comes; evicted, the page would open on an error."""
     monkeypatch.setattr(run_store, "FILE_BYTES", 1)
-    monkeypatch.setattr(catalog, "FIRST_SIZE", {"fcn": 192, "unet": 192})
+    opens_small(monkeypatch)
     bench = Workbench(fill(tmp_path))
     page = build_app(bench)
     start = json.loads(next(b for b in page.blocks.values() if isinstance(b, gr.HTML)).value)
@@ -68,7 +68,7 @@ def test_the_run_that_the_page_opens_on_outlives_the_others(tmp_path, monkeypatc
 
 def test_what_the_page_opens_on_can_be_held(tmp_path, monkeypatch):
     monkeypatch.setattr(run_store, "FILE_BYTES", 1)
-    monkeypatch.setattr(catalog, "FIRST_SIZE", {"fcn": 192, "unet": 192})
+    opens_small(monkeypatch)
     bench = Workbench(fill(tmp_path))
     done = bench.runs.opening(catalog.first(bench.networks.cards, bench.pictures.listed))
     for image in ("cat.jpg", "bus.jpg"):

@@ -22,13 +22,14 @@ from explorer.operations import kinds
 from explorer.results import bundle, truth
 from explorer.ui.asked import COPIES
 from explorer.ui.i18n import TEXTS
+from explorer.ui.stage.bundle import ordered, page
 
 UI = Path(__file__).resolve().parents[2] / "explorer" / "ui"
 STAGE = UI / "stage"
 EN, KO = TEXTS["en"], TEXTS["ko"]
 HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
-SCRIPTS = {path.name: path.read_text("utf-8") for path in sorted(STAGE.glob("*.js"))}
-PAGE = (STAGE / "stage.html").read_text("utf-8")
+SCRIPTS = ordered(STAGE)
+PAGE = page(STAGE)
 
 WITHOUT_HANGUL = {  # names that are written alike in Korean
     "bar.pixels",
@@ -189,12 +190,19 @@ def remark_codes() -> set[str]:
     return found
 
 
+KINDS = {*kinds(), "unknown"}
 WEIGHT_NOTES = {weights.COARSER_THAN_TRAINED, weights.OTHER_GEOMETRY, weights.RESCALED_SKIPS}
 FRAMES = {"network", "resized", "original"}
 DEVICES = {"cuda", "mps", "cpu"}
 FAMILIES = {
-    "words.*": set(kinds()),
-    "op.*": set(kinds()),
+    "words.*": KINDS,
+    "op.*": KINDS,
+    "facts.*.unseen": {"accuracy", "dice"},
+    "facts.*.validation": {"accuracy", "dice"},
+    "words.*.aligned": {"add", "concat"},
+    "words.conv.*": {"fc6", "fc7"},
+    "words.maxpool.*": {"even", "ceil", "floor"},
+    "derive.*": {"input", "same", "ceil", "floor", "crop"},
     "note.*": WEIGHT_NOTES | {f"image.{code}" for code in images.NOTES},
     "error.*": error_codes() | codes_of_scripts(),
     "padding.*": {padding for model in MODELS.values() for padding in model.paddings},
@@ -241,7 +249,7 @@ def test_no_text_is_unused():
 def test_the_searches_find_something():
     """If a search stopped matching, the tests above would hold for nothing."""
     plain, _ = keys_in_scripts()
-    assert {"bar.run", "chip.jump", "crop.kept", "words.maxpool.ceil", "error.clipboard", "progress.upload"} <= plain
+    assert {"bar.run", "chip.jump", "crop.kept", "words.input.resized", "error.clipboard", "progress.upload"} <= plain
     assert {"bar.weights", "steps.next", "app.short", "sources.drop"} <= PARSED.keys
     assert {"bad_selection", "image_gone", "no_image", "upload", "internal", "no_device", "weights"} <= error_codes()
     assert {"gone", "connection", "upload", "too_large_bytes"} <= codes_of_scripts()
@@ -283,14 +291,13 @@ def test_notes_on_weights_and_device_names_are_filled():
 
 # ---- nothing said outside the tables
 
-TYPED = {"Language / 언어", "한국어", "EN"}  # the switch of languages names each in itself
 CAPS = {*"uowasdcp,.+-0→←↑↓", "Home", "End", "Space", "Shift", "Enter", "Esc"}  # as they stand on the keyboard
 
 
 def test_the_page_has_no_words_of_its_own():
     units = re.compile(r"[\d.]+×")  # per cent are written in another way in each language
-    assert [text for text in PARSED.texts if text not in TYPED | CAPS and not units.fullmatch(text)] == []
-    assert [value for _, value in PARSED.labels if value not in TYPED] == []
+    assert [text for text in PARSED.texts if text not in CAPS and not units.fullmatch(text)] == []
+    assert PARSED.labels == []
 
 
 @pytest.mark.parametrize("name", sorted(SCRIPTS))

@@ -1,1 +1,1 @@
-"""The stepping component: payload.py feeds it; stage.html, stage.css and the ES modules draw it."""
+"""The stage, by view: bundle.py puts it together, payload.py feeds it, and types.d.ts says with what."""

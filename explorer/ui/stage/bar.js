@@ -1,9 +1,17 @@
 /** The controls: network, weights, geometry, working size, device, run. They show and change a selection. */
 
-const DOUBLE_CLICK = 400; // ms
+import { fill, find, makeButton } from './dom.js';
 
-/** A group of role=radio buttons: click and arrow keys choose, one stop for the tab key. */
+const DOUBLE_CLICK = 400; // ms
+const LONG = 4; // letters of a language's name, beyond which its code stands for it
+const CHOICES = { weights: 'checkpoint', padding: 'padding', size: 'size', device: 'device' }; // select: of a selection
+
+/** A group of role=radio buttons: click and arrow keys choose, one stop for the tab key.
+ * @param {HTMLElement} group
+ * @param {(data: any) => void} onPick
+ */
 export function radios(group, onPick) {
+  /** @returns {any[]} */
   const buttons = () => [...group.querySelectorAll('[role=radio]')];
   const mark = (chosen) => {
     for (const button of buttons()) {
@@ -13,7 +21,7 @@ export function radios(group, onPick) {
     }
   };
   group.addEventListener('click', (event) => {
-    const button = event.target.closest('[role=radio]');
+    const button = /** @type {any} */ (event.target).closest('[role=radio]');
     if (!button) return;
     mark(button);
     if (event.detail) button.blur(); // chosen with the pointer: the arrow keys go on stepping
@@ -32,68 +40,67 @@ export function radios(group, onPick) {
   return { choose: (test) => mark(buttons().find((button) => test(button.dataset))) };
 }
 
+/** The switch of languages, each named in itself.
+ * @param {HTMLElement} group
+ * @param {Page.Catalog} catalog
+ * @param {(data: DOMStringMap) => void} onPick
+ */
+export function languageButtons(group, { languages, texts }, onPick) {
+  const titles = new Set(languages.map(({ code }) => texts[code]['language.title'] ?? '').filter(Boolean));
+  group.setAttribute('aria-label', [...titles].join(' / '));
+  group.replaceChildren(
+    ...languages.map(({ code, name }) => {
+      const short = name.length > LONG ? code.toUpperCase() : name;
+      return makeButton({ role: 'radio', lang: code, title: name, 'data-lang': code }, short);
+    })
+  );
+  return radios(group, onPick);
+}
+
 export class Bar {
+  /**
+   * @param {HTMLElement} root
+   * @param {Page.Catalog} catalog
+   * @param {{onChange: (change: Partial<Page.Selection>) => void, onRun: () => void}} heard
+   */
   constructor(root, catalog, { onChange, onRun }) {
-    this.root = root;
     this.catalog = catalog;
-    this.onChange = onChange;
-    this.networks = root.querySelector('.fx-networks');
-    this.networks.replaceChildren(
-      ...catalog.models.map((model) => {
-        const button = document.createElement('button');
-        button.type = 'button';
-        button.setAttribute('role', 'radio');
-        button.dataset.model = model.key;
-        button.textContent = model.title;
-        return button;
-      })
+    const networks = find(root, '.fx-networks');
+    networks.replaceChildren(
+      ...catalog.models.map(({ key, title }) => makeButton({ role: 'radio', 'data-model': key }, title))
     );
-    this.networkGroup = radios(this.networks, ({ model }) => onChange({ model }));
+    this.networkGroup = radios(networks, ({ model }) => onChange({ model }));
+    /** @type {Record<string, HTMLSelectElement>} by what they choose of a selection */
     this.selects = {};
-    for (const [name, key] of Object.entries({ weights: 'checkpoint', padding: 'padding', size: 'size', device: 'device' })) {
-      const select = (this.selects[key] = root.querySelector(`.fx-${name} select`));
-      let pointer = false;
-      select.addEventListener('pointerdown', () => (pointer = true));
-      select.addEventListener('keydown', () => (pointer = false));
-      select.addEventListener('change', () => {
-        if (pointer) select.blur();
-        onChange({ [key]: key === 'size' ? Number(select.value) : select.value });
+    for (const [name, key] of Object.entries(CHOICES)) {
+      this.selects[key] = choice(find(root, `.fx-${name} select`), (value) => {
+        onChange({ [key]: key === 'size' ? Number(value) : value });
       });
     }
-    this.runButton = root.querySelector('.fx-run');
+    this.runButton = find(root, '.fx-run');
     this.runButton.addEventListener('click', () => {
       if (Date.now() - this.began > DOUBLE_CLICK) onRun();
     });
-    const more = root.querySelector('.fx-more');
-    const settings = root.querySelector('.fx-settings');
-    more.addEventListener('click', () => {
-      const open = settings.classList.toggle('fx-open');
-      more.setAttribute('aria-expanded', String(open));
-    });
-    const close = () => {
-      settings.classList.remove('fx-open');
-      more.setAttribute('aria-expanded', 'false');
-    };
-    document.addEventListener('pointerdown', ({ target }) => settings.contains(target) || more.contains(target) || close());
-    document.addEventListener('keydown', ({ key }) => key === 'Escape' && close());
-    this.progress = root.querySelector('.fx-progress');
+    drawer(find(root, '.fx-more'), find(root, '.fx-settings'));
+    this.progress = find(root, '.fx-progress');
     this.began = 0;
   }
 
   show(selection, words) {
     const { catalog } = this;
-    const model = catalog.models.find((m) => m.key === selection.model);
+    const { cards: names, paddings } = catalog.models.find((m) => m.key === selection.model) ?? catalog.models[0];
     this.networkGroup.choose((data) => data.model === selection.model);
-    const cards = model.cards.map((name) => catalog.cards.find((card) => card.name === name));
-    this.#fill('checkpoint', cards.map((card) => [card.name, card.title[words.language]]), selection.checkpoint);
-    this.#fill('padding', model.paddings.map((name) => [name, words.t(`padding.${name}`)]), selection.padding);
+    const cards = catalog.cards.filter(({ name }) => names.includes(name));
+    cards.sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
+    this.#fill('checkpoint', cards.map((card) => [card.name, words.of(card.title)]), selection.checkpoint);
+    this.#fill('padding', paddings.map((name) => [name, words.t(`padding.${name}`)]), selection.padding);
     this.#fill('size', catalog.sizes.map((size) => [size, words.t('bar.pixels', { size })]), selection.size);
     this.#fill('device', catalog.devices.map((name) => [name, words.t(`device.${name}`)]), selection.device);
   }
 
   #fill(key, choices, chosen) {
     const select = this.selects[key];
-    select.replaceChildren(...choices.map(([value, text]) => new Option(text, value, false, value === chosen)));
+    fill(select, choices, chosen);
     select.title = select.selectedOptions[0]?.textContent ?? ''; // where there is no room for all of it
     select.disabled = choices.length < 2;
   }
@@ -111,4 +118,29 @@ export class Bar {
     this.progress.setAttribute('aria-valuetext', text);
     this.progress.firstElementChild.style.width = `${percent}%`;
   }
+}
+
+/** A select that leaves the keys to the stage once it was used with the pointer. */
+function choice(select, onChoose) {
+  let pointer = false;
+  select.addEventListener('pointerdown', () => (pointer = true));
+  select.addEventListener('keydown', () => (pointer = false));
+  select.addEventListener('change', () => {
+    if (pointer) select.blur();
+    onChoose(select.value);
+  });
+  return select;
+}
+
+/** Settings that a button opens and closes, and a click elsewhere or Escape closes. */
+function drawer(more, settings) {
+  const show = (open) => {
+    settings.classList.toggle('fx-open', open);
+    more.setAttribute('aria-expanded', String(open));
+  };
+  more.addEventListener('click', () => show(!settings.classList.contains('fx-open')));
+  document.addEventListener('pointerdown', ({ target }) => {
+    if (!settings.contains(target) && !more.contains(target)) show(false);
+  });
+  document.addEventListener('keydown', ({ key }) => key === 'Escape' && show(false));
 }

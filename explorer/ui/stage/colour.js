@@ -1,14 +1,35 @@
 /** From 8-bit codes to colours: a table per channel, built from its range, the scale chosen and a colour map. */
 
+import { pen } from './dom.js';
+
+/** The palette's colours by what they mean (kept, field, dark, ...), as #rrggbb; filled from the catalog. */
+export const roles = {};
+
+/** A role's colour as CSS writes it, see-through where `alpha` is below 1.
+ * @param {string} role @param {number} [alpha]
+ */
+export function css(role, alpha = 1) {
+  return roles[role] + Math.round(alpha * 255).toString(16).padStart(2, '0');
+}
+
+/** A role's colour as ImageData holds it, AABBGGRR.
+ * @param {string} role @param {number} [alpha]
+ * @returns {number}
+ */
+export function packed(role, alpha = 1) {
+  const [r, g, b] = [1, 3, 5].map((at) => parseInt(roles[role].slice(at, at + 2), 16));
+  return pack([[r, g, b, Math.round(alpha * 255)]])[0];
+}
+
 export class Colours {
-  constructor({ sequential, diverging, divergingName, heat, roles }) {
+  constructor({ sequential, diverging, divergingName, heat, roles: own }) {
+    Object.assign(roles, own);
     this.heat = pack(heat);
     this.tables = Object.fromEntries(Object.entries(sequential).map(([name, rows]) => [name, pack(rows)]));
     this.names = Object.keys(this.tables);
     this.name = this.names[0];
     this.diverging = pack(diverging);
     this.divergingName = divergingName;
-    this.roles = roles;
   }
 
   /** Choose the colour map of maps without a sign. */
@@ -33,6 +54,7 @@ export class Colours {
     const signed = low < 0 || (kept && fixed[0] < 0); // zero stays where it was
     if (kept) [low, high] = fixed;
     const range = (c) => (scale === 'channel' ? [maps.min[c], maps.max[c]] : [low, high]);
+    /** @param {number[]} ends @returns {[number, number]} */
     const symmetric = ([a, b]) => {
       const most = Math.max(Math.abs(a), Math.abs(b));
       return signed ? [-most, most] : [a, b];
@@ -60,35 +82,48 @@ export class Colours {
   }
 }
 
-function pack(rows) {
-  return Uint32Array.from(rows, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
+/** Rows [r, g, b] or [r, g, b, alpha] of 0 to 255 as ImageData holds them.
+ * @param {number[][]} rows
+ */
+export function pack(rows) {
+  return Uint32Array.from(rows, ([r, g, b, alpha = 255]) => (alpha << 24) | (b << 16) | (g << 8) | r);
 }
 
-/** A canvas (or `canvas`) of width x height pixels, each in the packed colour that `colourAt` its index gives. */
+/** A canvas (or `canvas`) of width x height pixels, each in the packed colour that `colourAt` its index gives.
+ * @param {number} width @param {number} height
+ * @param {(index: number) => number} colourAt
+ * @param {any} [canvas]
+ */
 export function painted(width, height, colourAt, canvas = new OffscreenCanvas(1, 1)) {
   const image = new ImageData(width, height);
   const out = new Uint32Array(image.data.buffer);
   for (let i = 0; i < out.length; i++) out[i] = colourAt(i);
   Object.assign(canvas, { width, height });
-  canvas.getContext('2d').putImageData(image, 0, 0);
+  pen(canvas).putImageData(image, 0, 0);
   return canvas;
 }
 
-/** A table of 256 colours from left to right, as wide as the canvas is. */
+/** A table of 256 colours from left to right, as wide as the canvas is.
+ * @param {HTMLCanvasElement} canvas
+ * @param {ArrayLike<number>} table
+ * @returns {HTMLCanvasElement}
+ */
 export function ramp(canvas, table) {
   const { width } = canvas;
   return painted(width, 1, (i) => table[Math.round((i / (width - 1)) * 255)], canvas);
 }
 
-/** A hatch for what is dropped: readable without its colour. */
-export function hatch(context, colour, ratio, gap = 8) {
+/** A hatch for what is dropped: readable without its colour.
+ * @param {any} context @param {string} role @param {number} ratio @param {number} [gap]
+ */
+export function hatch(context, role, ratio, gap = 8) {
   const size = Math.round(gap * ratio);
   const tile = document.createElement('canvas');
   tile.width = tile.height = size;
-  const c = tile.getContext('2d');
-  c.fillStyle = 'rgba(0,0,0,.3)';
+  const c = pen(tile);
+  c.fillStyle = css('dark', 0.3);
   c.fillRect(0, 0, size, size);
-  c.strokeStyle = colour;
+  c.strokeStyle = roles[role];
   c.lineWidth = 1.2 * ratio;
   c.beginPath();
   for (const d of [-size, 0, size]) {
@@ -99,15 +134,17 @@ export function hatch(context, colour, ratio, gap = 8) {
   return context.createPattern(tile, 'repeat');
 }
 
-/** A pattern of noughts for zero padding. */
+/** A pattern of noughts for zero padding.
+ * @param {any} context @param {number} ratio
+ */
 export function zeros(context, ratio) {
   const size = Math.round(11 * ratio);
   const tile = document.createElement('canvas');
   tile.width = tile.height = size;
-  const c = tile.getContext('2d');
-  c.fillStyle = '#20262e';
+  const c = pen(tile);
+  c.fillStyle = roles.padding;
   c.fillRect(0, 0, size, size);
-  c.fillStyle = '#8b97a5';
+  c.fillStyle = roles.zero;
   c.font = `${Math.round(9 * ratio)}px monospace`;
   c.textAlign = 'center';
   c.textBaseline = 'middle';
@@ -115,20 +152,24 @@ export function zeros(context, ratio) {
   return context.createPattern(tile, 'repeat');
 }
 
-/** A rectangle outline that is seen on any picture: dark below, colour above. */
-export function outline(context, box, colour, ratio, dash = []) {
+/** A rectangle outline that is seen on any picture: dark below, colour above.
+ * @param {any} context @param {number[]} box @param {string} role @param {number} ratio @param {number[]} [dash]
+ */
+export function outline(context, box, role, ratio, dash = []) {
   const [x, y, w, h] = box;
   context.save();
-  for (const [style, width] of [['rgba(0,0,0,.75)', 4], [colour, 2]]) {
+  for (const [style, width, dashes] of [[css('dark', 0.75), 4, []], [roles[role], 2, dash]]) {
     context.strokeStyle = style;
     context.lineWidth = width * ratio;
-    context.setLineDash(style === colour ? dash.map((d) => d * ratio) : []);
+    context.setLineDash(dashes.map((d) => d * ratio));
     context.strokeRect(x, y, w, h);
   }
   context.restore();
 }
 
-/** Hatch what lies in `outer` and not in `inner`, both [x, y, w, h]. */
+/** Hatch what lies in `outer` and not in `inner`, both [x, y, w, h].
+ * @param {any} context @param {number[]} outer @param {number[]} inner @param {CanvasPattern} pattern
+ */
 export function hatchAround(context, outer, inner, pattern) {
   context.save();
   context.beginPath();

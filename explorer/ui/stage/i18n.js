@@ -2,9 +2,14 @@
 
 import { stored } from './preferences.js';
 
-export function pickLanguage(address) {
-  const wish = address.get('lang') || stored('language') || navigator.language || 'en';
-  return wish.toLowerCase().startsWith('ko') ? 'ko' : 'en';
+const STANDARD = 'en'; // what is missing in another language is said in this one
+
+/** The code of the language to begin with: of the address, an earlier visit or the browser, as far as there is one.
+ * @param {URLSearchParams} address @param {string[]} codes
+ */
+export function pickLanguage(address, codes) {
+  const wish = (address.get('lang') || stored('language') || navigator.language || STANDARD).toLowerCase();
+  return codes.find((code) => wish.startsWith(code)) ?? STANDARD;
 }
 
 /** A share of 1 in per cent, as its decimal digits say: 0.6665 is 66.65, though binary makes it a little less. */
@@ -19,7 +24,7 @@ export class Words {
 
   /** The text of a key; {name} takes params.name, numbers are grouped as the language does. */
   t(key, params = {}) {
-    const text = this.tables[this.language][key];
+    const text = this.tables[this.language][key] ?? this.tables[STANDARD][key];
     if (text === undefined) {
       console.error(`no text for ${key}`);
       return key;
@@ -28,7 +33,12 @@ export class Words {
   }
 
   has(key) {
-    return key in this.tables[this.language];
+    return key in this.tables[STANDARD];
+  }
+
+  /** What is named in several languages, {en: ..., ko: ...}: in this one, else in English. */
+  of(names) {
+    return names[this.language] ?? names[STANDARD];
   }
 
   show(value) {
@@ -53,12 +63,15 @@ export class Words {
     return this.t('number.percent', { value });
   }
 
-  /** 86.6 ± 1.8 %: a share of 1 and its standard error, if that is known; kept on one line. */
+  /** 86.6 ± 1.8 %: a share of 1 and its standard error, if that is known, with one decimal; kept on one line.
+   * @param {number} share
+   * @param {number} [error]
+   */
   percentWithin(share, error) {
-    if (typeof error !== 'number') return this.percent(share);
     const decimals = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
-    const [value, off] = [share, error].map((one) => this.#format(decimals, hundredfold(one)));
-    return this.t('number.percent', { value: `${value}\u00a0±\u00a0${off}` }).replace(' ', '\u00a0');
+    const figures = typeof error === 'number' ? [share, error] : [share];
+    const value = figures.map((one) => this.#format(decimals, hundredfold(one))).join('\u00a0±\u00a0');
+    return this.t('number.percent', { value }).replace(' ', '\u00a0');
   }
 
   /** A device's name: the graphics card's, or how many threads the CPU runs. */
@@ -69,7 +82,9 @@ export class Words {
   /** A note {code, details} on an image, or on weights that run in another way than they were trained. */
   note({ code, details }) {
     const names = (paddings) => paddings.map((padding) => this.t(`padding.${padding}`)).join(', ');
-    const spoken = details.geometries ? { geometries: names(details.geometries), padding: names([details.padding]) } : {};
+    const spoken = details.geometries
+      ? { geometries: names(details.geometries), padding: names([details.padding]) }
+      : {};
     return this.t(`note.${code}`, { ...details, ...spoken });
   }
 
@@ -84,11 +99,11 @@ export class Words {
     return `${this.number(value / size, unit === 'MiB' ? 3 : 2)} ${unit}`;
   }
 
-  /** 752 M, 1.2 G, in Korean 7.52억: large counts as people say them. */
+  /** 752 M, 1.2 G, in Korean 7.52억: large counts as people say them; in English by the units' own prefixes. */
   count(value) {
     const compact = { notation: 'compact', maximumSignificantDigits: 3 };
-    if (this.language === 'ko') return this.#format(compact, value);
-    for (const [unit, size] of [['T', 1e12], ['G', 1e9], ['M', 1e6], ['k', 1e3]]) {
+    if (this.language !== STANDARD) return this.#format(compact, value);
+    for (const [unit, size] of Object.entries({ T: 1e12, G: 1e9, M: 1e6, k: 1e3 })) {
       if (value >= size) return `${this.number(value / size, 3)} ${unit}`;
     }
     return this.number(value);

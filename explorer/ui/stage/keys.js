@@ -1,27 +1,35 @@
 /** Which key an event means, whatever the keyboard writes with it. */
 
-/** The letter on the key in small: also with caps lock, and where an input method writes Hangul with it. */
+import { find } from './dom.js';
+
+/** The letter on the key in small: also with caps lock, and where an input method writes Hangul with it.
+ * @param {{key: string, code: string}} event
+ */
 export function keyOf({ key, code }) {
   if (/^[a-z]$/i.test(key)) return key.toLowerCase();
   const own = /^[\x20-\x7e]$/.test(key) || (key.length > 1 && key !== 'Process' && key !== 'Unidentified');
   return !own && /^Key[A-Z]$/.test(code) ? code[3].toLowerCase() : key;
 }
 
-/** Whether the person is writing into a field, a dialog is open, or another view: then keys are not for the steps. */
+/** Whether the person is writing into a field, a dialog is open, or another view: then keys are not for the steps.
+ * @param {KeyboardEvent} event
+ */
 export function busyElsewhere(event) {
   return Boolean(document.querySelector('.fx:not([data-view=explore])')) || occupied(event);
 }
 
 /** Whether a key goes into a field, belongs to the browser, or a dialog is open. */
 function occupied(event) {
-  const active = document.activeElement;
-  const writes = ['SELECT', 'TEXTAREA', 'INPUT'].includes(active?.tagName) && active.type !== 'range';
+  const active = /** @type {HTMLInputElement | null} */ (document.activeElement);
+  const writes = active && ['SELECT', 'TEXTAREA', 'INPUT'].includes(active.tagName) && active.type !== 'range';
   return writes || event.ctrlKey || event.altKey || event.metaKey || Boolean(document.querySelector('dialog[open]'));
 }
 
-/** The list of keys: of the steps, or of the two other views. A question mark opens it as well. */
+/** The list of keys: of the steps, or of the two other views. A question mark opens it as well.
+ * @param {HTMLElement} root
+ */
 export function keysDialog(root) {
-  const dialog = root.querySelector('.fx-keys');
+  const dialog = find(root, '.fx-keys');
   for (const button of root.querySelectorAll('.fx-help')) button.addEventListener('click', () => dialog.showModal());
   document.addEventListener('keydown', (event) => {
     if (event.key !== '?' || occupied(event)) return;

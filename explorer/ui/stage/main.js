@@ -1,8 +1,10 @@
 /** The stage: wires controls, runs and the three views. Python is called to run a network, for nothing else. */
 
-import { Bar, radios } from './bar.js';
-import { Colours } from './colour.js';
-import { Explore } from './explore.js';
+import { find } from './dom.js';
+import { Bar, languageButtons } from './bar.js';
+import { Colours, roles } from './colour.js';
+import { isThere } from './files.js';
+import { Explore } from './explore/explore.js';
 import { Words, pickLanguage } from './i18n.js';
 import { keysDialog } from './keys.js';
 import { ownImage, stored, themeButton } from './preferences.js';
@@ -11,11 +13,18 @@ import { Address, complete, fromAddress } from './selection.js';
 import { Sources } from './sources.js';
 import { Views } from './views.js';
 
+/**
+ * @param {any} gradio what its HTML component hands to a script, and the address of the page
+ */
 export function mount({ element, props, trigger, upload, watch, base }) {
-  new Stage(element.querySelector('.fx'), JSON.parse(props.value), { props, trigger, upload, watch, base });
+  new Stage(find(element, '.fx'), JSON.parse(props.value), { props, trigger, upload, watch, base });
 }
 
 class Stage {
+  /** @type {any} */ languages;
+  /** @type {any} {text, details} of what goes on */ progress;
+  /** @type {any} {code, details} that is said, or null */ problem;
+
   constructor(root, start, gradio) {
     this.root = root;
     this.gradio = gradio;
@@ -23,13 +32,13 @@ class Stage {
     this.resolve = (name) => new URL(`${this.catalog.files}/${name}`, gradio.base).href;
     this.address = new URLSearchParams(location.search);
     this.position = new Address();
-    this.words = new Words(start.catalog.texts, pickLanguage(this.address));
+    this.words = new Words(start.catalog.texts, pickLanguage(this.address, Object.keys(start.catalog.texts)));
     this.colours = new Colours(start.catalog.colours);
-    for (const [role, colour] of Object.entries(this.colours.roles)) root.style.setProperty(`--fx-${role}`, colour);
+    for (const [role, colour] of Object.entries(roles)) root.style.setProperty(`--fx-${role}`, colour);
     this.selection = start.selection;
     this.imageName = '';
 
-    this.runner = new Runner({ ...gradio, alive: () => this.#alive(), mostBytes: this.catalog.mostBytes }, {
+    this.runner = new Runner({ ...gradio, alive: () => isThere(this.gradio.base), mostBytes: this.catalog.mostBytes }, {
       onProgress: (...news) => this.#progress(...news),
       onDone: (message) => this.#done(message),
       onError: (problem) => this.#failed(problem, start),
@@ -44,20 +53,7 @@ class Stage {
       onNothing: () => this.say({ code: 'nothing_dropped', details: {} }),
       t: (key, values) => this.words.t(key, values),
     });
-    const shared = {
-      gradio, catalog: this.catalog, colours: this.colours, words: this.words, resolve: this.resolve,
-      alive: () => this.#alive(),
-      selection: () => this.selection,
-      picture: () => this.#pictureOfImage(),
-      say: (problem) => this.say(problem),
-      onProgress: (...news) => this.#progress(...news),
-      onSettle: () => this.settle(),
-      onImage: (image, name, picture) => {
-        if (!this.#example(image)) Object.assign(this, { imageName: name || this.imageName, picture: picture ?? this.picture });
-        this.#choose({ ...this.selection, image });
-        this.settle();
-      },
-    };
+    const shared = this.#shared();
     this.explore = new Explore(root, shared);
     this.views = new Views(root, shared, { onShow: (view) => this.show(view) });
     this.#controls();
@@ -68,14 +64,36 @@ class Stage {
     });
   }
 
+  /** What the views need of the stage. */
+  #shared() {
+    const { gradio, catalog, colours, words, resolve } = this;
+    return {
+      gradio, catalog, colours, words, resolve,
+      alive: () => isThere(this.gradio.base),
+      selection: () => this.selection,
+      picture: () => this.#pictureOfImage(),
+      say: (problem) => this.say(problem),
+      onProgress: (...news) => this.#progress(...news),
+      onSettle: () => this.settle(),
+      onImage: (image, name, picture) => {
+        if (!this.#example(image)) {
+          this.imageName = name || this.imageName;
+          this.picture = picture ?? this.picture;
+        }
+        this.#choose({ ...this.selection, image });
+        this.settle();
+      },
+    };
+  }
+
   #controls() {
     const { root } = this;
-    this.languages = radios(root.querySelector('.fx-languages'), ({ lang }) => {
+    this.languages = languageButtons(find(root, '.fx-languages'), this.catalog, ({ lang }) => {
       this.chosenLanguage = stored('language', lang);
       this.words.use(lang).then(() => this.translate());
     });
-    root.querySelector('.fx-message button').addEventListener('click', () => this.say(null));
-    themeButton(root.querySelector('.fx-theme'), this.address);
+    find(root, '.fx-message button').addEventListener('click', () => this.say(null));
+    themeButton(find(root, '.fx-theme'), this.address);
     keysDialog(root);
     document.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && !document.querySelector('dialog[open]')) this.explore.look.escape();
@@ -89,7 +107,7 @@ class Stage {
     this.languages.choose(({ lang }) => lang === this.words.language);
     this.bar.show(this.selection, this.words);
     this.bar.running(this.fraction ?? null, this.#progressText(), this.words.t('bar.run'));
-    this.sources.list(this.catalog.examples, this.resolve, this.words.language);
+    this.sources.list(this.catalog.examples, this.resolve, this.words);
     this.#imageButton();
     if (this.problem) this.say(this.problem);
     this.views.panel?.write();
@@ -130,7 +148,8 @@ class Stage {
     this.#choose(this.#wish(address, standard) ?? standard);
     const { image } = this.selection;
     if (view !== this.views.shown) this.show(view);
-    else if (this.views.panel) this.#with(() => this.views.panel.changed(image === before ? {} : { image }, this.#nameOfImage()));
+    else if (this.views.panel)
+      this.#with(() => this.views.panel.changed(image === before ? {} : { image }, this.#nameOfImage()));
     else this.#with(() => this.runner.send({ selection: this.selection }, { ownImage: false }));
     if (!this.runner.request) this.wantedStep = null; // the run is the one that was left
   }
@@ -214,16 +233,6 @@ class Stage {
     this.wantedStep = null;
   }
 
-  /** Whether the server still answers. */
-  async #alive() {
-    try {
-      await fetch(this.gradio.base, { method: 'HEAD', cache: 'no-store' }); // of other addresses Gradio allows no HEAD
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
   #progress(fraction, text = '', details = {}) {
     this.fraction = fraction;
     this.progress = { text, details };
@@ -239,7 +248,7 @@ class Stage {
   /** Say an error {code, details} in words, or nothing. */
   say(problem) {
     this.problem = problem;
-    const box = this.root.querySelector('.fx-message');
+    const box = find(this.root, '.fx-message');
     box.hidden = !problem;
     if (!problem) return;
     box.firstElementChild.textContent = this.words.error(problem);
@@ -258,8 +267,8 @@ class Stage {
 
   #imageButton() {
     const picture = this.#example(this.selection.image)?.thumbnail ?? this.picture;
-    if (picture) this.root.querySelector('.fx-image img').src = this.resolve(picture);
-    this.root.querySelector('.fx-image-name').textContent = this.#nameOfImage();
+    if (picture) find(this.root, '.fx-image img').src = this.resolve(picture);
+    find(this.root, '.fx-image-name').textContent = this.#nameOfImage();
   }
 
   #example(file) {
@@ -275,12 +284,13 @@ class Stage {
 
   #nameOfImage() {
     const example = this.#example(this.selection.image);
-    return example ? example.title[this.words.language] : this.imageName;
+    return example ? this.words.of(example.title) : this.imageName;
   }
 
   settle() {
     const own = !this.#example(this.selection.image);
     if (own) ownImage({ image: this.selection.image, name: this.imageName, picture: this.picture });
-    this.position.settle({ selection: this.selection, step: this.explore.name, lang: this.chosenLanguage, own, view: this.views.shown });
+    const { selection, chosenLanguage: lang, explore: { name: step }, views: { shown: view } } = this;
+    this.position.settle({ selection, step, lang, own, view });
   }
 }

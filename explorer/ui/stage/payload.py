@@ -2,7 +2,7 @@
 
 Names and units: sizes are [height, width]; `lo` and `hi` are inclusive input pixels per unit, an empty field is
 lo 0, hi -1; `jump` and `start` are input pixels; `reach` is the field of the first units, not clipped to the image.
-Steps share their axes and pictures where these are the same.
+Steps share their axes and pictures where these are the same; behind an operation that is not known they have no axes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from explorer.figures.mosaic import mosaic
 from explorer.figures.probabilities import STEPS, sheet
 from explorer.geometry import Axis, hull
 from explorer.inference import Prepared, Segmentation
-from explorer.trace import Step
+from explorer.trace import Step, Trace
 from explorer.ui.state import Files
 
 
@@ -82,7 +82,6 @@ class Recorder:
         frames = done.frames
         trace = done.trace
         chances = sheet(done.probabilities)
-        steps = [self._step(step, fields.get(step.name, ())) for step in trace.steps]
         content = {
             **about,
             "device": done.device,
@@ -106,25 +105,40 @@ class Recorder:
                 "steps": STEPS,
             },
             "shares": (np.bincount(done.labels.ravel(), minlength=len(about["classes"])) / done.labels.size).tolist(),
-            "steps": steps,
-            "crops": [_crop(step, trace[step.inputs[0]]) for step in trace.steps if step.operation == "crop"],
-            "axes": [_axis_json(axis) for axis in self._axes],
+            **self.graph(trace, fields),
         }
         return self._add(json.dumps(content, separators=(",", ":"), allow_nan=False).encode(), ".json")
+
+    def graph(self, trace: Trace, fields: dict[str, Reach]) -> dict[str, Any]:
+        """The steps of a run whose maps were all visited, its crops, and the axes that they share."""
+        steps = [self._step(step, fields.get(step.name, ())) for step in trace.steps]
+        cuts = [step for step in trace.steps if step.operation == "crop" and step.axes]
+        return {
+            "steps": steps,
+            "crops": [_crop(step, trace[step.inputs[0]]) for step in cuts],
+            "axes": [_axis_json(axis) for axis in self._axes],
+        }
 
     def _step(self, step: Step, reach: Reach) -> dict[str, Any]:
         return {
             "name": step.name,
             "op": step.operation,
             "inputs": step.inputs,
+            "reads": step.reads,
+            "role": step.role,
+            "level": step.level,
+            "scores": step.scores,
             "shape": step.shape[1:],
             "settings": step.settings,
+            "size": step.size and [formula._asdict() for formula in step.size],
+            "numbers": step.numbers,
+            "misaligned": [float(pixels) for pixels in step.misalignment],
             "parameters": step.parameters,
             "macs": step.macs,
             "ms": step.milliseconds,
             "stats": step.stats and {k: v if math.isfinite(v) else None for k, v in vars(step.stats).items()},
-            "rows": self._axis(step.rows),
-            "cols": self._axis(step.cols),
+            "rows": step.axes and self._axis(step.rows),
+            "cols": step.axes and self._axis(step.cols),
             "field": sorted({hi - lo + 1 for lo, hi in reach}),
             "reach": reach,
             "maps": self._maps[step.name],

@@ -2,7 +2,10 @@
 
 const PREFIX = 'fcn-unet-explorer.';
 
-/** Read a stored choice, or store one. Embedded pages and strict settings refuse the store: then nothing is kept. */
+/** Read a stored choice, or store one. Embedded pages and strict settings refuse the store: then nothing is kept.
+ * @param {string} name @param {string} [value]
+ * @returns {string | null}
+ */
 export function stored(name, value) {
   try {
     if (value === undefined) return localStorage.getItem(PREFIX + name);
@@ -13,11 +16,13 @@ export function stored(name, value) {
   return value ?? null;
 }
 
-/** What is known of this tab's own image {image, name, picture}: read it, store it, or forget it (null). */
+/** What is known of this tab's own image {image, name, picture}: read it, store it, or forget it (null).
+ * @param {any} [value]
+ */
 export function ownImage(value) {
   const key = `${PREFIX}image`;
   try {
-    if (value === undefined) return JSON.parse(sessionStorage.getItem(key));
+    if (value === undefined) return JSON.parse(sessionStorage.getItem(key) ?? 'null');
     if (value) sessionStorage.setItem(key, JSON.stringify(value));
     else sessionStorage.removeItem(key);
   } catch {
@@ -26,7 +31,9 @@ export function ownImage(value) {
   return null;
 }
 
-/** The light-or-dark button; Gradio's `dark` class on the body is what the styles look at. */
+/** The light-or-dark button; Gradio's `dark` class on the body is what the styles look at.
+ * @param {HTMLElement} button @param {URLSearchParams} address
+ */
 export function themeButton(button, address) {
   const mark = () => button.setAttribute('aria-pressed', String(document.body.classList.contains('dark')));
   const wish = stored('theme');

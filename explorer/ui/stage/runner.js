@@ -6,9 +6,14 @@ const REFUSED = 20000; // ms without a first word: the server did not take the r
 export class Runner {
   /** `heard` gets {onProgress(fraction | null, text, details), onDone(message), onError({code, details})}. */
   constructor({ trigger, upload, alive, mostBytes }, heard, event = 'run') {
-    Object.assign(this, { trigger, upload, alive, mostBytes, event });
+    this.trigger = trigger;
+    this.upload = upload;
+    this.alive = alive;
+    this.mostBytes = mostBytes;
+    this.event = event;
     this.heard = heard;
     this.request = null; // token of the run in progress
+    this.spoke = 0; // when the server was last heard
     this.pending = null; // an upload {path, name} whose image no run has answered for yet
   }
 

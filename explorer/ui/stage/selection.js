@@ -2,24 +2,27 @@
 
 const SETTLED = 350; // ms until a position goes into the address
 
-/** The selection after one control was used: weights, geometry, size and example follow where they must. */
+/** The selection after one control was used: weights, geometry, size and example follow where they must.
+ * @param {Page.Catalog} catalog @param {Page.Selection} old @param {Partial<Page.Selection>} change
+ * @returns {Page.Selection}
+ */
 export function complete({ models, cards, examples }, old, change) {
   const next = { ...old, ...change };
-  const model = models.find((m) => m.key === next.model);
+  const [model, before] = [next, old].map(({ model: key }) => models.find((m) => m.key === key) ?? models[0]);
   const card = (name) => cards.find((c) => c.name === name);
   const example = examples.find((e) => e.file === next.image);
-  const apt = (name) => !example || !card(name)?.examples || card(name).examples === example.family;
+  const apt = (name) => !example || !card(name)?.examples || card(name)?.examples === example.family;
   if (!model.cards.includes(next.checkpoint) || ('model' in change && !('checkpoint' in change))) {
     // another network: its own weights, for what the image shows, on the same data if there are such
-    const alike = (name) => card(name).data === card(old.checkpoint)?.data;
+    const alike = (name) => card(name)?.data === card(old.checkpoint)?.data;
     const fitting = model.cards.filter(apt);
     next.checkpoint = fitting.find(alike) ?? fitting[0] ?? model.cards.find(alike) ?? model.cards[0] ?? next.checkpoint;
   } else if ('image' in change && !('checkpoint' in change) && !apt(next.checkpoint)) {
     // an example that these weights know nothing of
-    next.checkpoint = model.cards.find((name) => card(name).examples === example.family) ?? next.checkpoint;
+    next.checkpoint = model.cards.find((name) => card(name)?.examples === example?.family) ?? next.checkpoint;
   }
   if (!model.paddings.includes(next.padding)) next.padding = model.paddings[0];
-  if (models.find((m) => m.key === old.model).family !== model.family && !('size' in change)) next.size = model.size;
+  if (before.family !== model.family && !('size' in change)) next.size = model.size;
   const wanted = card(next.checkpoint)?.examples;
   if (example && !('image' in change) && wanted && example.family !== wanted) {
     next.image = examples.find((e) => e.family === wanted)?.file ?? next.image;
@@ -28,8 +31,12 @@ export function complete({ models, cards, examples }, old, change) {
 }
 
 /** The selection an address asks for, filled up from `standard`; null if it is that one or not on offer.
- *  `own` is the id of this tab's image, which is looked at where the address names none. */
+ *  `own` is the id of this tab's image, which is looked at where the address names none.
+ * @param {Page.Catalog} catalog @param {URLSearchParams} address @param {Page.Selection} standard @param {string} [own]
+ * @returns {Page.Selection | null}
+ */
 export function fromAddress(catalog, address, standard, own) {
+  /** @type {Record<string, any>} */
   const change = own ? { image: own } : {};
   for (const key of Object.keys(standard)) if (address.has(key)) change[key] = address.get(key);
   if ('size' in change) change.size = Number(change.size);

@@ -1,32 +1,34 @@
 /** Where images come from: examples, a file, drop, paste, the camera. Hands on a File or an example's name. */
 
+import { find, make, makeButton, pen } from './dom.js';
+
 export class Sources {
   constructor(root, { onFiles, onExample, onNothing, t }) {
     this.root = root;
-    this.dialog = root.querySelector('.fx-sources');
-    this.video = root.querySelector('video');
-    this.camera = root.querySelector('.fx-webcam');
-    this.problem = root.querySelector('.fx-source-error');
+    this.dialog = find(root, '.fx-sources');
+    this.video = find(root, 'video');
+    this.camera = find(root, '.fx-webcam');
+    this.problem = find(root, '.fx-source-error');
     this.t = t;
     this.onFiles = onFiles;
     this.onExample = onExample;
-    const button = (this.button = root.querySelector('.fx-image'));
+    const button = (this.button = find(root, '.fx-image'));
     button.addEventListener('click', () => this.open());
     this.dialog.addEventListener('close', () => {
       this.stop();
       button.setAttribute('aria-expanded', 'false');
     });
     this.dialog.addEventListener('click', (event) => event.target === this.dialog && this.dialog.close());
-    const input = this.dialog.querySelector('.fx-file input');
+    const input = find(this.dialog, '.fx-file input');
     input.addEventListener('change', () => {
       if (input.files.length) this.#take(...input.files);
       input.value = ''; // the same file may be chosen again
     });
-    root.querySelector('.fx-paste').addEventListener('click', () => this.#paste());
-    root.querySelector('.fx-camera').addEventListener('click', () => this.#startCamera());
-    root.querySelector('.fx-shoot').addEventListener('click', () => this.#shoot());
-    root.querySelector('.fx-webcam-stop').addEventListener('click', () => this.stop());
-    root.querySelector('.fx-examples').addEventListener('click', (event) => {
+    find(root, '.fx-paste').addEventListener('click', () => this.#paste());
+    find(root, '.fx-camera').addEventListener('click', () => this.#startCamera());
+    find(root, '.fx-shoot').addEventListener('click', () => this.#shoot());
+    find(root, '.fx-webcam-stop').addEventListener('click', () => this.stop());
+    find(root, '.fx-examples').addEventListener('click', (event) => {
       const card = event.target.closest('button');
       if (!card) return;
       this.dialog.close();
@@ -36,6 +38,12 @@ export class Sources {
       const files = event.clipboardData?.files ?? [];
       if (files.length) this.#take(...files);
     });
+    this.#drops(onNothing);
+  }
+
+  /** Files can be dropped anywhere on the page. */
+  #drops(onNothing) {
+    const { root } = this;
     root.addEventListener('dragover', (event) => {
       event.preventDefault();
       root.classList.add('fx-dragging');
@@ -60,24 +68,16 @@ export class Sources {
   }
 
   /** Thumbnails of the examples with title and credit. */
-  list(examples, resolve, language) {
-    const cards = examples.map((example) => {
-      const button = document.createElement('button');
-      button.type = 'button';
-      button.dataset.file = example.file;
-      button.title = example.credit;
-      const image = document.createElement('img');
-      image.src = resolve(example.thumbnail);
-      image.alt = '';
-      image.loading = 'lazy';
-      const title = document.createElement('span');
-      title.textContent = example.title[language];
-      const credit = document.createElement('small');
-      credit.textContent = `${example.credit} · ${example.licence[language]}`;
-      button.append(image, title, credit);
-      return button;
-    });
-    this.root.querySelector('.fx-examples').replaceChildren(...cards);
+  list(examples, resolve, words) {
+    const cards = examples.map(({ file, thumbnail, title, credit, licence }) =>
+      makeButton(
+        { title: credit, 'data-file': file },
+        make('img', { src: resolve(thumbnail), alt: '', loading: 'lazy' }),
+        make('span', {}, words.of(title)),
+        make('small', {}, `${credit} · ${words.of(licence)}`)
+      )
+    );
+    find(this.root, '.fx-examples').replaceChildren(...cards);
   }
 
   #take(...files) {
@@ -129,7 +129,7 @@ export class Sources {
     const { videoWidth, videoHeight } = this.video;
     if (!videoWidth) return this.#say(this.t('error.camera'));
     const canvas = new OffscreenCanvas(videoWidth, videoHeight);
-    canvas.getContext('2d').drawImage(this.video, 0, 0);
+    pen(canvas).drawImage(this.video, 0, 0);
     const blob = await canvas.convertToBlob({ type: 'image/png' });
     this.#take(new File([blob], this.t('sources.photograph'), { type: 'image/png' }));
   }

@@ -1,11 +1,18 @@
 /** An image with something laid over it, to zoom and to move; viewers that share a `View` do it together. */
 
+import { pen } from './dom.js';
+import { css, roles } from './colour.js';
+
 const MOST = 40; // times as large as fitted in
 const STANDING_IN = 2; // times as large as it is, at most, is a small picture that stands for another
 const STEP = 1.25; // of a key or a button
 
 /** What part of an image is looked at: its middle (shares of the image) and how many times it is enlarged. */
 export class View {
+  /** @type {number} of the middle, a share of the image's width */ x;
+  /** @type {number} */ y;
+  /** @type {number} */ zoom;
+
   constructor() {
     this.viewers = new Set();
     this.pointer = null; // {x, y}: shares of the image
@@ -13,7 +20,9 @@ export class View {
   }
 
   fit() {
-    Object.assign(this, { x: 0.5, y: 0.5, zoom: 1 });
+    this.x = 0.5;
+    this.y = 0.5;
+    this.zoom = 1;
     this.changed();
   }
 
@@ -50,10 +59,14 @@ export class View {
 }
 
 export class Viewer {
-  /** `paint(context, place)` draws marks; `place([top, left, bottom, right])` in pixels of the image gives a screen box. */
-  constructor(canvas, view, { size = () => [1, 1], paint = () => {}, onPixel = () => {} } = {}) {
-    Object.assign(this, { canvas, view, size, paint, onPixel });
-    this.context = canvas.getContext('2d');
+  /** `paint(context, place)` draws marks; `place` makes a screen box of one in pixels of the image. */
+  constructor(canvas, view, { size = () => [1, 1], paint = (..._drawing) => {}, onPixel = (_pixel) => {} } = {}) {
+    this.canvas = canvas;
+    this.view = view;
+    this.size = size;
+    this.paint = paint;
+    this.onPixel = onPixel;
+    this.context = pen(canvas);
     this.image = null; // what is seen, any bitmap
     this.small = false; // it stands for a larger one: its pixels are not the image's
     this.layers = []; // {canvas, opacity, from, to}: laid over it, between two shares of the screen's width
@@ -61,7 +74,8 @@ export class Viewer {
     this.touches = new Map();
     canvas.addEventListener('pointerdown', (event) => this.#down(event));
     canvas.addEventListener('pointermove', (event) => this.#moved(event));
-    for (const type of ['pointerup', 'pointercancel']) canvas.addEventListener(type, ({ pointerId }) => this.touches.delete(pointerId));
+    for (const type of ['pointerup', 'pointercancel'])
+      canvas.addEventListener(type, ({ pointerId }) => this.touches.delete(pointerId));
     canvas.addEventListener('pointerleave', () => this.#point(null));
     canvas.addEventListener('wheel', (event) => this.#wheel(event), { passive: false });
     canvas.addEventListener('dblclick', () => view.fit());
@@ -116,6 +130,7 @@ export class Viewer {
       c.drawImage(layer, ...box);
       c.restore();
     }
+    /** @param {number[]} box */
     const place = ([top, left, bottom, right]) => [
       box[0] + (left / cols) * box[2], box[1] + (top / rows) * box[3],
       ((right - left) / cols) * box[2], ((bottom - top) / rows) * box[3],
@@ -124,10 +139,11 @@ export class Viewer {
     if (this.view.pointer) this.#cross(box, ratio);
   }
 
+  /** @param {number[]} box @param {number} ratio */
   #cross([x, y, w, h], ratio) {
     const { context: c, view: { pointer } } = this;
     const at = [x + pointer.x * w, y + pointer.y * h];
-    for (const [style, width] of [['#000c', 3], ['#fff', 1]]) {
+    for (const [style, width] of [[css('dark', 0.8), 3], [roles.light, 1]]) {
       c.strokeStyle = style;
       c.lineWidth = width * ratio;
       c.beginPath();
@@ -171,7 +187,10 @@ export class Viewer {
       const others = [...this.touches].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
       if (others.length === 1) {
         const apart = (at) => Math.hypot(at.x - others[0].x, at.y - others[0].y) || 1;
-        this.view.scale(apart(now) / apart(before), this.#at({ clientX: (now.x + others[0].x) / 2, clientY: (now.y + others[0].y) / 2 }) ?? undefined);
+        this.view.scale(
+          apart(now) / apart(before),
+          this.#at({ clientX: (now.x + others[0].x) / 2, clientY: (now.y + others[0].y) / 2 }) ?? undefined
+        );
       } else this.view.move((before.x - now.x) / w, (before.y - now.y) / h);
       this.touches.set(event.pointerId, now);
     }

@@ -1,15 +1,16 @@
 /** Which view is shown: the steps of a run ("explore"), images at their own size ("segment"), networks side by side. */
 
+import { find } from './dom.js';
 import { radios } from './bar.js';
-import { Segment } from './segment.js';
-import { Compare } from './compare.js';
+import { Segment } from './segment/segment.js';
+import { Compare } from './compare/compare.js';
 
 export class Views {
   /** `shared` is what the views need of the stage; `onShow(view)` is called when a person chooses one. */
   constructor(root, shared, { onShow }) {
     this.root = root;
     this.others = { segment: new Segment(root, shared), compare: new Compare(root, shared) };
-    this.group = radios(root.querySelector('.fx-views'), ({ view }) => onShow(view));
+    this.group = radios(find(root, '.fx-views'), ({ view }) => onShow(view));
     this.group.choose(({ view }) => view === this.shown);
   }
 
@@ -30,8 +31,8 @@ export class Views {
   show(view, image) {
     this.root.dataset.view = view;
     this.group.choose((data) => data.view === view);
-    this.root.querySelector('.fx-segment').hidden = view !== 'segment';
-    this.root.querySelector('.fx-compare').hidden = view !== 'compare';
+    find(this.root, '.fx-segment').hidden = view !== 'segment';
+    find(this.root, '.fx-compare').hidden = view !== 'compare';
     this.panel?.enter(image);
   }
 

@@ -1,0 +1,180 @@
+/** The view "explore": the steps of one run, their maps, the picture, and how one goes from step to step. */
+
+import { find } from '../dom.js';
+import { Asker } from './asker.js';
+import { radios } from '../bar.js';
+import { counterpart } from './counterpart.js';
+import { Cursor } from './cursor.js';
+import { FigureView } from './figureview.js';
+import { Look } from './look.js';
+import { Output } from './output.js';
+import { showChips, showCrop } from './panels.js';
+import { gently } from '../preferences.js';
+import { Steps } from './steps.js';
+import { Trace } from './trace.js';
+import { sentence } from './words.js';
+
+const AHEAD = 3; // steps fetched before they are looked at
+
+export class Explore {
+  /** @type {Page.Trace} of the run shown; null before the first */ trace;
+
+  /** `say(problem)` tells of an error; `onSettle` is called when a step is shown that stays. */
+  constructor(root, { gradio, alive, catalog, colours, words, resolve, say, onSettle }) {
+    this.root = root;
+    this.words = words;
+    this.resolve = resolve;
+    this.say = say;
+    this.onSettle = onSettle;
+    this.step = 0;
+    const onStep = (name) => this.choose(this.trace.index.get(name));
+    this.asker = new Asker(gradio.trigger, alive);
+    this.output = new Output(root, colours, {
+      words, say,
+      cardOf: (trace) => catalog.cards.find((card) => card.name === trace.selection.checkpoint),
+    });
+    this.look = new Look(root, colours, {
+      words, resolve, onStep,
+      asker: this.asker,
+      picture: this.output.picture,
+      again: () => {
+        this.output.recolour();
+        this.go(this.step);
+      },
+    });
+    this.cursor = new Cursor(root, { look: this.look, output: this.output });
+    this.figure = new FigureView(root, { onStep });
+    this.steps = new Steps(root, colours, {
+      onStep: (i, how) => (how?.keepPlace ? this.goWithPlace(i) : this.go(i)),
+      onChoose: (i) => this.choose(i),
+    });
+    this.cropViews = radios(find(root, '.fx-cropview'), ({ cropview }) => {
+      const place = this.look.place();
+      this.look.leave();
+      this.cropView = cropview;
+      this.go(this.step, place);
+    });
+    this.cropView = 'whole';
+    this.cropViews.choose(({ cropview }) => cropview === this.cropView);
+    this.grains = radios(find(root, '.fx-grain'), ({ grain }) => this.steps.map.useBlocks(grain === 'blocks'));
+    this.grains.choose(({ grain }) => (grain === 'blocks') === this.steps.map.blocks);
+  }
+
+  /** The name of the step that is shown, once there is a run. */
+  get name() {
+    return this.trace?.steps[this.step]?.name;
+  }
+
+  hear(message) {
+    this.asker.hear(message);
+  }
+
+  /** The language has changed: everything is said anew, and what the person was doing stays. */
+  write() {
+    if (!this.trace) return;
+    this.steps.load(this.trace, this.words);
+    this.figure.load(this.trace, this.words);
+    this.output.write();
+    this.look.write();
+    this.go(this.step);
+  }
+
+  /** Show a finished run at the step `wanted`, else at what answers to the one that was shown. Whether that worked. */
+  async open(file, selection, wanted) {
+    const { name, trace: old } = this;
+    const token = (this.opening = {});
+    try {
+      const trace = await Trace.load(file, this.resolve, selection);
+      const pictures = await this.output.picture.fetch(trace);
+      if (this.opening !== token) return false; // a newer run has come meanwhile
+      this.look.load();
+      this.trace = trace;
+      this.output.load(trace, pictures);
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+    const { trace: { index } } = this;
+    this.steps.load(this.trace, this.words);
+    this.figure.load(this.trace, this.words);
+    const last = old ? counterpart(old, this.trace, name) : undefined;
+    await this.go(index.get(wanted) ?? last ?? index.get(this.#firstLook()) ?? 0);
+    return true;
+  }
+
+  #failed(error) {
+    console.warn(error);
+    this.say({ code: error.status ? 'gone' : 'connection', details: {} });
+  }
+
+  /** The page opens on a step that already says something: the first of a coarser level. */
+  #firstLook() {
+    return this.trace.steps.find(({ level }) => level > 0)?.name ?? '';
+  }
+
+  /** Show a step that was chosen in a list of such, and its maps, which lie off the screen where panes are stacked. */
+  choose(i) {
+    const [maps, list] = ['.fx-maps', '.fx-list'].map((name) => find(this.root, name));
+    const { top, bottom } = maps.getBoundingClientRect();
+    const isStacked = list.getBoundingClientRect().top >= bottom;
+    if (isStacked && (top < 0 || top > innerHeight / 2)) maps.scrollIntoView({ behavior: gently() });
+    return this.go(i);
+  }
+
+  /** Show step i, and in it the unit that stands where the held one, or the one at the pointer, stands. */
+  async goWithPlace(i) {
+    if (i === this.step) return;
+    const place = this.going?.place ?? this.look.place(); // of a step still on its way, the place that it goes to
+    await this.go(i, place);
+  }
+
+  /** Show step i: at once if its picture is at hand, else as soon as it has come.
+   * @param {number} i
+   * @param {any} [place] to look at there
+   */
+  async go(i, place = null) {
+    const { trace } = this;
+    if (!trace) return;
+    const token = (this.going = { place });
+    if (i !== this.step) this.look.leave();
+    this.step = i;
+    this.steps.mark(i);
+    const step = trace.steps[i];
+    const crop = trace.cropAt(step);
+    const cutHere = crop?.step === step.name; // at a crop: the whole map with what is kept, or what it becomes
+    const drawn = cutHere && this.cropView === 'whole' ? trace.step(crop.source) : step;
+    let picture = trace.ready(drawn);
+    this.root.classList.toggle('fx-fetching', !picture); // off, too, if a step on its way was left for one at hand
+    if (!picture) {
+      try {
+        picture = await trace.map(drawn);
+      } catch (error) {
+        if (this.going === token) this.#failed(error);
+        return;
+      } finally {
+        if (this.going === token) this.root.classList.remove('fx-fetching');
+      }
+      if (this.going !== token) return;
+    }
+    this.#show(step, drawn, crop, picture);
+    token.place = null;
+    if (place) this.look.lookAt(place);
+    for (let d = 1; d <= AHEAD; d++) {
+      trace.prefetch(trace.steps[i + d]);
+      trace.prefetch(trace.steps[i - d]);
+    }
+    this.onSettle();
+  }
+
+  #show(step, drawn, crop, picture) {
+    const { root, trace, words } = this;
+    this.look.show(trace, step, drawn, picture, crop, this.output.margin(step));
+    find(root, '.fx-step-name').textContent = step.name;
+    find(root, '.fx-words').textContent = sentence(trace, step, words);
+    find(root, '.fx-cropview').hidden = crop?.step !== step.name;
+    showChips(root, trace, step, words);
+    showCrop(root, trace, step, crop, words);
+    this.figure.mark(step.name);
+    root.dataset.step = step.name;
+  }
+}

@@ -1,0 +1,183 @@
+/** The unit that is held: its value, the arithmetic that makes it, and what of the input moves it. */
+
+import { find, make } from '../dom.js';
+import { painted, ramp } from '../colour.js';
+import { operation } from '../operations.js';
+import { asText, full } from './readout.js';
+import { decode, fetchFile } from '../files.js';
+
+const SHARES = 6; // input channels listed
+const TERMS = 4; // single products listed
+
+export class Held {
+  /** @type {any} what is asked about the held unit, and what is known; null when none is held */ answer;
+
+  constructor(root, { asker, resolve, heat, onHeat, onClose, onShares, onValue }) {
+    this.root = root;
+    this.asker = asker;
+    this.resolve = resolve;
+    this.heat = heat;
+    this.onHeat = onHeat;
+    this.onShares = onShares;
+    this.onValue = onValue;
+    this.box = find(root, '.fx-held');
+    find(this.box, 'button').addEventListener('click', onClose);
+    const jump = find(root, '.fx-to-held'); // where the panes are stacked, the panel lies below the screen
+    jump.addEventListener('click', () => this.box.scrollIntoView({ block: 'center' }));
+    new IntersectionObserver(([{ isIntersecting }]) => (jump.hidden = isIntersecting)).observe(this.box);
+    this.unit = null;
+  }
+
+  /** Hold unit {channel, row, column} of a step; `field` is its receptive field in input pixels, or null. */
+  show(trace, step, unit, field, words) {
+    this.answer = { trace, step, unit, field, pieces: {} };
+    this.unit = unit;
+    this.root.classList.add('fx-holding');
+    this.onHeat(null);
+    this.write(words);
+    const question = { what: 'unit', run: trace.file, step: step.name, ...unit };
+    this.asker.ask(question, (piece) => this.#take(piece, words));
+  }
+
+  /** The maps were drawn anew: the most contributing channel of each source is shown once more. */
+  again() {
+    const [most] = this.answer?.pieces.arithmetic?.shares ?? [];
+    if (most) this.onShares(most.source, most.channel);
+  }
+
+  /** The value of a unit of a step as the network has it; null for any but the held one, and until it has come. */
+  valueOf(step, { channel, row, column }) {
+    const { unit, answer } = this;
+    const same = unit && answer.step === step && unit.channel === channel && unit.row === row && unit.column === column;
+    return same ? (answer.pieces.arithmetic?.value ?? null) : null;
+  }
+
+  release() {
+    if (!this.unit) return;
+    this.asker.forget('unit');
+    this.unit = this.answer = null;
+    this.root.classList.remove('fx-holding');
+    this.onHeat(null);
+  }
+
+  async #take(piece, words) {
+    const { answer } = this;
+    if (!answer) return;
+    answer.pieces = piece.kind === 'error' ? { ...answer.pieces, error: piece } : piece;
+    this.write(this.words ?? words);
+    this.onValue();
+    const [most] = piece.arithmetic?.shares ?? [];
+    if (most) this.onShares(most.source, most.channel);
+    const { file, box, core } = piece.field ?? {};
+    if (!file) return;
+    try {
+      const image = await decode(await (await fetchFile(this.resolve(file))).blob());
+      if (this.answer === answer) this.onHeat({ canvas: this.#paint(image), box, core });
+    } catch (error) {
+      console.warn(error);
+      answer.pieces.error = { code: 'connection' };
+      this.write(this.words ?? words);
+    }
+  }
+
+  /** Square roots of magnitudes as colours; what hardly matters lets the image through. */
+  #paint({ data, width, height }) {
+    const seen = this.heat.map((colour, code) => (colour & 0xffffff) | (Math.min(255, Math.round(code * 1.3)) << 24));
+    return painted(width, height, (i) => seen[data[4 * i]]);
+  }
+
+  /** Write what is known so far, in these words. */
+  write(words) {
+    this.words = words;
+    if (!this.answer) return;
+    const { step, unit, field, pieces } = this.answer;
+    find(this.box, 'h3').textContent = words.t('held.title', { step: step.name, ...asText(unit) });
+    const lines = [];
+    const { arithmetic: sum, field: effective, error } = pieces;
+    const [how, ...details] = sum ? arithmetic(sum, step, words) : [];
+    if (sum) lines.push(make('b', {}, words.t('held.value', { value: full(sum.value, words) })), how);
+    if (effective) {
+      lines.push(said(effectiveText(effective, field, words)));
+      if (!effective.silent) lines.push(heatRamp(this.heat, words.t('held.heat')));
+    } else if (!error) lines.push(said(words.t('held.computing')));
+    if (error) lines.push(said(words.t(`error.${error.code}`)));
+    find(this.box, 'div').replaceChildren(...lines, ...details);
+  }
+}
+
+/** Elements for a sum, a maximum or a value handed on; the first says it in a sentence. */
+function arithmetic(sum, step, words) {
+  const number = (value) => full(value, words);
+  const [first, second] = sum.terms;
+  if (sum.kind === 'copy') {
+    const key = operation(step).copied ?? 'held.copy';
+    return [said(words.t(key, { value: number(first.value), ...placeOf(first) }))];
+  }
+  if (sum.kind === 'max') return [said(words.t('held.max', { count: sum.count, ...placeOf(first) }))];
+  const value = number(sum.value);
+  if (operation(step).summands) {
+    const values = {
+      a: number(first.value),
+      source: first.source,
+      b: number(second.value),
+      other: second.source,
+      value,
+    };
+    return [said(words.t('held.summands', values))];
+  }
+  const products = sum.value - (sum.bias ?? 0);
+  const values = { count: sum.count, products: number(products), bias: number(sum.bias ?? 0), value };
+  return [
+    said(words.t(sum.bias === null ? 'held.sum.plain' : 'held.sum', values)),
+    ...(sum.outside ? [said(words.t('held.outside', { outside: sum.outside }))] : []),
+    ...shares(sum, products, words),
+    ...terms(sum, words),
+  ];
+}
+
+/** The input channels that contribute most, as bars. */
+function shares({ shares: parts, channels }, products, words) {
+  if (parts.length < 2) return [];
+  const rows = parts.slice(0, SHARES).map(({ source, channel, sum }) => ({ label: `${source} · ${channel}`, sum }));
+  const others = channels - rows.length;
+  const left = products - rows.reduce((total, { sum }) => total + sum, 0);
+  if (others > 0) rows.push({ label: words.t('held.others', { others }), sum: left });
+  const most = Math.max(...rows.map(({ sum }) => Math.abs(sum))) || 1; // many others may be more than any channel
+  const bars = rows.map(({ label, sum }) => {
+    const bar = make('i', { style: `--part: ${Math.abs(sum / most)}`, className: sum < 0 ? 'fx-negative' : '' });
+    return make('li', {}, make('span', {}, label), bar, make('b', {}, full(sum, words)));
+  });
+  return [said(words.t('held.shares')), make('ul', { className: 'fx-shares' }, ...bars)];
+}
+
+/** The single products that are largest. */
+function terms({ terms: all }, words) {
+  if (typeof all[0]?.weight !== 'number') return [];
+  const lines = all.slice(0, TERMS).map((term) => {
+    const [weight, value, product] = [term.weight, term.value, term.weight * term.value].map((v) => full(v, words));
+    return make('code', {}, words.t('held.term', { weight, value, product, ...placeOf(term) }));
+  });
+  return [said(words.t('held.terms')), ...lines];
+}
+
+/** Where the value of a term is from. */
+function placeOf({ source, channel, row, column }) {
+  return { source: source === 'image' ? 'input' : source, ...asText({ channel, row, column }) };
+}
+
+function effectiveText(effective, field, words) {
+  if (effective.silent) return words.t(field ? 'held.silent' : 'held.silent.padding');
+  const size = (field[2] - field[0]) * (field[3] - field[1]);
+  const share = words.percent(effective.most / size);
+  const [top, left, bottom, right] = effective.core;
+  const { most, half } = effective;
+  return words.t('held.field', { tall: bottom - top, wide: right - left, most, size, share, half });
+}
+
+function said(text) {
+  return make('p', {}, text);
+}
+
+function heatRamp(table, text) {
+  return make('p', { className: 'fx-heat-ramp' }, ramp(make('canvas', { width: 64 }), table), text);
+}

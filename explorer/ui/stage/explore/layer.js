@@ -1,0 +1,225 @@
+/** How a layer is looked at: scale, order, colour map, one channel or components; the tools above the maps. */
+
+import { fill, find, pen } from '../dom.js';
+import { radios } from '../bar.js';
+import { painted } from '../colour.js';
+import { histogram, byActivity, byAgreement } from './order.js';
+import { showColourBar, showStatistics } from './panels.js';
+import { decode, fetchFile } from '../files.js';
+
+const BINS = 48;
+const SOON = 60; // ms after the maps are drawn
+
+export class Layer {
+  /** @type {() => void} called when a channel has come at full resolution */ onFull;
+
+  constructor(root, maps, colours, { asker, resolve, onChange, onChannel, labels }) {
+    this.root = root;
+    this.maps = maps;
+    this.colours = colours;
+    this.asker = asker;
+    this.resolve = resolve;
+    this.onChange = onChange;
+    this.onChannel = onChannel;
+    this.labels = labels;
+    this.scale = 'channel';
+    this.sort = 'index';
+    this.fixed = null; // [low, high] that "fixed" keeps from step to step
+    this.components = null; // null, or what is known of the principal components
+    this.scales = radios(find(root, '.fx-scale'), ({ scale }) => {
+      this.scale = scale;
+      this.fixed = scale === 'fixed' ? this.maps.scheme.range : null;
+      onChange();
+    });
+    this.scales.choose(({ scale }) => scale === this.scale);
+    this.sorts = find(root, '.fx-sort select');
+    this.sorts.addEventListener('change', () => {
+      this.sort = this.sorts.value;
+      onChange();
+    });
+    this.tints = find(root, '.fx-colours select');
+    this.tints.addEventListener('change', () => {
+      colours.use(this.tints.value);
+      onChange();
+    });
+    this.rgb = find(root, '.fx-rgb');
+    this.rgb.addEventListener('click', () => this.toggleComponents());
+  }
+
+  /** Show a step's maps as chosen. `crop` as in Maps.show. */
+  show(trace, step, drawn, picture, crop, words) {
+    const { maps } = this;
+    if (maps.shown?.step !== drawn) this.components = null;
+    if (maps.channel !== null && maps.channel >= drawn.shape[0]) maps.channel = null;
+    this.trace = trace;
+    this.step = step;
+    this.drawn = drawn;
+    this.picture = picture;
+    this.words = words;
+    maps.order = this.#order();
+    const names = drawn.scores ? trace.classes.map(({ name }) => words.of(name)) : null;
+    maps.show(drawn, picture, this.colours.scheme(drawn.maps, this.scale, this.fixed), crop, names);
+    this.write(words);
+    this.#fetchFull();
+  }
+
+  #order() {
+    const { trace, drawn, picture } = this;
+    if (this.sort === 'activity') return byActivity(drawn, picture);
+    const index = Number(this.sort.replace('class', ''));
+    if (this.sort.startsWith('class') && trace.shares[index] > 0) {
+      return byAgreement(trace, drawn, picture, this.labels(), index);
+    }
+    return null;
+  }
+
+  /** The words and figures of the tools. */
+  write(words) {
+    const { root, trace, maps } = this;
+    if (!trace) return;
+    this.words = words;
+    const classes = trace.classes.map((info, index) => ({
+      index,
+      name: words.of(info.name),
+      share: trace.shares[index],
+    }));
+    const present = classes.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
+    this.#fill(this.sorts, this.sort, [
+      ['index', words.t('maps.sort.index')],
+      ['activity', words.t('maps.sort.activity')],
+      ...present.map(({ index, name }) => [`class${index}`, words.t('maps.sort.class', { name })]),
+    ]);
+    const { signed } = maps.scheme; // maps with a sign have their own colours
+    const { name: tint, names: tints, divergingName } = this.colours;
+    const choices = signed
+      ? [[divergingName, divergingName]]
+      : tints.map((name) => [name, words.t(`maps.colours.${name}`)]);
+    this.#fill(this.tints, signed ? divergingName : tint, choices);
+    this.tints.disabled = signed;
+    this.tints.title = signed ? words.t('maps.colours.signed') : '';
+    const composed = Boolean(this.components?.shares); // scale, order and colours are of single channels
+    root.classList.toggle('fx-composed', composed);
+    this.rgb.setAttribute('aria-pressed', String(this.components !== null));
+    this.rgb.hidden = maps.channel !== null || this.drawn.shape[0] < 2;
+    showColourBar(root, maps, this.scale, words);
+    showStatistics(root, this.drawn, maps.channel, words);
+    clearTimeout(this.later); // counting takes a moment, and who steps on does not look at it
+    this.later = setTimeout(() => this.#histogram(), SOON);
+    this.#explain();
+  }
+
+  #fill(select, chosen, choices) {
+    const key = JSON.stringify(choices);
+    select.value = chosen;
+    if (select.dataset.filled === key) return;
+    select.dataset.filled = key;
+    fill(select, choices, chosen);
+  }
+
+  /** How often each value occurs, above the colour bar that it shares its ends with. */
+  #histogram() {
+    const canvas = find(this.root, '.fx-histogram');
+    const { maps, drawn, picture } = this;
+    const own = this.scale === 'channel' && maps.channel === null; // then a value counts between its channel's ends
+    const ends = own ? maps.scheme.ends : maps.channel === null ? () => maps.scheme.range : maps.scheme.ends;
+    const counts = histogram(drawn, picture, maps.channel, ends, BINS);
+    const most = Math.log1p(Math.max(...counts)) || 1;
+    const c = pen(canvas);
+    c.clearRect(0, 0, canvas.width, canvas.height);
+    c.fillStyle = getComputedStyle(canvas).color;
+    const wide = canvas.width / BINS;
+    counts.forEach((n, i) => {
+      const tall = (Math.log1p(n) / most) * canvas.height;
+      c.fillRect(i * wide, canvas.height - tall, wide - 0.5, tall);
+    });
+    const [low, high] = ['.fx-low', '.fx-high'].map((name) => find(this.root, name).textContent);
+    canvas.setAttribute('aria-label', this.words.t('maps.histogram', { low, high }));
+    canvas.title = canvas.getAttribute('aria-label');
+  }
+
+  /** What is drawn, where that is not obvious. */
+  #explain() {
+    const { words, step, drawn, components, maps } = this;
+    const parts = [];
+    if (step !== drawn) parts.push(words.t('maps.whole', { source: drawn.name, step: step.name }));
+    if (components?.shares) {
+      const [red, green, blue] = [0, 1, 2].map((i) => words.percent(components.shares[i] ?? 0));
+      parts.push(words.t('maps.rgb.shares', { red, green, blue }));
+    } else if (components) parts.push(words.t(components.failed ? 'error.connection' : 'held.computing'));
+    else if (drawn.maps.reduction > 1 && !(maps.channel !== null && maps.full?.channel === maps.channel)) {
+      parts.push(words.t('maps.reduced', { reduction: drawn.maps.reduction }));
+    }
+    find(this.root, '.fx-reduced').textContent = parts.join(' ');
+  }
+
+  /** One channel large, or all (null). A reduced one is fetched at full resolution. */
+  pick(channel) {
+    const { maps } = this;
+    maps.channel = channel;
+    maps.whole = this.components = null;
+    maps.redraw();
+    this.write(this.words);
+    this.#fetchFull();
+  }
+
+  /** Ask for the large channel at full resolution, where the mosaic has it reduced; paint it as the others are. */
+  #fetchFull() {
+    const { maps, drawn } = this;
+    const { channel } = maps;
+    if (maps.full?.channel === channel && maps.full.step === drawn) {
+      maps.full.canvas = this.#paint(maps.full.coded, maps.full.piece);
+      maps.redraw();
+      return;
+    }
+    if (channel === null || drawn.maps.reduction === 1) return;
+    const question = { what: 'channel', run: this.trace.file, step: drawn.name, channel };
+    this.asker.ask(question, async (piece) => {
+      if (piece.kind !== 'channel' || this.drawn !== drawn || maps.channel !== channel) return;
+      const coded = await this.#coded(piece.file);
+      if (!coded || this.drawn !== drawn || maps.channel !== channel) return;
+      maps.full = { channel, step: drawn, coded, piece, canvas: this.#paint(coded, piece) };
+      maps.redraw();
+      this.write(this.words);
+      this.onFull?.();
+    });
+  }
+
+  /** A file's pixels; null if it cannot be fetched: then the reduced channel stays. */
+  async #coded(file) {
+    try {
+      return await decode(await (await fetchFile(this.resolve(file))).blob());
+    } catch (error) {
+      console.warn(error);
+      return null;
+    }
+  }
+
+  #paint({ data, width, height }, { channel, min, max }) {
+    const { scheme } = this.maps;
+    const table = scheme.codesBetween(min, max, ...scheme.ends(channel));
+    return painted(width, height, (i) => table[data[4 * i]]);
+  }
+
+  /** The layer's first three principal components as one picture, or its channels again. */
+  toggleComponents() {
+    const { maps, drawn } = this;
+    if (this.components) {
+      this.components = maps.whole = null;
+      maps.redraw();
+      return this.write(this.words);
+    }
+    const mine = (this.components = {});
+    this.write(this.words);
+    this.asker.ask({ what: 'principal', run: this.trace.file, step: drawn.name }, async (piece) => {
+      if (this.components !== mine) return;
+      if (piece.kind === 'principal') {
+        const bitmap = await createImageBitmap(await (await fetchFile(this.resolve(piece.file))).blob());
+        if (this.components !== mine) return;
+        mine.shares = piece.shares;
+        maps.whole = bitmap;
+        maps.redraw();
+      } else mine.failed = true;
+      this.write(this.words);
+    });
+  }
+}

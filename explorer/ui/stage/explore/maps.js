@@ -1,0 +1,299 @@
+/** The middle pane: the channels of a step as tiles, with the crop drawn on every tile, and the unit at the pointer. */
+
+import { find, pen } from '../dom.js';
+import { css, hatch, hatchAround, outline, roles } from '../colour.js';
+import { GAP, scaleBox, tiling } from './tiling.js';
+
+const NAMED = 56; // CSS pixels of a tile that has room for a name
+
+export class Maps {
+  /** @type {any} {step, crop, picture} that is drawn; null before the first */ shown;
+  /** @type {any} where the tiles lie */ grid;
+  /** @type {Page.Scheme} */ scheme;
+  /** @type {{width: number, height: number}} of the pane */ size;
+
+  constructor(root, colours, { onUnit, onHold, onChannel }) {
+    this.pane = find(root, '.fx-mosaic');
+    this.sheet = find(this.pane, 'div');
+    this.canvas = find(this.pane, 'canvas');
+    this.context = pen(this.canvas);
+    this.coloured = new OffscreenCanvas(1, 1); // the mosaic in the picture's own pixels, at the canvas's top left
+    this.memory = new ArrayBuffer(0); // of those pixels: new memory for each step would wait for the garbage collector
+    this.still = new OffscreenCanvas(1, 1); // what is drawn, without the marks at the pointer
+    this.colours = colours;
+    this.channel = null; // one channel shown large, or null for all
+    this.order = null; // channels in the order of their tiles, or null for their own
+    this.full = null; // {channel, canvas}: the large channel at full resolution
+    this.whole = null; // a canvas in the place of all channels: the principal components
+    this.hover = null;
+    this.held = null; // {channel, row, column} of the map drawn
+    for (const type of ['pointermove', 'pointerdown'])
+      this.canvas.addEventListener(type, (event) => onUnit(this.unitAt(event)));
+    this.canvas.addEventListener('pointerleave', ({ pointerType }) => {
+      if (pointerType !== 'touch') onUnit(null); // a finger is gone at once
+    });
+    this.canvas.addEventListener('click', (event) => {
+      const unit = this.hover ?? this.unitAt(event); // a click's place is rounded to whole pixels, a move's is not
+      if (unit && unit.channel !== null) onHold(unit);
+    });
+    this.canvas.addEventListener('dblclick', (event) => {
+      const unit = this.unitAt(event);
+      if (unit && unit.channel !== null) onChannel(this.channel === null ? unit.channel : null);
+    });
+    this.pane.addEventListener('scroll', () => this.shown && this.redraw());
+    new ResizeObserver(([{ contentRect }]) => {
+      const { width, height } = contentRect;
+      if (this.size?.width === width && this.size.height === height) return;
+      this.size = { width, height };
+      if (this.shown) this.redraw();
+    }).observe(this.pane);
+  }
+
+  /**
+   * Show a step's maps in a colour scheme. `crop` {top, left, height, width} in units of the map drawn, or null;
+   * `names` of the channels where they are classes, or null.
+   */
+  show(step, picture, scheme, crop, names) {
+    if (this.shown?.step !== step) this.full = this.whole = null;
+    this.scheme = scheme;
+    this.names = names;
+    this.shown = { step, crop, picture };
+    this.#colour(step.maps, picture);
+    this.redraw();
+  }
+
+  #colour(maps, { pixels, width, height }) {
+    const [th, tw] = maps.tile;
+    if (this.memory.byteLength < 4 * width * height) this.memory = new ArrayBuffer(4 * width * height);
+    const out = new Uint32Array(this.memory, 0, width * height);
+    for (let c = 0; c < maps.min.length; c++) {
+      const table = this.scheme.codes(c);
+      const top = Math.floor(c / maps.columns) * th;
+      const left = (c % maps.columns) * tw;
+      for (let y = 0; y < th; y++) {
+        const from = (top + y) * width + left;
+        for (let i = from; i < from + tw; i++) out[i] = table[pixels[i]];
+      }
+    }
+    const { coloured } = this;
+    const most = { width: Math.max(coloured.width, width), height: Math.max(coloured.height, height) };
+    if (most.width > coloured.width || most.height > coloured.height) Object.assign(coloured, most);
+    const image = new ImageData(new Uint8ClampedArray(this.memory, 0, 4 * width * height), width);
+    pen(coloured).putImageData(image, 0, 0);
+  }
+
+  #layout() {
+    const { step } = this.shown;
+    const channels = this.channel === null && !this.whole ? step.shape[0] : 1;
+    const ratio = step.shape[1] / step.shape[2];
+    // asked for here, the sizes would force a layout in the middle of a step; the observer tells when they change
+    this.size ??= { width: this.pane.clientWidth, height: this.pane.clientHeight };
+    return tiling(channels, ratio, this.size);
+  }
+
+  redraw() {
+    const { step, crop } = this.shown;
+    const grid = (this.grid = this.#layout());
+    const ratio = window.devicePixelRatio || 1;
+    const across = grid.columns * (grid.width + GAP) - GAP;
+    const down = Math.min(grid.total, Math.max(this.size.height, 1));
+    this.sheet.style.height = `${grid.total}px`;
+    grid.down = down;
+    grid.scroll = grid.total > down ? Math.min(this.pane.scrollTop, grid.total - down) : 0;
+    resize(this.canvas, Math.round(across * ratio), Math.round(down * ratio));
+    this.canvas.style.width = `${across}px`;
+    this.canvas.style.height = `${down}px`;
+    const c = this.context;
+    c.imageSmoothingEnabled = grid.width * ratio < step.maps.tile[1]; // enlarged units stay squares
+    c.imageSmoothingQuality = 'low'; // a tile is hardly reduced: the mosaic is about as large as the pane
+    const over = crop && this.#cropOver(crop, step, ratio);
+    for (const k of this.#inSight()) {
+      const tile = this.#tile(k, ratio);
+      this.#drawTile(this.channelAt(k), tile);
+      if (over) c.drawImage(over, tile[0] - over.rim, tile[1] - over.rim);
+      if (this.names && !this.whole && grid.width >= NAMED) this.#drawName(this.names[this.channelAt(k)], tile, ratio);
+    }
+    this.copied = false;
+    if (this.hover || this.held) this.#refresh();
+  }
+
+  /** @param {number} channel @param {number[]} tile */
+  #drawTile(channel, [x, y, w, h]) {
+    const { maps } = this.shown.step;
+    const [th, tw] = maps.tile;
+    const c = this.context;
+    if (this.whole) c.drawImage(this.whole, x, y, w, h);
+    else if (this.channel !== null && this.full?.channel === channel) c.drawImage(this.full.canvas, x, y, w, h);
+    else
+      c.drawImage(
+        this.coloured,
+        (channel % maps.columns) * tw,
+        Math.floor(channel / maps.columns) * th,
+        tw,
+        th,
+        x,
+        y,
+        w,
+        h
+      );
+  }
+
+  /** @param {string} name @param {number[]} tile @param {number} ratio */
+  #drawName(name, [x, y, w], ratio) {
+    const c = this.context;
+    c.font = `600 ${11 * ratio}px system-ui, sans-serif`;
+    const wide = Math.min(w, c.measureText(name).width + 8 * ratio);
+    c.fillStyle = css('dark', 0.66);
+    c.fillRect(x, y, wide, 15 * ratio);
+    c.fillStyle = roles.light;
+    c.fillText(name, x + 4 * ratio, y + 11 * ratio, w - 6 * ratio);
+  }
+
+  /** Tiles that the pane shows, by number. */
+  #inSight() {
+    const { columns, height, channels, scroll } = this.grid;
+    const first = Math.floor(scroll / (height + GAP)) * columns;
+    const rows = Math.ceil(this.grid.down / (height + GAP)) + 1;
+    const last = Math.min(channels, first + rows * columns);
+    return Array.from({ length: Math.max(0, last - first) }, (_, k) => first + k);
+  }
+
+  #tile(k, ratio) {
+    const { columns, width, height, scroll } = this.grid;
+    const top = Math.floor(k / columns) * (height + GAP) - scroll;
+    return [(k % columns) * (width + GAP), top, width, height].map((v) => v * ratio);
+  }
+
+  /** The channel of the k-th tile, and the tile of a channel. */
+  channelAt(k) {
+    return this.channel ?? this.order?.[k] ?? k;
+  }
+
+  #tileOf(channel) {
+    if (this.whole) return channel === null ? 0 : -1;
+    if (this.channel !== null) return channel === this.channel ? 0 : -1;
+    return this.order ? this.order.indexOf(channel) : channel;
+  }
+
+  /** Scroll until a channel's tile is in sight. */
+  reveal(channel) {
+    const k = this.#tileOf(channel);
+    if (k < 0 || !this.grid || this.grid.total <= this.pane.clientHeight) return;
+    const { columns, height } = this.grid;
+    const top = Math.floor(k / columns) * (height + GAP);
+    const { scrollTop, clientHeight } = this.pane;
+    if (top < scrollTop) this.pane.scrollTop = top;
+    else if (top + height > scrollTop + clientHeight) this.pane.scrollTop = top + height - clientHeight;
+    else return;
+    this.redraw();
+  }
+
+  /** What a crop keeps and drops, drawn once for all tiles; `rim` pixels of it lie around the tile. */
+  #cropOver(crop, step, ratio) {
+    const rim = Math.ceil(2 * ratio);
+    const tile = [rim, rim, this.grid.width * ratio, this.grid.height * ratio];
+    const canvas = new OffscreenCanvas(Math.ceil(tile[2]) + 2 * rim, Math.ceil(tile[3]) + 2 * rim);
+    const c = pen(canvas);
+    const box = scaleBox(tile, step.shape, crop);
+    hatchAround(c, tile, box, hatch(c, 'dropped', ratio, this.grid.width < 90 ? 5 : 8));
+    if (tile[2] > 60 * ratio) outline(c, box, 'kept', ratio);
+    else {
+      c.strokeStyle = roles.kept;
+      c.lineWidth = 1.5 * ratio;
+      c.strokeRect(...box);
+    }
+    return Object.assign(canvas, { rim });
+  }
+
+  /** Mark one unit on every tile ({row, column} in units), or nothing. */
+  mark(unit) {
+    if (!this.shown || (!unit && !this.hover)) return;
+    this.hover = unit;
+    this.#refresh();
+  }
+
+  /** Mark one unit of one channel until another one is held, or none. */
+  hold(unit) {
+    this.held = unit;
+    if (this.shown) this.#refresh();
+  }
+
+  /** Draw the marks anew over the maps, which are copied the first time. */
+  #refresh() {
+    if (!this.copied) {
+      resize(this.still, this.canvas.width, this.canvas.height);
+      pen(this.still).drawImage(this.canvas, 0, 0);
+      this.copied = true;
+    }
+    this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    this.context.drawImage(this.still, 0, 0);
+    this.#drawMarks(window.devicePixelRatio || 1);
+  }
+
+  #drawMarks(ratio) {
+    if (this.hover) for (const k of this.#inSight()) this.#markUnit(k, this.hover, ratio);
+    if (!this.held) return;
+    const k = this.#tileOf(this.held.channel);
+    if (k < 0) return;
+    outline(this.context, this.#tile(k, ratio), 'field', ratio);
+    this.#markUnit(k, this.held, ratio, 4);
+  }
+
+  /** A square around a unit of the k-th tile: never smaller than can be seen. */
+  #markUnit(k, { row, column }, ratio, extra = 0) {
+    const { context: c } = this;
+    const unit = { top: row, left: column, height: 1, width: 1 };
+    const [x, y, w, h] = scaleBox(this.#tile(k, ratio), this.shown.step.shape, unit);
+    const grow = Math.max(0, ((5 + extra) * ratio - w) / 2);
+    for (const [style, width] of [[roles.dark, 3], [roles.field, 1.5]]) {
+      c.strokeStyle = style;
+      c.lineWidth = width * ratio;
+      c.strokeRect(x - grow, y - grow, w + 2 * grow, h + 2 * grow);
+    }
+  }
+
+  /** {channel, row, column} under a pointer event, or null between tiles. */
+  unitAt(event) {
+    if (!this.shown || !this.grid) return null;
+    const box = this.canvas.getBoundingClientRect();
+    const x = event.clientX - box.left;
+    const y = event.clientY - box.top + this.grid.scroll;
+    const { columns, width, height, channels } = this.grid;
+    const across = Math.floor(x / (width + GAP));
+    const down = Math.floor(y / (height + GAP));
+    const inX = x - across * (width + GAP);
+    const inY = y - down * (height + GAP);
+    const k = down * columns + across;
+    if (x < 0 || y < 0 || across >= columns || k >= channels || inX >= width || inY >= height) return null;
+    const [, rows, cols] = this.shown.step.shape;
+    const channel = this.whole ? null : this.channelAt(k); // components are made of all channels
+    return { channel, row: Math.floor((inY / height) * rows), column: Math.floor((inX / width) * cols) };
+  }
+
+  /** The value a tile pixel stands for; with a reduced mosaic the mean of the units around. */
+  valueAt({ channel, row, column }) {
+    const { step, picture } = this.shown;
+    const { maps } = step;
+    const y = Math.floor(channel / maps.columns) * maps.tile[0] + Math.floor(row / maps.reduction);
+    const x = (channel % maps.columns) * maps.tile[1] + Math.floor(column / maps.reduction);
+    const code = picture.pixels[y * picture.width + x];
+    return maps.min[channel] + (code / 255) * (maps.max[channel] - maps.min[channel]);
+  }
+
+  /** One channel as a canvas of its own: at full resolution where that has come. */
+  channelCanvas(channel) {
+    if (this.full?.channel === channel) return this.full.canvas;
+    const { maps } = this.shown.step;
+    const [th, tw] = maps.tile;
+    const canvas = new OffscreenCanvas(tw, th);
+    const [x, y] = [(channel % maps.columns) * tw, Math.floor(channel / maps.columns) * th];
+    pen(canvas).drawImage(this.coloured, x, y, tw, th, 0, 0, tw, th);
+    return canvas;
+  }
+}
+
+/** Give a canvas a size and nothing on it; a new size costs new memory. */
+function resize(canvas, width, height) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  else pen(canvas).clearRect(0, 0, width, height);
+}

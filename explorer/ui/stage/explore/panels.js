@@ -1,0 +1,116 @@
+/** The words around the two canvases: chips, colour bar, crop, legend. Each fills one element from a run. */
+
+import { find, make, makeButton } from '../dom.js';
+import { ramp } from '../colour.js';
+import { apart } from '../operations.js';
+import { chips } from './words.js';
+
+/**
+ * @param {HTMLElement} root @param {Page.Trace} trace @param {Page.Step} step @param {Page.Words} words
+ */
+export function showChips(root, trace, step, words) {
+  find(root, '.fx-chips').replaceChildren(
+    ...chips(trace, step, words).map(([label, value, help]) =>
+      make('span', { title: words.t(help) }, make('small', {}, words.t(label)), make('b', {}, value))
+    )
+  );
+}
+
+/** The colour map with the values at its ends, where all tiles share them.
+ * @param {HTMLElement} root @param {any} maps @param {string} scale @param {Page.Words} words
+ */
+export function showColourBar(root, { scheme, channel }, scale, words) {
+  const own = scale === 'channel' && channel === null;
+  const [low, high] = channel === null ? scheme.range : scheme.ends(channel);
+  const sign = scheme.signed ? '.signed' : '';
+  find(root, '.fx-low').textContent = own ? words.t(`maps.low${sign}`) : words.number(low, 3);
+  find(root, '.fx-high').textContent = own ? words.t(`maps.high${sign}`) : words.number(high, 3);
+  ramp(find(root, '.fx-bar-colours'), scheme.table);
+}
+
+/** The spread of a map's values; of one channel what is known of it.
+ * @param {HTMLElement} root @param {Page.Step} step @param {number | null} channel @param {Page.Words} words
+ */
+export function showStatistics(root, { stats, maps }, channel, words) {
+  const number = (value) => (value === null ? '–' : words.number(value, 3));
+  const values = {
+    min: number(stats.min),
+    max: number(stats.max),
+    mean: number(stats.mean),
+    std: number(stats.std),
+    zeros: words.percent(stats.zeros),
+  };
+  find(root, '.fx-statistics').textContent =
+    channel === null
+      ? words.t('maps.statistics', values)
+      : words.t('maps.statistics.channel', {
+          channel: String(channel),
+          min: number(maps.min[channel]),
+          max: number(maps.max[channel]),
+        });
+}
+
+/** What a crop keeps and drops, and the margin, in words beside the marks they are drawn with.
+ * @param {HTMLElement} root @param {Page.Trace} trace @param {Page.Step} step
+ * @param {Page.Crop | null} crop @param {Page.Words} words
+ */
+export function showCrop(root, trace, step, crop, words) {
+  const box = find(root, '.fx-explain');
+  const { margin } = trace;
+  const around = margin && step.name === margin.step ? [['margin', words.t('crop.margin', margin)]] : [];
+  box.replaceChildren(...around.map(key));
+  if (!crop) return;
+  const [, height, width] = trace.step(crop.source).shape;
+  const [rows, columns] = crop.kept;
+  const share = words.percent((rows * columns) / (height * width));
+  const { sees } = crop;
+  const lines = [
+    ['kept', words.t('crop.kept', { rows, columns, of: height, ofColumns: width, share })],
+    [
+      'sees',
+      sees
+        ? words.t('crop.sees', { top: sees[0], bottom: sees[2] - 1, left: sees[1], right: sees[3] - 1 })
+        : words.t('crop.sees.none'),
+    ],
+    ['aligned', alignment(trace, crop, words)],
+    ['dropped', words.t(crop.dropsNothing ? 'crop.dropped.none' : 'crop.dropped', { source: crop.source })],
+  ];
+  if (margin) lines.push(['margin', words.t('crop.margin', margin)]);
+  else if (crop.standsWhole[0] < 0 || crop.standsWhole[1] < 0) lines.push(['outside', words.t('crop.outside')]);
+  box.append(...lines.map(key));
+}
+
+/** @param {string[]} line role and text */
+function key([role, textContent]) {
+  return make('p', { className: `fx-key fx-key-${role}`, textContent });
+}
+
+/** Both grids, and how far apart the units that meet stand: 0 input pixels when the crop aligns them. */
+function alignment(trace, crop, words) {
+  const [source, reference] = [crop.source, crop.reference].map((name) => trace.grid(trace.step(name)));
+  const [{ name }] = trace.steps;
+  const most = trace.centresApart(trace.step(crop.step), trace.step(crop.reference));
+  const centres = most ? words.t('crop.centres', { most: words.number(most) }) : '';
+  return words.t(crop.reference === name ? 'crop.aligned.input' : 'crop.aligned', {
+    source: crop.source, jump: source.jump, start: source.start,
+    reference: crop.reference, otherJump: reference.jump, otherStart: reference.start,
+    apart: apart(trace.step(crop.step), words),
+  }) + centres;
+}
+
+/** The classes of the prediction with their colours and shares, the largest first; `only` is the one shown alone.
+ * @param {HTMLElement} root @param {Page.Trace} trace @param {number | null} only @param {Page.Words} words
+ */
+export function showLegend(root, trace, only, words) {
+  const found = trace.classes.map((info, index) => ({ info, index, share: trace.shares[index] }));
+  const order = found.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
+  find(root, '.fx-legend').replaceChildren(
+    ...order.map(({ info, index, share }) => {
+      const percent = share < 0.001 ? `< ${words.percent(0.001)}` : words.percent(share);
+      const swatch = make('i', { style: `background: rgb(${info.colour})` });
+      const about = { 'data-index': index, 'aria-pressed': only === index };
+      const name = make('span', {}, words.of(info.name));
+      return make('li', {}, makeButton(about, swatch, name, make('small', {}, percent)));
+    })
+  );
+}

@@ -1,0 +1,290 @@
+/** The right pane: the image in one of its frames, the prediction over it, and boxes given in input pixels. */
+
+import { find, pen } from '../dom.js';
+import { css, hatch, hatchAround, outline, pack, packed, painted, zeros } from '../colour.js';
+import { decode } from '../files.js';
+
+const DIMMED = 0.69; // over what is not of the class shown alone
+
+export class Picture {
+  /** @type {Page.Trace} */ trace;
+  /** @type {any} {width, height, codes, confidence} of the resized image */ labels;
+  /** @type {any} where the input lies on the canvas */ placed;
+
+  constructor(root, colours, { onPixel }) {
+    this.pane = find(root, '.fx-view');
+    this.canvas = find(this.pane, 'canvas');
+    this.context = pen(this.canvas);
+    this.colours = colours;
+    /** @type {Page.Frame} */
+    this.frame = 'network';
+    this.opacity = 0.55;
+    this.only = null; // one class alone
+    this.field = this.whole = this.partner = null;
+    this.crop = null;
+    this.heat = null; // {canvas, box}: what of the input moves the held unit
+    this.map = null; // {canvas, box}: a channel in the place of the prediction
+    this.scalar = null; // {canvas, reduction}: confidence or entropy in the place of the prediction
+    this.margin = false; // whether the zeros around the input are shown
+    this.still = new OffscreenCanvas(1, 1); // what is drawn, without the field at the pointer
+    this.onPixel = onPixel;
+    for (const type of ['pointermove', 'pointerdown'])
+      this.canvas.addEventListener(type, (event) => onPixel(this.#pixelAt(event)));
+    this.canvas.addEventListener('pointerleave', ({ pointerType }) => {
+      if (pointerType !== 'touch') onPixel(null); // a finger is gone at once
+    });
+    this.canvas.addEventListener('blur', () => this.trace && onPixel(null));
+    new ResizeObserver(() => this.trace && this.draw()).observe(this.pane);
+  }
+
+  /** A run's pictures, fetched and decoded; nothing is shown yet. */
+  async fetch(trace) {
+    const names = ['network', 'resized', 'labels', 'confidence'];
+    if (this.frame === 'original') names.push('original');
+    const blobs = await Promise.all(names.map((name) => trace.blob(trace.pictures[name])));
+    const coded = (name) => name === 'labels' || name === 'confidence';
+    const decoded = await Promise.all(
+      blobs.map((blob, i) => (coded(names[i]) ? decode(blob) : createImageBitmap(blob)))
+    );
+    return Object.fromEntries(names.map((name, i) => [name, decoded[i]]));
+  }
+
+  /** Take a run and its pictures. */
+  load(trace, pictures) {
+    for (const old of [this.network, this.resized, this.original]) old?.close();
+    this.trace = trace;
+    this.network = pictures.network;
+    this.resized = pictures.resized;
+    this.original = pictures.original ?? null;
+    const { width, height } = pictures.labels;
+    this.labels = { width, height, codes: firstBytes(pictures.labels), confidence: firstBytes(pictures.confidence) };
+    this.field = this.whole = this.partner = this.crop = this.heat = this.map = this.scalar = this.only = null;
+    this.#paint();
+    this.draw();
+  }
+
+  /** Show another frame. The original's pixels are fetched when they are first wanted. */
+  async use(frame) {
+    const { trace } = this;
+    this.frame = frame;
+    if (frame === 'original' && trace && !this.original) {
+      const bitmap = await createImageBitmap(await trace.blob(trace.pictures.original));
+      if (this.trace !== trace) return;
+      this.original = bitmap;
+    }
+    this.draw();
+  }
+
+  #paint() {
+    const { width, height, codes } = this.labels;
+    const table = pack(this.trace.classes.map(({ colour }) => colour));
+    const { only } = this;
+    const dimmed = packed('dimmed', DIMMED);
+    this.overlay = painted(
+      width,
+      height,
+      (i) => (only === null || codes[i] === only ? table[codes[i]] : 0),
+      this.overlay
+    );
+    this.rest = only === null ? null : painted(width, height, (i) => (codes[i] === only ? 0 : dimmed));
+  }
+
+  showOnly(index) {
+    this.only = index;
+    this.#paint();
+    this.draw();
+  }
+
+  /** What of the input the canvas shows, in input pixels: the frame, and room for what a crop reaches outside it. */
+  #viewBox() {
+    const { trace } = this;
+    const [height, width] = trace.frames.network;
+    const [top, left] = trace.offset;
+    const [h, w] = trace.frames.resized;
+    let box = this.frame === 'network' ? [0, 0, height, width] : [top, left, top + h, left + w];
+    const reach = this.frame === 'network' && this.crop?.standsWhole;
+    if (reach) box = hull(box, reach);
+    if (this.margin && trace.margin && this.frame === 'network') box = hull(box, trace.margin.box);
+    return box;
+  }
+
+  /** The step's crop and whether the margin is shown: drawn anew only where something of it changed. */
+  show(crop, margin) {
+    if (crop === this.crop && margin === this.margin && this.placed && !this.field && !this.partner) return;
+    this.crop = crop;
+    this.margin = margin;
+    this.field = null;
+    this.whole = null;
+    this.partner = null;
+    this.draw();
+  }
+
+  draw() {
+    const { trace, context: c } = this;
+    if (!trace) return;
+    const [top, left, bottom, right] = this.#viewBox();
+    const ratio = window.devicePixelRatio || 1;
+    const most = parseFloat(getComputedStyle(this.pane).maxHeight) || this.pane.clientHeight;
+    const fit = Math.min(this.pane.clientWidth / (right - left), most / (bottom - top));
+    const width = Math.max(1, Math.floor((right - left) * fit));
+    const height = Math.max(1, Math.floor((bottom - top) * fit));
+    this.canvas.style.width = `${width}px`;
+    this.canvas.style.height = `${height}px`;
+    this.canvas.width = Math.round(width * ratio);
+    this.canvas.height = Math.round(height * ratio);
+    const zoom = this.canvas.width / (right - left);
+    /** @param {number[]} box */
+    const place = ([t, l, b, r]) => [(l - left) * zoom, (t - top) * zoom, (r - l) * zoom, (b - t) * zoom];
+    const [h, w] = trace.frames.resized;
+    const [y, x] = trace.offset;
+    const inner = place([y, x, y + h, x + w]);
+    if (trace.margin && this.frame === 'network') {
+      c.fillStyle = zeros(c, ratio);
+      c.fillRect(...place(trace.margin.box));
+    }
+    c.imageSmoothingEnabled = zoom < 3;
+    if (this.frame === 'network') c.drawImage(this.network, ...place([0, 0, ...trace.frames.network]));
+    else c.drawImage((this.frame === 'original' && this.original) || this.resized, ...inner);
+    if (this.frame === 'network' && (y || x || h < trace.frames.network[0] || w < trace.frames.network[1])) {
+      this.#dim(place([0, 0, ...trace.frames.network]), inner);
+    }
+    this.#drawOver(place, inner);
+    if (this.crop) {
+      const kept = place(this.crop.stands);
+      hatchAround(c, place(this.crop.standsWhole), kept, hatch(c, 'dropped', ratio));
+      outline(c, kept, 'kept', ratio);
+      if (this.crop.sees) outline(c, place(this.crop.sees), 'kept', ratio, [3, 5]);
+    }
+    this.still.width = this.canvas.width;
+    this.still.height = this.canvas.height;
+    pen(this.still).drawImage(this.canvas, 0, 0);
+    this.placed = { top, left, zoom: zoom / ratio, ratio, place };
+    this.#drawFields();
+  }
+
+  /** What lies over the image: classes, a heat map, a channel, confidence. */
+  #drawOver(place, inner) {
+    const { context: c } = this;
+    c.save();
+    c.imageSmoothingEnabled = false;
+    if (this.heat) this.#drawHeat(place);
+    else {
+      // its colour may be that of the image
+      if (this.rest && !this.map && !this.scalar) c.drawImage(this.rest, ...inner);
+      c.globalAlpha = this.opacity;
+      if (this.map) c.drawImage(this.map.canvas, ...place(this.map.box));
+      else if (this.scalar) this.#drawScalar(place, inner);
+      else c.drawImage(this.overlay, ...inner);
+    }
+    c.restore();
+  }
+
+  #drawFields() {
+    const { place, ratio } = this.placed;
+    if (this.whole && this.margin) outline(this.context, place(this.whole), 'field', ratio, [2, 4]);
+    if (this.partner) outline(this.context, place(this.partner), 'skip', ratio, [7, 4]);
+    if (this.heat) outline(this.context, place(this.heat.core), 'light', ratio, [2, 3]);
+    if (this.field) outline(this.context, place(this.field), 'field', ratio);
+  }
+
+  /**
+   * Outline a receptive field, and that of the unit it meets (`partner`), or none: [top, left, bottom, right] in input
+   * pixels. `whole` is the field not clipped to the input, for the margin.
+   */
+  outlineField({ field, whole = null, partner = null }) {
+    if (!this.placed || (!field && !this.field && !this.partner && !this.whole && !whole)) return;
+    this.field = field;
+    this.whole = whole;
+    this.partner = partner;
+    const { context: c, canvas } = this;
+    c.clearRect(0, 0, canvas.width, canvas.height);
+    c.drawImage(this.still, 0, 0);
+    this.#drawFields();
+  }
+
+  /** The heat map in the place of the prediction, over a darkened image. */
+  #drawHeat(place) {
+    const { context: c, canvas } = this;
+    c.fillStyle = css('dark', 0.55);
+    c.fillRect(0, 0, canvas.width, canvas.height);
+    c.globalAlpha = Math.min(1, 0.35 + this.opacity);
+    c.drawImage(this.heat.canvas, ...place(this.heat.box));
+  }
+
+  /** A reduced map may hang over the image at the right and at the bottom. */
+  #drawScalar(place, inner) {
+    const { context: c } = this;
+    const { canvas, reduction } = this.scalar;
+    const [y, x] = this.trace.offset;
+    c.beginPath();
+    c.rect(...inner);
+    c.clip();
+    c.drawImage(canvas, ...place([y, x, y + canvas.height * reduction, x + canvas.width * reduction]));
+  }
+
+  showScalar(scalar) {
+    if (!scalar && !this.scalar) return;
+    this.scalar = scalar;
+    this.draw();
+  }
+
+  showMap(map) {
+    if (!map && !this.map) return;
+    this.map = map;
+    this.draw();
+  }
+
+  showHeat(heat) {
+    this.heat = heat;
+    this.draw();
+  }
+
+  /** Darken the mirrored border a little: it is no part of the person's image. */
+  #dim(outer, inner) {
+    const c = this.context;
+    c.save();
+    c.beginPath();
+    c.rect(...outer);
+    c.rect(...inner);
+    c.fillStyle = css('dark', 0.42);
+    c.fill('evenodd');
+    c.restore();
+  }
+
+  /** Point at a pixel of the resized image, as if the pointer stood there. */
+  markPixel(row, column) {
+    this.onPixel(this.#pixel(row, column));
+    const [y, x] = this.trace.offset;
+    this.outlineField({ field: [y + row, x + column, y + row + 1, x + column + 1] });
+  }
+
+  #pixelAt(event) {
+    if (!this.placed) return null;
+    const box = this.canvas.getBoundingClientRect();
+    const row = Math.floor((event.clientY - box.top) / this.placed.zoom + this.placed.top) - this.trace.offset[0];
+    const column = Math.floor((event.clientX - box.left) / this.placed.zoom + this.placed.left) - this.trace.offset[1];
+    return this.#pixel(row, column);
+  }
+
+  /** What is known of pixel (row, column) of the resized image; null outside the network's input. */
+  #pixel(row, column) {
+    const { width, height, codes } = this.labels;
+    if (row >= 0 && column >= 0 && row < height && column < width) {
+      const i = row * width + column;
+      return { row, column, label: codes[i], confidence: this.labels.confidence[i] / 255 };
+    }
+    const [tall, wide] = this.trace.frames.network;
+    const [y, x] = [row + this.trace.offset[0], column + this.trace.offset[1]];
+    return y >= 0 && x >= 0 && y < tall && x < wide ? { border: true } : null;
+  }
+}
+
+/** The grey value of every pixel of decoded RGBA data. */
+function firstBytes({ data, width, height }) {
+  return Uint8Array.from({ length: width * height }, (_, i) => data[4 * i]);
+}
+
+/** The smallest box around two. */
+function hull(a, b) {
+  return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
+}

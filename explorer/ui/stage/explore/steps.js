@@ -1,0 +1,106 @@
+/** Going through the steps: the network map, slider with skip arcs, buttons, keys, play. */
+
+import { draw, find } from '../dom.js';
+import { busyElsewhere, keyOf } from '../keys.js';
+import { NetMap } from './netmap.js';
+
+const NEAR = 3; // an input from further back than this many steps is a skip
+
+export class Steps {
+  /** `onStep` goes to a step, `onChoose` to one that was chosen in the network map. */
+  constructor(root, colours, { onStep, onChoose }) {
+    this.root = root;
+    this.colours = colours;
+    this.onStep = onStep;
+    this.map = new NetMap(root, { onStep: onChoose });
+    this.slider = find(root, '.fx-track input');
+    this.arcs = find(root, '.fx-arcs');
+    this.playButton = find(root, '.fx-play');
+    this.speed = find(root, '.fx-speed select');
+    this.count = 0;
+    this.at = 0;
+    this.slider.addEventListener('input', () => onStep(Number(this.slider.value)));
+    for (const [name, move] of Object.entries({
+      first: () => 0,
+      previous: () => this.at - 1,
+      next: () => this.at + 1,
+    })) {
+      find(root, `.fx-${name}`).addEventListener('click', (event) => {
+        if (event.detail) event.currentTarget.blur(); // a pointer's click leaves the keys to the stage
+        onStep(this.#clamp(move()));
+      });
+    }
+    this.playButton.addEventListener('click', () => this.play(!this.timer));
+    this.speed.addEventListener('change', () => this.timer && this.play(true));
+    document.addEventListener('keydown', (event) => this.#key(event));
+  }
+
+  #clamp(step) {
+    return Math.max(0, Math.min(this.count - 1, step));
+  }
+
+  #key(event) {
+    const active = /** @type {HTMLInputElement | null} */ (document.activeElement);
+    if (busyElsewhere(event) || (active?.type === 'range' && active !== this.slider)) return;
+    const key = keyOf(event);
+    const [back, on] = [this.at - 1, this.at + 1];
+    const moves = { ArrowRight: on, ArrowLeft: back, ArrowDown: on, ArrowUp: back, Home: 0, End: this.count - 1 };
+    if (key in moves) {
+      if (active?.getAttribute('role') === 'radio') return;
+      this.onStep(this.#clamp(moves[key]));
+    } else if (key === 'u' || key === 'o') {
+      this.onStep(this.#clamp(this.at + (key === 'o' ? 1 : -1)), { keepPlace: true });
+    } else if (key === ' ' && active?.tagName !== 'BUTTON') this.play(!this.timer);
+    else return;
+    event.preventDefault();
+  }
+
+  play(on) {
+    clearTimeout(this.timer);
+    this.timer = on ? setTimeout(() => this.#playOn(), Number(this.speed.value)) : undefined;
+    if (on && this.at + 1 >= this.count) this.onStep(0);
+    this.playButton.setAttribute('aria-pressed', String(on));
+  }
+
+  /** One step further; the next one waits until this one is drawn, however slow the line. */
+  async #playOn() {
+    if (this.at + 1 >= this.count) return this.play(false);
+    const { timer } = this;
+    await this.onStep(this.at + 1);
+    if (this.timer === timer) this.timer = setTimeout(() => this.#playOn(), Number(this.speed.value));
+  }
+
+  /** Take a run: its network map, one arc per skip. */
+  load(trace, words) {
+    this.count = trace.steps.length;
+    this.slider.max = String(this.count - 1);
+    this.map.load(trace, words);
+    this.#drawArcs(trace);
+    this.mark(Math.min(this.at, this.count - 1));
+  }
+
+  #drawArcs(trace) {
+    const at = (i) => (i / (this.count - 1)) * 1000;
+    this.arcs.setAttribute('viewBox', '0 0 1000 100');
+    const arcs = trace.steps.flatMap((step, to) => {
+      const far = step.reads.map((name) => trace.index.get(name)).filter((from) => to - from > NEAR);
+      return far.map((from) => {
+        const height = 92 - 0.085 * (at(to) - at(from));
+        return draw('path', { d: `M${at(from)} 100C${at(from)} ${height} ${at(to)} ${height} ${at(to)} 100` });
+      });
+    });
+    const ticks = trace.steps.map((step, i) => {
+      const changed = step.reads.length > 0 && trace.step(step.reads[0]).level !== step.level; // another resolution
+      const className = changed ? 'fx-tick fx-tick-level' : 'fx-tick';
+      return draw('path', { class: className, d: `M${at(i)} 118v${changed ? 22 : 12}` });
+    });
+    this.arcs.replaceChildren(...ticks, ...arcs);
+  }
+
+  mark(step) {
+    this.at = step;
+    this.slider.value = String(step);
+    find(this.root, '.fx-count').textContent = `${step + 1} / ${this.count}`;
+    this.slider.setAttribute('aria-valuetext', this.map.mark(step));
+  }
+}

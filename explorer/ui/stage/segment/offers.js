@@ -1,0 +1,48 @@
+/** The ways to run an image: what each would take, and which is chosen. */
+
+import { find, make, makeButton } from '../dom.js';
+import { radios } from '../bar.js';
+
+export class Offers {
+  /** `choose(index)` is called when a person takes one. */
+  constructor(root, { words, choose }) {
+    this.words = words;
+    this.box = find(root, '.fx-offers');
+    this.hint = find(root, '.fx-trained');
+    this.radios = radios(this.box, ({ offer }) => choose(Number(offer)));
+  }
+
+  /** Those of a plan, or none yet. */
+  show(planned, chosen) {
+    this.box.replaceChildren(...(planned?.offers ?? []).map((offer, index) => this.#button(offer, index)));
+    if (planned) this.radios.choose(({ offer }) => Number(offer) === chosen);
+    this.hint.hidden = !planned?.trained;
+    this.hint.textContent = planned?.trained ? this.words.t('segment.trained', planned.trained) : '';
+  }
+
+  #button({ way, size: [height, width], tiles, tile: [tileHeight, tileWidth], bytes, free, fits }, index) {
+    const { words } = this;
+    const text = {
+      height,
+      width,
+      tiles,
+      tileHeight,
+      tileWidth,
+      need: words.bytes(bytes),
+      free: words.bytes(free ?? 0),
+    };
+    return makeButton(
+      { role: 'radio', 'data-offer': index },
+      make('b', {}, words.t(`segment.way.${way}`)),
+      make('span', {}, words.t(tiles > 1 ? 'segment.tiles.count' : 'segment.pixels', text)),
+      make('small', {}, words.t(free === null ? 'segment.needs' : fits ? 'segment.fits' : 'segment.short', text))
+    );
+  }
+}
+
+/** Tells the ways to run an image apart: there are copies of several sizes.
+ * @param {{way: string, longest?: number}} offer
+ */
+export function wayOf({ way, longest }) {
+  return `${way} ${longest ?? ''}`;
+}

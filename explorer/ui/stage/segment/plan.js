@@ -1,0 +1,35 @@
+/** What a plan offers to choose beside the way to run, and the pictures that a run came back with. */
+
+import { fill, find } from '../dom.js';
+import { decode, fetchFile } from '../files.js';
+
+const CODED = ['labels', 'confidence', 'differs', 'outlines'];
+
+/** The precisions of the device and the pages of the file of an item, where there are several.
+ * @param {HTMLElement} root @param {Page.Words} words @param {any} item @param {string} precision
+ */
+export function showChoices(root, words, item, precision) {
+  const planned = item?.planned;
+  const names = planned?.precisions ?? [];
+  const precisions = find(root, '.fx-precision');
+  precisions.hidden = names.length < 2;
+  fill(find(precisions, 'select'), names.map((name) => [name, words.t(`precision.${name}`)]), precision);
+  const page = find(root, '.fx-page');
+  page.hidden = !(planned?.pages > 1 && item.file);
+  if (page.hidden) return;
+  const { pages } = planned;
+  const choices = Array.from({ length: pages }, (_, i) => [i, words.t('segment.page', { page: i + 1, pages })]);
+  fill(find(page, 'select'), choices, item.page);
+}
+
+/** The image and the layers of a result, decoded.
+ * @param {{pictures: Record<string, string>}} result
+ * @param {(file: string) => string} resolve
+ */
+export async function layersOf({ pictures }, resolve) {
+  const blob = async (name) => (await fetchFile(resolve(name))).blob();
+  const image = await createImageBitmap(await blob(pictures.image));
+  const there = CODED.filter((key) => pictures[key]);
+  const coded = await Promise.all(there.map(async (key) => [key, await decode(await blob(pictures[key]))]));
+  return { image, ...Object.fromEntries(coded) };
+}

@@ -1,0 +1,287 @@
+/** The view "segment": images at their own size, what running them takes, the result, its files and a truth. */
+
+import { find } from '../dom.js';
+import { layersOf, showChoices } from './plan.js';
+import { Offers, wayOf } from './offers.js';
+import { Outcome } from './outcome.js';
+import { Queue } from './queue.js';
+import { Runner } from '../runner.js';
+import { Sheet } from './sheet.js';
+import { fetchFile } from '../files.js';
+
+export class Segment {
+  /** `selection()` is the stage's; `say` tells of an error; `onProgress(fraction | null, text, details)`. */
+  constructor(root, { gradio, alive, catalog, colours, words, resolve, selection, say, onProgress, onImage }) {
+    this.root = root;
+    this.words = words;
+    this.selection = selection;
+    this.resolve = resolve;
+    this.say = say;
+    this.onProgress = onProgress;
+    this.onImage = onImage;
+    this.items = []; // {name, image, file, planned, result, layers, judged, failed}
+    this.current = null;
+    this.options = { precision: 'float32' };
+    this.runner = new Runner(
+      { ...gradio, alive, mostBytes: catalog.mostBytes },
+      {
+        onProgress: (...news) => this.#progress(...news),
+        onDone: (message) => this.#done(message),
+        onError: (problem) => this.#failed(problem),
+      },
+      'segment'
+    );
+    this.sheet = new Sheet(root, { colours, words });
+    const choose = (offer) => {
+      this.current.chosen = offer;
+      this.#told(); // the offers stay: one of them has the focus
+    };
+    this.offers = new Offers(root, { words, choose });
+    this.outcome = new Outcome(root, { words, ask: (question) => this.#ask(question), upload: gradio.upload, resolve });
+    this.queue = new Queue(root, {
+      words,
+      choose: (index) => this.choose(this.items[index]),
+      remove: (index) => this.#remove(index),
+    });
+    this.#controls();
+  }
+
+  #controls() {
+    const { root } = this;
+    find(root, '.fx-many input').addEventListener('change', ({ target }) => {
+      this.add([...target.files]);
+      target.value = '';
+    });
+    find(root, '.fx-all').addEventListener('click', () => this.#all());
+    find(root, '.fx-take-all').addEventListener('click', () => {
+      const tokens = this.items.filter(({ result }) => result).map(({ result }) => result.token);
+      this.#ask({ what: 'export', file: 'zip', tokens });
+    });
+    find(root, '.fx-precision select').addEventListener('change', ({ target }) => {
+      this.options.precision = target.value;
+      this.plan();
+    });
+    find(root, '.fx-page select').addEventListener('change', ({ target }) => this.#turn(Number(target.value)));
+  }
+
+  /** Whether something runs that a person would wait for; a plan comes along by itself. */
+  get busy() {
+    return this.runner.request !== null && this.asked !== 'plan';
+  }
+
+  /** Ask about an item; what comes back is that item's, whatever is looked at then.
+   * @param {any} question
+   * @param {{item?: any, file?: File | null}} [about]
+   */
+  #ask(question, { item = this.current, file } = {}) {
+    this.asked = question.what;
+    this.asking = item;
+    this.key = this.#key();
+    const whole = { selection: { ...this.selection(), image: this.asking.image ?? '' }, ...question };
+    if (file) this.runner.sendFile(file, whole);
+    else this.runner.send(whole, { ownImage: false });
+  }
+
+  /** What a plan or a result depends on beside the image. */
+  #key() {
+    return JSON.stringify({ ...this.selection(), image: '', size: 0, ...this.options });
+  }
+
+  /** Take files into the list and begin with the first of them. */
+  add(files) {
+    const fresh = files.map((file) => ({ name: file.name, file, page: 0 }));
+    const old = this.items.filter((item) => item.file || item.result); // an example was only the beginning
+    this.items = [...old, ...fresh];
+    if (fresh.length) this.choose(fresh[0]);
+  }
+
+  /** The view is shown, with the image that was looked at. */
+  enter({ image, name }) {
+    this.use(image, name);
+  }
+
+  /** The stage's image, whatever it is: an example or an upload. */
+  use(image, name) {
+    let item = this.items.find((one) => one.image === image);
+    if (!item) this.items.push((item = { name, image, page: 0 }));
+    this.choose(item);
+  }
+
+  /** Take an item off the list, which is never left empty. What it was asked about is dropped. */
+  #remove(index) {
+    const [item] = this.items.splice(index, 1);
+    if (this.runner.request && this.asking === item) this.cancel();
+    if (item === this.current) this.choose(this.items[Math.min(index, this.items.length - 1)]);
+    else this.#show();
+    this.queue.focus();
+  }
+
+  /** Look at an item; a run of another one goes on. */
+  choose(item) {
+    this.current = item;
+    this.sheet.fit();
+    if (!item.failed) this.say(null);
+    if (item.image !== undefined) this.onImage(item.image, item.name, item.planned?.picture);
+    this.#show();
+    if (!this.busy) this.#ready();
+  }
+
+  /** Have a plan for what is looked at. */
+  #ready() {
+    const { current } = this;
+    if (current && !(current.planned?.key === this.#key() || current.failed?.key === this.#key())) this.plan();
+  }
+
+  /** Ask what running an image would take; a file is sent first. */
+  plan(item = this.current) {
+    if (!item) return;
+    if (this.runner.request) this.runner.cancel();
+    item.planned = item.failed = null;
+    this.#ask(
+      { what: 'plan', options: this.options, page: item.page },
+      { item, file: item.image === undefined ? item.file : null }
+    );
+    this.#show();
+  }
+
+  #turn(page) {
+    Object.assign(this.current, { page, image: undefined, result: null, layers: null, judged: null });
+    this.plan();
+  }
+
+  /** A plan that nobody waits for is told of at the desk alone: a file is sent and read. */
+  #progress(fraction, text, details) {
+    const aloud = this.asked !== 'plan' || this.running;
+    if (aloud || this.told) this.onProgress(aloud ? fraction : null, text, details); // what was begun aloud ends aloud
+    this.told = aloud && fraction !== null;
+    if (aloud || fraction === null || this.asking !== this.current || this.current.planned) return;
+    find(this.root, '.fx-read').textContent = this.words.t(text, details);
+  }
+
+  /** Run an image in the way that is chosen for it. */
+  run(item = this.current) {
+    if (!item) return;
+    this.eager = !item.planned; // then it is run as soon as it is
+    if (this.eager) return this.asked === 'plan' && this.runner.request ? null : this.plan(item);
+    const offer = item.planned.offers[item.chosen];
+    const { way, longest } = offer;
+    this.way = wayOf(offer);
+    const options = { ...this.options, way, ...(longest ? { longest } : {}) };
+    this.#ask({ what: way === 'paper' ? 'paper' : 'segment', options }, { item });
+  }
+
+  /** One image after the other, until all have a result of these settings. */
+  #all() {
+    this.running = true;
+    this.asking = this.current; // follow
+    this.#next();
+  }
+
+  #left() {
+    return this.items.filter((item) => this.#isOld(item) && item.failed?.key !== this.#key());
+  }
+
+  /** Whether an item has no result of the settings, and of the way to run it, that are chosen now. */
+  #isOld({ result, planned, chosen }) {
+    const key = this.#key();
+    return result?.key !== key || (planned?.key === key && wayOf(planned.offers[chosen]) !== result.way);
+  }
+
+  /** Whoever looks at what is run sees one after the other; whoever looks at something else stays there. */
+  #next() {
+    const [item] = this.#left();
+    if (!item) return (this.running = false);
+    if (this.current === this.asking) this.choose(item);
+    if (item.planned?.key === this.#key()) this.run(item);
+    else if (item !== this.asking || !this.runner.request) this.plan(item);
+  }
+
+  cancel() {
+    this.running = this.eager = false;
+    if (this.runner.request) this.runner.cancel();
+  }
+
+  /** A control of the bar was used. Results stay until there are others. */
+  changed(change, name) {
+    if (this.busy) this.cancel();
+    const { image } = this.selection();
+    const { current } = this;
+    if ('image' in change || (current && !current.file && current.image !== image)) return this.use(image, name);
+    this.#show(); // a result may be of other settings now, or of these again
+    this.#ready();
+  }
+
+  hear(message) {
+    this.runner.hear(message);
+  }
+
+  async #done(message) {
+    const { asking: item, key, way } = this;
+    if (message.kind === 'planned') {
+      const preview = await createImageBitmap(await (await fetchFile(this.resolve(message.picture))).blob());
+      const made =
+        item.result?.key === key ? message.offers.findIndex((offer) => wayOf(offer) === item.result.way) : -1;
+      const chosen = made < 0 ? message.chosen : made; // the way of the result that is there
+      Object.assign(item, {
+        planned: { ...message, key },
+        preview,
+        failed: null,
+        image: message.image,
+        name: item.name || message.name,
+        chosen,
+      });
+      if (!message.precisions.includes(this.options.precision)) [this.options.precision] = message.precisions;
+      if (item === this.current) this.onImage(message.image, item.name, message.picture);
+    } else if (message.kind === 'segmented') {
+      const layers = await layersOf(message, this.resolve);
+      Object.assign(item, { result: { ...message, key, way }, layers, judged: null, failed: null });
+      this.sheet.layer = 'difference' in message ? 'differs' : 'prediction';
+    } else {
+      await this.outcome.answer(message, item);
+      if (message.kind === 'judged') this.sheet.layer = 'errors';
+    }
+    this.#show();
+    if ((this.running || this.eager) && message.kind === 'planned') this.run(item);
+    else if (this.running && message.kind === 'segmented') this.#next();
+    else this.#ready();
+  }
+
+  /** A plan that failed concerns its file, and is said beside it; a run that failed concerns all. */
+  #failed(problem) {
+    const { asking: item, key } = this;
+    this.eager = false;
+    if (!item || problem.code === 'connection') this.say(problem);
+    else if (this.asked === 'plan' || this.running) item.failed = { ...problem, key };
+    else this.say(problem);
+    this.#show();
+    if (this.running) this.#next();
+  }
+
+  #show() {
+    const { current } = this;
+    this.#told();
+    const stuck = Boolean(current?.failed) && !current.planned; // there is no way to run it
+    find(this.root, '.fx-desk h2').hidden = stuck;
+    find(this.root, '.fx-desk').hidden = stuck && !current.result;
+    this.offers.show(current?.planned, current?.chosen);
+    showChoices(this.root, this.words, current, this.options.precision);
+    this.sheet.show(current);
+  }
+
+  /** The list and the outcome, which say what is done and what is of other settings. */
+  #told() {
+    const { items, current } = this;
+    this.queue.show(items, { current, state: (item) => this.#state(item), left: this.#left().length });
+    this.outcome.show(current, current?.result && this.#isOld(current));
+  }
+
+  #state(item) {
+    if (item.failed) return 'failed';
+    if (item.result) return this.#isOld(item) ? 'old' : 'done';
+    return item.planned ? 'ready' : 'waiting';
+  }
+
+  write() {
+    this.#show();
+  }
+}

@@ -1,0 +1,198 @@
+/** What Python sends: see payload.py, catalog.py and session.py. Sizes are [height, width]; places are input pixels. */
+declare namespace Page {
+  /** Named in several languages, by their codes; English is always there. */
+  type Names = Record<string, string>;
+  type Texts = Record<string, Record<string, string>>;
+  /** [top, left, bottom, right] in input pixels; the last two are behind the last pixel. */
+  type Box = [number, number, number, number];
+  type Frame = 'original' | 'resized' | 'network';
+  type Role = 'input' | 'contracting' | 'skip' | 'fusion' | 'expansive' | 'score';
+
+  /** Where a map's size along one axis comes from: a text `derive.<code>` and what fills it. */
+  interface Formula {
+    code: 'input' | 'kept' | 'same' | 'plain' | 'ceil' | 'floor' | 'crop';
+    values: Record<string, number | string>;
+  }
+
+  /** A step's maps as one 8-bit picture of tiles, with the values that the codes 0 and 255 stand for, per channel. */
+  interface Mosaic {
+    file: string;
+    tile: [number, number];
+    columns: number;
+    reduction: number;
+    min: number[];
+    max: number[];
+  }
+
+  interface Step {
+    name: string;
+    op: string;
+    inputs: string[];
+    /** Those of the inputs whose values it reads: of a crop's reference it takes the size alone. */
+    reads: string[];
+    role: Role;
+    /** Of resolution; 0 is the finest. */
+    level: number;
+    /** Whether its channels are the classes. */
+    scores: boolean;
+    /** Channels, height, width. */
+    shape: [number, number, number];
+    settings: Record<string, any>;
+    /** Height and width; null if the operation is not known. */
+    size: [Formula, Formula] | null;
+    /** What fills the operation's sentence, beside sizes, channels and settings. */
+    numbers: Record<string, any>;
+    /** How far apart, in rows and columns of input pixels, the units stand that meet here. */
+    misaligned: [number, number];
+    parameters: number;
+    macs: number;
+    ms: number | null;
+    stats: Record<'min' | 'max' | 'mean' | 'std' | 'zeros', number | null>;
+    /** Indices of axes; null behind an operation that is not known. */
+    rows: number | null;
+    cols: number | null;
+    /** Sides of the square that one unit depends on; `reach` [first, last] of the first units, not clipped. */
+    field: number[];
+    reach: [number, number][];
+    maps: Mosaic;
+  }
+
+  /** Along one axis: where units stand, and the first and last input pixel that each depends on. */
+  interface Axis {
+    jump: number;
+    start: number;
+    lo: number[];
+    hi: number[];
+  }
+
+  interface Crop {
+    step: string;
+    source: string;
+    reference: string;
+    offset: number;
+    kept: [number, number];
+    stands: Box;
+    standsWhole: Box;
+    sees: Box | null;
+    dropsNothing: boolean;
+  }
+
+  interface Class {
+    id: string;
+    name: Names;
+    colour: [number, number, number];
+  }
+
+  interface Note {
+    code: string;
+    details: Record<string, any>;
+  }
+
+  interface Run {
+    file: string;
+    title: string;
+    device: string;
+    deviceName: any;
+    seconds: Record<string, number>;
+    parameters: number;
+    macs: number;
+    frames: Record<Frame, [number, number]>;
+    offset: [number, number];
+    pictures: Record<'original' | 'resized' | 'network' | 'labels' | 'confidence', string>;
+    probabilities: { file: string; tile: [number, number]; columns: number; reduction: number; steps: number };
+    classes: Class[];
+    notes: Note[];
+    shares: number[];
+    steps: Step[];
+    crops: Crop[];
+    axes: Axis[];
+  }
+
+  interface Selection {
+    model: string;
+    checkpoint: string;
+    padding: string;
+    image: string;
+    size: number;
+    device: string;
+  }
+
+  interface Model {
+    key: string;
+    title: string;
+    family: string;
+    paddings: string[];
+    size: number;
+    cards: string[];
+  }
+
+  /** Measured figures: padding -> network -> figure -> share of 1. */
+  interface Measured {
+    images: number;
+    figures: Record<string, Record<string, Record<string, number | null>>>;
+    standard_errors?: Record<string, Record<string, Record<string, number>>>;
+    /** Class -> images that show it, and by padding its IoU in per cent. */
+    classes?: Record<string, Record<string, number>>;
+  }
+
+  interface Card {
+    name: string;
+    title: Names;
+    family: string;
+    data: string;
+    examples: string;
+    licence: Names;
+    note: Names;
+    width: { share: number; fc: number | null; fcWhole: number; whole: Record<string, number> } | null;
+    unseen: Measured | null;
+    validation: Measured | null;
+  }
+
+  interface Example {
+    file: string;
+    family: string;
+    title: Names;
+    credit: string;
+    licence: Names;
+    thumbnail: string;
+  }
+
+  interface Catalog {
+    models: Model[];
+    cards: Card[];
+    examples: Example[];
+    languages: { code: string; name: string }[];
+    sizes: number[];
+    devices: string[];
+    mostBytes: number;
+    files: string;
+    colours: {
+      sequential: Record<string, number[][]>;
+      diverging: number[][];
+      divergingName: string;
+      heat: number[][];
+      roles: Record<string, string>;
+    };
+    texts: Texts;
+  }
+
+  /** A unit of a map; channel null is all of them. */
+  interface Unit {
+    channel: number | null;
+    row: number;
+    column: number;
+  }
+
+  /** One-byte codes of a picture. */
+  interface Codes {
+    pixels: Uint8Array;
+    width: number;
+    height: number;
+  }
+
+  type Words = import('./i18n.js').Words;
+  type Trace = import('./explore/trace.js').Trace;
+  type Colours = import('./colour.js').Colours;
+  type Asker = import('./explore/asker.js').Asker;
+  type Scheme = ReturnType<Colours['scheme']>;
+}
