@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from explorer import cards
-from explorer.commands.info import percent
+from explorer.commands.accuracy import percent
 from explorer.figures.palettes import ROLES
 from explorer.geometry import Grid, Window
 from explorer.models import MODELS

@@ -9,7 +9,7 @@ from math import ceil, floor
 
 import pytest
 
-from explorer.commands.info import percent
+from explorer.commands.accuracy import percent
 from explorer.ui.i18n import TEXTS
 from tests.e2e.conftest import Visit
 from tests.e2e.test_layer import of_page
