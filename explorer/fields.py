@@ -33,9 +33,3 @@ def _period(axis: Axis, units: int, pixels: int, n: int) -> Reach:
             ends = zip(axis.lo[here].tolist(), axis.hi[here].tolist(), strict=True)
             return tuple((lo - k * pixels, hi - k * pixels) for lo, hi in ends)
     raise ValueError(f"an input of {n} pixels is too small to hold the fields of a whole period")
-
-
-def field_sizes(module: nn.Module, channels: int, n: int) -> dict[str, tuple[int, ...]]:
-    """Receptive field sizes along an axis per step, unclipped; several where they depend on the phase."""
-    found = whole_fields(module, channels, n)
-    return {name: tuple(sorted({hi - lo + 1 for lo, hi in reach})) for name, reach in found.items()}

@@ -135,7 +135,7 @@ class _Run:
         if canvas.shape != plan.network:
             raise ValueError(f"the plan is for an input of {plan.network} pixels, this one has {canvas.shape}")
         self.module, self.canvas, self.plan, self.outputs, self.progress = module, canvas, plan, outputs, progress
-        self.shape, self.step = shape_of(plan.spec, plan.precision, plan.alone or plan.network)
+        self.shape, self.step, self.scoring = shape_of(plan.spec, plan.precision, plan.alone or plan.network)
         self.todo, self.done = deque(plan.tiles), list[Tile]()
         self.remarks: list[Remark] = []
         self.seconds: dict[str, float] = defaultdict(float)
@@ -147,7 +147,7 @@ class _Run:
     def _move(self, device: str, precision: str) -> None:
         """Compute on another device, or with other numbers, from now on."""
         self.device = device
-        module = in_precision(self.module, precision, self.plan.spec.classes)
+        module = in_precision(self.module, precision, self.scoring)
         # one of another precision is a copy of this run's own already, and goes with it
         module = on_device(module, device) if module is self.module else module.to(device)
         self.precision = precision

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -17,6 +18,7 @@ from explorer.inference.frames import border, placement
 from explorer.inference.tiles import Tile, cut, spans
 from explorer.local import WindowRunner
 from explorer.models import MODELS, ModelSpec, without_weights
+from explorer.operations import known
 from explorer.trace import trace
 
 SHARE = 0.7  # of the free memory that a run may be forecast to take
@@ -70,24 +72,27 @@ class Plan:
 
 
 @lru_cache(maxsize=16)
-def shape_of(spec: ModelSpec, precision: str, network: tuple[int, int]) -> tuple[WindowRunner, str]:
-    """The network on an input of a size, without weights or values, and the name of its last step."""
+def shape_of(spec: ModelSpec, precision: str, network: tuple[int, int]) -> tuple[WindowRunner, str, frozenset[str]]:
+    """The network on an input of a size, without weights or values; the name of its last step, and of its steps whose
+    channels are the classes."""
     module, image = without_weights(spec), torch.empty(1, spec.in_channels, *network, device="meta")
     done = trace(module, image)
     shapes = {step.name: step.shape for step in done.steps}
-    return WindowRunner(in_precision(module, precision, spec.classes), image, shapes), done.output.name
+    scoring = frozenset(step.name for step in done.steps if step.scores)
+    return WindowRunner(in_precision(module, precision, scoring), image, shapes), done.output.name, scoring
 
 
-def in_precision(module: nn.Module, precision: str, classes: int) -> nn.Module:
-    """A copy whose convolutions compute in `precision`, apart from those that make or enlarge class scores.
+def in_precision(module: nn.Module, precision: str, scoring: Collection[str]) -> nn.Module:
+    """A copy whose layers with weights compute in `precision`, apart from those that make or enlarge class scores.
 
     Those stay float32: near a boundary two scores differ by less than 8 bits tell apart.
     """
     if precision == "float32":
         return module
     made = copy.deepcopy(module)
-    for layer in made.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.out_channels != classes:
+    for name, layer in made.named_modules():
+        operation = known(layer)
+        if operation and operation.weight_type(layer) and name not in scoring:
             layer.to(DTYPES[precision])
     return made
 
@@ -101,7 +106,7 @@ def plan(spec: ModelSpec, size: tuple[int, int], options: RunOptions = DEFAULTS,
     precision = pick_precision(options.precision, device)
     placed = placement(spec)
     network = border(size, size, placed).network
-    local, step = shape_of(spec, precision, (network.height, network.width))
+    local, step, _ = shape_of(spec, precision, (network.height, network.width))
     whole = _cost(local, step, size, None)
     held = held if device == "cpu" else 0
     free = free_memory(device)
@@ -153,7 +158,7 @@ def _papers(spec: ModelSpec, size: tuple[int, int], options: RunOptions, frame: 
         for rows in spans(size[0], side)
         for cols in spans(size[1], side)
     )
-    local, step = shape_of(spec, frame.precision, (n, n))
+    local, step, _ = shape_of(spec, frame.precision, (n, n))
     cost = forecast(local, step, Region((0, side), (0, side)))
     return replace(frame, side=side, tiles=tiles, forecast=cost, alone=(n, n))
 
