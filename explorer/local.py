@@ -28,8 +28,10 @@ class WindowRunner:
     def __init__(self, module: nn.Module, image: Tensor, shapes: dict[str, tuple[int, ...]]) -> None:
         self.module, self.image, self.shapes = module, image, shapes
         self.nodes = [node for node in graph_of(module).nodes if node.op == "call_module"]
-        self._inputs = {str(n.target): [_name(source) for source in n.all_input_nodes] for n in self.nodes}
-        self._sources = {name: values_of(module.get_submodule(name), of) for name, of in self._inputs.items()}
+        self._sources = {
+            str(n.target): values_of(module.get_submodule(str(n.target)), [_name(i) for i in n.all_input_nodes])
+            for n in self.nodes
+        }
 
     def regions(self, step: str, region: Region) -> dict[str, Region]:
         """What of every step (and of "image", the network's input) the region of a step depends on."""
@@ -105,12 +107,9 @@ class WindowRunner:
             return False
         return self.operation(str(node.target)).overwrites and self.operation(str(source.target)).fresh
 
-    def inputs(self, step: str) -> list[str]:
-        """The steps that a step reads, "image" for the network's input."""
-        return self._inputs[step]
-
     def sources(self, step: str) -> tuple[str, ...]:
-        """The steps whose values a step reads: of a crop's reference it takes the size only."""
+        """The steps whose values a step reads, "image" for the network's input; of a crop's reference it takes the size
+        only."""
         return self._sources[step]
 
     def size(self, name: str) -> tuple[int, int]:

@@ -76,11 +76,7 @@ class Trace:
     final: Tensor = field(repr=False)
 
     def __getitem__(self, name: str) -> Step:
-        return self._index[name]
-
-    @property
-    def _index(self) -> dict[str, Step]:
-        return {step.name: step for step in self.steps}
+        return {step.name: step for step in self.steps}[name]
 
     @property
     def output(self) -> Step:

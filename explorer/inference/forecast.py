@@ -41,7 +41,7 @@ def forecast(local: WindowRunner, step: str, region: Region) -> Forecast:
     for i, node in enumerate(nodes):
         name = str(node.target)
         operation = local.operation(name)
-        source = local.inputs(name)[0]
+        source = local.sources(name)[0]
         dtype = operation.weight_type(local.module.get_submodule(name))
         wide[name] = dtype.itemsize if dtype else wide[source]
         if local.in_place(node) or operation.view:
