@@ -92,9 +92,13 @@ def test_everything_but_the_ui_imports_without_gradio():
 
 
 def test_the_core_needs_torch_and_numpy_alone():
-    core = ["explorer.geometry", "explorer.models", "explorer.trace"]
-    loaded = import_without({"gradio", "plotly", "PIL", "safetensors", "pandas"}, core)
+    core = ["explorer.geometry", "explorer.models", "explorer.operations", "explorer.trace", "explorer.local"]
+    loaded = import_without({"gradio", "plotly", "PIL", "safetensors", "pandas", "scipy"}, core)
     assert "torch" in loaded
+
+
+def test_inference_needs_no_scipy():
+    assert "torch" in import_without({"gradio", "plotly", "safetensors", "scipy"}, ["explorer.inference"])
 
 
 def test_geometry_needs_numpy_alone():

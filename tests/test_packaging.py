@@ -23,7 +23,7 @@ for command in (main, page):
         command(["--help"])
     except SystemExit as stopped:
         assert not stopped.code
-assert not {"torch", "gradio", "torchvision", "numpy"} & sys.modules.keys()
+assert not {"torch", "gradio", "torchvision", "numpy", "scipy"} & sys.modules.keys()
 """
 
 
