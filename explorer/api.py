@@ -144,7 +144,7 @@ def segment_file(
     at all.
     """
     began = time.perf_counter()
-    with GiantImage(path, page) as image, LabelFile(Path(goal), image.shape[:2], _colours(loaded.card)) as labels:
+    with GiantImage(path, page) as image, LabelFile(Path(goal), image.shape[:2], loaded.card.colours) as labels:
         read = time.perf_counter()
         canvas, plan = canvas_and_plan(loaded, image, options, image.held)
         counted = _Counting(labels, loaded.spec.classes)
@@ -163,10 +163,6 @@ class _Counting:
     def __setitem__(self, box: Any, labels: np.ndarray) -> None:
         self.counts += np.bincount(labels.ravel(), minlength=len(self.counts))
         self.labels[box] = labels
-
-
-def _colours(card: Card) -> list[tuple[int, int, int]]:
-    return [info.colour for info in card.classes]
 
 
 def trace(

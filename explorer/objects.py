@@ -25,8 +25,8 @@ def grow(instances: np.ndarray, into: np.ndarray, pixels: int) -> np.ndarray:
 def instances_of(labels: np.ndarray, inside: int = 1, touching: int = 2, smallest: int = 16) -> np.ndarray:
     """Instances of a label map with the classes background, inside an object, and border where two objects touch.
 
-    4-connected regions of the class `inside` that the touching border separates, regions below `smallest` pixels left out, grown
-    by up to 3 pixels into the touching border, which belongs to the objects. Numbered in reading order (int32).
+    4-connected regions of the class `inside` that the touching border separates, numbered in reading order (int32),
+    regions below `smallest` pixels left out, grown by up to 3 pixels into the touching border, which belongs to them.
     """
     found = ndimage.label(labels == inside)[0]  # 4-connected
     sizes = np.bincount(found.ravel())

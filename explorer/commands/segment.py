@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -103,18 +104,10 @@ def _files(given: list[str]) -> Iterator[tuple[Path, str]]:
             if not found:
                 raise CommandError(f"the folder {path} holds no images ({', '.join(ENDINGS)})")
         for file in found:
-            stem = next(s for s in _stems(file) if s not in taken)
+            stems = chain([file.stem, file.name], (f"{file.name}-{number}" for number in count(2)))  # a.png and a.jpg
+            stem = next(stem for stem in stems if stem not in taken)
             taken.add(stem)
             yield file, stem
-
-
-def _stems(path: Path) -> Iterator[str]:
-    yield path.stem
-    yield path.name  # a.png and a.jpg
-    number = 2
-    while True:
-        yield f"{path.name}-{number}"
-        number += 1
 
 
 def _one(path: Path, stem: str, job: Job) -> dict[str, Any]:

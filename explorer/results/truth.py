@@ -12,6 +12,7 @@ from PIL import Image
 
 from explorer import metrics, objects
 from explorer.cards import ClassInfo
+from explorer.checked import json_ready
 from explorer.errors import ExplorerError
 from explorer.images import MAX_PIXELS
 from explorer.results.result import Result
@@ -35,13 +36,7 @@ class Judged:
         found["iou"] = {c.name["en"]: float(v) for c, v in zip(classes, metrics.iou(self.matrix), strict=True)}
         if self.matches:
             found["object_f1"] = self.matches.f1
-        return {key: _known(value) for key, value in found.items()}
-
-
-def _known(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _known(part) for key, part in value.items()}
-    return None if value != value else value
+        return {key: json_ready(value) for key, value in found.items()}
 
 
 def judge(truth: np.ndarray, labels: np.ndarray, classes: int) -> Judged:

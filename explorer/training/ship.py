@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -87,6 +86,11 @@ def _write(
         "images_per_second": round(run.seen / run.seconds, 1),
         "begun_from": run.begun_from,
         "commands": commands(recipe, run.device.type, run.threads, run.precision, "sha256" in run.begun_from),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "precision": run.precision,
+        "device": device_name(run.device.type),
+        "threads": run.threads,
     }
     card = Card(
         name=name,
@@ -97,7 +101,7 @@ def _write(
         preprocessing=Preprocessing(recipe.mean, recipe.std),
         data={lang: " ".join(spoken(s.data, lang) for s in sets) for lang in data_set.data},
         licence={lang: " ".join(spoken(s.licence, lang) for s in sets) for lang in data_set.licence},
-        recipe={**recipe.json(), **made, **_machine(run)},
+        recipe={**recipe.json(), **made},
         seed=recipe.seed,
         metrics={
             "validation": {
@@ -159,9 +163,3 @@ def commands(
         except ValueError:  # a recipe of somebody's own, which was given by its path
             break
     return found
-
-
-def _machine(run: Run) -> dict[str, Any]:
-    name = device_name(run.device.type)
-    made_with = {"torch": torch.__version__, "python": platform.python_version(), "precision": run.precision}
-    return {**made_with, "device": name, "threads": run.threads}
