@@ -19,7 +19,6 @@ import time
 import warnings
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import psutil
 from tqdm import tqdm
@@ -32,21 +31,8 @@ from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
 from tests import nasty
 
+SELECTION = {"model": "fcn8s", "checkpoint": "fcn8s-everyday", "padding": "same", "size": 320, "device": "cpu"}
 QUARTERS = 4  # memory is measured after each, with nothing kept
-LONGEST = 64  # pixels; each file is read at its own size and segmented as a copy of this one
-
-
-def send(segmenter: Segmenter, path: Path, data: bytes) -> dict[str, Any]:
-    path.write_bytes(data)
-    selection = {"model": "fcn8s", "checkpoint": "fcn8s-everyday", "padding": "same", "image": "", "size": 320}
-    question = {
-        "what": "segment",
-        "selection": {**selection, "device": "cpu"},
-        "upload": {"path": str(path), "name": "own.png"},
-        "options": {"way": "smaller", "longest": LONGEST},
-    }
-    *_, last = app.segment_messages(segmenter, question, lambda: False)
-    return last
 
 
 def emptied() -> tuple[Segmenter, int]:
@@ -73,7 +59,7 @@ def main() -> None:
         path = Path(folder, "own.png")
         for name, (make, expected) in tqdm(nasty.collection().items(), desc="collection"):
             data, began = make(), time.perf_counter()
-            said = send(segmenter, path, data)
+            said = nasty.send(segmenter, path, data, SELECTION)
             slowest = max(slowest, time.perf_counter() - began)
             named[name] = said.get("code", said["kind"])
             if named[name] != expected:
@@ -84,7 +70,7 @@ def main() -> None:
         threads = threading.active_count()
         for i, data in enumerate(tqdm(nasty.mutations(given.mutated), desc="damaged")):
             began = time.perf_counter()
-            said = send(segmenter, path, data)
+            said = nasty.send(segmenter, path, data, SELECTION)
             slowest = max(slowest, time.perf_counter() - began)
             outcomes[said.get("code", said["kind"])] += 1
             if said.get("code") == "internal":

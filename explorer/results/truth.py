@@ -54,10 +54,8 @@ def judge_result(result: Result, path: str | Path) -> tuple[Judged, tuple[ClassI
     if card.objects and result.instances is not None:
         real, found = _numbers(_open(path, size), Path(path).name).astype(np.int32), result.instances
         judged = judge((real > 0).astype(np.uint8), (found > 0).astype(np.uint8), 2)  # pixels as object or not
-        return replace(judged, matches=objects.match(real, found)), (
-            card.classes[card.background or 0],
-            card.classes[card.objects[0]],
-        )
+        told_apart = card.classes[card.background or 0], card.classes[card.objects[0]]
+        return replace(judged, matches=objects.match(real, found)), told_apart
     return judge(read_labels(path, size, card.classes), result.labels, len(card.classes)), card.classes
 
 
