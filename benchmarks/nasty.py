@@ -31,22 +31,14 @@ from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
 from tests import nasty
 
+SELECTION = {"model": "fcn8s", "checkpoint": "fcn8s-everyday", "padding": "same", "size": 320, "device": "cpu"}
 QUARTERS = 4  # memory is measured after each, with nothing kept
-LONGEST = 64  # pixels; each file is read at its own size and segmented as a copy of this one
 
 
 def send(segmenter: Segmenter, path: Path, data: bytes) -> tuple[str, float]:
     """What becomes of a file, and after how many seconds."""
     began = time.perf_counter()
-    path.write_bytes(data)
-    selection = {"model": "fcn8s", "checkpoint": "fcn8s-everyday", "padding": "same", "image": "", "size": 320}
-    question = {
-        "what": "segment",
-        "selection": {**selection, "device": "cpu"},
-        "upload": {"path": str(path), "name": "own.png"},
-        "options": {"way": "smaller", "longest": LONGEST},
-    }
-    *_, last = app.segment_messages(segmenter, question, lambda: False)
+    last = nasty.send(segmenter, path, data, SELECTION)
     return last.get("code", last["kind"]), time.perf_counter() - began
 
 

@@ -144,29 +144,14 @@ def segment_file(
     at all.
     """
     began = time.perf_counter()
-    with GiantImage(path, page) as image, LabelFile(Path(goal), image.shape[:2], _colours(loaded.card)) as labels:
+    with GiantImage(path, page) as image, LabelFile(Path(goal), image.shape[:2], loaded.card.colours) as labels:
         read = time.perf_counter()
         canvas, plan = canvas_and_plan(loaded, image, options, image.held)
-        counted = _Counting(labels, loaded.spec.classes)
-        labelling = inference.label(loaded.module, canvas, plan, Outputs(counted), progress)
+        labelling = inference.label(loaded.module, canvas, plan, Outputs(labels), progress)
         labels.finish()
+        counts = labels.counts[: loaded.spec.classes]
         seconds = {"reading": read - began, "network": labelling.seconds}
-        yield Result(Path(path).name, loaded, image, tuple(image.notes), labelling, labels, counted.counts, seconds)
-
-
-class _Counting:
-    """Passes labels on and counts them; every pixel comes once."""
-
-    def __init__(self, labels: Any, classes: int) -> None:
-        self.labels, self.counts = labels, np.zeros(classes, np.int64)
-
-    def __setitem__(self, box: Any, labels: np.ndarray) -> None:
-        self.counts += np.bincount(labels.ravel(), minlength=len(self.counts))
-        self.labels[box] = labels
-
-
-def _colours(card: Card) -> list[tuple[int, int, int]]:
-    return [info.colour for info in card.classes]
+        yield Result(Path(path).name, loaded, image, tuple(image.notes), labelling, labels, counts, seconds)
 
 
 def trace(

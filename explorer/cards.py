@@ -88,6 +88,11 @@ class Card:
         return MODELS[self.spec.model].family
 
     @property
+    def colours(self) -> list[tuple[int, int, int]]:
+        """Of the classes, by index."""
+        return [info.colour for info in self.classes]
+
+    @property
     def fold(self) -> int:
         """The part of the images, counted from 0, that the weights have not seen."""
         return int(self.recipe.get("fold") or 0)

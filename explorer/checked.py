@@ -1,7 +1,8 @@
-"""Data from outside (cards, recipes, what a page sends), checked against the classes that declare it."""
+"""Data from outside (cards, recipes, what a page sends), checked against the classes that declare it; and JSON."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, TypeVar
@@ -41,3 +42,12 @@ def checked_as(kind: type[T], raw: Any) -> T:
             raise ValueError(f"{place!r} is unknown") from error
         raise ValueError(f"{place}: {why[0].lower()}{why[1:]}, not {first['input']!r:.60}") from error
     return made
+
+
+def json_ready(value: Any) -> Any:
+    """Plain data as JSON can say it: None for what is no finite number."""
+    if isinstance(value, dict):
+        return {key: json_ready(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_ready(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -193,6 +193,7 @@ class LabelFile:
 
     def __init__(self, goal: Path, size: tuple[int, int], colours: Sequence[tuple[int, int, int]]) -> None:
         self.goal, self.shape, self.colours = Path(goal), size, colours
+        self.counts = np.zeros(256, np.int64)  # pixels per label; each is written once
 
     def __enter__(self) -> LabelFile:
         self._open = ExitStack()
@@ -208,6 +209,7 @@ class LabelFile:
 
     def __setitem__(self, box: Any, labels: np.ndarray) -> None:
         (top, bottom), (left, right) = (part.indices(n)[:2] for part, n in zip(box, self.shape, strict=True))
+        self.counts += np.bincount(labels.ravel(), minlength=256)
         self.file.write(np.ascontiguousarray(labels, np.uint8), 1, window=Window(left, top, right - left, bottom - top))
 
     def __getitem__(self, box: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Figures of a segmentation, all from one confusion matrix (Long et al. 2015, section 5; numpy only).
+"""Figures of a segmentation, all from one confusion matrix (Long et al. 2015, section 5).
 
 A confusion matrix is C x C counts of pixels: row = true class, column = predicted class. Add matrices of several
 images to judge them as one. A class without pixels has no figure of its own (NaN) and is left out of means.
@@ -7,6 +7,7 @@ images to judge them as one. A class without pixels has no figure of its own (Na
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 IGNORE = 255  # a true label that is not judged
 
@@ -91,16 +92,13 @@ def boundary_band(truth: np.ndarray, radius: int = 5) -> np.ndarray:
     A label that is not judged counts as a label, because such pixels line the objects in many data sets; measure on
     the judged pixels of the band (the "trimap" of Kohli et al. 2009, section 4).
     """
-    edge = edges(truth)
+    edge, height = edges(truth), len(truth)
     band = edge.copy()
-    height, width = truth.shape
-    for down in range(-min(radius, height - 1), min(radius, height - 1) + 1):
-        across = min(int(np.sqrt(radius**2 - down**2)), width - 1)
-        source = edge[max(0, -down) : height - max(0, down)]
-        target = band[max(0, down) : height + min(0, down)]
-        for step in range(across + 1):
-            target[:, step:] |= source[:, : width - step]
-            target[:, : width - step] |= source[:, step:]
+    for down in range(min(radius, height - 1) + 1):
+        across = int(np.sqrt(radius**2 - down**2))
+        wide = ndimage.maximum_filter1d(edge, 2 * across + 1, axis=1, mode="constant")
+        band[down:] |= wide[: height - down]
+        band[: height - down] |= wide[down:]
     return band
 
 

@@ -1,4 +1,4 @@
-"""Single objects of a segmentation: from a label map to instances, and how well they agree with true ones (numpy only).
+"""Single objects of a segmentation: from a label map to instances, and how well they agree with true ones.
 
 An instance map is H x W integers: 0 background, each object a number of its own.
 """
@@ -8,55 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-
-
-def components(mask: np.ndarray) -> np.ndarray:
-    """Number the 4-connected regions of an H x W mask 1, 2, ... in reading order of their first pixel (int32).
-
-    Runs of each row are the nodes of a union-find forest; runs that overlap in neighbouring rows are joined.
-    """
-    mask = np.asarray(mask, bool)
-    height, width = mask.shape
-    edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    rows, starts = np.nonzero(edges == 1)
-    ends = np.nonzero(edges == -1)[1]
-    parent = np.arange(len(rows))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    first = np.searchsorted(rows, np.arange(height + 1))
-    for row in range(1, height):
-        above, here = first[row - 1], first[row]
-        while above < first[row] and here < first[row + 1]:
-            if starts[above] < ends[here] and starts[here] < ends[above]:
-                a, b = root(above), root(here)
-                parent[max(a, b)] = min(a, b)
-            if ends[above] < ends[here]:
-                above += 1
-            else:
-                here += 1
-    roots = np.array([root(i) for i in range(len(rows))], int)
-    numbers = np.unique(roots, return_inverse=True)[1] + 1
-    labels = np.zeros((height, width), np.int32)
-    for i, number in enumerate(numbers):
-        labels[rows[i], starts[i] : ends[i]] = number
-    return labels
+from scipy import ndimage
 
 
 def grow(instances: np.ndarray, into: np.ndarray, pixels: int) -> np.ndarray:
     """Extend objects pixel by pixel (4 neighbours) into the mask `into`; the lower number wins where two meet."""
+    cross, most = ndimage.generate_binary_structure(2, 1), np.iinfo(instances.dtype).max
     grown = instances.copy()
     for _ in range(pixels):
-        padded = np.pad(grown, 1)
-        around = np.stack([padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]])
-        nearest = np.where(around > 0, around, np.iinfo(grown.dtype).max).min(0)
-        open_ = (grown == 0) & into & (nearest < np.iinfo(grown.dtype).max)
-        if not open_.any():
-            break
+        nearest = ndimage.minimum_filter(np.where(grown > 0, grown, most), footprint=cross, mode="nearest")
+        open_ = (grown == 0) & into & (nearest < most)
         grown[open_] = nearest[open_]
     return grown
 
@@ -64,10 +25,10 @@ def grow(instances: np.ndarray, into: np.ndarray, pixels: int) -> np.ndarray:
 def instances_of(labels: np.ndarray, inside: int = 1, touching: int = 2, smallest: int = 16) -> np.ndarray:
     """Instances of a label map with the classes background, inside an object, and border where two objects touch.
 
-    Regions of the class `inside` that the touching border separates, regions below `smallest` pixels left out, grown
-    by up to 3 pixels into the touching border, which belongs to the objects.
+    4-connected regions of the class `inside` that the touching border separates, numbered in reading order (int32),
+    regions below `smallest` pixels left out, grown by up to 3 pixels into the touching border, which belongs to them.
     """
-    found = components(labels == inside)
+    found = ndimage.label(labels == inside)[0]  # 4-connected
     sizes = np.bincount(found.ravel())
     kept = sizes >= smallest
     kept[0] = False
@@ -102,19 +63,10 @@ def match(truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5) -> M
         raise ValueError(f"the instance maps have different shapes, {truth.shape} and {predicted.shape}")
     if not 0.5 <= threshold < 1:
         raise ValueError("the threshold lies in [0.5, 1)")
-    numbers, maps = [], []
-    for labels in (truth, predicted):
-        known, where = np.unique(labels, return_inverse=True)
-        background = int(np.searchsorted(known, 0)) if 0 in known else None
-        numbers.append((len(known), background))
-        maps.append(where.reshape(-1))
-    (n, no_truth), (m, no_guess) = numbers
-    overlap = np.bincount(maps[0] * m + maps[1], minlength=n * m).reshape(n, m)
-    union = overlap.sum(1)[:, None] + overlap.sum(0)[None] - overlap
-    hit = overlap > threshold * union
-    if no_truth is not None:
-        hit[no_truth] = False
-    if no_guess is not None:
-        hit[:, no_guess] = False
+    (real, there), (made, here) = (np.unique(labels, return_inverse=True) for labels in (truth, predicted))
+    pairs = np.bincount(there.ravel() * len(made) + here.ravel(), minlength=len(real) * len(made))
+    overlap = pairs.reshape(len(real), len(made))
+    union = overlap.sum(1)[:, None] + overlap.sum(0) - overlap
+    hit = (overlap > threshold * union) & (real != 0)[:, None] & (made != 0)
     right = int(hit.sum())
-    return Matches(right, m - (no_guess is not None) - right, n - (no_truth is not None) - right)
+    return Matches(right, int(np.count_nonzero(made)) - right, int(np.count_nonzero(real)) - right)

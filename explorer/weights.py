@@ -49,10 +49,9 @@ def cards_for(model: str, cards: Iterable[Card]) -> tuple[Card, ...]:
     family = [card for card in cards if card.family == MODELS[model].family]
     fitting = [c for c in family if stored_shapes(replace(c.spec, model=model)).keys() <= stored_shapes(c.spec).keys()]
 
-    def order(card: Card) -> tuple[bool, bool, bool]:
-        return card.is_snapshot, card.spec.model != model, card.domain != MODELS[model].domain
-
-    return tuple(sorted(fitting, key=order))
+    return tuple(
+        sorted(fitting, key=lambda c: (c.is_snapshot, c.spec.model != model, c.domain != MODELS[model].domain))
+    )
 
 
 def load(card: Card, model: str | None = None, padding: str | None = None) -> Loaded:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from explorer.ui import app
+from explorer.ui.segmenter import Segmenter
 from tests.images import bombs
 from tests.images import made as files
 
@@ -114,3 +118,16 @@ def mutations(count: int, seed: int = 0) -> list[bytes]:
     """Small valid files of every format, damaged in a few places."""
     chance = random.Random(seed)
     return [files.mutated(bytearray(chance.choice(files.seeds())), chance) for _ in range(count)]
+
+
+def send(segmenter: Segmenter, path: Path, data: bytes, selection: dict[str, Any], longest: int = 64) -> dict[str, Any]:
+    """Upload a file and have it segmented as a copy with this longer side: the page's last word of it."""
+    path.write_bytes(data)
+    question = {
+        "what": "segment",
+        "selection": {**selection, "image": ""},
+        "upload": {"path": str(path), "name": "own.png"},
+        "options": {"way": "smaller", "longest": longest},
+    }
+    *_, last = app.segment_messages(segmenter, question, lambda: False)
+    return last

@@ -21,17 +21,9 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
     return Workbench(ui.fill(tmp_path_factory.mktemp("checkpoints"))).segmenter
 
 
-def send(full: Segmenter, folder: Path, data: bytes, longest: int = 64) -> dict[str, Any]:
-    """Upload a file and have it segmented as a copy with this longer side."""
+def send(full: Segmenter, folder: Path, data: bytes) -> dict[str, Any]:
     path = folder / "own.png"
-    path.write_bytes(data)
-    question = {
-        "what": "segment",
-        "selection": ui.raw(image="", padding="same"),
-        "upload": {"path": str(path), "name": "own.png"},
-        "options": {"way": "smaller", "longest": longest},
-    }
-    *_, last = app.segment_messages(full, question, lambda: False)
+    last = nasty.send(full, path, data, ui.raw(padding="same"))
     assert not path.exists()
     return last
 

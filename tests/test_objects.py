@@ -1,4 +1,4 @@
-"""Objects against scipy's labelling and a plain comparison of pixel sets."""
+"""Objects against a plain comparison of pixel sets, and figures along boundaries against distances."""
 
 from __future__ import annotations
 
@@ -18,19 +18,13 @@ MASKS = hnp.arrays(bool, SHAPES)
 
 
 @given(MASKS)
-def test_components_are_scipys(mask: np.ndarray) -> None:
-    ours, theirs = objects.components(mask), ndimage.label(mask)[0]
-    assert ((ours > 0) == mask).all()
-    pairs = set(zip(ours.ravel().tolist(), theirs.ravel().tolist(), strict=True))
-    assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})  # one to one
-    firsts = [int(np.flatnonzero(ours == i)[0]) for i in range(1, ours.max() + 1)]
-    assert firsts == sorted(firsts)  # numbered in reading order
-
-
-@pytest.mark.parametrize("density", [0.3, 0.6, 0.9])
-def test_components_of_a_large_mask(density: float) -> None:
-    mask = np.random.default_rng(1).random((300, 400)) < density
-    assert objects.components(mask).max() == ndimage.label(mask)[1]
+def test_objects_are_4_connected_and_numbered_in_reading_order(mask: np.ndarray) -> None:
+    found = objects.instances_of(mask.astype(np.uint8), smallest=1)
+    assert ((found > 0) == mask).all()
+    assert found.max(initial=0) == ndimage.label(mask)[1]
+    assert all(ndimage.label(found == i)[1] == 1 for i in range(1, found.max(initial=0) + 1))
+    firsts = [int(np.flatnonzero(found == i)[0]) for i in range(1, found.max(initial=0) + 1)]
+    assert firsts == sorted(firsts)
 
 
 @given(
@@ -73,7 +67,7 @@ def test_a_touching_border_separates_and_is_given_back() -> None:
 @given(MASKS, hnp.arrays(bool, (14, 14)), st.integers(0, 5))
 def test_growing_stays_near_and_inside(mask: np.ndarray, into: np.ndarray, pixels: int) -> None:
     into = into[: mask.shape[0], : mask.shape[1]]
-    start = objects.components(mask)
+    start = ndimage.label(mask)[0]
     grown = objects.grow(start, into, pixels)
     assert (grown[mask] == start[mask]).all()
     assert not (grown > 0)[~mask & ~into].any()

@@ -2,6 +2,19 @@
 puts figures into words for two of them.
 """
 
+import argparse
+
+from explorer.models import MODELS
+
 
 class CommandError(ValueError):
     """What was asked for does not make sense; the text is an English sentence."""
+
+
+def network_options(parser: argparse.ArgumentParser) -> None:
+    """Which network runs, and on what."""
+    parser.add_argument("--model", choices=sorted(MODELS), default="fcn8s", help="network (default: fcn8s)")
+    parser.add_argument("--weights", metavar="NAME", help='bundled checkpoint, path of one, or "random" (full width)')
+    parser.add_argument("--padding", help="paper, same or valid (default: that of the weights)")
+    parser.add_argument("--page", type=int, default=1, help="page of a TIFF (default: 1)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")

@@ -22,7 +22,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     found = api.info(given.checkpoint)
-    machine = {name: _device(name) for name in inference.devices()}
+    machine: dict[str, dict[str, Any]] = {
+        name: {
+            "name": inference.device_name(name),
+            "precisions": inference.precisions(name),
+            "free_bytes": inference.free_memory(name),
+        }
+        for name in inference.devices()
+    }
     if given.json:
         print(json.dumps({"weights": found, "devices": machine}, indent=1, ensure_ascii=False))
         return 0
@@ -40,7 +47,7 @@ def run(given: argparse.Namespace) -> int:
 def _about(card: dict[str, Any]) -> list[str]:
     spec, legal = card["spec"], card["legal_inputs"]
     fields = " or ".join(map(str, card["receptive_field"]))
-    lines = [
+    return [
         f"{card['name']}: {card['title']['en']}",
         f"  network      {MODELS[spec['model']].title}, width {spec['width']:g}, {card['parameters']:,} parameters",
         f"  geometries   {', '.join(card['geometries'])}",
@@ -50,7 +57,6 @@ def _about(card: dict[str, Any]) -> list[str]:
         f"  data         {card['data']['en']}",
         f"  terms        {card['licence']['en']}",
     ]
-    return lines
 
 
 def _measured(card: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
@@ -85,11 +91,3 @@ def _classes(card: dict[str, Any]) -> list[str]:
         for heading in ("images", *card["geometries"])
     }
     return ["", *(f"  {line}" for line in accuracy.per_class(columns)), "", f"  IoU in per cent. {accuracy.WITHIN}"]
-
-
-def _device(name: str) -> dict[str, Any]:
-    return {
-        "name": inference.device_name(name),
-        "precisions": inference.precisions(name),
-        "free_bytes": inference.free_memory(name),
-    }

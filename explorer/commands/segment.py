@@ -8,17 +8,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from explorer import api, images, inference
-from explorer.commands import CommandError
+from explorer.commands import CommandError, network_options
 from explorer.errors import ExplorerError
 from explorer.inference import Progress, RunOptions
 from explorer.inference.plan import WAYS
-from explorer.models import MODELS
 from explorer.results import bundle, truth
 
 TOO_LARGE = (
@@ -33,9 +33,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "all done; 1: some images could not be used (a line each on stderr says why); 2: nothing could be done."
     )
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files, or folders of them")
-    parser.add_argument("--model", choices=sorted(MODELS), default="fcn8s", help="network (default: fcn8s)")
-    parser.add_argument("--weights", metavar="NAME", help='bundled checkpoint, path of one, or "random" (full width)')
-    parser.add_argument("--padding", help="paper, same or valid (default: that of the weights)")
+    network_options(parser)
     parser.add_argument(
         "--out", type=Path, default=Path("segmented"), metavar="DIR", help="folder for results (default: segmented)"
     )
@@ -46,11 +44,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         help=f"what to write, commas between: {', '.join(bundle.KINDS)}; or all (default: mask,overlay,areas,run)",
     )
     parser.add_argument("--size", type=int, metavar="N", help="run on a copy with this longer side (default: as it is)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", choices=tuple(inference.DTYPES), default="float32", help="number format")
     parser.add_argument("--way", choices=WAYS, default="auto", help="whole image, tiles, or what fits (default)")
     parser.add_argument("--tile", type=int, metavar="N", help="side of a tile's output in pixels (default: what fits)")
-    parser.add_argument("--page", type=int, default=1, help="page of a TIFF (default: 1)")
     parser.add_argument(
         "--truth", type=Path, metavar="PATH", help="true labels: a file, or a folder with the images' names"
     )
@@ -103,18 +99,10 @@ def _files(given: list[str]) -> Iterator[tuple[Path, str]]:
             if not found:
                 raise CommandError(f"the folder {path} holds no images ({', '.join(ENDINGS)})")
         for file in found:
-            stem = next(s for s in _stems(file) if s not in taken)
+            stems = chain([file.stem, file.name], (f"{file.name}-{number}" for number in count(2)))  # a.png and a.jpg
+            stem = next(stem for stem in stems if stem not in taken)
             taken.add(stem)
             yield file, stem
-
-
-def _stems(path: Path) -> Iterator[str]:
-    yield path.stem
-    yield path.name  # a.png and a.jpg
-    number = 2
-    while True:
-        yield f"{path.name}-{number}"
-        number += 1
 
 
 def _one(path: Path, stem: str, job: Job) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from explorer import api, inference
-from explorer.models import MODELS
+from explorer.commands import network_options
 from explorer.trace import Step
 
 
@@ -17,12 +17,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         "Run a network on an image step by step and print shape, grid, receptive field and cost of each."
     )
     parser.add_argument("image", help="an image file")
-    parser.add_argument("--model", choices=sorted(MODELS), default="fcn8s", help="network (default: fcn8s)")
-    parser.add_argument("--weights", metavar="NAME", help='bundled checkpoint, path of one, or "random" (full width)')
-    parser.add_argument("--padding", help="paper, same or valid (default: that of the weights)")
+    network_options(parser)
     parser.add_argument("--size", type=int, default=500, help="longer side in pixels at which it runs (default: 500)")
-    parser.add_argument("--page", type=int, default=1, help="page of a TIFF (default: 1)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

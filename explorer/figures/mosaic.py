@@ -13,18 +13,26 @@ MOST_PIXELS = 400_000  # of one mosaic; what a browser holds of a trace is bound
 
 
 @dataclass(frozen=True, eq=False)
-class Mosaic:
-    """`pixels` is (rows * tile height) x (columns * tile width) uint8, channel c at row c // columns.
-
-    A pixel's value is min[c] + pixel / 255 * (max[c] - min[c]). `reduction` k > 1 says that every tile pixel is the
-    mean of k x k units (fewer at the right and bottom edges); min and max are of the reduced map then. Both are of
-    the finite values: +inf is drawn as the largest, -inf and NaN as the smallest.
+class Sheet:
+    """Maps as the tiles of one picture: `pixels` is (rows * tile height) x (columns * tile width), map c at row c //
+    columns. `reduction` k > 1 says that every tile pixel is the mean of k x k units (fewer at the right and bottom
+    edges).
     """
 
     pixels: np.ndarray
     tile: tuple[int, int]
     columns: int
     reduction: int
+
+
+@dataclass(frozen=True, eq=False)
+class Mosaic(Sheet):
+    """One channel a tile, uint8. A pixel's value is min[c] + pixel / 255 * (max[c] - min[c]).
+
+    Min and max are of the reduced map, and of its finite values: +inf is drawn as the largest, -inf and NaN as the
+    smallest.
+    """
+
     minimum: np.ndarray
     maximum: np.ndarray
 
@@ -54,7 +62,13 @@ def mosaic(value: Tensor, most_pixels: int = MOST_PIXELS) -> Mosaic:
     values -= low[:, None, None]
     values *= 255 / np.where(high > low, high - low, 1)[:, None, None]
     coded = np.rint(values if finite else np.nan_to_num(values).clip(0, 255)).astype(np.uint8)
-    sheet = np.zeros((rows * columns, *tile), np.uint8)
-    sheet[:channels] = coded
-    sheet = sheet.reshape(rows, columns, *tile).transpose(0, 2, 1, 3).reshape(rows * tile[0], columns * tile[1])
-    return Mosaic(sheet, tile, columns, reduction, low, high)
+    return Mosaic(tiled(coded, columns), tile, columns, reduction, low, high)
+
+
+def tiled(maps: np.ndarray, columns: int) -> np.ndarray:
+    """C x H x W as one picture of tiles; those that are left over are 0."""
+    channels, height, width = maps.shape
+    rows = -(-channels // columns)
+    sheet = np.zeros((rows * columns, height, width), maps.dtype)
+    sheet[:channels] = maps
+    return sheet.reshape(rows, columns, height, width).transpose(0, 2, 1, 3).reshape(rows * height, columns * width)

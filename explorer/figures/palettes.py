@@ -55,11 +55,5 @@ HEAT = "Inferno"
 @lru_cache
 def lookup_table(name: str) -> np.ndarray:
     """256 x 3 uint8 colours of a plotly colour scale, interpolated linearly."""
-    scale = colors.get_colorscale(name)
-    at, stops = np.array([s[0] for s in scale]), np.array([_rgb(s[1]) for s in scale])
-    wanted = np.linspace(0, 1, 256)
-    return np.stack([np.interp(wanted, at, stops[:, c]) for c in range(3)], 1).round().astype(np.uint8)
-
-
-def _rgb(colour: str) -> tuple[float, ...]:
-    return tuple(colors.hex_to_rgb(colour) if colour.startswith("#") else colors.unlabel_rgb(colour))
+    stops = colors.sample_colorscale(name, 256, colortype="tuple")
+    return np.rint(255 * np.array(stops)).astype(np.uint8)

@@ -56,7 +56,6 @@ class Plan:
     side: int | None  # of a tile's output in pixels; None: the whole image at once
     tiles: tuple[Tile, ...]
     forecast: Forecast  # of the most costly tile
-    whole: Forecast  # of the whole image at once
     free: int | None
     alone: tuple[int, int] | None = None  # the size of a tile's input, where each is run as an image of its own
     held: int = 0  # bytes of results in memory, where that is the device's
@@ -112,7 +111,7 @@ def plan(spec: ModelSpec, size: tuple[int, int], options: RunOptions = DEFAULTS,
     free = free_memory(device)
     room = float("inf") if free is None else SHARE * free - held
     pixels = (network.height, network.width)
-    frame = Plan(spec, size, pixels, device, precision, None, (), whole, whole, free, held=held)
+    frame = Plan(spec, size, pixels, device, precision, None, (), whole, free, held=held)
 
     if options.way == "paper":
         return _papers(spec, size, options, frame)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.lib import format as npy
 
 from explorer.models import MODELS
 from explorer.results import pictures, tables
@@ -19,13 +17,9 @@ from explorer.results.result import Result
 OVERVIEW = 4096  # pixels; of an image too large for memory the overlay is a smaller copy
 
 
-def _colours(result: Result) -> list[tuple[int, int, int]]:
-    return [info.colour for info in result.card.classes]
-
-
 def mask(result: Result) -> bytes:
     """Indexed PNG: pixel = class."""
-    return pictures.mask_png(result.labels[:, :], _colours(result))
+    return pictures.mask_png(result.labels[:, :], result.card.colours)
 
 
 def overlay(result: Result) -> bytes:
@@ -36,8 +30,8 @@ def overlay(result: Result) -> bytes:
         rows = range(0, height - height % step, step) if height >= step else range(0, 1)
         pixels = np.concatenate([result.pixels[y : y + 1, 0:width][:, ::step] for y in rows])
         labels = np.concatenate([result.labels[y : y + 1, 0:width][:, ::step] for y in rows])
-        return pictures.png(pictures.overlay(pixels, labels, _colours(result), clear=result.card.background))
-    made = pictures.overlay(result.pixels[:, :], result.labels[:, :], _colours(result), clear=result.card.background)
+        return pictures.png(pictures.overlay(pixels, labels, result.card.colours, clear=result.card.background))
+    made = pictures.overlay(result.pixels[:, :], result.labels[:, :], result.card.colours, clear=result.card.background)
     if result.instances is not None:
         made[pictures.outlines(result.instances)] = 255
     return pictures.png(made)
@@ -149,18 +143,6 @@ def run(result: Result) -> bytes:
     return (json.dumps(about(result), ensure_ascii=False, indent=2) + "\n").encode("utf-8")
 
 
-def scores(result: Result, path: Path | BinaryIO) -> None:
-    """Class scores before the softmax as NPZ: "scores" is classes x H x W, at the size that the network ran at."""
-    values = result.labelling.outputs.scores
-    with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file,
-        file.open("scores.npy", "w", force_zip64=True) as part,
-    ):
-        npy.write_array_header_1_0(part, npy.header_data_from_array_1_0(values))
-        for one in values:  # class by class: memory stays that of one
-            part.write(np.ascontiguousarray(one).tobytes())
-
-
 KINDS: dict[str, tuple[str, Callable[[Result], bytes] | None]] = {  # what: ending of the file's name, how it is made
     "mask": ("mask.png", mask),
     "overlay": ("overlay.png", overlay),
@@ -170,7 +152,7 @@ KINDS: dict[str, tuple[str, Callable[[Result], bytes] | None]] = {  # what: endi
     "instances": ("instances.png", instances),
     "objects": ("objects.csv", objects),
     "run": ("run.json", run),
-    "scores": ("scores.npz", None),  # written piece by piece
+    "scores": ("scores.npz", None),  # before the softmax, classes x H x W, at the size that the network ran at
 }
 OF_OBJECTS = ("instances", "objects")
 
@@ -188,8 +170,8 @@ def write(result: Result, kind: str, file: BinaryIO) -> None:
     make = KINDS[kind][1]
     if make:
         file.write(make(result))
-    else:
-        scores(result, file)
+    else:  # piece by piece
+        np.savez_compressed(file, scores=result.labelling.outputs.scores)
 
 
 def save(result: Result, folder: str | Path, kinds: tuple[str, ...], stem: str = "") -> list[Path]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 
 import numpy as np
+from scipy import ndimage
 
 from explorer.cards import ClassInfo
 from explorer.checked import spoken
@@ -49,23 +50,16 @@ def areas(counts: Sequence[int] | np.ndarray, classes: Sequence[ClassInfo]) -> l
 
 def things(instances: np.ndarray) -> list[Thing]:
     """The objects of an instance map (H x W integers, 0 outside)."""
-    rows, cols = np.nonzero(instances)
-    numbers, where = np.unique(instances[rows, cols], return_inverse=True)
-    count = np.bincount(where, minlength=len(numbers))
-    mean = [np.bincount(where, line, len(numbers)) / np.maximum(count, 1) for line in (rows, cols)]
-    low, high = [], []
-    for line in (rows, cols):
-        low.append(np.full(len(numbers), np.iinfo(np.int64).max))
-        high.append(np.full(len(numbers), -1))
-        np.minimum.at(low[-1], where, line)
-        np.maximum.at(high[-1], where, line)
-    return [
-        Thing(
-            int(number), int(count[i]), round(float(mean[0][i]), 2), round(float(mean[1][i]), 2),
-            int(low[0][i]), int(low[1][i]), int(high[0][i]) + 1, int(high[1][i]) + 1,
-        )
-        for i, number in enumerate(numbers)
-    ]  # fmt: skip
+    counts, boxes = np.bincount(instances.ravel()), ndimage.find_objects(instances)
+    numbers = [number for number, box in enumerate(boxes, 1) if box]
+    centres = ndimage.center_of_mass(instances > 0, instances, numbers)
+    found = []
+    for number, (row, column) in zip(numbers, centres, strict=True):
+        rows, columns = boxes[number - 1]
+        centre = round(float(row), 2), round(float(column), 2)
+        box = rows.start, columns.start, rows.stop, columns.stop
+        found.append(Thing(number, int(counts[number]), *centre, *box))
+    return found
 
 
 def as_csv(rows: Iterable[Area | Thing], kind: type[Area] | type[Thing]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from PIL import Image
 
 from explorer import metrics, objects
 from explorer.cards import ClassInfo
+from explorer.checked import json_ready
 from explorer.errors import ExplorerError
 from explorer.images import MAX_PIXELS
 from explorer.results.result import Result
@@ -35,13 +36,7 @@ class Judged:
         found["iou"] = {c.name["en"]: float(v) for c, v in zip(classes, metrics.iou(self.matrix), strict=True)}
         if self.matches:
             found["object_f1"] = self.matches.f1
-        return {key: _known(value) for key, value in found.items()}
-
-
-def _known(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _known(part) for key, part in value.items()}
-    return None if value != value else value
+        return {key: json_ready(value) for key, value in found.items()}
 
 
 def judge(truth: np.ndarray, labels: np.ndarray, classes: int) -> Judged:
@@ -52,19 +47,15 @@ def judge(truth: np.ndarray, labels: np.ndarray, classes: int) -> Judged:
     return Judged(metrics.confusion(truth, labels, classes), metrics.confusion(banded, labels, classes), errors)
 
 
-def judge_objects(truth: np.ndarray, found: np.ndarray) -> Judged:
-    """Compare instance maps: pixels as object or not, objects by their overlap."""
-    judged = judge((truth > 0).astype(np.uint8), (found > 0).astype(np.uint8), 2)
-    return Judged(judged.matrix, judged.boundary, judged.errors, objects.match(truth, found))
-
-
 def judge_result(result: Result, path: str | Path) -> tuple[Judged, tuple[ClassInfo, ...]]:
     """Compare a result with the true labels, or the true objects where it tells them apart, in a file; and the classes
     that were told apart. Raises ExplorerError."""
     size, card = result.labels.shape, result.card
     if card.objects and result.instances is not None:
-        judged = judge_objects(read_instances(path, size), result.instances)
-        return judged, (card.classes[card.background or 0], card.classes[card.objects[0]])
+        real, found = _numbers(_open(path, size), Path(path).name).astype(np.int32), result.instances
+        judged = judge((real > 0).astype(np.uint8), (found > 0).astype(np.uint8), 2)  # pixels as object or not
+        told_apart = card.classes[card.background or 0], card.classes[card.objects[0]]
+        return replace(judged, matches=objects.match(real, found)), told_apart
     return judge(read_labels(path, size, card.classes), result.labels, len(card.classes)), card.classes
 
 
@@ -87,11 +78,6 @@ def read_labels(path: str | Path, size: tuple[int, int], classes: Sequence[Class
             most=len(classes) - 1,
         )
     return values.astype(np.uint8)
-
-
-def read_instances(path: str | Path, size: tuple[int, int]) -> np.ndarray:
-    """True objects (H x W int32) out of an indexed or grey picture: pixel = number of the object, 0 outside."""
-    return _numbers(_open(path, size), Path(path).name).astype(np.int32)
 
 
 def _numbers(image: Image.Image, name: str) -> np.ndarray:

@@ -141,10 +141,8 @@ def _read(data_set: DataSet, part: int, image_path: Path, label_path: Path, weig
         values = np.unique(labels)
         if unknown := sorted(set(values.tolist()) - data_set.values.keys()):
             raise DataError(f"{label_path} has the value {unknown[0]}, which is no class of this data set")
-        table = np.zeros(int(values.max()) + 1, np.uint8)
-        for value, index in data_set.values.items():
-            if value < len(table):
-                table[value] = index
+        table = np.zeros(256, np.uint8)
+        table[[*data_set.values]] = [*data_set.values.values()]
         target = table[labels]
     kind = kind_of(image) if data_set.instances else "photo"
     film = image_path.stem.partition("_")[0] if data_set.frames else ""

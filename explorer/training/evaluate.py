@@ -2,51 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from explorer import inference, metrics, objects
+from explorer.inference import Canvas, Outputs, RunOptions
 from explorer.models import ModelSpec
-from explorer.training import windows
 from explorer.training.border import OBJECT, TOUCHING
 from explorer.training.data import Sample, group_of
 
 DRAWS = 1000  # resamplings behind a standard error
-TILE = 828  # network input, pixels a side: larger canvases of valid networks are run in tiles
 
 
 def scores_of(
-    net: Callable[[Tensor], Any],
+    net: nn.Module,
     spec: ModelSpec,
     image: np.ndarray,
     mean: tuple[float, ...],
     std: tuple[float, ...],
     device: torch.device,
 ) -> dict[str, Tensor]:
-    """Class scores (C x H x W) of an H x W x 3 uint8 image, from a network or from each stream of one."""
-    prepared = inference.prepare(image, spec, max(image.shape[:2]))
-    canvas = inference.normalise(prepared.network, mean, std).to(device, memory_format=torch.channels_last)
-    if spec.padding == "valid":
-        placed = inference.placement(spec)
-        outputs = {
-            spec.model: windows.run(
-                lambda x: _streams(net(x), spec)[spec.model], canvas, TILE, placed.sizes, placed.shrink
-            )
-        }
-    else:
-        outputs = _streams(net(canvas), spec)
+    """Class scores (C x H x W) of an H x W x 3 uint8 image, from a network or from each stream of one.
+
+    A network of valid convolutions, whose canvas is large, is run in tiles where the memory does not suffice.
+    """
     height, width = image.shape[:2]
-    return {key: scores[0, :, :height, :width] for key, scores in outputs.items()}
-
-
-def _streams(result: Any, spec: ModelSpec) -> dict[str, Tensor]:
-    """Scores by network: the streams that share a trunk (all FCNs), or the one plain network."""
-    return result if isinstance(result, dict) else {spec.model: result}
+    if spec.padding == "valid":
+        outputs = Outputs.in_memory((height, width), spec.classes, scores=True)
+        held = Outputs.bytes((height, width), spec.classes, scores=True)
+        plan = inference.plan(spec, (height, width), RunOptions(device.type), held)
+        inference.label(net, Canvas.of(image, inference.placement(spec), mean, std), plan, outputs)
+        return {spec.model: torch.from_numpy(outputs.scores)}
+    prepared = inference.prepare(image, spec, max(height, width))
+    canvas = inference.normalise(prepared.network, mean, std).to(device, memory_format=torch.channels_last)
+    result = net(canvas)
+    streams = result if isinstance(result, dict) else {spec.model: result}  # those that share a trunk, or one network
+    return {key: scores[0, :, :height, :width] for key, scores in streams.items()}
 
 
 @dataclass
@@ -135,7 +130,7 @@ def standard_errors(tally: Tally, other: Tally | None = None, draws: int = DRAWS
 
 
 def measure(
-    net: Callable[[Tensor], Any],
+    net: nn.Module,
     spec: ModelSpec,
     samples: Iterable[Sample],
     mean: tuple[float, ...],

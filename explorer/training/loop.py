@@ -214,7 +214,8 @@ class Run:
         found = {}
         for padding in recipe.geometries:
             spec = replace(recipe.spec, padding=padding)
-            found[padding] = measure(nets.streams[padding], spec, samples, recipe.mean, recipe.std, self.device)
+            net = nets.plain[padding] if padding == "valid" else nets.streams[padding]
+            found[padding] = measure(net, spec, samples, recipe.mean, recipe.std, self.device)
         return found
 
     def save(self) -> None:

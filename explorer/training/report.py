@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,14 @@ import torch
 
 from explorer import metrics, weights
 from explorer.cards import Card, ClassInfo
+from explorer.checked import json_ready
+from explorer.objects import Matches
 from explorer.training import data
 from explorer.training.data import DataError, Sample
 from explorer.training.evaluate import Tally, measure, standard_errors
 from explorer.training.sets import SETS
 
 SPLITS = ("all", "validation", "training")
-
-
-def _names(classes: tuple[ClassInfo, ...]) -> list[str]:
-    return [info.name["en"] for info in classes]
 
 
 def _ids(classes: tuple[ClassInfo, ...]) -> list[str]:
@@ -70,8 +67,8 @@ def evaluate(
     for padding in geometries or card.geometries:
         tally = tally_of(card, samples, padding, model, device)
         found[padding] = {
-            "figures": {key: _known(value) for key, value in tally.figures().items()},
-            "standard_errors": {key: _known(value) for key, value in standard_errors(tally).items()},
+            "figures": json_ready(tally.figures()),
+            "standard_errors": json_ready(standard_errors(tally)),
             **_details(card, tally),
         }
     return {
@@ -101,18 +98,10 @@ def tally_of(card: Card, samples: list[Sample], padding: str, model: str | None 
     return measure(net, loaded.spec, samples, steps.mean, steps.std, where)[loaded.spec.model]
 
 
-def _known(value: float) -> float | None:
-    """None for what there is nothing to measure on; JSON has no NaN."""
-    return None if isnan(value) else float(value)
-
-
 def _details(card: Card, tally: Tally) -> dict[str, Any]:
-    names, ious = _names(card.classes), [_known(value) for value in metrics.iou(tally.matrix)]
-    counts = {"right": 0, "invented": 0, "missed": 0}
-    for matches in tally.objects:
-        counts = {key: value + getattr(matches, key) for key, value in counts.items()}
+    names, ious = [info.name["en"] for info in card.classes], json_ready(metrics.iou(tally.matrix).tolist())
     return {
         "iou": dict(zip(names, ious, strict=True)),
         "confusion": {"rows": "true", "columns": "predicted", "classes": names, "pixels": tally.matrix.tolist()},
-        **({"objects": counts} if tally.objects else {}),
+        **({"objects": vars(sum(tally.objects, Matches(0, 0, 0)))} if tally.objects else {}),
     }

@@ -83,6 +83,11 @@ def _write(
         "images_per_second": round(run.seen / run.seconds, 1),
         "begun_from": run.begun_from,
         "commands": commands(recipe, run.device.type, run.threads, run.precision, "sha256" in run.begun_from),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "precision": run.precision,
+        "device": device_name(run.device.type),
+        "threads": run.threads,
     }
     card = Card(
         name=name,
@@ -93,7 +98,7 @@ def _write(
         preprocessing=Preprocessing(recipe.mean, recipe.std),
         data={lang: " ".join(spoken(s.data, lang) for s in sets) for lang in data_set.data},
         licence={lang: " ".join(spoken(s.licence, lang) for s in sets) for lang in data_set.licence},
-        recipe={**recipe.json(), **made, **_machine(run)},
+        recipe={**recipe.json(), **made},
         seed=recipe.seed,
         metrics=_metrics(run.tallies(samples, state), samples, split),
         note=note,
@@ -167,9 +172,3 @@ def commands(
         except ValueError:  # a recipe of somebody's own, which was given by its path
             break
     return found
-
-
-def _machine(run: Run) -> dict[str, Any]:
-    name = device_name(run.device.type)
-    made_with = {"torch": torch.__version__, "python": platform.python_version(), "precision": run.precision}
-    return {**made_with, "device": name, "threads": run.threads}

@@ -6,10 +6,10 @@ import json
 import logging
 import queue
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,12 @@ from explorer.ui.inspector import Inspector
 from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
 from explorer.ui.stage.bundle import bundle, page, styles
+from explorer.ui.state import Bounded
 from explorer.ui.turns import OnProgress
 
 log = logging.getLogger(__name__)
+
+Messages = Callable[[dict[str, Any], Callable[[], bool]], Iterator[dict[str, Any]]]  # of what was sent, until cancelled
 
 STAGE = Path(__file__).parent / "stage"
 MOST_AT_ONCE = 40  # runs that are told where they stand; Gradio has as many threads
@@ -61,25 +64,10 @@ def stage_script(bench: Workbench) -> str:
     return f"gradio_api/file={bench.files.folder}/{bench.files.add(bundle(STAGE).encode('utf-8'), '.js')}"
 
 
-class Cancelled:
-    """Tokens of runs that were cancelled; the last few hundred are remembered."""
-
-    def __init__(self) -> None:
-        self._tokens: OrderedDict[str, None] = OrderedDict()
-
-    def add(self, token: str) -> None:
-        self._tokens[token] = None
-        while len(self._tokens) > 500:
-            self._tokens.popitem(last=False)
-
-    def __contains__(self, token: object) -> bool:
-        return token in self._tokens
-
-
 def build_app(bench: Workbench) -> gr.Blocks:
     """The page; its first example is run before it is served."""
     gr.set_static_paths([bench.files.folder])
-    cancelled = Cancelled()
+    cancelled: Bounded[bool] = Bounded(500)  # by tokens of runs; the last ones are remembered
     start = json.dumps(beginning(bench))
 
     def asked(event: gr.EventData) -> tuple[dict[str, Any], str]:
@@ -87,23 +75,18 @@ def build_app(bench: Workbench) -> gr.Blocks:
         data: dict[str, Any] = event._data if isinstance(event._data, dict) else {}
         return data, str(data.get("request", ""))[:100]
 
-    def on_run(event: gr.EventData) -> Iterator[str]:
-        data, token = asked(event)
-        for message in run_messages(bench, data, lambda: token in cancelled):
-            yield json.dumps({"request": token, **message})
+    def telling(messages: Messages) -> Callable[[gr.EventData], Iterator[str]]:
+        """What answers an event with messages."""
 
-    def on_segment(event: gr.EventData) -> Iterator[str]:
-        data, token = asked(event)
-        for message in segment_messages(bench.segmenter, data, lambda: token in cancelled):
-            yield json.dumps({"request": token, **message})
+        def answer(event: gr.EventData) -> Iterator[str]:
+            data, token = asked(event)
+            for message in messages(data, lambda: bool(cancelled.get(token))):
+                yield json.dumps({"request": token, **message})
 
-    def on_inspect(event: gr.EventData) -> Iterator[str]:
-        data, token = asked(event)
-        for message in inspect_messages(bench.inspector, data):
-            yield json.dumps({"request": token, **message})
+        return answer
 
     def on_cancel(event: gr.EventData) -> None:
-        cancelled.add(asked(event)[1])
+        cancelled.put(asked(event)[1], True, 1)
 
     with gr.Blocks(title=TITLE, fill_width=True, fill_height=True, delete_cache=(3600, 3600)) as demo:
         stage = gr.HTML(
@@ -115,6 +98,8 @@ def build_app(bench: Workbench) -> gr.Blocks:
             padding=False,
         )
         settings: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
+        on_run, on_segment = telling(partial(run_messages, bench)), telling(partial(segment_messages, bench.segmenter))
+        on_inspect = telling(lambda data, stop: inspect_messages(bench.inspector, data))
         stage.run(on_run, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)  # they take turns in the workbench
         stage.segment(on_segment, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)
         stage.inspect(on_inspect, None, stage, concurrency_limit=2, **settings)

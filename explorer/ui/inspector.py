@@ -6,7 +6,6 @@ network lies, so that questions do not wait for runs on a graphics card.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from explorer import inference, unit
+from explorer.checked import json_ready
 from explorer.errors import ExplorerError
 from explorer.figures.mosaic import mosaic
 from explorer.figures.principal import principal
@@ -96,7 +96,7 @@ class Inspector:
             raise ExplorerError("bad_selection", str(error)) from error
         ran = unit.forward(scene.local, step, row, column)  # both pieces come of one run
         arithmetic = unit.arithmetic(scene.local, step, channel, row, column, ran=ran)
-        first = {"kind": "unit", "arithmetic": _plain(asdict(arithmetic))}
+        first = {"kind": "unit", "arithmetic": json_ready(asdict(arithmetic))}
         yield first
         yield {**first, "field": self._field(scene, step, channel, ran)}
 
@@ -147,12 +147,3 @@ class Inspector:
         name = self.files.add(content, ".png")
         self._made.put(object(), name, len(content))
         return name
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no infinities: they become null."""
-    if isinstance(value, dict):
-        return {key: _plain(v) for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,6 +7,7 @@ import secrets
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from explorer import api, images, inference
+from explorer.checked import json_ready
 from explorer.errors import ExplorerError
 from explorer.images import Photograph
 from explorer.models import MODELS
@@ -90,7 +92,7 @@ class Keeper:
             "names": [in_all(c.name) for c in classes],
             "matrix": judged.matrix.tolist(),
             **judged.figures(classes),
-            "iou": [None if v != v else float(v) for v in truth.metrics.iou(judged.matrix)],
+            "iou": json_ready(truth.metrics.iou(judged.matrix).tolist()),
         }
 
     def _get(self, token: str) -> Kept:
@@ -153,11 +155,9 @@ def apart(results: Sequence[tuple[str, tuple[str, ...]]]) -> list[str]:
         for i in range(len(settings)):
             kinds = [len({tuple(them[k] for k in ks) for them in others}) for ks in (telling, [*telling, i])]
             telling += [i] if kinds[0] < kinds[1] else []
-        full = name = "-".join([stem, *(settings[k] for k in telling)])
-        number = 2
-        while name in made:
-            name, number = f"{full}-{number}", number + 1
-        made.append(name)
+        full = "-".join([stem, *(settings[k] for k in telling)])
+        names = chain([full], (f"{full}-{number}" for number in count(2)))
+        made.append(next(name for name in names if name not in made))
     return made
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import psutil
 from pydantic import StrictInt, StrictStr
 
 T = TypeVar("T")
@@ -82,18 +83,10 @@ PREFIX = "fcn-unet-explorer-"
 
 def sweep() -> None:
     """Delete the folders of processes that are gone: a killed one cannot clean up behind itself."""
-    if os.name == "nt":
-        return  # asking whether a process lives would end it there
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         pid = folder.name.removeprefix(PREFIX).split("-")[0]
-        if not pid.isdigit() or int(pid) == os.getpid():
-            continue
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
-        except OSError:
-            continue  # another person's process
 
 
 class Files:

@@ -21,10 +21,6 @@ class Turns:
         self._working = threading.Lock()
         self._waiting = 0
 
-    def taken(self) -> bool:
-        """Whether a run is going."""
-        return self._working.locked()
-
     @contextmanager
     def turn(self, progress: OnProgress, cancelled: Callable[[], bool]) -> Iterator[None]:
         """The whole machine for one run: waits until no other is going. Raises CancelledError."""

@@ -41,15 +41,6 @@ def test_one_object_or_none_has_no_border() -> None:
     assert set(np.unique(border.classes_of(instances))) == {border.BACKGROUND, border.OBJECT}
 
 
-@pytest.mark.parametrize("at_once", [2**22, 17 * 17 * 3, 1])  # all rows at a time, three, one
-def test_distance_agrees_with_brute_force(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(border, "AT_ONCE", at_once)
-    mask = np.random.default_rng(3).random((13, 17)) < 0.05
-    where = np.argwhere(mask)
-    expected = [[((where - (y, x)) ** 2).sum(1).min() for x in range(17)] for y in range(13)]
-    assert (border.squared_distance(mask) == expected).all()
-
-
 def test_touching_pixels() -> None:
     instances = np.array([[0, 0, 0, 0, 0, 0], [1, 1, 2, 2, 0, 3], [1, 1, 2, 2, 0, 3]])
     assert (border.classes_of(instances) == [[0, 2, 2, 0, 2, 0], [1, 2, 2, 1, 2, 1], [1, 2, 2, 1, 2, 1]]).all()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from explorer.errors import ExplorerError
-from explorer.ui.app import Cancelled, run_messages, uploaded
+from explorer.ui.app import run_messages, uploaded
 from explorer.ui.i18n import TEXTS
 from tests.images.made import png
 from tests.ui.made import asked, encoded, listing, noise, raw, run, selection
@@ -207,12 +207,3 @@ def test_progress_is_not_piled_up(bench, monkeypatch):
     got += list(stream)
     assert got[-1]["kind"] == "done"
     assert len(got) < 900
-
-
-def test_tokens_of_cancelled_runs_are_remembered_and_bounded():
-    cancelled = Cancelled()
-    for i in range(2000):
-        cancelled.add(f"t{i}")
-    assert "t1999" in cancelled
-    assert "t0" not in cancelled
-    assert len(cancelled._tokens) <= 500

@@ -150,7 +150,7 @@ def test_a_cancelled_run_leaves_no_file(fresh, after):
         run(fresh, selection("fcn16s", padding="same"), cancelled=lambda: next(asked) >= after)
     assert listing(fresh) == set()
     assert len(fresh.runs._runs) == 0
-    assert not fresh.turns.taken()
+    assert not fresh.turns._working.locked()
 
 
 def test_a_failed_run_leaves_no_file_and_the_next_one_works(fresh, monkeypatch):
