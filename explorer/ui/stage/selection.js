@@ -45,8 +45,7 @@ export function fromAddress(catalog, address, standard, own) {
   const { models, examples, sizes, devices } = catalog;
   const model = models.find((m) => m.key === wish.model);
   const known =
-    model?.paddings.includes(wish.padding) &&
-    model.cards.includes(wish.checkpoint) &&
+    model?.paddings.includes(wish.padding) && model.cards.includes(wish.checkpoint) &&
     (wish.image === own || examples.some((e) => e.file === wish.image)) &&
     sizes.includes(wish.size) &&
     devices.includes(wish.device);

@@ -234,10 +234,8 @@ export class Compare {
   #cost({ seconds, memory, device, deviceName, weightsTitle }) {
     const { words } = this;
     const values = {
-      weights: words.of(weightsTitle),
-      seconds: words.number(seconds.network, 3),
-      peak: words.bytes(memory.peak ?? memory.forecast),
-      device: words.device({ device, name: deviceName }),
+      weights: words.of(weightsTitle), seconds: words.number(seconds.network, 3),
+      peak: words.bytes(memory.peak ?? memory.forecast), device: words.device({ device, name: deviceName }),
     };
     return make('small', {}, words.t('compare.cost', values));
   }
@@ -256,10 +254,7 @@ export class Compare {
       if (mode === 'differ') viewer.layers = [{ canvas: disagreement(answer), opacity }];
       else if (mode === 'wipe') {
         viewer.layers = which.map((i, k) => ({
-          canvas: coloured(answer, i),
-          opacity,
-          from: k ? divide : 0,
-          to: k ? 1 : divide,
+          canvas: coloured(answer, i), opacity, from: k ? divide : 0, to: k ? 1 : divide,
         }));
       } else viewer.layers = [{ canvas: coloured(answer, which[0]), opacity }];
       viewer.soon();

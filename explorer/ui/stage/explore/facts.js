@@ -13,8 +13,7 @@ export function showFacts(root, trace, card, words) {
   const run = {
     device: words.device({ device, name: deviceName }),
     seconds: words.number(steps.reduce((sum, step) => sum + (step.ms ?? 0), 0) / 1000, 2),
-    macs: words.count(macs),
-    parameters: words.count(parameters),
+    macs: words.count(macs), parameters: words.count(parameters),
   };
   const line = (text, className = '') => make('p', { className }, text);
   find(root, '.fx-facts').replaceChildren(
@@ -49,10 +48,8 @@ function accuracy(trace, { unseen, validation }, words) {
   const told = (name, error) => (typeof figures[name] === 'number' ? words.percentWithin(figures[name], error) : '–');
   const key = typeof figures.nucleus_dice === 'number' ? 'dice' : 'accuracy';
   const text = words.t(part === unseen ? `facts.${key}.unseen` : `facts.${key}.validation`, {
-    accuracy: told('pixel_accuracy'),
-    iou: told('mean_iou', errors.mean_iou),
-    dice: told('nucleus_dice', errors.nucleus_dice),
-    images: part.images,
+    accuracy: told('pixel_accuracy'), iou: told('mean_iou', errors.mean_iou),
+    dice: told('nucleus_dice', errors.nucleus_dice), images: part.images,
   });
   const table = part.classes && classTable(trace, part.classes, words);
   if (!table) return [make('p', {}, text)];

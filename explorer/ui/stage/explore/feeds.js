@@ -134,10 +134,7 @@ export class Feeds {
     c.imageSmoothingEnabled = wide < width;
     c.drawImage(source.canvas, 0, 0, wide, tall);
     const at = (top, left, rows, cols) => [
-      (left / width) * wide,
-      (top / height) * tall,
-      (cols / width) * wide,
-      (rows / height) * tall,
+      (left / width) * wide, (top / height) * tall, (cols / width) * wide, (rows / height) * tall,
     ];
     if (crop) {
       const whole = step.name === crop.reference; // all of the other branch meets what is kept
@@ -169,10 +166,7 @@ export class Feeds {
     if (canvas.width * reduction > width) c.clearRect((width - left) * zoom, 0, lens.width, lens.height);
     if (canvas.height * reduction > height) c.clearRect(0, (height - top) * zoom, lens.width, lens.height);
     const box = [
-      (cols[0] - left) * zoom,
-      (rows[0] - top) * zoom,
-      (cols[1] - cols[0]) * zoom,
-      (rows[1] - rows[0]) * zoom,
+      (cols[0] - left) * zoom, (rows[0] - top) * zoom, (cols[1] - cols[0]) * zoom, (rows[1] - rows[0]) * zoom,
     ];
     outline(c, box, 'field', ratio);
   }

@@ -82,8 +82,7 @@ export class FigureView {
     /** @type {SVGElement[]} */
     const parts = [
       draw('path', { class: `fx-arrow fx-arrow-${kind}`, d, 'marker-end': `url(#fx-head-${kind})` }),
-      draw('path', { class: 'fx-arrow-hit', d }),
-      draw('title', {}, step.name),
+      draw('path', { class: 'fx-arrow-hit', d }), draw('title', {}, step.name),
     ];
     if (factor) {
       const upright = x1 === x2;

@@ -117,11 +117,7 @@ function arithmetic(sum, step, words) {
   const value = number(sum.value);
   if (operation(step).summands) {
     const values = {
-      a: number(first.value),
-      source: first.source,
-      b: number(second.value),
-      other: second.source,
-      value,
+      a: number(first.value), source: first.source, b: number(second.value), other: second.source, value,
     };
     return [said(words.t('held.summands', values))];
   }

@@ -79,9 +79,7 @@ export class Layer {
     if (!trace) return;
     this.words = words;
     const classes = trace.classes.map((info, index) => ({
-      index,
-      name: words.of(info.name),
-      share: trace.shares[index],
+      index, name: words.of(info.name), share: trace.shares[index],
     }));
     const present = classes.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
     this.#fill(this.sorts, this.sort, [

@@ -117,8 +117,7 @@ export class Look {
     const { trace, drawn, picture } = this;
     if (!unit) return picture.outlineField({ field: null });
     picture.outlineField({
-      field: trace.field(drawn, unit.row, unit.column),
-      whole: trace.wholeField(drawn, unit.row, unit.column),
+      field: trace.field(drawn, unit.row, unit.column), whole: trace.wholeField(drawn, unit.row, unit.column),
       partner: trace.partnerField(this.step, drawn, unit),
     });
   }

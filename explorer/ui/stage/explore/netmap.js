@@ -62,10 +62,7 @@ export class NetMap {
     const label = make('span', { className: 'fx-label' }, cutInside(name), make('small', {}, shapeText(step)));
     node.button = makeButton(
       {
-        tabIndex: -1,
-        className: `fx-${node.path}`,
-        title: said.join(' · '),
-        'data-step': node.last,
+        tabIndex: -1, className: `fx-${node.path}`, title: said.join(' · '), 'data-step': node.last,
         'aria-label': said.join(', '),
       },
       ...(node.column ? [glyph, label] : [label, glyph])
@@ -99,8 +96,7 @@ export class NetMap {
     this.lines.setAttribute('height', String(high));
     this.lines.setAttribute('width', String(width));
     this.lines.replaceChildren(
-      ...bands
-        .slice(1)
+      ...bands.slice(1)
         .flatMap(({ level, row, jump }) => this.#band(jump, PAD + (level - 1) * strip + row * tall, width)),
       ...this.plan.edges.map((edge) => this.#edge(edge))
     );

@@ -180,8 +180,7 @@ export class Output {
     });
     const rest = found.slice(BARS).reduce((sum, { share }) => sum + share, 0);
     const values = {
-      classes: Math.max(0, found.length - BARS),
-      rest: percent(rest),
+      classes: Math.max(0, found.length - BARS), rest: percent(rest),
       entropy: percent(entropyOf(found.map(({ share }) => share))),
     };
     const { reduction } = this.probabilities.sheet;

@@ -34,20 +34,15 @@ export function showColourBar(root, { scheme, channel }, scale, words) {
 export function showStatistics(root, { stats, maps }, channel, words) {
   const number = (value) => (value === null ? '–' : words.number(value, 3));
   const values = {
-    min: number(stats.min),
-    max: number(stats.max),
-    mean: number(stats.mean),
-    std: number(stats.std),
+    min: number(stats.min), max: number(stats.max), mean: number(stats.mean), std: number(stats.std),
     zeros: words.percent(stats.zeros),
   };
   find(root, '.fx-statistics').textContent =
     channel === null
       ? words.t('maps.statistics', values)
       : words.t('maps.statistics.channel', {
-          channel: String(channel),
-          min: number(maps.min[channel]),
-          max: number(maps.max[channel]),
-        });
+        channel: String(channel), min: number(maps.min[channel]), max: number(maps.max[channel]),
+      });
 }
 
 /** What a crop keeps and drops, and the margin, in words beside the marks they are drawn with.
@@ -92,9 +87,8 @@ function alignment(trace, crop, words) {
   const most = trace.centresApart(trace.step(crop.step), trace.step(crop.reference));
   const centres = most ? words.t('crop.centres', { most: words.number(most) }) : '';
   return words.t(crop.reference === name ? 'crop.aligned.input' : 'crop.aligned', {
-    source: crop.source, jump: source.jump, start: source.start,
-    reference: crop.reference, otherJump: reference.jump, otherStart: reference.start,
-    apart: apart(trace.step(crop.step), words),
+    source: crop.source, jump: source.jump, start: source.start, reference: crop.reference,
+    otherJump: reference.jump, otherStart: reference.start, apart: apart(trace.step(crop.step), words),
   }) + centres;
 }
 

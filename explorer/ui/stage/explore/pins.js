@@ -34,8 +34,7 @@ export class Pins {
   draw(trace, words) {
     this.trace = trace;
     this.words = words;
-    const here = this.pins
-      .map((pin, i) => ({ pin, i }))
+    const here = this.pins.map((pin, i) => ({ pin, i }))
       .filter(({ pin }) => trace.step(pin.step)?.shape[0] > pin.channel);
     this.list.hidden = here.length === 0;
     this.list.replaceChildren(...here.map(({ pin, i }) => this.#item(pin, i)));

@@ -23,13 +23,7 @@ export class Offers {
   #button({ way, size: [height, width], tiles, tile: [tileHeight, tileWidth], bytes, free, fits }, index) {
     const { words } = this;
     const text = {
-      height,
-      width,
-      tiles,
-      tileHeight,
-      tileWidth,
-      need: words.bytes(bytes),
-      free: words.bytes(free ?? 0),
+      height, width, tiles, tileHeight, tileWidth, need: words.bytes(bytes), free: words.bytes(free ?? 0),
     };
     return makeButton(
       { role: 'radio', 'data-offer': index },

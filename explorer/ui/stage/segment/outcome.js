@@ -89,10 +89,8 @@ export class Outcome {
   #took({ run_at: [height, width], seconds, device, deviceName, precision, tiles }) {
     const { words } = this;
     return words.t(tiles > 1 ? 'segment.ran.tiles' : 'segment.ran', {
-      height, width, tiles,
-      seconds: words.number(seconds.network, 3),
-      device: words.device({ device, name: deviceName }),
-      precision: words.t(`precision.${precision}`),
+      height, width, tiles, seconds: words.number(seconds.network, 3),
+      device: words.device({ device, name: deviceName }), precision: words.t(`precision.${precision}`),
     });
   }
 

@@ -22,11 +22,8 @@ export class Queue {
       if (!this.entries.has(item)) this.entries.set(item, this.#entry());
       const entry = this.entries.get(item);
       this.#write(entry, {
-        index,
-        name: item.name || this.words.t('segment.unnamed'),
-        state: state(item),
-        current: item === current,
-        alone: items.length < 2,
+        index, name: item.name || this.words.t('segment.unnamed'), state: state(item),
+        current: item === current, alone: items.length < 2,
       });
       // one that stays in its place keeps the focus, and a click that has begun on it
       if (this.list.children[index] !== entry) this.list.insertBefore(entry, this.list.children[index] ?? null);

@@ -223,12 +223,8 @@ export class Segment {
         item.result?.key === key ? message.offers.findIndex((offer) => wayOf(offer) === item.result.way) : -1;
       const chosen = made < 0 ? message.chosen : made; // the way of the result that is there
       Object.assign(item, {
-        planned: { ...message, key },
-        preview,
-        failed: null,
-        image: message.image,
-        name: item.name || message.name,
-        chosen,
+        planned: { ...message, key }, preview, failed: null, image: message.image,
+        name: item.name || message.name, chosen,
       });
       if (!message.precisions.includes(this.options.precision)) [this.options.precision] = message.precisions;
       if (item === this.current) this.onImage(message.image, item.name, message.picture);

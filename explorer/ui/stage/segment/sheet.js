@@ -36,9 +36,7 @@ export class Sheet {
       this.viewer.soon();
     });
     for (const [name, act] of [
-      ['in', () => this.view.scale(1.5)],
-      ['out', () => this.view.scale(1 / 1.5)],
-      ['fit', () => this.fit()],
+      ['in', () => this.view.scale(1.5)], ['out', () => this.view.scale(1 / 1.5)], ['fit', () => this.fit()],
     ]) {
       find(root, `.fx-zoom-${name}`).addEventListener('click', act);
     }
@@ -83,8 +81,7 @@ export class Sheet {
   #key(result) {
     const { words, layer } = this;
     const entry = (background, text) => make('span', {}, make('i', { style: `background: ${background}` }), text);
-    const ramp = [...this.colours.sequential]
-      .filter((_, i) => i % 32 === 0)
+    const ramp = [...this.colours.sequential].filter((_, i) => i % 32 === 0)
       .map((abgr) => `rgb(${abgr & 255} ${(abgr >> 8) & 255} ${(abgr >> 16) & 255})`);
     const keys = {
       confidence: () => [entry(`linear-gradient(90deg, ${ramp.join(', ')})`, words.t('segment.key.confidence'))],
@@ -112,17 +109,9 @@ export class Sheet {
   #tiles(context, place, ratio) {
     const { item, grid } = this;
     if (grid.hidden || grid.getAttribute('aria-pressed') !== 'true' || !item?.result) return;
-    const {
-      boxes,
-      margin,
-      run_at: [rows, cols],
-      size,
-    } = item.result;
+    const { boxes, margin, run_at: [rows, cols], size } = item.result;
     const scale = ([top, bottom, left, right]) => [
-      (top / rows) * size[0],
-      (left / cols) * size[1],
-      (bottom / rows) * size[0],
-      (right / cols) * size[1],
+      (top / rows) * size[0], (left / cols) * size[1], (bottom / rows) * size[0], (right / cols) * size[1],
     ];
     const stroke = (box, style, width, dash = []) => {
       context.strokeStyle = style;
@@ -139,21 +128,9 @@ export class Sheet {
           pointer.y * rows >= top && pointer.y * rows < bottom && pointer.x * cols >= left && pointer.x * cols < right
       );
     if (!under) return;
-    for (const [style, width] of [
-      [roles.dark, 4],
-      [roles.contracting, 2.5],
-    ])
-      stroke(
-        under.slice(4).map((at) => at - margin),
-        style,
-        width,
-        [8, 5]
-      );
-    for (const [style, width] of [
-      [roles.dark, 4],
-      [roles.field, 2.5],
-    ])
-      stroke(under.slice(0, 4), style, width);
+    for (const [style, width] of [[roles.dark, 4], [roles.contracting, 2.5]])
+      stroke(under.slice(4).map((at) => at - margin), style, width, [8, 5]);
+    for (const [style, width] of [[roles.dark, 4], [roles.field, 2.5]]) stroke(under.slice(0, 4), style, width);
     context.setLineDash([]);
   }
 
@@ -170,9 +147,7 @@ export class Sheet {
       ];
     const { name } = result.classes[at(layers.labels)];
     here.textContent = words.t('segment.here', {
-      name: words.of(name),
-      share: words.percent(at(layers.confidence) / 255),
-      row: pixel.row,
+      name: words.of(name), share: words.percent(at(layers.confidence) / 255), row: pixel.row,
       column: pixel.column,
     });
   }
