@@ -87,14 +87,13 @@ class Stage {
   }
 
   #controls() {
-    const { root } = this;
-    this.languages = languageButtons(find(root, '.fx-languages'), this.catalog, ({ lang }) => {
+    this.languages = languageButtons(find(this.root, '.fx-languages'), this.catalog, ({ lang }) => {
       this.chosenLanguage = stored('language', lang);
       this.words.use(lang).then(() => this.translate());
     });
-    find(root, '.fx-message button').addEventListener('click', () => this.say(null));
-    themeButton(find(root, '.fx-theme'), this.address);
-    keysDialog(root);
+    find(this.root, '.fx-message button').addEventListener('click', () => this.say(null));
+    themeButton(find(this.root, '.fx-theme'), this.address);
+    keysDialog(this.root);
     document.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && !document.querySelector('dialog[open]')) this.explore.look.escape();
     });

@@ -111,10 +111,9 @@ export class Compare {
 
   /** The networks whose weights know the same classes as those of the stage's network: only they can agree. */
   #alike() {
-    const { catalog } = this;
-    const data = (name) => catalog.cards.find((card) => card.name === name)?.data;
+    const data = (name) => this.catalog.cards.find((card) => card.name === name)?.data;
     const wanted = data(this.selection().checkpoint);
-    const alike = catalog.models.filter(({ cards }) => cards.some((name) => data(name) === wanted));
+    const alike = this.catalog.models.filter(({ cards }) => cards.some((name) => data(name) === wanted));
     return (alike.length > 1 ? alike : this.#able()).slice(0, MOST).map(({ key }) => key);
   }
 

@@ -38,8 +38,7 @@ export class Verdict {
 
   /** What a person should know about weights that run in another way than they were trained, and about the size. */
   #notes({ results }) {
-    const { words } = this;
-    const notes = new Set(results.flatMap(({ networkNotes }) => networkNotes.map((note) => words.note(note))));
+    const notes = new Set(results.flatMap(({ networkNotes }) => networkNotes.map((note) => this.words.note(note))));
     return [
       ...[...notes].map((text) => make('li', { className: 'fx-note' }, text)),
       ...this.#copies(results),
@@ -49,13 +48,12 @@ export class Verdict {
 
   /** Networks that were run on a copy of the image, and the way to its own size. */
   #copies(results) {
-    const { words } = this;
     const copies = results.filter(({ run_at, size }) => run_at.join() !== size.join());
     return [...new Set(copies.map(({ run_at }) => run_at.join()))].map((size) => {
       const alike = copies.filter(({ run_at }) => run_at.join() === size);
       const [height, width] = alike[0].run_at;
       const values = { networks: alike.map((one) => this.title(one)).join(', '), height, width };
-      return this.#sized(words.t('compare.copy', values), 'compare.own', true);
+      return this.#sized(this.words.t('compare.copy', values), 'compare.own', true);
     });
   }
 

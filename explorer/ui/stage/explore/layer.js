@@ -152,10 +152,9 @@ export class Layer {
 
   /** One channel large, or all (null). A reduced one is fetched at full resolution. */
   pick(channel) {
-    const { maps } = this;
-    maps.channel = channel;
-    maps.whole = this.components = null;
-    maps.redraw();
+    this.maps.channel = channel;
+    this.maps.whole = this.components = null;
+    this.maps.redraw();
     this.write(this.words);
     this.#fetchFull();
   }

@@ -79,10 +79,9 @@ export class Output {
 
   /** Opacity and the ramp's ends, as this language writes them. */
   #writeShares() {
-    const { root, words, picture } = this;
-    find(root, '.fx-opacity output').textContent = words.percent(picture.opacity);
-    [...root.querySelectorAll('.fx-opacity .fx-ramp b')].forEach(
-      (end, share) => (end.textContent = words.percent(share))
+    find(this.root, '.fx-opacity output').textContent = this.words.percent(this.picture.opacity);
+    [...this.root.querySelectorAll('.fx-opacity .fx-ramp b')].forEach(
+      (end, share) => (end.textContent = this.words.percent(share))
     );
   }
 

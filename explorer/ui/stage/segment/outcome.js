@@ -87,10 +87,9 @@ export class Outcome {
   }
 
   #took({ run_at: [height, width], seconds, device, deviceName, precision, tiles }) {
-    const { words } = this;
-    return words.t(tiles > 1 ? 'segment.ran.tiles' : 'segment.ran', {
-      height, width, tiles, seconds: words.number(seconds.network, 3),
-      device: words.device({ device, name: deviceName }), precision: words.t(`precision.${precision}`),
+    return this.words.t(tiles > 1 ? 'segment.ran.tiles' : 'segment.ran', {
+      height, width, tiles, seconds: this.words.number(seconds.network, 3),
+      device: this.words.device({ device, name: deviceName }), precision: this.words.t(`precision.${precision}`),
     });
   }
 
@@ -102,14 +101,12 @@ export class Outcome {
 
   /** Between the paper's tiles and exact ones; of large images the scores are not kept. */
   #difference({ share, score }) {
-    const { words } = this;
-    const values = { share: words.percent(share, 2) };
-    if (score === null) return words.t('segment.difference.labels', values);
-    return words.t('segment.difference', { ...values, score: words.number(score, 3) });
+    const values = { share: this.words.percent(share, 2) };
+    if (score === null) return this.words.t('segment.difference.labels', values);
+    return this.words.t('segment.difference', { ...values, score: this.words.number(score, 3) });
   }
 
   #areas({ areas, classes }) {
-    const { words } = this;
     const there = areas.filter(({ pixels }) => pixels).sort((a, b) => b.pixels - a.pixels);
     const entries = there.slice(0, AREAS).map(({ index, pixels, share }) => {
       const { name, colour } = classes[index];
@@ -117,41 +114,39 @@ export class Outcome {
         'li',
         {},
         make('i', { style: `background: rgb(${colour})` }),
-        make('span', {}, words.of(name)),
-        make('b', {}, share < 0.001 ? `< ${words.percent(0.001)}` : words.percent(share)),
-        make('small', {}, words.t('segment.area', { pixels }))
+        make('span', {}, this.words.of(name)),
+        make('b', {}, share < 0.001 ? `< ${this.words.percent(0.001)}` : this.words.percent(share)),
+        make('small', {}, this.words.t('segment.area', { pixels }))
       );
     });
     return make('ul', { className: 'fx-areas' }, ...entries);
   }
 
   #judged({ matrix, names, pixel_accuracy, mean_iou, boundary_iou, object_f1, iou }) {
-    const { words } = this;
-    const percent = (share) => (share == null ? '–' : words.percent(share));
+    const percent = (share) => (share == null ? '–' : this.words.percent(share));
     const [accuracy, mean, boundary, f1] = [pixel_accuracy, mean_iou, boundary_iou, object_f1].map(percent);
     const key = object_f1 === undefined ? 'segment.judged' : 'segment.judged.objects';
-    const label = words.t('segment.confusion');
+    const label = this.words.t('segment.confusion');
     const about = { className: 'fx-confusion-frame', tabIndex: 0, role: 'group', 'aria-label': label };
     return [
-      line('fx-took', words.t(key, { accuracy, iou: mean, boundary, f1 })),
+      line('fx-took', this.words.t(key, { accuracy, iou: mean, boundary, f1 })),
       make('div', about, this.#confusion(matrix, names, iou.map(percent), label)),
     ];
   }
 
   /** The classes that are there or were found, each as a row of shares of its pixels. */
   #confusion(matrix, names, iou, label) {
-    const { words } = this;
     const there = names.map((_, i) => i).filter((i) => matrix[i].some(Boolean) || matrix.some((row) => row[i]));
     const head = (text, scope) => make('th', { scope }, text);
     const rows = there.map((i) => {
       const sum = matrix[i].reduce((a, b) => a + b, 0);
       const shares = there.map((j) => (sum ? matrix[i][j] / sum : 0));
       const cells = shares.map((share) =>
-        make('td', { style: `--share: ${share}` }, share ? words.percent(share, 0) : '')
+        make('td', { style: `--share: ${share}` }, share ? this.words.percent(share, 0) : '')
       );
-      return make('tr', {}, head(words.of(names[i]), 'row'), ...cells, make('td', {}, iou[i]));
+      return make('tr', {}, head(this.words.of(names[i]), 'row'), ...cells, make('td', {}, iou[i]));
     });
-    const titles = [...there.map((i) => words.of(names[i])), 'IoU'].map((text) => head(text, 'col'));
+    const titles = [...there.map((i) => this.words.of(names[i])), 'IoU'].map((text) => head(text, 'col'));
     return make('table', { className: 'fx-confusion' }, make('tr', {}, make('th', {}, label), ...titles), ...rows);
   }
 }

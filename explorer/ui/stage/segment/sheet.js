@@ -48,15 +48,14 @@ export class Sheet {
 
   /** Show an image, with its result if there is one. */
   show(item) {
-    const { words } = this;
     this.item = item;
     const there = Object.keys(LAYERS).filter((key) => key === 'prediction' || item?.layers?.[LAYERS[key]]);
     if (!there.includes(this.layer)) this.layer = 'prediction';
-    fill(this.choice, there.map((key) => [key, words.t(`segment.layer.${key}`)]), this.layer);
+    fill(this.choice, there.map((key) => [key, this.words.t(`segment.layer.${key}`)]), this.layer);
     this.choice.disabled = !item?.result;
     this.grid.hidden = !(item?.result?.boxes.length > 1);
     this.fault.hidden = !item?.failed;
-    this.fault.textContent = item?.failed ? `${item.name}: ${words.error(item.failed)}` : '';
+    this.fault.textContent = item?.failed ? `${item.name}: ${this.words.error(item.failed)}` : '';
     this.#paint();
     this.#name(null);
   }
@@ -136,9 +135,8 @@ export class Sheet {
 
   /** The class at the pointer, and how sure the network is of it. */
   #name(pixel) {
-    const { words, here } = this;
     const { result, layers } = this.item ?? {};
-    if (!pixel || !result) return (here.textContent = '');
+    if (!pixel || !result) return (this.here.textContent = '');
     const at = ({ width, height, data }) =>
       data[
         4 *
@@ -146,8 +144,8 @@ export class Sheet {
             Math.floor((pixel.column / result.size[1]) * width))
       ];
     const { name } = result.classes[at(layers.labels)];
-    here.textContent = words.t('segment.here', {
-      name: words.of(name), share: words.percent(at(layers.confidence) / 255), row: pixel.row,
+    this.here.textContent = this.words.t('segment.here', {
+      name: this.words.of(name), share: this.words.percent(at(layers.confidence) / 255), row: pixel.row,
       column: pixel.column,
     });
   }
