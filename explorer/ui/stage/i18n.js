@@ -63,6 +63,11 @@ export class Words {
     return this.t('number.percent', { value });
   }
 
+  /** A share of an area in per cent; of the least ones that they are less than a tenth. */
+  areaShare(share) {
+    return share < 0.001 ? `< ${this.percent(0.001)}` : this.percent(share);
+  }
+
   /** 86.6 ± 1.8 %: a share of 1 and its standard error, if that is known, with one decimal; kept on one line.
    * @param {number} share
    * @param {number} [error]

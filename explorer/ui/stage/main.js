@@ -21,7 +21,7 @@ export function mount({ element, props, trigger, upload, watch, base }) {
 }
 
 class Stage {
-  /** @type {any} */ languages;
+  /** @type {(code: string) => void} marks its button */ chooseLanguage;
   /** @type {any} {text, details} of what goes on */ progress;
   /** @type {any} {code, details} that is said, or null */ problem;
 
@@ -87,7 +87,7 @@ class Stage {
   }
 
   #controls() {
-    this.languages = languageButtons(find(this.root, '.fx-languages'), this.catalog, ({ lang }) => {
+    this.chooseLanguage = languageButtons(find(this.root, '.fx-languages'), this.catalog, (lang) => {
       this.chosenLanguage = stored('language', lang);
       this.words.use(lang).then(() => this.translate());
     });
@@ -103,7 +103,7 @@ class Stage {
   async translate() {
     await this.words.use(this.words.language);
     this.words.apply(this.root);
-    this.languages.choose(({ lang }) => lang === this.words.language);
+    this.chooseLanguage(this.words.language);
     this.bar.show(this.selection, this.words);
     this.bar.running(this.fraction ?? null, this.#progressText(), this.words.t('bar.run'));
     this.sources.list(this.catalog.examples, this.resolve, this.words);

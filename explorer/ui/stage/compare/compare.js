@@ -43,11 +43,11 @@ export class Compare {
       this.chosen = catalog.models.map((model) => model.key).filter((one) => rest.includes(one));
       this.#rivals();
     });
-    this.modes = radios(find(root, '.fx-modes'), ({ mode }) => {
+    const choose = (mode) => {
       this.mode = mode;
       this.#lay();
-    });
-    this.modes.choose(({ mode }) => mode === this.mode);
+    };
+    radios(find(root, '.fx-modes'), 'mode', choose, this.mode);
     this.opacity = find(root, '.fx-compare .fx-see input');
     this.opacity.addEventListener('input', () => this.#paint());
     this.verdict = new Verdict(words, (result) => this.#title(result), (own) => {

@@ -9,6 +9,7 @@ import { FigureView } from './figureview.js';
 import { Look } from './look.js';
 import { Output } from './output.js';
 import { showChips, showCrop } from './panels.js';
+import { lost } from '../files.js';
 import { gently } from '../preferences.js';
 import { Steps } from './steps.js';
 import { Trace } from './trace.js';
@@ -48,16 +49,16 @@ export class Explore {
       onStep: (i, how) => (how?.keepPlace ? this.goWithPlace(i) : this.go(i)),
       onChoose: (i) => this.choose(i),
     });
-    this.cropViews = radios(find(root, '.fx-cropview'), ({ cropview }) => {
+    this.cropView = 'whole';
+    const viewCrop = (cropView) => {
       const place = this.look.place();
       this.look.leave();
-      this.cropView = cropview;
+      this.cropView = cropView;
       this.go(this.step, place);
-    });
-    this.cropView = 'whole';
-    this.cropViews.choose(({ cropview }) => cropview === this.cropView);
-    this.grains = radios(find(root, '.fx-grain'), ({ grain }) => this.steps.map.useBlocks(grain === 'blocks'));
-    this.grains.choose(({ grain }) => (grain === 'blocks') === this.steps.map.blocks);
+    };
+    radios(find(root, '.fx-cropview'), 'cropview', viewCrop, this.cropView);
+    const { map } = this.steps;
+    radios(find(root, '.fx-grain'), 'grain', (grain) => map.use(grain), map.grain);
   }
 
   /** The name of the step that is shown, once there is a run. */
@@ -91,7 +92,7 @@ export class Explore {
       this.trace = trace;
       this.output.load(trace, pictures);
     } catch (error) {
-      this.#failed(error);
+      this.say(lost(error));
       return false;
     }
     const { trace: { index } } = this;
@@ -100,11 +101,6 @@ export class Explore {
     const last = old ? counterpart(old, this.trace, name) : undefined;
     await this.go(index.get(wanted) ?? last ?? index.get(this.#firstLook()) ?? 0);
     return true;
-  }
-
-  #failed(error) {
-    console.warn(error);
-    this.say({ code: error.status ? 'gone' : 'connection', details: {} });
   }
 
   /** The page opens on a step that already says something: the first of a coarser level. */
@@ -149,7 +145,7 @@ export class Explore {
       try {
         picture = await trace.map(drawn);
       } catch (error) {
-        if (this.going === token) this.#failed(error);
+        if (this.going === token) this.say(lost(error));
         return;
       } finally {
         if (this.going === token) this.root.classList.remove('fx-fetching');

@@ -1,7 +1,7 @@
 /** What the step reads: a small picture of each map before it, with the window of units that feed one unit. */
 
-import { find, make, makeButton, pen } from '../dom.js';
-import { hatch, hatchAround, outline } from '../colour.js';
+import { find, make, makeButton, onButton, pen, size } from '../dom.js';
+import { fillAround, hatch, outline } from '../colour.js';
 import { channelCanvas, widestChannel } from './tile.js';
 import { clip, reads } from './windows.js';
 
@@ -13,14 +13,9 @@ const AROUND = 3; // units shown on every side of the window in the lens
 export class Feeds {
   constructor(root, colours, { onStep }) {
     this.colours = colours;
-    this.onStep = onStep;
     this.box = find(root, '.fx-feeds');
-    this.list = find(this.box, 'ul');
+    this.list = onButton(find(this.box, 'ul'), ({ step }) => onStep(step));
     this.feeds = [];
-    this.list.addEventListener('click', (event) => {
-      const button = event.target.closest('button');
-      if (button) onStep(button.dataset.step);
-    });
   }
 
   /** Take a step and the map drawn for it; `crop` as in Trace.cropAt. */
@@ -139,7 +134,7 @@ export class Feeds {
     if (crop) {
       const whole = step.name === crop.reference; // all of the other branch meets what is kept
       const kept = whole ? [1, 1, wide - 2, tall - 2] : at(crop.offset, crop.offset, ...crop.kept);
-      if (!whole) hatchAround(c, [0, 0, wide, tall], kept, hatch(c, 'dropped', ratio, 5));
+      if (!whole) fillAround(c, [0, 0, wide, tall], kept, hatch(c, 'dropped', ratio, 5));
       outline(c, kept, 'kept', ratio);
     }
     if (!window) return;
@@ -180,11 +175,6 @@ function place() {
 
 /** Set a canvas to a size in CSS pixels and clear it. */
 function prepare(canvas, width, height) {
-  const ratio = window.devicePixelRatio || 1;
-  const [wide, tall] = [width, height].map((v) => Math.max(1, Math.round(v * ratio)));
-  canvas.style.width = `${Math.max(1, Math.round(width))}px`;
-  canvas.style.height = `${Math.max(1, Math.round(height))}px`;
-  canvas.width = wide;
-  canvas.height = tall;
+  const ratio = size(canvas, Math.max(1, Math.round(width)), Math.max(1, Math.round(height)));
   return { c: pen(canvas), ratio };
 }

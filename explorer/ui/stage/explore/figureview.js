@@ -1,6 +1,6 @@
 /** The dialog with the paper's figure of the network shown: boxes lead to steps, numbers open their derivation. */
 
-import { draw, find, make } from '../dom.js';
+import { draw, find, make, on } from '../dom.js';
 import { operationName, stacks } from '../operations.js';
 import { channelsOf, derivation } from './derive.js';
 import { figure } from './figure.js';
@@ -12,7 +12,7 @@ export class FigureView {
     this.dialog = find(root, '.fx-figure');
     this.svg = find(this.dialog, 'svg');
     this.lines = find(this.dialog, '.fx-derivation');
-    find(root, '.fx-figure-open').addEventListener('click', () => this.open());
+    on(find(root, '.fx-figure-open'), 'click', () => this.open());
     const act = (event) => {
       const number = event.target.closest('[data-number]');
       if (number) return this.#derive(number);
@@ -21,8 +21,8 @@ export class FigureView {
       this.dialog.close();
       onStep(box.dataset.step);
     };
-    this.svg.addEventListener('click', act);
-    this.svg.addEventListener('keydown', (event) => {
+    on(this.svg, 'click', act);
+    on(this.svg, 'keydown', (event) => {
       if (event.key !== 'Enter' && event.key !== ' ') return;
       event.preventDefault();
       act(event);

@@ -1,10 +1,10 @@
 /** The unit that is held: its value, the arithmetic that makes it, and what of the input moves it. */
 
-import { find, make } from '../dom.js';
+import { find, make, on } from '../dom.js';
 import { painted, ramp } from '../colour.js';
 import { operation } from '../operations.js';
 import { asText, full } from './readout.js';
-import { decode, fetchFile } from '../files.js';
+import { fetchPixels } from '../files.js';
 
 const SHARES = 6; // input channels listed
 const TERMS = 4; // single products listed
@@ -21,9 +21,9 @@ export class Held {
     this.onShares = onShares;
     this.onValue = onValue;
     this.box = find(root, '.fx-held');
-    find(this.box, 'button').addEventListener('click', onClose);
-    const jump = find(root, '.fx-to-held'); // where the panes are stacked, the panel lies below the screen
-    jump.addEventListener('click', () => this.box.scrollIntoView({ block: 'center' }));
+    on(find(this.box, 'button'), 'click', onClose);
+    // where the panes are stacked, the panel lies below the screen
+    const jump = on(find(root, '.fx-to-held'), 'click', () => this.box.scrollIntoView({ block: 'center' }));
     new IntersectionObserver(([{ isIntersecting }]) => (jump.hidden = isIntersecting)).observe(this.box);
     this.unit = null;
   }
@@ -66,12 +66,11 @@ export class Held {
     answer.pieces = piece.kind === 'error' ? { ...answer.pieces, error: piece } : piece;
     this.write(this.words ?? words);
     this.onValue();
-    const [most] = piece.arithmetic?.shares ?? [];
-    if (most) this.onShares(most.source, most.channel);
+    this.again();
     const { file, box, core } = piece.field ?? {};
     if (!file) return;
     try {
-      const image = await decode(await (await fetchFile(this.resolve(file))).blob());
+      const image = await fetchPixels(this.resolve(file));
       if (this.answer === answer) this.onHeat({ canvas: this.#paint(image), box, core });
     } catch (error) {
       console.warn(error);
@@ -170,9 +169,7 @@ function effectiveText(effective, field, words) {
   return words.t('held.field', { tall: bottom - top, wide: right - left, most, size, share, half });
 }
 
-function said(text) {
-  return make('p', {}, text);
-}
+const said = (text) => make('p', {}, text);
 
 function heatRamp(table, text) {
   return make('p', { className: 'fx-heat-ramp' }, ramp(make('canvas', { width: 64 }), table), text);

@@ -1,49 +1,49 @@
 /** How a layer is looked at: scale, order, colour map, one channel or components; the tools above the maps. */
 
-import { fill, find, pen } from '../dom.js';
+import { fill, find, on, pen } from '../dom.js';
 import { radios } from '../bar.js';
 import { painted } from '../colour.js';
 import { histogram, byActivity, byAgreement } from './order.js';
-import { showColourBar, showStatistics } from './panels.js';
-import { decode, fetchFile } from '../files.js';
+import { presentClasses, showColourBar, showStatistics } from './panels.js';
+import { fetchBitmap, fetchPixels } from '../files.js';
 
 const BINS = 48;
 const SOON = 60; // ms after the maps are drawn
 
 export class Layer {
   /** @type {() => void} called when a channel has come at full resolution */ onFull;
+  /** @type {Page.Trace} */ trace;
+  /** @type {Page.Step} that is shown */ step;
+  /** @type {Page.Step} whose map is drawn */ drawn;
+  /** @type {Page.Codes} */ picture;
+  /** @type {Page.Words} */ words;
 
-  constructor(root, maps, colours, { asker, resolve, onChange, onChannel, labels }) {
+  constructor(root, maps, colours, { asker, resolve, onChange, labels }) {
     this.root = root;
     this.maps = maps;
     this.colours = colours;
     this.asker = asker;
     this.resolve = resolve;
-    this.onChange = onChange;
-    this.onChannel = onChannel;
     this.labels = labels;
     this.scale = 'channel';
     this.sort = 'index';
     this.fixed = null; // [low, high] that "fixed" keeps from step to step
     this.components = null; // null, or what is known of the principal components
-    this.scales = radios(find(root, '.fx-scale'), ({ scale }) => {
+    const stretch = (scale) => {
       this.scale = scale;
       this.fixed = scale === 'fixed' ? this.maps.scheme.range : null;
       onChange();
-    });
-    this.scales.choose(({ scale }) => scale === this.scale);
-    this.sorts = find(root, '.fx-sort select');
-    this.sorts.addEventListener('change', () => {
-      this.sort = this.sorts.value;
+    };
+    radios(find(root, '.fx-scale'), 'scale', stretch, this.scale);
+    this.sorts = on(find(root, '.fx-sort select'), 'change', ({ target }) => {
+      this.sort = target.value;
       onChange();
     });
-    this.tints = find(root, '.fx-colours select');
-    this.tints.addEventListener('change', () => {
-      colours.use(this.tints.value);
+    this.tints = on(find(root, '.fx-colours select'), 'change', ({ target }) => {
+      colours.use(target.value);
       onChange();
     });
-    this.rgb = find(root, '.fx-rgb');
-    this.rgb.addEventListener('click', () => this.toggleComponents());
+    this.rgb = on(find(root, '.fx-rgb'), 'click', () => this.toggleComponents());
   }
 
   /** Show a step's maps as chosen. `crop` as in Maps.show. */
@@ -51,11 +51,7 @@ export class Layer {
     const { maps } = this;
     if (maps.shown?.step !== drawn) this.components = null;
     if (maps.channel !== null && maps.channel >= drawn.shape[0]) maps.channel = null;
-    this.trace = trace;
-    this.step = step;
-    this.drawn = drawn;
-    this.picture = picture;
-    this.words = words;
+    Object.assign(this, { trace, step, drawn, picture, words });
     maps.order = this.#order();
     const names = drawn.scores ? trace.classes.map(({ name }) => words.of(name)) : null;
     maps.show(drawn, picture, this.colours.scheme(drawn.maps, this.scale, this.fixed), crop, names);
@@ -78,14 +74,11 @@ export class Layer {
     const { root, trace, maps } = this;
     if (!trace) return;
     this.words = words;
-    const classes = trace.classes.map((info, index) => ({
-      index, name: words.of(info.name), share: trace.shares[index],
-    }));
-    const present = classes.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
+    const present = presentClasses(trace);
     this.#fill(this.sorts, this.sort, [
       ['index', words.t('maps.sort.index')],
       ['activity', words.t('maps.sort.activity')],
-      ...present.map(({ index, name }) => [`class${index}`, words.t('maps.sort.class', { name })]),
+      ...present.map(({ index, name }) => [`class${index}`, words.t('maps.sort.class', { name: words.of(name) })]),
     ]);
     const { signed } = maps.scheme; // maps with a sign have their own colours
     const { name: tint, names: tints, divergingName } = this.colours;
@@ -118,8 +111,8 @@ export class Layer {
   #histogram() {
     const canvas = find(this.root, '.fx-histogram');
     const { maps, drawn, picture } = this;
-    const own = this.scale === 'channel' && maps.channel === null; // then a value counts between its channel's ends
-    const ends = own ? maps.scheme.ends : maps.channel === null ? () => maps.scheme.range : maps.scheme.ends;
+    const ofAll = this.scale !== 'channel' && maps.channel === null; // else between its channel's ends
+    const ends = ofAll ? () => maps.scheme.range : maps.scheme.ends;
     const counts = histogram(drawn, picture, maps.channel, ends, BINS);
     const most = Math.log1p(Math.max(...counts)) || 1;
     const c = pen(canvas);
@@ -165,30 +158,19 @@ export class Layer {
     const { channel } = maps;
     if (maps.full?.channel === channel && maps.full.step === drawn) {
       maps.full.canvas = this.#paint(maps.full.coded, maps.full.piece);
-      maps.redraw();
-      return;
+      return maps.redraw();
     }
     if (channel === null || drawn.maps.reduction === 1) return;
     const question = { what: 'channel', run: this.trace.file, step: drawn.name, channel };
     this.asker.ask(question, async (piece) => {
       if (piece.kind !== 'channel' || this.drawn !== drawn || maps.channel !== channel) return;
-      const coded = await this.#coded(piece.file);
+      const coded = await fetchPixels(this.resolve(piece.file)).catch(console.warn); // the reduced channel stays
       if (!coded || this.drawn !== drawn || maps.channel !== channel) return;
       maps.full = { channel, step: drawn, coded, piece, canvas: this.#paint(coded, piece) };
       maps.redraw();
       this.write(this.words);
       this.onFull?.();
     });
-  }
-
-  /** A file's pixels; null if it cannot be fetched: then the reduced channel stays. */
-  async #coded(file) {
-    try {
-      return await decode(await (await fetchFile(this.resolve(file))).blob());
-    } catch (error) {
-      console.warn(error);
-      return null;
-    }
   }
 
   #paint({ data, width, height }, { channel, min, max }) {
@@ -210,7 +192,7 @@ export class Layer {
     this.asker.ask({ what: 'principal', run: this.trace.file, step: drawn.name }, async (piece) => {
       if (this.components !== mine) return;
       if (piece.kind === 'principal') {
-        const bitmap = await createImageBitmap(await (await fetchFile(this.resolve(piece.file))).blob());
+        const bitmap = await fetchBitmap(this.resolve(piece.file));
         if (this.components !== mine) return;
         mine.shares = piece.shares;
         maps.whole = bitmap;

@@ -1,6 +1,6 @@
 /** What is looked at in the maps of the step shown: a unit, a channel, pins. Marks it in the maps and on the input. */
 
-import { find } from '../dom.js';
+import { find, on } from '../dom.js';
 import { Feeds } from './feeds.js';
 import { Held } from './held.js';
 import { Layer } from './layer.js';
@@ -9,6 +9,10 @@ import { Pins } from './pins.js';
 import { unitText } from './readout.js';
 
 export class Look {
+  /** @type {Page.Trace} */ trace;
+  /** @type {Page.Step} that is shown */ step;
+  /** @type {Page.Step} whose map is drawn */ drawn;
+
   /** `picture` is what fields are drawn on; `again` draws the step once more; `onStep` goes to one by its name. */
   constructor(root, colours, { asker, resolve, picture, again, onStep, words }) {
     this.root = root;
@@ -33,20 +37,17 @@ export class Look {
       asker,
       resolve,
       onChange: again,
-      onChannel: (channel) => this.pick(channel),
       labels: () => picture.labels,
     });
     this.layer.onFull = () => this.#overInput();
     this.pins = new Pins(root, colours, { onGo: (pin) => this.#toPin(pin) });
     this.feeds = new Feeds(root, colours, { onStep });
-    find(root, '.fx-channel').addEventListener('click', () =>
-      this.pick(this.maps.channel === null ? this.#chosen() : null)
-    );
-    find(root, '.fx-over').addEventListener('click', () => {
+    on(find(root, '.fx-channel'), 'click', () => this.pick(this.maps.channel === null ? this.#chosen() : null));
+    on(find(root, '.fx-over'), 'click', () => {
       this.over = !this.over;
       this.#overInput();
     });
-    find(root, '.fx-pin').addEventListener('click', () => this.pin(this.#chosen()));
+    on(find(root, '.fx-pin'), 'click', () => this.pin(this.#chosen()));
   }
 
   /** Pin a channel of the map drawn, or take the pin away. */
@@ -71,9 +72,7 @@ export class Look {
   /** Take a step and the map drawn for it: its own, or, before a crop, the one that is cut. */
   show(trace, step, drawn, pixels, crop, margin) {
     const { root, picture, words } = this;
-    this.trace = trace;
-    this.step = step;
-    this.drawn = drawn;
+    Object.assign(this, { trace, step, drawn });
     const kept = crop && drawn.name === crop.source;
     const cut = kept ? { top: crop.offset, left: crop.offset, height: crop.kept[0], width: crop.kept[1] } : null;
     this.layer.show(trace, step, drawn, pixels, cut, words);
@@ -189,9 +188,9 @@ export class Look {
   /** Lay the large channel over the input where its units stand, or take it away. */
   #overInput() {
     const { maps, drawn } = this;
-    const on = Boolean(this.over && drawn && maps.channel !== null);
+    const shown = Boolean(this.over && drawn && maps.channel !== null);
     find(this.root, '.fx-over').setAttribute('aria-pressed', String(Boolean(this.over)));
-    this.picture.showMap(on ? { canvas: maps.channelCanvas(maps.channel), box: this.trace.cells(drawn) } : null);
+    this.picture.showMap(shown ? { canvas: maps.channelCanvas(maps.channel), box: this.trace.cells(drawn) } : null);
   }
 
   async #toPin({ step, channel }) {

@@ -1,6 +1,6 @@
 /** The left pane: the network drawn from its graph, down one column and up the other. Every layer is a button. */
 
-import { draw, find, make, makeButton } from '../dom.js';
+import { draw, find, make, makeButton, onButton } from '../dom.js';
 import { operationName } from '../operations.js';
 import { stored } from '../preferences.js';
 import { layout, nodeName } from './graph.js';
@@ -22,27 +22,25 @@ export class NetMap {
   constructor(root, { onStep }) {
     this.pane = find(root, '.fx-net');
     this.lines = find(this.pane, 'svg');
-    this.list = find(this.pane, 'ol');
-    this.blocks = stored('blocks') === 'blocks';
-    this.list.addEventListener('click', (event) => {
-      const button = event.target.closest('button');
-      if (!button) return;
+    this.grain = stored('blocks') === 'blocks' ? 'blocks' : 'layers';
+    this.list = onButton(find(this.pane, 'ol'), ({ step }, event, button) => {
       if (event.detail) button.blur(); // a pointer's click leaves the keys to the stage
-      onStep(Number(button.dataset.step));
+      onStep(Number(step));
     });
     new ResizeObserver(() => this.trace && this.#place()).observe(this.pane);
   }
 
-  useBlocks(blocks) {
-    this.blocks = blocks;
-    stored('blocks', blocks ? 'blocks' : 'layers');
+  /** Draw the network by its "layers" or "blocks". */
+  use(grain) {
+    this.grain = grain;
+    stored('blocks', grain);
     if (this.trace) this.load(this.trace, this.words);
   }
 
   load(trace, words) {
     this.trace = trace;
     this.words = words;
-    this.plan = layout(trace, this.blocks);
+    this.plan = layout(trace, this.grain === 'blocks');
     const most = Math.max(...trace.steps.map((s) => s.shape[0]));
     const largest = Math.max(...trace.steps.map((s) => s.shape[1]));
     this.list.replaceChildren(...this.plan.nodes.map((node) => this.#button(node, most, largest)));
@@ -74,8 +72,8 @@ export class NetMap {
   #place() {
     const { nodes, rows, bands } = this.plan;
     const width = this.pane.clientWidth;
-    const most = TALLEST[this.blocks ? 'blocks' : 'layers'];
-    const strip = this.blocks ? STRIP : 0;
+    const most = TALLEST[this.grain];
+    const strip = this.grain === 'blocks' ? STRIP : 0;
     const around = 2 * PAD + strip * (bands.length - 1);
     const tall = Math.max(SHORTEST, Math.min(most, (this.pane.clientHeight - around) / rows));
     this.pane.classList.toggle('fx-sizes', tall >= TWO_LINES);
@@ -136,16 +134,15 @@ export class NetMap {
     node.button.tabIndex = 0;
     if (focused) node.button.focus({ preventScroll: true });
     const { pane } = this;
-    const top = node.top;
-    if (!this.scrolls) return this.#said(step);
-    if (top < pane.scrollTop + 40) pane.scrollTop = top - 40;
-    else if (top > pane.scrollTop + pane.clientHeight - 60) pane.scrollTop = top - pane.clientHeight + 60;
+    if (this.scrolls) {
+      const least = node.top - pane.clientHeight + 60;
+      pane.scrollTop = Math.min(node.top - 40, Math.max(least, pane.scrollTop));
+    }
     return this.#said(step);
   }
 
   #said(step) {
-    const { name } = this.trace.steps[step];
-    return `${name}, ${shapeText(this.trace.steps[step])}`;
+    return `${this.trace.steps[step].name}, ${shapeText(this.trace.steps[step])}`;
   }
 }
 

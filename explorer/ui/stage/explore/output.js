@@ -1,8 +1,9 @@
 /** The right pane: the image in one of its frames, what is laid over it, and what the network says of each pixel. */
 
-import { fill, find, make } from '../dom.js';
+import { fill, find, make, on, onButton } from '../dom.js';
 import { radios } from '../bar.js';
 import { painted, ramp } from '../colour.js';
+import { lost } from '../files.js';
 import { showFacts } from './facts.js';
 import { showLegend } from './panels.js';
 import { Picture } from './picture.js';
@@ -26,32 +27,27 @@ export class Output {
     this.say = say;
     this.kind = 'prediction';
     this.picture = new Picture(root, colours, { onPixel: (pixel) => this.name(pixel) });
-    this.kinds = find(root, '.fx-shown select');
-    this.kinds.addEventListener('change', () => {
-      this.kind = this.kinds.value;
+    this.kinds = on(find(root, '.fx-shown select'), 'change', ({ target }) => {
+      this.kind = target.value;
       this.#overlay();
       this.#legend();
     });
-    this.frames = radios(find(root, '.fx-frame'), ({ frame }) => {
-      this.picture.use(frame).catch((error) => say({ code: error.status ? 'gone' : 'connection', details: {} }));
+    const show = (frame) => {
+      this.picture.use(frame).catch((error) => say(lost(error)));
       this.#sizeOfFrame();
-    });
-    this.frames.choose(({ frame }) => frame === this.picture.frame);
-    const opacity = find(root, '.fx-opacity input');
-    opacity.addEventListener('input', () => {
-      this.picture.opacity = opacity.value / 100;
+    };
+    radios(find(root, '.fx-frame'), 'frame', show, this.picture.frame);
+    on(find(root, '.fx-opacity input'), 'input', ({ target }) => {
+      this.picture.opacity = target.value / 100;
       this.#writeShares();
       this.picture.draw();
     });
-    find(root, '.fx-margin').addEventListener('click', () => {
+    on(find(root, '.fx-margin'), 'click', () => {
       this.wantsMargin = !this.picture.margin;
       this.picture.show(this.picture.crop, this.margin(this.step));
     });
-    find(root, '.fx-legend').addEventListener('click', (event) => {
-      const item = event.target.closest('button');
-      if (!item) return;
-      const index = Number(item.dataset.index);
-      this.picture.showOnly(this.picture.only === index ? null : index);
+    onButton(find(root, '.fx-legend'), ({ index }) => {
+      this.picture.showOnly(this.picture.only === Number(index) ? null : Number(index));
       this.#overlay();
       this.#legend();
     });
@@ -140,8 +136,7 @@ export class Output {
       await probabilities.load();
       return this.probabilities === probabilities;
     } catch (error) {
-      console.warn(error);
-      this.say({ code: error.status ? 'gone' : 'connection', details: {} });
+      this.say(lost(error));
       return false;
     }
   }
@@ -154,11 +149,8 @@ export class Output {
     const inside = Boolean(pixel && !pixel.border);
     root.classList.toggle('fx-over-picture', inside);
     if (!inside) return;
-    if (!probabilities.codes) {
-      this.#fetched().then((there) => there && this.pixel === pixel && this.name(pixel));
-      return;
-    }
-    this.#bars(probabilities.at(pixel.row, pixel.column));
+    if (probabilities.codes) this.#bars(probabilities.at(pixel.row, pixel.column));
+    else this.#fetched().then((there) => there && this.pixel === pixel && this.name(pixel));
   }
 
   #bars(found) {

@@ -1,6 +1,6 @@
 /** Pinned channels: small pictures that stay in sight from step to step and lead back to where they are from. */
 
-import { find, make, makeButton } from '../dom.js';
+import { find, make, makeButton, onButton } from '../dom.js';
 import { channelCanvas } from './tile.js';
 
 const LONGER = 84; // CSS pixels of a picture's longer side
@@ -8,14 +8,10 @@ const LONGER = 84; // CSS pixels of a picture's longer side
 export class Pins {
   constructor(root, colours, { onGo }) {
     this.colours = colours;
-    this.onGo = onGo;
-    this.list = find(root, '.fx-pins');
     this.pins = []; // {step, channel}, by name, so that another run of the network keeps them
-    this.list.addEventListener('click', (event) => {
-      const item = event.target.closest('li');
-      if (!item) return;
-      const pin = this.pins[Number(item.dataset.pin)];
-      if (event.target.closest('.fx-unpin')) this.toggle(pin.step, pin.channel);
+    this.list = onButton(find(root, '.fx-pins'), ({ pin: i, off }) => {
+      const pin = this.pins[Number(i)];
+      if (off) this.toggle(pin.step, pin.channel);
       else onGo(pin);
     });
   }
@@ -54,9 +50,9 @@ export class Pins {
     paint().catch((error) => console.warn(error));
     return make(
       'li',
-      { 'data-pin': i },
-      makeButton({}, canvas, make('span', {}, `${name} · ${channel}`)),
-      makeButton({ className: 'fx-unpin', 'aria-label': label }, '×')
+      {},
+      makeButton({ 'data-pin': i }, canvas, make('span', {}, `${name} · ${channel}`)),
+      makeButton({ className: 'fx-unpin', 'data-pin': i, 'data-off': true, 'aria-label': label }, '×')
     );
   }
 }
