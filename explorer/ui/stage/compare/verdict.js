@@ -1,6 +1,6 @@
 /** What is said of a comparison: the classes found, notes on the networks, and how far each two of them agree. */
 
-import { make, makeButton } from '../dom.js';
+import { make, makeButton, on, swatch } from '../dom.js';
 
 const NAMED = 8; // classes in the legend
 
@@ -33,7 +33,7 @@ export class Verdict {
       }
     }
     const largest = [...areas.values()].sort((a, b) => b.pixels - a.pixels).slice(0, NAMED);
-    return largest.map(({ name, colour }) => line(make('i', { style: `background: rgb(${colour})` }), words.of(name)));
+    return largest.map(({ name, colour }) => line(swatch(colour), words.of(name)));
   }
 
   /** What a person should know about weights that run in another way than they were trained, and about the size. */
@@ -65,8 +65,7 @@ export class Verdict {
   }
 
   #sized(text, key, own) {
-    const again = makeButton({ className: 'fx-pill' }, this.words.t(key));
-    again.addEventListener('click', () => this.onSize(own));
+    const again = on(makeButton({ className: 'fx-pill' }, this.words.t(key)), 'click', () => this.onSize(own));
     return make('li', { className: 'fx-note' }, `${text} `, again);
   }
 

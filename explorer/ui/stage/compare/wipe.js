@@ -1,6 +1,6 @@
 /** The wipe between two of several results: which two, and where the line between them stands. */
 
-import { fill, find, make } from '../dom.js';
+import { fill, find, make, on } from '../dom.js';
 import { roles } from '../colour.js';
 
 const NEAR = 16; // CSS pixels from the line that still take hold of it
@@ -14,9 +14,8 @@ export class Wipe {
     this.onMove = onMove;
     this.divide = 0.5; // share of the width
     this.sides = null; // indices of two results
-    this.slider = find(root, '.fx-wipe');
     this.box = find(root, '.fx-sides');
-    this.slider.addEventListener('input', () => this.#move(this.slider.value / 100));
+    this.slider = on(find(root, '.fx-wipe'), 'input', ({ target }) => this.#move(target.value / 100));
   }
 
   #move(share) {
@@ -34,11 +33,10 @@ export class Wipe {
       ...['compare.left', 'compare.right'].map((key, side) => {
         const select = make('select', { 'aria-label': this.words.t(key) });
         fill(select, results.map((result, i) => [i, this.title(result)]), this.sides[side]);
-        select.addEventListener('change', () => {
+        return on(select, 'change', () => {
           this.sides[side] = Number(select.value);
           this.onSides();
         });
-        return select;
       })
     );
   }
@@ -62,9 +60,9 @@ export class Wipe {
       canvas.style.cursor = held || near ? 'ew-resize' : '';
       if (held) this.#move(share);
     };
-    canvas.addEventListener('pointerdown', down, { capture: true });
-    canvas.addEventListener('pointermove', moved, { capture: true });
-    for (const type of ['pointerup', 'pointercancel']) canvas.addEventListener(type, () => (held = false));
+    on(canvas, 'pointerdown', down, { capture: true });
+    on(canvas, 'pointermove', moved, { capture: true });
+    on(canvas, ['pointerup', 'pointercancel'], () => (held = false));
   }
 
   /** Draw the line. */

@@ -1,7 +1,7 @@
 /** What came of a run at full size: time and memory, areas, files to take along, figures against a truth. */
 
-import { find, make, makeButton } from '../dom.js';
-import { decode, fetchFile } from '../files.js';
+import { find, make, makeButton, on, onButton, swatch } from '../dom.js';
+import { fetchBlob, fetchPixels } from '../files.js';
 
 const AREAS = 8; // classes listed
 const SLOWEST = 5; // steps listed
@@ -10,35 +10,31 @@ export class Outcome {
   /** `ask` sends a question to the server; `upload` a file; `answer` is called with what comes back. */
   constructor(root, { words, ask, upload, resolve }) {
     this.words = words;
-    this.ask = ask;
-    this.upload = upload;
     this.resolve = resolve;
     this.box = find(root, '.fx-outcome');
-    this.files = find(root, '.fx-files');
-    this.files.addEventListener('click', ({ target }) => {
-      const kind = target.closest('button')?.dataset.kind;
-      if (kind) this.ask({ what: 'export', file: kind, tokens: [this.item.result.token] });
+    this.files = onButton(find(root, '.fx-files'), ({ kind }) => {
+      ask({ what: 'export', file: kind, tokens: [this.item.result.token] });
     });
     this.truth = find(root, '.fx-truth');
-    find(this.truth, 'input').addEventListener('change', async ({ target }) => {
+    on(find(this.truth, 'input'), 'change', async ({ target }) => {
       const [file] = target.files;
       target.value = '';
       if (!file) return;
-      const { path } = await this.upload(file);
-      this.ask({ what: 'judge', token: this.item.result.token, path });
+      const { path } = await upload(file);
+      ask({ what: 'judge', token: this.item.result.token, path });
     });
   }
 
   /** A file has come, or a judgement. */
   async answer(message, item) {
     if (message.kind === 'exported') {
-      const blob = await (await fetchFile(this.resolve(message.file))).blob(); // its address has no name
+      const blob = await fetchBlob(this.resolve(message.file)); // its address has no name
       const href = URL.createObjectURL(blob);
       make('a', { href, download: message.name }).click();
       setTimeout(() => URL.revokeObjectURL(href), 60000);
     } else if (message.kind === 'judged') {
       item.judged = message;
-      item.layers.errors = await decode(await (await fetchFile(this.resolve(message.errors))).blob());
+      item.layers.errors = await fetchPixels(this.resolve(message.errors));
     }
   }
 
@@ -113,9 +109,9 @@ export class Outcome {
       return make(
         'li',
         {},
-        make('i', { style: `background: rgb(${colour})` }),
+        swatch(colour),
         make('span', {}, this.words.of(name)),
-        make('b', {}, share < 0.001 ? `< ${this.words.percent(0.001)}` : this.words.percent(share)),
+        make('b', {}, this.words.areaShare(share)),
         make('small', {}, this.words.t('segment.area', { pixels }))
       );
     });

@@ -1,6 +1,6 @@
 /** The list of images to segment: each with its state, one looked at; each can be taken off while there are others. */
 
-import { find, make, makeButton } from '../dom.js';
+import { find, make, makeButton, onButton } from '../dom.js';
 
 export class Queue {
   /** `choose(index)` looks at an image, `remove(index)` takes it off the list. */
@@ -8,9 +8,7 @@ export class Queue {
     this.words = words;
     this.entries = new WeakMap(); // by item
     this.box = find(root, '.fx-queue');
-    this.list = find(this.box, 'ol');
-    this.list.addEventListener('click', ({ target }) => {
-      const { item, off } = target.closest('button')?.dataset ?? {};
+    this.list = onButton(find(this.box, 'ol'), ({ item, off }) => {
       if (item) choose(Number(item));
       if (off) remove(Number(off));
     });

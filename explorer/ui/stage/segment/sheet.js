@@ -1,6 +1,6 @@
 /** The image of the view "segment" with one layer over it: classes, confidence, errors, differences, tiles. */
 
-import { fill, find, make } from '../dom.js';
+import { fill, find, make, on } from '../dom.js';
 import { css, pack, packed, painted, roles } from '../colour.js';
 import { View, Viewer } from '../viewer.js';
 
@@ -23,23 +23,18 @@ export class Sheet {
       paint: (...drawing) => this.#tiles(...drawing),
       onPixel: (pixel) => this.#name(pixel),
     });
-    this.choice = find(root, '.fx-layer select');
-    this.choice.addEventListener('change', () => {
-      this.layer = this.choice.value;
+    this.choice = on(find(root, '.fx-layer select'), 'change', ({ target }) => {
+      this.layer = target.value;
       this.#paint();
     });
-    this.opacity = find(root, '.fx-see input');
-    this.opacity.addEventListener('input', () => this.#paint());
-    this.grid = find(root, '.fx-grid');
-    this.grid.addEventListener('click', () => {
+    this.opacity = on(find(root, '.fx-see input'), 'input', () => this.#paint());
+    this.grid = on(find(root, '.fx-grid'), 'click', () => {
       this.grid.setAttribute('aria-pressed', String(this.grid.getAttribute('aria-pressed') !== 'true'));
       this.viewer.soon();
     });
-    for (const [name, act] of [
-      ['in', () => this.view.scale(1.5)], ['out', () => this.view.scale(1 / 1.5)], ['fit', () => this.fit()],
-    ]) {
-      find(root, `.fx-zoom-${name}`).addEventListener('click', act);
-    }
+    on(find(root, '.fx-zoom-in'), 'click', () => this.view.scale(1.5));
+    on(find(root, '.fx-zoom-out'), 'click', () => this.view.scale(1 / 1.5));
+    on(find(root, '.fx-zoom-fit'), 'click', () => this.fit());
   }
 
   fit() {
@@ -120,15 +115,12 @@ export class Sheet {
     };
     for (const box of boxes) stroke(box.slice(0, 4), css('light', 0.8), 1);
     const { pointer } = this.view;
-    const under =
-      pointer &&
-      boxes.find(
-        ([top, bottom, left, right]) =>
-          pointer.y * rows >= top && pointer.y * rows < bottom && pointer.x * cols >= left && pointer.x * cols < right
-      );
+    const inside = ([top, bottom, left, right]) =>
+      pointer.y * rows >= top && pointer.y * rows < bottom && pointer.x * cols >= left && pointer.x * cols < right;
+    const under = pointer && boxes.find(inside);
     if (!under) return;
-    for (const [style, width] of [[roles.dark, 4], [roles.contracting, 2.5]])
-      stroke(under.slice(4).map((at) => at - margin), style, width, [8, 5]);
+    const window = under.slice(4).map((at) => at - margin);
+    for (const [style, width] of [[roles.dark, 4], [roles.contracting, 2.5]]) stroke(window, style, width, [8, 5]);
     for (const [style, width] of [[roles.dark, 4], [roles.field, 2.5]]) stroke(under.slice(0, 4), style, width);
     context.setLineDash([]);
   }
@@ -137,12 +129,8 @@ export class Sheet {
   #name(pixel) {
     const { result, layers } = this.item ?? {};
     if (!pixel || !result) return (this.here.textContent = '');
-    const at = ({ width, height, data }) =>
-      data[
-        4 *
-          (Math.floor((pixel.row / result.size[0]) * height) * width +
-            Math.floor((pixel.column / result.size[1]) * width))
-      ];
+    const [down, across] = [pixel.row / result.size[0], pixel.column / result.size[1]];
+    const at = ({ width, height, data }) => data[4 * (Math.floor(down * height) * width + Math.floor(across * width))];
     const { name } = result.classes[at(layers.labels)];
     this.here.textContent = this.words.t('segment.here', {
       name: this.words.of(name), share: this.words.percent(at(layers.confidence) / 255), row: pixel.row,
