@@ -114,12 +114,13 @@ export class Words {
     return this.number(value);
   }
 
-  /** Fill every element below root that names a key: text, title and aria-label. */
+  /** Fill every element below root that names a key: text, title, aria-label, or the last two ("name"). */
   apply(root) {
-    for (const el of root.querySelectorAll('[data-t]')) el.textContent = this.t(el.dataset.t);
-    for (const el of root.querySelectorAll('[data-t-title]')) el.title = this.t(el.dataset.tTitle);
-    for (const el of [root, ...root.querySelectorAll('[data-t-label]')]) {
-      if (el.dataset.tLabel) el.setAttribute('aria-label', this.t(el.dataset.tLabel));
+    for (const el of root.querySelectorAll('[data-t], [data-t-title], [data-t-label], [data-t-name]')) {
+      const { t: text, tName: name, tTitle: title = name, tLabel: label = name } = el.dataset;
+      if (text) el.textContent = this.t(text);
+      if (title) el.title = this.t(title);
+      if (label) el.setAttribute('aria-label', this.t(label));
     }
   }
 

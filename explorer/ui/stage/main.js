@@ -1,6 +1,6 @@
 /** The stage: wires controls, runs and the three views. Python is called to run a network, for nothing else. */
 
-import { find } from './dom.js';
+import { find, on } from './dom.js';
 import { Bar, languageButtons } from './bar.js';
 import { Colours, roles } from './colour.js';
 import { isThere } from './files.js';
@@ -91,7 +91,7 @@ class Stage {
       this.chosenLanguage = stored('language', lang);
       this.words.use(lang).then(() => this.translate());
     });
-    find(this.root, '.fx-message button').addEventListener('click', () => this.say(null));
+    on(find(this.root, '.fx-message button'), 'click', () => this.say(null));
     themeButton(find(this.root, '.fx-theme'), this.address);
     keysDialog(this.root);
     document.addEventListener('keydown', (event) => {

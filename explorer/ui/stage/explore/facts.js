@@ -1,6 +1,6 @@
 /** The last pane of the picture: what the run took, how accurate the network is, where its weights are from. */
 
-import { find, make, makeButton } from '../dom.js';
+import { find, make, makeButton, on } from '../dom.js';
 
 /** Device, time and cost of the run; what a person should know about weights and image.
  * @param {HTMLElement} root
@@ -9,7 +9,7 @@ import { find, make, makeButton } from '../dom.js';
  * @param {Page.Words} words
  */
 export function showFacts(root, trace, card, words) {
-  const { device, deviceName, macs, parameters, notes, steps } = trace.run;
+  const { device, deviceName, macs, parameters, notes, steps } = trace;
   const run = {
     device: words.device({ device, name: deviceName }),
     seconds: words.number(steps.reduce((sum, step) => sum + (step.ms ?? 0), 0) / 1000, 2),
@@ -55,7 +55,7 @@ function accuracy(trace, { unseen, validation }, words) {
   if (!table) return [make('p', {}, text)];
   const toggle = makeButton({ className: 'fx-pill', 'aria-expanded': false }, words.t('facts.classes'));
   table.hidden = true;
-  toggle.addEventListener('click', () => {
+  on(toggle, 'click', () => {
     table.hidden = !table.hidden;
     toggle.setAttribute('aria-expanded', String(!table.hidden));
   });

@@ -58,7 +58,7 @@ export class FigureView {
     const { trace, words, svg } = this;
     const plan = figure(trace);
     const unet = stacks(trace);
-    find(this.dialog, 'h2').textContent = words.t(unet ? 'figure.unet' : 'figure.fcn', { title: trace.run.title });
+    find(this.dialog, 'h2').textContent = words.t(unet ? 'figure.unet' : 'figure.fcn', { title: trace.title });
     svg.setAttribute('viewBox', `0 0 ${Math.ceil(plan.width)} ${Math.ceil(plan.height)}`);
     svg.style.setProperty('--high', `${Math.ceil(plan.height)}px`);
     svg.replaceChildren(

@@ -26,7 +26,7 @@ function ranked(score) {
 }
 
 function channelScores({ maps }, picture, measure) {
-  const values = (c) => Float32Array.from(codesOf(maps, c, picture), (code) => valueOf(maps, c, code));
+  const values = (c) => new Float32Array(codesOf(maps, c, picture)).map((code) => valueOf(maps, c, code));
   return maps.min.map((_, c) => measure(values(c)));
 }
 

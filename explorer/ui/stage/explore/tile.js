@@ -3,7 +3,7 @@
 import { painted } from '../colour.js';
 
 /** Where a channel lies among the pixels of a mosaic.
- * @param {Page.Mosaic} maps @param {number} channel
+ * @param {Pick<Page.Mosaic, 'tile' | 'columns'>} maps @param {number} channel
  */
 export function tileOf({ tile: [height, width], columns }, channel) {
   return { top: Math.floor(channel / columns) * height, left: (channel % columns) * width, height, width };
