@@ -1,6 +1,6 @@
 /** The controls: network, weights, geometry, working size, device, run. They show and change a selection. */
 
-import { fill, find, makeButton, on } from './dom.js';
+import { fill, find, makeButton, on, setAttributes } from './dom.js';
 
 const DOUBLE_CLICK = 400; // ms
 const LONG = 4; // letters of a language's name, beyond which its code stands for it
@@ -70,9 +70,8 @@ export class Bar {
   constructor(root, catalog, { onChange, onRun }) {
     this.catalog = catalog;
     const networks = find(root, '.fx-networks');
-    networks.replaceChildren(
-      ...catalog.models.map(({ key, title }) => makeButton({ role: 'radio', 'data-model': key }, title))
-    );
+    const network = ({ key, title }) => makeButton({ role: 'radio', 'data-model': key }, title);
+    networks.replaceChildren(...catalog.models.map(network));
     this.chooseNetwork = radios(networks, 'model', (model) => onChange({ model }));
     /** @type {Record<string, HTMLSelectElement>} by what they choose of a selection */
     this.selects = {};
@@ -117,8 +116,7 @@ export class Bar {
     this.runButton.firstElementChild.textContent = busy ? text : idle;
     if (!busy) return;
     const percent = Math.round(fraction * 100);
-    this.progress.setAttribute('aria-valuenow', String(percent));
-    this.progress.setAttribute('aria-valuetext', text);
+    setAttributes(this.progress, { 'aria-valuenow': percent, 'aria-valuetext': text });
     this.progress.firstElementChild.style.width = `${percent}%`;
   }
 }
@@ -139,9 +137,9 @@ function drawer(more, settings) {
     settings.classList.toggle('fx-open', open);
     more.setAttribute('aria-expanded', String(open));
   };
-  more.addEventListener('click', () => show(!settings.classList.contains('fx-open')));
-  document.addEventListener('pointerdown', ({ target }) => {
+  on(more, 'click', () => show(!settings.classList.contains('fx-open')));
+  on(document, 'pointerdown', ({ target }) => {
     if (!settings.contains(target) && !more.contains(target)) show(false);
   });
-  document.addEventListener('keydown', ({ key }) => key === 'Escape' && show(false));
+  on(document, 'keydown', ({ key }) => key === 'Escape' && show(false));
 }

@@ -47,9 +47,14 @@ export function makeButton(properties, ...children) {
  */
 export function draw(tag, attributes = {}, ...children) {
   const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
+  setAttributes(node, attributes);
   node.append(...children);
   return node;
+}
+
+/** @param {Element} node @param {Record<string, any>} attributes */
+export function setAttributes(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
 }
 
 /** A field of a class's colour.

@@ -20,13 +20,12 @@ const AHEAD = 3; // steps fetched before they are looked at
 export class Explore {
   /** @type {Page.Trace} of the run shown; null before the first */ trace;
 
-  /** `say(problem)` tells of an error; `onSettle` is called when a step is shown that stays. */
-  constructor(root, { gradio, alive, catalog, colours, words, resolve, say, onSettle }) {
+  /** Of the stage, `say(problem)` tells of an error; `onSettle` is called when a step is shown that stays. */
+  constructor(root, stage) {
+    const { gradio, alive, catalog, colours, words, resolve, say } = stage;
     this.root = root;
+    this.stage = stage;
     this.words = words;
-    this.resolve = resolve;
-    this.say = say;
-    this.onSettle = onSettle;
     this.step = 0;
     const onStep = (name) => this.choose(this.trace.index.get(name));
     this.asker = new Asker(gradio.trigger, alive);
@@ -85,14 +84,14 @@ export class Explore {
     const { name, trace: old } = this;
     const token = (this.opening = {});
     try {
-      const trace = await Trace.load(file, this.resolve, selection);
+      const trace = await Trace.load(file, this.stage.resolve, selection);
       const pictures = await this.output.picture.fetch(trace);
       if (this.opening !== token) return false; // a newer run has come meanwhile
       this.look.load();
       this.trace = trace;
       this.output.load(trace, pictures);
     } catch (error) {
-      this.say(lost(error));
+      this.stage.say(lost(error));
       return false;
     }
     const { trace: { index } } = this;
@@ -145,7 +144,7 @@ export class Explore {
       try {
         picture = await trace.map(drawn);
       } catch (error) {
-        if (this.going === token) this.say(lost(error));
+        if (this.going === token) this.stage.say(lost(error));
         return;
       } finally {
         if (this.going === token) this.root.classList.remove('fx-fetching');
@@ -159,7 +158,7 @@ export class Explore {
       trace.prefetch(trace.steps[i + d]);
       trace.prefetch(trace.steps[i - d]);
     }
-    this.onSettle();
+    this.stage.onSettle();
   }
 
   #show(step, drawn, crop, picture) {

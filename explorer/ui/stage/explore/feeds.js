@@ -11,6 +11,9 @@ const WIDEST = 104;
 const AROUND = 3; // units shown on every side of the window in the lens
 
 export class Feeds {
+  /** @type {Page.Trace} */ trace;
+  /** @type {Page.Words} */ words;
+
   constructor(root, colours, { onStep }) {
     this.colours = colours;
     this.box = find(root, '.fx-feeds');
@@ -20,9 +23,7 @@ export class Feeds {
 
   /** Take a step and the map drawn for it; `crop` as in Trace.cropAt. */
   show(trace, step, drawn, crop, words) {
-    this.trace = trace;
-    this.drawn = drawn;
-    this.words = words;
+    Object.assign(this, { trace, words });
     const asCrop = crop?.step === step.name;
     const names = asCrop ? [crop.source, crop.reference] : [...new Set(drawn.reads)];
     if (asCrop && crop.reference === trace.steps[0].name) names.pop(); // the input gives its size and nothing else

@@ -12,16 +12,12 @@ const TERMS = 4; // single products listed
 export class Held {
   /** @type {any} what is asked about the held unit, and what is known; null when none is held */ answer;
 
-  constructor(root, { asker, resolve, heat, onHeat, onClose, onShares, onValue }) {
+  /** `about` {asker, resolve, heat, onHeat, onClose, onShares, onValue}: what it asks by, and who is told. */
+  constructor(root, about) {
     this.root = root;
-    this.asker = asker;
-    this.resolve = resolve;
-    this.heat = heat;
-    this.onHeat = onHeat;
-    this.onShares = onShares;
-    this.onValue = onValue;
+    this.about = about;
     this.box = find(root, '.fx-held');
-    on(find(this.box, 'button'), 'click', onClose);
+    on(find(this.box, 'button'), 'click', about.onClose);
     // where the panes are stacked, the panel lies below the screen
     const jump = on(find(root, '.fx-to-held'), 'click', () => this.box.scrollIntoView({ block: 'center' }));
     new IntersectionObserver(([{ isIntersecting }]) => (jump.hidden = isIntersecting)).observe(this.box);
@@ -33,16 +29,16 @@ export class Held {
     this.answer = { trace, step, unit, field, pieces: {} };
     this.unit = unit;
     this.root.classList.add('fx-holding');
-    this.onHeat(null);
+    this.about.onHeat(null);
     this.write(words);
     const question = { what: 'unit', run: trace.file, step: step.name, ...unit };
-    this.asker.ask(question, (piece) => this.#take(piece, words));
+    this.about.asker.ask(question, (piece) => this.#take(piece, words));
   }
 
   /** The maps were drawn anew: the most contributing channel of each source is shown once more. */
   again() {
     const [most] = this.answer?.pieces.arithmetic?.shares ?? [];
-    if (most) this.onShares(most.source, most.channel);
+    if (most) this.about.onShares(most.source, most.channel);
   }
 
   /** The value of a unit of a step as the network has it; null for any but the held one, and until it has come. */
@@ -54,10 +50,10 @@ export class Held {
 
   release() {
     if (!this.unit) return;
-    this.asker.forget('unit');
+    this.about.asker.forget('unit');
     this.unit = this.answer = null;
     this.root.classList.remove('fx-holding');
-    this.onHeat(null);
+    this.about.onHeat(null);
   }
 
   async #take(piece, words) {
@@ -65,13 +61,13 @@ export class Held {
     if (!answer) return;
     answer.pieces = piece.kind === 'error' ? { ...answer.pieces, error: piece } : piece;
     this.write(this.words ?? words);
-    this.onValue();
+    this.about.onValue();
     this.again();
     const { file, box, core } = piece.field ?? {};
     if (!file) return;
     try {
-      const image = await fetchPixels(this.resolve(file));
-      if (this.answer === answer) this.onHeat({ canvas: this.#paint(image), box, core });
+      const image = await fetchPixels(this.about.resolve(file));
+      if (this.answer === answer) this.about.onHeat({ canvas: this.#paint(image), box, core });
     } catch (error) {
       console.warn(error);
       answer.pieces.error = { code: 'connection' };
@@ -81,7 +77,7 @@ export class Held {
 
   /** Square roots of magnitudes as colours; what hardly matters lets the image through. */
   #paint({ data, width, height }) {
-    const seen = this.heat.map((colour, code) => (colour & 0xffffff) | (Math.min(255, Math.round(code * 1.3)) << 24));
+    const seen = this.about.heat.map((colour, code) => (colour & 0xffffff) | (Math.min(255, Math.round(code * 1.3)) << 24));
     return painted(width, height, (i) => seen[data[4 * i]]);
   }
 
@@ -97,7 +93,7 @@ export class Held {
     if (sum) lines.push(make('b', {}, words.t('held.value', { value: full(sum.value, words) })), how);
     if (effective) {
       lines.push(said(effectiveText(effective, field, words)));
-      if (!effective.silent) lines.push(heatRamp(this.heat, words.t('held.heat')));
+      if (!effective.silent) lines.push(heatRamp(this.about.heat, words.t('held.heat')));
     } else if (!error) lines.push(said(words.t('held.computing')));
     if (error) lines.push(said(words.t(`error.${error.code}`)));
     find(this.box, 'div').replaceChildren(...lines, ...details);

@@ -1,6 +1,6 @@
 /** The left pane: the network drawn from its graph, down one column and up the other. Every layer is a button. */
 
-import { draw, find, make, makeButton, onButton } from '../dom.js';
+import { draw, find, make, makeButton, onButton, setAttributes } from '../dom.js';
 import { operationName } from '../operations.js';
 import { stored } from '../preferences.js';
 import { layout, nodeName } from './graph.js';
@@ -80,19 +80,16 @@ export class NetMap {
     const half = width / 2;
     for (const node of nodes) {
       const { style } = node.button.parentElement;
-      style.left = `${node.column ? half : 0}px`;
-      style.width = `${half}px`;
       node.top = PAD + node.level * strip + node.row * tall;
-      style.top = `${node.top}px`;
-      style.height = `${tall}px`;
+      const [left, top] = [node.column ? half : 0, node.top];
+      Object.assign(style, { left: `${left}px`, top: `${top}px`, width: `${half}px`, height: `${tall}px` });
       node.x = node.column ? half + CENTRE : half - CENTRE;
       node.y = node.top + tall / 2;
     }
     const high = around + rows * tall;
     this.scrolls = high > this.pane.clientHeight;
     this.list.style.height = `${high}px`;
-    this.lines.setAttribute('height', String(high));
-    this.lines.setAttribute('width', String(width));
+    setAttributes(this.lines, { width, height: high });
     this.lines.replaceChildren(
       ...bands.slice(1)
         .flatMap(({ level, row, jump }) => this.#band(jump, PAD + (level - 1) * strip + row * tall, width)),
