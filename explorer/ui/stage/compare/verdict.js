@@ -18,11 +18,10 @@ export class Verdict {
 
   /** The classes that were found, the largest first; or what the colours of disagreement mean. */
   legend(answer, mode) {
-    const { words } = this;
     const line = (...parts) => make('span', {}, ...parts);
     if (mode === 'differ') {
       const strange = new Set(answer.results.map(({ classes }) => classes.map(({ id }) => id).join())).size > 1;
-      return [line(words.t('compare.legend')), ...(strange ? [line(words.t('compare.strange'))] : [])];
+      return [line(this.words.t('compare.legend')), ...(strange ? [line(this.words.t('compare.strange'))] : [])];
     }
     const areas = new Map();
     for (const { areas: found, classes } of answer.results) {
@@ -33,7 +32,7 @@ export class Verdict {
       }
     }
     const largest = [...areas.values()].sort((a, b) => b.pixels - a.pixels).slice(0, NAMED);
-    return largest.map(({ name, colour }) => line(swatch(colour), words.of(name)));
+    return largest.map(({ name, colour }) => line(swatch(colour), this.words.of(name)));
   }
 
   /** What a person should know about weights that run in another way than they were trained, and about the size. */

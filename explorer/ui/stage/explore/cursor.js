@@ -38,19 +38,17 @@ export class Cursor {
 
   /** Hold the unit at the cursor; or let go of it, and leave the cursor there. */
   #hold() {
-    const { look } = this;
     const unit = this.#unit();
-    const held = Boolean(look.held.unit);
-    look.hold(held ? null : unit);
-    if (held) look.point(unit);
+    const held = Boolean(this.look.held.unit);
+    this.look.hold(held ? null : unit);
+    if (held) this.look.point(unit);
   }
 
   #move([down, across], far, active) {
-    const { look, output } = this;
-    if (active === output.picture.canvas) return this.#movePixel(down * far, across * far);
+    if (active === this.output.picture.canvas) return this.#movePixel(down * far, across * far);
     const { channel, row, column } = this.#unit();
-    const [, height, width] = look.drawn.shape;
-    const started = Boolean(look.maps.hover ?? look.held.unit);
+    const [, height, width] = this.look.drawn.shape;
+    const started = Boolean(this.look.maps.hover ?? this.look.held.unit);
     const go = (at, by, n) => Math.max(0, Math.min(n - 1, started ? at + by * far : at));
     this.#to({ channel, row: go(row, down, height), column: go(column, across, width) });
   }

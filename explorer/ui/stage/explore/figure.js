@@ -105,8 +105,7 @@ class UNetFigure extends Plan {
       for (const source of sources) this.#arrow(box, source);
     }
     const bottom = middle[middle.length - 1] + rows[rows.length - 1] / 2;
-    const { boxes, arrows } = this;
-    return { width: LEFT + (column + 1) * COLUMN, height: bottom + 24, boxes, arrows };
+    return { width: LEFT + (column + 1) * COLUMN, height: bottom + 24, boxes: this.boxes, arrows: this.arrows };
   }
 
   /** What leads to a box from another one. */

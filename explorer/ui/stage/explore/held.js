@@ -77,7 +77,8 @@ export class Held {
 
   /** Square roots of magnitudes as colours; what hardly matters lets the image through. */
   #paint({ data, width, height }) {
-    const seen = this.about.heat.map((colour, code) => (colour & 0xffffff) | (Math.min(255, Math.round(code * 1.3)) << 24));
+    const alpha = (code) => Math.min(255, Math.round(code * 1.3));
+    const seen = this.about.heat.map((colour, code) => (colour & 0xffffff) | (alpha(code) << 24));
     return painted(width, height, (i) => seen[data[4 * i]]);
   }
 

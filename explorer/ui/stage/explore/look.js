@@ -145,8 +145,7 @@ export class Look {
 
   /** Look at a place of the input in the step that is shown now; `channel` null is any. */
   lookAt({ at, channel, held }) {
-    const { drawn } = this;
-    const unit = { ...this.trace.unitNear(drawn, at), channel: Math.min(channel ?? 0, drawn.shape[0] - 1) };
+    const unit = { ...this.trace.unitNear(this.drawn, at), channel: Math.min(channel ?? 0, this.drawn.shape[0] - 1) };
     if (held) this.hold(unit);
     else this.point(unit);
   }

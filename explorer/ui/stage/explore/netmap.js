@@ -49,10 +49,9 @@ export class NetMap {
   }
 
   #button(node, most, largest) {
-    const { trace, words } = this;
-    const step = trace.steps[node.last];
-    const name = nodeName(trace, node);
-    const said = [name, operationName(trace.steps[node.first], words), shapeText(step)];
+    const step = this.trace.steps[node.last];
+    const name = nodeName(this.trace, node);
+    const said = [name, operationName(this.trace.steps[node.first], this.words), shapeText(step)];
     // as wide as it has channels, as tall as the map is large
     const wide = Math.max(4, Math.round(Math.sqrt(step.shape[0] / most) * WIDEST_BAR));
     const tall = Math.max(0.18, Math.sqrt(step.shape[1] / largest));
@@ -130,10 +129,9 @@ export class NetMap {
     node.button.setAttribute('aria-current', 'step');
     node.button.tabIndex = 0;
     if (focused) node.button.focus({ preventScroll: true });
-    const { pane } = this;
     if (this.scrolls) {
-      const least = node.top - pane.clientHeight + 60;
-      pane.scrollTop = Math.min(node.top - 40, Math.max(least, pane.scrollTop));
+      const least = node.top - this.pane.clientHeight + 60;
+      this.pane.scrollTop = Math.min(node.top - 40, Math.max(least, this.pane.scrollTop));
     }
     return this.#said(step);
   }

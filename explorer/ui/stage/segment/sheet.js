@@ -101,9 +101,8 @@ export class Sheet {
 
   /** The tiles' outputs, and the window that the one at the pointer reads: the paper's figure 2. */
   #tiles(context, place, ratio) {
-    const { item, grid } = this;
-    if (grid.hidden || grid.getAttribute('aria-pressed') !== 'true' || !item?.result) return;
-    const { boxes, margin, run_at: [rows, cols], size } = item.result;
+    if (this.grid.hidden || this.grid.getAttribute('aria-pressed') !== 'true' || !this.item?.result) return;
+    const { boxes, margin, run_at: [rows, cols], size } = this.item.result;
     const scale = ([top, bottom, left, right]) => [
       (top / rows) * size[0], (left / cols) * size[1], (bottom / rows) * size[0], (right / cols) * size[1],
     ];
