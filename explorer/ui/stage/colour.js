@@ -160,6 +160,7 @@ export function line(context, from, to) {
 export function outline(context, box, role, ratio, dash = [], [below, above] = [4, 2]) {
   context.save();
   for (const [style, width, dashes] of [[css('dark', 0.75), below, []], [roles[role], above, dash]]) {
+    if (!width) continue;
     context.strokeStyle = style;
     context.lineWidth = width * ratio;
     context.setLineDash(dashes.map((d) => d * ratio));

@@ -16,7 +16,7 @@ export class Runner {
 
   /** Send a file and ask about it. The server reads it, whatever it holds, and says so if it cannot. */
   async sendFile(file, question) {
-    if (this.request) this.cancel();
+    if (this.request) this.#stop();
     this.pending = null;
     if (file.size > this.server.mostBytes) {
       return this.heard.onError({ code: 'too_large_bytes', details: { limit_mib: this.server.mostBytes / 2 ** 20 } });

@@ -30,8 +30,7 @@ export class Views {
   show(view, image) {
     this.root.dataset.view = view;
     this.choose(view);
-    find(this.root, '.fx-segment').hidden = view !== 'segment';
-    find(this.root, '.fx-compare').hidden = view !== 'compare';
+    for (const other of Object.keys(this.others)) find(this.root, `.fx-${other}`).hidden = view !== other;
     this.panel?.enter(image);
   }
 

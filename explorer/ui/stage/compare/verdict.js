@@ -23,13 +23,13 @@ export class Verdict {
       const strange = new Set(answer.results.map(({ classes }) => classes.map(({ id }) => id).join())).size > 1;
       return [line(this.words.t('compare.legend')), ...(strange ? [line(this.words.t('compare.strange'))] : [])];
     }
+    const found = answer.results.flatMap(({ areas, classes }) =>
+      areas.map(({ index, pixels }) => ({ ...classes[index], pixels }))
+    );
     const areas = new Map();
-    for (const { areas: found, classes } of answer.results) {
-      for (const { index, pixels } of found) {
-        const { id, name, colour } = classes[index];
-        const key = `${id} ${colour}`;
-        if (pixels) areas.set(key, { name, colour, pixels: pixels + (areas.get(key)?.pixels ?? 0) });
-      }
+    for (const { id, name, colour, pixels } of found) {
+      const key = `${id} ${colour}`;
+      if (pixels) areas.set(key, { name, colour, pixels: pixels + (areas.get(key)?.pixels ?? 0) });
     }
     const largest = [...areas.values()].sort((a, b) => b.pixels - a.pixels).slice(0, NAMED);
     return largest.map(({ name, colour }) => line(swatch(colour), this.words.of(name)));

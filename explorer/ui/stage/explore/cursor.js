@@ -78,10 +78,8 @@ export class Cursor {
   #movePixel(down, across) {
     const { output } = this;
     const { width, height } = output.picture.labels;
-    const at =
-      output.pixel && !output.pixel.border
-        ? output.pixel
-        : { row: (height >> 1) - down, column: (width >> 1) - across };
+    const middle = { row: (height >> 1) - down, column: (width >> 1) - across };
+    const at = output.pixel && !output.pixel.border ? output.pixel : middle;
     const clamp = (v, n) => Math.max(0, Math.min(n - 1, v));
     output.picture.markPixel(clamp(at.row + down, height), clamp(at.column + across, width));
     this.#say(find(this.root, '.fx-under').textContent);

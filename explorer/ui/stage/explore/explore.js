@@ -72,11 +72,15 @@ export class Explore {
   /** The language has changed: everything is said anew, and what the person was doing stays. */
   write() {
     if (!this.trace) return;
-    this.steps.load(this.trace, this.words);
-    this.figure.load(this.trace, this.words);
+    this.#load();
     this.output.write();
     this.look.write();
     this.go(this.step);
+  }
+
+  #load() {
+    this.steps.load(this.trace, this.words);
+    this.figure.load(this.trace, this.words);
   }
 
   /** Show a finished run at the step `wanted`, else at what answers to the one that was shown. Whether that worked. */
@@ -94,9 +98,8 @@ export class Explore {
       this.stage.say(lost(error));
       return false;
     }
-    const { trace: { index } } = this;
-    this.steps.load(this.trace, this.words);
-    this.figure.load(this.trace, this.words);
+    this.#load();
+    const { index } = this.trace;
     const last = old ? counterpart(old, this.trace, name) : undefined;
     await this.go(index.get(wanted) ?? last ?? index.get(this.#firstLook()) ?? 0);
     return true;
@@ -109,9 +112,9 @@ export class Explore {
 
   /** Show a step that was chosen in a list of such, and its maps, which lie off the screen where panes are stacked. */
   choose(i) {
-    const [maps, list] = ['.fx-maps', '.fx-list'].map((name) => find(this.root, name));
+    const maps = find(this.root, '.fx-maps');
     const { top, bottom } = maps.getBoundingClientRect();
-    const isStacked = list.getBoundingClientRect().top >= bottom;
+    const isStacked = find(this.root, '.fx-list').getBoundingClientRect().top >= bottom;
     if (isStacked && (top < 0 || top > innerHeight / 2)) maps.scrollIntoView({ behavior: gently() });
     return this.go(i);
   }
@@ -141,15 +144,10 @@ export class Explore {
     let picture = trace.ready(drawn);
     this.root.classList.toggle('fx-fetching', !picture); // off, too, if a step on its way was left for one at hand
     if (!picture) {
-      try {
-        picture = await trace.map(drawn);
-      } catch (error) {
-        if (this.going === token) this.stage.say(lost(error));
-        return;
-      } finally {
-        if (this.going === token) this.root.classList.remove('fx-fetching');
-      }
+      picture = await trace.map(drawn).catch((error) => this.going === token && this.stage.say(lost(error)));
       if (this.going !== token) return;
+      this.root.classList.remove('fx-fetching');
+      if (!picture) return;
     }
     this.#show(step, drawn, crop, picture);
     token.place = null;

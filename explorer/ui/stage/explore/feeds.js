@@ -54,15 +54,12 @@ export class Feeds {
   }
 
   async #fetch(feed) {
-    const { step } = feed;
-    try {
-      const picture = this.trace.ready(step) ?? (await this.trace.map(step));
-      if (!this.feeds.includes(feed)) return;
-      feed.picture = picture;
-      this.#draw(feed);
-    } catch (error) {
-      console.warn(error); // the step itself says that the connection is lost
-    }
+    const { trace } = this;
+    // where the connection is lost, the step itself says so
+    const picture = trace.ready(feed.step) ?? (await trace.map(feed.step).catch(console.warn));
+    if (!picture || !this.feeds.includes(feed)) return;
+    feed.picture = picture;
+    this.#draw(feed);
   }
 
   /** Show this channel of a source: the one that contributes most to the held unit. */
@@ -102,10 +99,8 @@ export class Feeds {
     const window = this.#window(feed);
     const channel = window?.channel ?? feed.channel;
     if (feed.source?.channel !== channel) {
-      feed.source = {
-        channel,
-        canvas: channelCanvas(step, channel, picture, this.colours.scheme(step.maps, 'channel')),
-      };
+      const canvas = channelCanvas(step, channel, picture, this.colours.scheme(step.maps, 'channel'));
+      feed.source = { channel, canvas };
     }
     name.textContent = `${step.name} · ${channel}`;
     where.textContent = window ? this.#said(step, window) : '\u00a0';

@@ -65,14 +65,11 @@ export class Held {
     this.again();
     const { file, box, core } = piece.field ?? {};
     if (!file) return;
-    try {
-      const image = await fetchPixels(this.about.resolve(file));
-      if (this.answer === answer) this.about.onHeat({ canvas: this.#paint(image), box, core });
-    } catch (error) {
-      console.warn(error);
-      answer.pieces.error = { code: 'connection' };
-      this.write(this.words ?? words);
-    }
+    const image = await fetchPixels(this.about.resolve(file)).catch(console.warn);
+    if (image && this.answer === answer) this.about.onHeat({ canvas: this.#paint(image), box, core });
+    if (image) return;
+    answer.pieces.error = { code: 'connection' };
+    this.write(this.words ?? words);
   }
 
   /** Square roots of magnitudes as colours; what hardly matters lets the image through. */

@@ -88,8 +88,7 @@ export class Layer {
     this.#fill(this.tints, signed ? divergingName : tint, choices);
     this.tints.disabled = signed;
     this.tints.title = signed ? words.t('maps.colours.signed') : '';
-    const composed = Boolean(this.components?.shares); // scale, order and colours are of single channels
-    root.classList.toggle('fx-composed', composed);
+    root.classList.toggle('fx-composed', Boolean(this.components?.shares)); // scale, order, colours are of channels
     this.rgb.setAttribute('aria-pressed', String(this.components !== null));
     this.rgb.hidden = maps.channel !== null || this.drawn.shape[0] < 2;
     showColourBar(root, maps, this.scale, words);
@@ -124,8 +123,8 @@ export class Layer {
       c.fillRect(i * wide, canvas.height - tall, wide - 0.5, tall);
     });
     const [low, high] = ['.fx-low', '.fx-high'].map((name) => find(this.root, name).textContent);
-    canvas.setAttribute('aria-label', this.words.t('maps.histogram', { low, high }));
-    canvas.title = canvas.getAttribute('aria-label');
+    canvas.title = this.words.t('maps.histogram', { low, high });
+    canvas.setAttribute('aria-label', canvas.title);
   }
 
   /** What is drawn, where that is not obvious. */

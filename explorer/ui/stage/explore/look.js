@@ -28,17 +28,12 @@ export class Look {
       asker,
       resolve,
       heat: colours.heat,
-      onHeat: (heat) => picture.showHeat(heat),
+      onHeat: (heat) => picture.lay('heat', heat),
       onClose: () => this.hold(null),
       onShares: (source, channel) => this.feeds.use(source, channel),
       onValue: () => this.#read(),
     });
-    this.layer = new Layer(root, this.maps, colours, {
-      asker,
-      resolve,
-      onChange: again,
-      labels: () => picture.labels,
-    });
+    this.layer = new Layer(root, this.maps, colours, { asker, resolve, onChange: again, labels: () => picture.labels });
     this.layer.onFull = () => this.#overInput();
     this.pins = new Pins(root, colours, { onGo: (pin) => this.#toPin(pin) });
     this.feeds = new Feeds(root, colours, { onStep });
@@ -189,7 +184,8 @@ export class Look {
     const { maps, drawn } = this;
     const shown = Boolean(this.over && drawn && maps.channel !== null);
     find(this.root, '.fx-over').setAttribute('aria-pressed', String(Boolean(this.over)));
-    this.picture.showMap(shown ? { canvas: maps.channelCanvas(maps.channel), box: this.trace.cells(drawn) } : null);
+    const map = shown ? { canvas: maps.channelCanvas(maps.channel), box: this.trace.cells(drawn) } : null;
+    this.picture.lay('map', map);
   }
 
   async #toPin({ step, channel }) {

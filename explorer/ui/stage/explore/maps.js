@@ -162,9 +162,8 @@ export class Maps {
     const { columns, height } = this.grid;
     const top = Math.floor(k / columns) * (height + GAP);
     const { scrollTop, clientHeight } = this.pane;
-    if (top < scrollTop) this.pane.scrollTop = top;
-    else if (top + height > scrollTop + clientHeight) this.pane.scrollTop = top + height - clientHeight;
-    else return;
+    if (top >= scrollTop && top + height <= scrollTop + clientHeight) return;
+    this.pane.scrollTop = top < scrollTop ? top : top + height - clientHeight;
     this.redraw();
   }
 
@@ -176,12 +175,7 @@ export class Maps {
     const c = pen(canvas);
     const box = scaleBox(tile, step.shape, crop);
     fillAround(c, tile, box, hatch(c, 'dropped', ratio, this.grid.width < 90 ? 5 : 8));
-    if (tile[2] > 60 * ratio) outline(c, box, 'kept', ratio);
-    else {
-      c.strokeStyle = roles.kept;
-      c.lineWidth = 1.5 * ratio;
-      c.strokeRect(...box);
-    }
+    outline(c, box, 'kept', ratio, [], tile[2] > 60 * ratio ? [4, 2] : [0, 1.5]); // a small one has no dark line
     return Object.assign(canvas, { rim });
   }
 
@@ -227,13 +221,10 @@ export class Maps {
   unitAt(event) {
     if (!this.shown || !this.grid) return null;
     const box = this.canvas.getBoundingClientRect();
-    const x = event.clientX - box.left;
-    const y = event.clientY - box.top + this.grid.scroll;
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top + this.grid.scroll];
     const { columns, width, height, channels } = this.grid;
-    const across = Math.floor(x / (width + GAP));
-    const down = Math.floor(y / (height + GAP));
-    const inX = x - across * (width + GAP);
-    const inY = y - down * (height + GAP);
+    const [across, down] = [Math.floor(x / (width + GAP)), Math.floor(y / (height + GAP))];
+    const [inX, inY] = [x - across * (width + GAP), y - down * (height + GAP)];
     const k = down * columns + across;
     if (x < 0 || y < 0 || across >= columns || k >= channels || inX >= width || inY >= height) return null;
     const [, rows, cols] = this.shown.step.shape;

@@ -116,29 +116,23 @@ export class Output {
     const bar = find(this.root, '.fx-ramp');
     if (kind === 'prediction') {
       bar.hidden = true;
-      return picture.showScalar(null);
+      return picture.lay('scalar', null);
     }
     if (!(await this.#fetched())) return;
     if (this.kind !== kind || this.probabilities !== probabilities) return;
-    const { width, height, values } =
-      kind === 'entropy' ? probabilities.entropy() : probabilities.confidence(picture.only);
+    const shares = kind === 'entropy' ? probabilities.entropy() : probabilities.confidence(picture.only);
+    const { width, height, values } = shares;
     const table = this.colours.sequential;
     const canvas = painted(width, height, (i) => table[Math.round(values[i] * 255)]);
-    picture.showScalar({ canvas, reduction: probabilities.sheet.reduction });
+    picture.lay('scalar', { canvas, reduction: probabilities.sheet.reduction });
     ramp(find(bar, 'canvas'), table);
     bar.hidden = false; // not before: until the values have come, the picture still shows the classes
   }
 
   async #fetched() {
     const { probabilities } = this;
-    if (probabilities.codes) return true;
-    try {
-      await probabilities.load();
-      return this.probabilities === probabilities;
-    } catch (error) {
-      this.say(lost(error));
-      return false;
-    }
+    await probabilities.load().catch((error) => this.say(lost(error)));
+    return Boolean(probabilities.codes) && this.probabilities === probabilities;
   }
 
   /** The class of a pixel of the picture, and how probable each class is there. */

@@ -196,20 +196,12 @@ export class Picture {
     c.drawImage(canvas, ...place([y, x, y + canvas.height * reduction, x + canvas.width * reduction]));
   }
 
-  showScalar(scalar) {
-    if (!scalar && !this.scalar) return;
-    this.scalar = scalar;
-    this.draw();
-  }
-
-  showMap(map) {
-    if (!map && !this.map) return;
-    this.map = map;
-    this.draw();
-  }
-
-  showHeat(heat) {
-    this.heat = heat;
+  /** Lay a map of "heat", a channel's "map" or a "scalar" in the place of the prediction, or take it away (null).
+   * @param {'heat' | 'map' | 'scalar'} kind @param {any} layer
+   */
+  lay(kind, layer) {
+    if (!layer && !this[kind]) return;
+    this[kind] = layer;
     this.draw();
   }
 

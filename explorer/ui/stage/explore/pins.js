@@ -43,11 +43,8 @@ export class Pins {
     const scale = LONGER / Math.max(height, width);
     const canvas = make('canvas', { style: `width: ${scale * width}px; height: ${scale * height}px` });
     const label = words.t('maps.unpin.one', { name, channel: String(channel) });
-    const paint = async () => {
-      const picture = await trace.map(step);
-      channelCanvas(step, channel, picture, this.colours.scheme(step.maps, 'channel'), canvas);
-    };
-    paint().catch((error) => console.warn(error));
+    const scheme = this.colours.scheme(step.maps, 'channel');
+    trace.map(step).then((picture) => channelCanvas(step, channel, picture, scheme, canvas)).catch(console.warn);
     return make(
       'li',
       {},

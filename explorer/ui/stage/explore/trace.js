@@ -117,9 +117,8 @@ export class Trace extends OfRun {
    * @returns {Page.Box | null}
    */
   field(step, row, column) {
-    const axes = this.both(step);
-    if (!axes) return null;
-    const [rows, cols] = axes;
+    const [rows, cols] = this.both(step) ?? [];
+    if (!rows || !cols) return null;
     if (rows.lo[row] > rows.hi[row] || cols.lo[column] > cols.hi[column]) return null;
     return [rows.lo[row], cols.lo[column], rows.hi[row] + 1, cols.hi[column] + 1];
   }
@@ -181,9 +180,8 @@ export class Trace extends OfRun {
    * @returns {Page.Box}
    */
   cells(step) {
-    const axes = this.both(step);
-    if (!axes) return [0, 0, ...this.frames.network];
-    const [rows, cols] = axes;
+    const [rows, cols] = this.both(step) ?? [];
+    if (!rows || !cols) return [0, 0, ...this.frames.network];
     const edge = ({ jump, start }, unit) => start + jump * (unit - 0.5) + 0.5;
     return [edge(rows, 0), edge(cols, 0), edge(rows, step.shape[1]), edge(cols, step.shape[2])];
   }

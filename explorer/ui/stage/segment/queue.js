@@ -19,10 +19,10 @@ export class Queue {
     items.forEach((item, index) => {
       if (!this.entries.has(item)) this.entries.set(item, this.#entry());
       const entry = this.entries.get(item);
-      this.#write(entry, {
-        index, name: item.name || this.words.t('segment.unnamed'), state: state(item),
-        current: item === current, alone: items.length < 2,
-      });
+      this.#write(entry, index, item.name || this.words.t('segment.unnamed'), state(item));
+      if (item === current) entry.firstChild.setAttribute('aria-current', 'true');
+      else entry.firstChild.removeAttribute('aria-current');
+      entry.lastChild.hidden = items.length < 2;
       // one that stays in its place keeps the focus, and a click that has begun on it
       if (this.list.children[index] !== entry) this.list.insertBefore(entry, this.list.children[index] ?? null);
     });
@@ -43,14 +43,11 @@ export class Queue {
     return make('li', {}, look, makeButton({ className: 'fx-off' }, '×'));
   }
 
-  #write(entry, { index, name, state, current, alone }) {
+  #write(entry, index, name, state) {
     const [look, off] = entry.children;
     look.dataset.item = off.dataset.off = String(index);
-    if (current) look.setAttribute('aria-current', 'true');
-    else look.removeAttribute('aria-current');
     look.firstChild.textContent = name;
     look.lastChild.textContent = this.words.t(`segment.state.${state}`);
-    off.hidden = alone;
     off.title = this.words.t('segment.remove', { name });
     off.setAttribute('aria-label', off.title);
   }

@@ -82,13 +82,8 @@ export class Segment extends Panel {
     if (fresh.length) this.choose(fresh[0]);
   }
 
-  /** The view is shown, with the image that was looked at. */
-  enter({ image, name }) {
-    this.use(image, name);
-  }
-
   /** The stage's image, whatever it is: an example or an upload. */
-  use(image, name) {
+  enter({ image, name }) {
     let item = this.items.find((one) => one.image === image);
     if (!item) this.items.push((item = { name, image, page: 0 }));
     this.choose(item);
@@ -99,17 +94,17 @@ export class Segment extends Panel {
     const [item] = this.items.splice(index, 1);
     if (this.runner.request && this.asking === item) this.cancel();
     if (item === this.current) this.choose(this.items[Math.min(index, this.items.length - 1)]);
-    else this.#show();
+    else this.write();
     this.queue.focus();
   }
 
   /** Look at an item; a run of another one goes on. */
   choose(item) {
     this.current = item;
-    this.sheet.fit();
+    this.sheet.view.fit();
     if (!item.failed) this.stage.say(null);
     if (item.image !== undefined) this.stage.onImage(item.image, item.name, item.planned?.picture);
-    this.#show();
+    this.write();
     if (!this.busy) this.#ready();
   }
 
@@ -128,7 +123,7 @@ export class Segment extends Panel {
       { what: 'plan', options: this.options, page: item.page },
       { item, file: item.image === undefined ? item.file : null }
     );
-    this.#show();
+    this.write();
   }
 
   #turn(page) {
@@ -193,8 +188,8 @@ export class Segment extends Panel {
     if (this.busy) this.cancel();
     const { image } = this.stage.selection();
     const { current } = this;
-    if ('image' in change || (current && !current.file && current.image !== image)) return this.use(image, name);
-    this.#show(); // a result may be of other settings now, or of these again
+    if ('image' in change || (current && !current.file && current.image !== image)) return this.enter({ image, name });
+    this.write(); // a result may be of other settings now, or of these again
     this.#ready();
   }
 
@@ -219,7 +214,7 @@ export class Segment extends Panel {
       await this.outcome.answer(message, item);
       if (message.kind === 'judged') this.sheet.layer = 'errors';
     }
-    this.#show();
+    this.write();
     if ((this.running || this.eager) && message.kind === 'planned') this.run(item);
     else if (this.running && message.kind === 'segmented') this.#next();
     else this.#ready();
@@ -232,11 +227,11 @@ export class Segment extends Panel {
     if (item && problem.code !== 'connection' && (this.asked === 'plan' || this.running))
       item.failed = { ...problem, key };
     else super.failed(problem);
-    this.#show();
+    this.write();
     if (this.running) this.#next();
   }
 
-  #show() {
+  write() {
     const { current } = this;
     this.#told();
     const stuck = Boolean(current?.failed) && !current.planned; // there is no way to run it
@@ -258,9 +253,5 @@ export class Segment extends Panel {
     if (item.failed) return 'failed';
     if (item.result) return this.#isOld(item) ? 'old' : 'done';
     return item.planned ? 'ready' : 'waiting';
-  }
-
-  write() {
-    this.#show();
   }
 }

@@ -34,11 +34,7 @@ export class Sheet {
     });
     on(find(root, '.fx-zoom-in'), 'click', () => this.view.scale(1.5));
     on(find(root, '.fx-zoom-out'), 'click', () => this.view.scale(1 / 1.5));
-    on(find(root, '.fx-zoom-fit'), 'click', () => this.fit());
-  }
-
-  fit() {
-    this.view.fit();
+    on(find(root, '.fx-zoom-fit'), 'click', () => this.view.fit());
   }
 
   /** Show an image, with its result if there is one. */
@@ -60,13 +56,11 @@ export class Sheet {
     const { viewer, item, layer } = this;
     const { result, layers } = item ?? {};
     viewer.image = layers?.image ?? item?.preview ?? null;
-    viewer.layers = [];
-    if (result) {
-      viewer.layers.push({ canvas: this.#painted(result, layers[LAYERS[layer]]), opacity: this.opacity.value / 100 });
-      if (layers.outlines && layer === 'prediction')
-        viewer.layers.push({ canvas: coded(layers.outlines, [0, packed('light')]), opacity: 1 });
-    }
-    this.opacity.nextElementSibling.textContent = this.words.percent(this.opacity.value / 100);
+    const opacity = this.opacity.value / 100;
+    viewer.layers = result ? [{ canvas: this.#painted(result, layers[LAYERS[layer]]), opacity }] : [];
+    if (layers?.outlines && layer === 'prediction')
+      viewer.layers.push({ canvas: coded(layers.outlines, [0, packed('light')]), opacity: 1 });
+    this.opacity.nextElementSibling.textContent = this.words.percent(opacity);
     this.#key(result);
     viewer.soon();
   }
@@ -79,10 +73,7 @@ export class Sheet {
       .map((abgr) => `rgb(${abgr & 255} ${(abgr >> 8) & 255} ${(abgr >> 16) & 255})`);
     const keys = {
       confidence: () => [entry(`linear-gradient(90deg, ${ramp.join(', ')})`, words.t('segment.key.confidence'))],
-      errors: () => [
-        entry(roles.right, words.t('segment.key.right')),
-        entry(roles.wrong, words.t('segment.key.wrong')),
-      ],
+      errors: () => ['right', 'wrong'].map((role) => entry(roles[role], words.t(`segment.key.${role}`))),
       differs: () => [entry(roles.wrong, words.t('segment.key.differs'))],
     };
     this.legend.replaceChildren(...(result && keys[layer] ? keys[layer]() : []));
