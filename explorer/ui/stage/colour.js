@@ -53,13 +53,12 @@ export class Colours {
     const kept = scale === 'fixed' && fixed;
     const signed = low < 0 || (kept && fixed[0] < 0); // zero stays where it was
     if (kept) [low, high] = fixed;
-    const range = (c) => (scale === 'channel' ? [maps.min[c], maps.max[c]] : [low, high]);
     /** @param {number[]} ends @returns {[number, number]} */
     const symmetric = ([a, b]) => {
       const most = Math.max(Math.abs(a), Math.abs(b));
       return signed ? [-most, most] : [a, b];
     };
-    const ends = (c) => symmetric(range(c));
+    const ends = (c) => symmetric(scale === 'channel' ? [maps.min[c], maps.max[c]] : [low, high]);
     const table = signed ? this.diverging : this.sequential;
     const codesBetween = (min, max, a, b) => {
       const out = new Uint32Array(256);

@@ -31,7 +31,7 @@ function occupied(event) {
 export function keysDialog(root) {
   const dialog = find(root, '.fx-keys');
   for (const button of root.querySelectorAll('.fx-help')) on(button, 'click', () => dialog.showModal());
-  document.addEventListener('keydown', (event) => {
+  on(document, 'keydown', (event) => {
     if (event.key !== '?' || occupied(event)) return;
     dialog.showModal();
     event.preventDefault();

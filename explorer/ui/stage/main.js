@@ -94,7 +94,7 @@ class Stage {
     on(find(this.root, '.fx-message button'), 'click', () => this.say(null));
     themeButton(find(this.root, '.fx-theme'), this.address);
     keysDialog(this.root);
-    document.addEventListener('keydown', (event) => {
+    on(document, 'keydown', (event) => {
       if (event.key === 'Escape' && !document.querySelector('dialog[open]')) this.explore.look.escape();
     });
   }
@@ -117,7 +117,7 @@ class Stage {
   async begin(start) {
     const wish = this.#wish(this.address, start.selection);
     const view = this.address.get('view');
-    window.addEventListener('popstate', () => this.#back(start.selection));
+    on(window, 'popstate', () => this.#back(start.selection));
     if (this.views.has(view)) {
       if (wish) this.#choose(wish);
       this.root.dataset.state = 'ready';
@@ -265,7 +265,7 @@ class Stage {
   }
 
   #imageButton() {
-    const picture = this.#example(this.selection.image)?.thumbnail ?? this.picture;
+    const picture = this.#small();
     if (picture) find(this.root, '.fx-image img').src = this.resolve(picture);
     find(this.root, '.fx-image-name').textContent = this.#nameOfImage();
   }
@@ -277,8 +277,11 @@ class Stage {
   /** The best picture of the image there is: of a run, else a small one. */
   #pictureOfImage() {
     const { trace, selection: { image } } = this;
-    const small = this.#example(image)?.thumbnail ?? this.picture;
-    return trace?.selection.image === image ? trace.pictures.resized : small;
+    return trace?.selection.image === image ? trace.pictures.resized : this.#small();
+  }
+
+  #small() {
+    return this.#example(this.selection.image)?.thumbnail ?? this.picture;
   }
 
   #nameOfImage() {

@@ -1,5 +1,7 @@
 /** What the browser keeps, where it allows that: language and theme for good, an own image as long as its tab. */
 
+import { on } from './dom.js';
+
 const PREFIX = 'fcn-unet-explorer.';
 
 /** Read what is kept under a name, keep another text, or nothing (null). Embedded pages and strict settings refuse the
@@ -39,7 +41,7 @@ export function themeButton(button, address) {
   const mark = () => button.setAttribute('aria-pressed', String(document.body.classList.contains('dark')));
   const wish = stored('theme');
   if (wish && !address.has('__theme')) document.body.classList.toggle('dark', wish === 'dark');
-  button.addEventListener('click', () => {
+  on(button, 'click', () => {
     stored('theme', document.body.classList.toggle('dark') ? 'dark' : 'light');
     mark();
   });

@@ -6,12 +6,10 @@ import { roles } from '../colour.js';
 const NEAR = 16; // CSS pixels from the line that still take hold of it
 
 export class Wipe {
-  /** `title(result)` names a network; `onSides` is called when other two are chosen, `onMove` when the line moves. */
-  constructor(root, { words, title, onSides, onMove }) {
-    this.words = words;
-    this.title = title;
-    this.onSides = onSides;
-    this.onMove = onMove;
+  /** `about` {words, title, onSides, onMove}: `title(result)` names a network; `onSides` is called when other two are
+   *  chosen, `onMove` when the line moves. */
+  constructor(root, about) {
+    this.about = about;
     this.divide = 0.5; // share of the width
     this.sides = null; // indices of two results
     this.box = find(root, '.fx-sides');
@@ -21,7 +19,7 @@ export class Wipe {
   #move(share) {
     this.divide = share;
     this.slider.value = String(100 * share);
-    this.onMove();
+    this.about.onMove();
   }
 
   /** Offer the results as sides, where there are more than two; or hide. */
@@ -31,11 +29,11 @@ export class Wipe {
     this.box.hidden = !shown || results.length < 3;
     this.box.replaceChildren(
       ...['compare.left', 'compare.right'].map((key, side) => {
-        const select = make('select', { 'aria-label': this.words.t(key) });
-        fill(select, results.map((result, i) => [i, this.title(result)]), this.sides[side]);
+        const select = make('select', { 'aria-label': this.about.words.t(key) });
+        fill(select, results.map((result, i) => [i, this.about.title(result)]), this.sides[side]);
         return on(select, 'change', () => {
           this.sides[side] = Number(select.value);
-          this.onSides();
+          this.about.onSides();
         });
       })
     );

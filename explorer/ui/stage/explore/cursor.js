@@ -1,6 +1,6 @@
 /** A cursor for those without a pointer: units of the maps, pixels of the picture, channels; all by keys. */
 
-import { find } from '../dom.js';
+import { find, on } from '../dom.js';
 import { busyElsewhere, keyOf } from '../keys.js';
 
 const STEP = { w: [-1, 0], a: [0, -1], s: [1, 0], d: [0, 1] };
@@ -11,7 +11,7 @@ export class Cursor {
     this.root = root;
     this.look = look;
     this.output = output;
-    document.addEventListener('keydown', (event) => this.#key(event));
+    on(document, 'keydown', (event) => this.#key(event));
   }
 
   #key(event) {

@@ -44,7 +44,7 @@ export class Explore {
     });
     this.cursor = new Cursor(root, { look: this.look, output: this.output });
     this.figure = new FigureView(root, { onStep });
-    this.steps = new Steps(root, colours, {
+    this.steps = new Steps(root, {
       onStep: (i, how) => (how?.keepPlace ? this.goWithPlace(i) : this.go(i)),
       onChoose: (i) => this.choose(i),
     });

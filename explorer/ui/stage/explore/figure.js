@@ -50,8 +50,6 @@ class Plan {
   /** @param {Page.Trace} trace */
   constructor(trace) {
     this.trace = trace;
-    /** @type {Box[]} */
-    this.boxes = [];
     /** @type {Arrow[]} */
     this.arrows = [];
     /** @type {Map<string, Box>} */
@@ -61,9 +59,12 @@ class Plan {
   /** @param {Page.Step} step @param {Omit<Box, 'step' | 'path'>} place */
   box(step, place) {
     const box = { step, path: pathOf(this.trace, step), ...place };
-    this.boxes.push(box);
     this.at.set(step.name, box);
     return box;
+  }
+
+  get boxes() {
+    return [...this.at.values()];
   }
 
   /** The boxes that a step reads, each with the steps between, which are drawn as an arrow. */

@@ -147,14 +147,9 @@ export class FigureView {
     /** @type {(1 | 2)[]} */
     const axes = step.shape[1] === step.shape[2] ? [1] : [1, 2];
     this.#say(words.t('figure.derivation', { size: `${step.shape[1]} × ${step.shape[2]}`, step: step.name }));
-    this.lines.replaceChildren(
-      ...axes.map((axis) => {
-        const lines = derivation(trace, step, axis, words);
-        const item = ({ step: { name }, formula }) =>
-          make('li', {}, make('code', {}, formula), make('small', {}, name));
-        return make('ol', {}, ...lines.map(item));
-      })
-    );
+    const item = ({ step: { name }, formula }) => make('li', {}, make('code', {}, formula), make('small', {}, name));
+    const list = (axis) => make('ol', {}, ...derivation(trace, step, axis, words).map(item));
+    this.lines.replaceChildren(...axes.map(list));
     this.lines.scrollTop = 0;
   }
 

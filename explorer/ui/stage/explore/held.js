@@ -109,10 +109,8 @@ function arithmetic(sum, step, words) {
   if (sum.kind === 'max') return [said(words.t('held.max', { count: sum.count, ...placeOf(first) }))];
   const value = number(sum.value);
   if (operation(step).summands) {
-    const values = {
-      a: number(first.value), source: first.source, b: number(second.value), other: second.source, value,
-    };
-    return [said(words.t('held.summands', values))];
+    const [a, b] = [number(first.value), number(second.value)];
+    return [said(words.t('held.summands', { a, source: first.source, b, other: second.source, value }))];
   }
   const products = sum.value - (sum.bias ?? 0);
   const values = { count: sum.count, products: number(products), bias: number(sum.bias ?? 0), value };

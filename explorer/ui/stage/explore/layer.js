@@ -18,13 +18,13 @@ export class Layer {
   /** @type {Page.Codes} */ picture;
   /** @type {Page.Words} */ words;
 
-  constructor(root, maps, colours, { asker, resolve, onChange, labels }) {
+  /** `about` {asker, resolve, onChange, labels}: what it asks by, who is told, and the classes of the prediction. */
+  constructor(root, maps, colours, about) {
+    const { onChange } = about;
     this.root = root;
     this.maps = maps;
     this.colours = colours;
-    this.asker = asker;
-    this.resolve = resolve;
-    this.labels = labels;
+    this.about = about;
     this.scale = 'channel';
     this.sort = 'index';
     this.fixed = null; // [low, high] that "fixed" keeps from step to step
@@ -64,7 +64,7 @@ export class Layer {
     if (this.sort === 'activity') return byActivity(drawn, picture);
     const index = Number(this.sort.replace('class', ''));
     if (this.sort.startsWith('class') && trace.shares[index] > 0) {
-      return byAgreement(trace, drawn, picture, this.labels(), index);
+      return byAgreement(trace, drawn, picture, this.about.labels(), index);
     }
     return null;
   }
@@ -160,10 +160,9 @@ export class Layer {
       return maps.redraw();
     }
     if (channel === null || drawn.maps.reduction === 1) return;
-    const question = { what: 'channel', run: this.trace.file, step: drawn.name, channel };
-    this.asker.ask(question, async (piece) => {
+    this.about.asker.ask({ what: 'channel', run: this.trace.file, step: drawn.name, channel }, async (piece) => {
       if (piece.kind !== 'channel' || this.drawn !== drawn || maps.channel !== channel) return;
-      const coded = await fetchPixels(this.resolve(piece.file)).catch(console.warn); // the reduced channel stays
+      const coded = await fetchPixels(this.about.resolve(piece.file)).catch(console.warn); // the reduced channel stays
       if (!coded || this.drawn !== drawn || maps.channel !== channel) return;
       maps.full = { channel, step: drawn, coded, piece, canvas: this.#paint(coded, piece) };
       maps.redraw();
@@ -188,10 +187,10 @@ export class Layer {
     }
     const mine = (this.components = {});
     this.write(this.words);
-    this.asker.ask({ what: 'principal', run: this.trace.file, step: drawn.name }, async (piece) => {
+    this.about.asker.ask({ what: 'principal', run: this.trace.file, step: drawn.name }, async (piece) => {
       if (this.components !== mine) return;
       if (piece.kind === 'principal') {
-        const bitmap = await fetchBitmap(this.resolve(piece.file));
+        const bitmap = await fetchBitmap(this.about.resolve(piece.file));
         if (this.components !== mine) return;
         mine.shares = piece.shares;
         maps.whole = bitmap;

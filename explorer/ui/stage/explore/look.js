@@ -19,7 +19,7 @@ export class Look {
     this.picture = picture;
     this.words = words;
     this.onStep = onStep;
-    this.maps = new Maps(root, colours, {
+    this.maps = new Maps(root, {
       onUnit: (unit) => this.point(unit),
       onHold: (unit) => this.hold(unit),
       onChannel: (channel) => this.pick(channel),

@@ -13,7 +13,7 @@ export class Maps {
   /** @type {Page.Scheme} */ scheme;
   /** @type {{width: number, height: number}} of the pane */ size;
 
-  constructor(root, colours, { onUnit, onHold, onChannel }) {
+  constructor(root, { onUnit, onHold, onChannel }) {
     this.pane = find(root, '.fx-mosaic');
     this.sheet = find(this.pane, 'div');
     this.canvas = find(this.pane, 'canvas');
@@ -21,7 +21,6 @@ export class Maps {
     this.coloured = new OffscreenCanvas(1, 1); // the mosaic in the picture's own pixels, at the canvas's top left
     this.memory = new ArrayBuffer(0); // of those pixels: new memory for each step would wait for the garbage collector
     this.still = new OffscreenCanvas(1, 1); // what is drawn, without the marks at the pointer
-    this.colours = colours;
     this.channel = null; // one channel shown large, or null for all
     this.order = null; // channels in the order of their tiles, or null for their own
     this.full = null; // {channel, canvas}: the large channel at full resolution

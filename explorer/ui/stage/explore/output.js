@@ -26,7 +26,7 @@ export class Output {
     this.cardOf = cardOf;
     this.say = say;
     this.kind = 'prediction';
-    this.picture = new Picture(root, colours, { onPixel: (pixel) => this.name(pixel) });
+    this.picture = new Picture(root, { onPixel: (pixel) => this.name(pixel) });
     this.kinds = on(find(root, '.fx-shown select'), 'change', ({ target }) => {
       this.kind = target.value;
       this.#overlay();

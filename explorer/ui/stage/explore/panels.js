@@ -37,12 +37,10 @@ export function showStatistics(root, { stats, maps }, channel, words) {
     min: number(stats.min), max: number(stats.max), mean: number(stats.mean), std: number(stats.std),
     zeros: words.percent(stats.zeros),
   };
-  find(root, '.fx-statistics').textContent =
-    channel === null
-      ? words.t('maps.statistics', values)
-      : words.t('maps.statistics.channel', {
-        channel: String(channel), min: number(maps.min[channel]), max: number(maps.max[channel]),
-      });
+  const ofOne = channel !== null && { min: number(maps.min[channel]), max: number(maps.max[channel]) };
+  find(root, '.fx-statistics').textContent = ofOne
+    ? words.t('maps.statistics.channel', { channel: String(channel), ...ofOne })
+    : words.t('maps.statistics', values);
 }
 
 /** What a crop keeps and drops, and the margin, in words beside the marks they are drawn with.

@@ -13,11 +13,10 @@ export class Picture {
   /** @type {ImageBitmap} */ network;
   /** @type {ImageBitmap} */ resized;
 
-  constructor(root, colours, { onPixel }) {
+  constructor(root, { onPixel }) {
     this.pane = find(root, '.fx-view');
     this.canvas = find(this.pane, 'canvas');
     this.context = pen(this.canvas);
-    this.colours = colours;
     /** @type {Page.Frame} */
     this.frame = 'network';
     this.opacity = 0.55;

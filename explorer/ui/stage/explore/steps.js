@@ -8,9 +8,8 @@ const NEAR = 3; // an input from further back than this many steps is a skip
 
 export class Steps {
   /** `onStep` goes to a step, `onChoose` to one that was chosen in the network map. */
-  constructor(root, colours, { onStep, onChoose }) {
+  constructor(root, { onStep, onChoose }) {
     this.root = root;
-    this.colours = colours;
     this.onStep = onStep;
     this.map = new NetMap(root, { onStep: onChoose });
     this.arcs = find(root, '.fx-arcs');

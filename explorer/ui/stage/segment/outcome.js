@@ -53,12 +53,8 @@ export class Outcome {
       this.#areas(result),
       ...(item.judged ? this.#judged(item.judged) : [])
     );
-    const kinds = [...result.kinds, 'zip'];
-    find(this.files, 'ul').replaceChildren(
-      ...kinds.map((kind) =>
-        make('li', {}, makeButton({ className: 'fx-pill', 'data-kind': kind }, words.t(`file.${kind}`)))
-      )
-    );
+    const file = (kind) => makeButton({ className: 'fx-pill', 'data-kind': kind }, words.t(`file.${kind}`));
+    find(this.files, 'ul').replaceChildren(...[...result.kinds, 'zip'].map((kind) => make('li', {}, file(kind))));
   }
 
   #facts(result) {

@@ -77,8 +77,8 @@ export class Segment extends Panel {
   /** Take files into the list and begin with the first of them. */
   add(files) {
     const fresh = files.map((file) => ({ name: file.name, file, page: 0 }));
-    const old = this.items.filter((item) => item.file || item.result); // an example was only the beginning
-    this.items = [...old, ...fresh];
+    // an example was only the beginning
+    this.items = [...this.items.filter((item) => item.file || item.result), ...fresh];
     if (fresh.length) this.choose(fresh[0]);
   }
 

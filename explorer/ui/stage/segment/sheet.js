@@ -1,7 +1,7 @@
 /** The image of the view "segment" with one layer over it: classes, confidence, errors, differences, tiles. */
 
 import { fill, find, make, on } from '../dom.js';
-import { css, pack, packed, painted, roles } from '../colour.js';
+import { css, outline, pack, packed, painted, roles } from '../colour.js';
 import { View, Viewer } from '../viewer.js';
 
 // layer: picture
@@ -73,7 +73,7 @@ export class Sheet {
       .map((abgr) => `rgb(${abgr & 255} ${(abgr >> 8) & 255} ${(abgr >> 16) & 255})`);
     const keys = {
       confidence: () => [entry(`linear-gradient(90deg, ${ramp.join(', ')})`, words.t('segment.key.confidence'))],
-      errors: () => ['right', 'wrong'].map((role) => entry(roles[role], words.t(`segment.key.${role}`))),
+      errors: () => [entry(roles.right, words.t('segment.key.right')), entry(roles.wrong, words.t('segment.key.wrong'))],
       differs: () => [entry(roles.wrong, words.t('segment.key.differs'))],
     };
     this.legend.replaceChildren(...(result && keys[layer] ? keys[layer]() : []));
@@ -97,22 +97,17 @@ export class Sheet {
     const scale = ([top, bottom, left, right]) => [
       (top / rows) * size[0], (left / cols) * size[1], (bottom / rows) * size[0], (right / cols) * size[1],
     ];
-    const stroke = (box, style, width, dash = []) => {
-      context.strokeStyle = style;
-      context.lineWidth = width * ratio;
-      context.setLineDash(dash.map((d) => d * ratio));
-      context.strokeRect(...place(scale(box)));
-    };
-    for (const box of boxes) stroke(box.slice(0, 4), css('light', 0.8), 1);
+    const lined = (box, role, dash) => outline(context, place(scale(box)), role, ratio, dash, [4, 2.5]);
+    context.strokeStyle = css('light', 0.8);
+    context.lineWidth = ratio;
+    for (const box of boxes) context.strokeRect(...place(scale(box)));
     const { pointer } = this.view;
     const inside = ([top, bottom, left, right]) =>
       pointer.y * rows >= top && pointer.y * rows < bottom && pointer.x * cols >= left && pointer.x * cols < right;
     const under = pointer && boxes.find(inside);
     if (!under) return;
-    const window = under.slice(4).map((at) => at - margin);
-    for (const [style, width] of [[roles.dark, 4], [roles.contracting, 2.5]]) stroke(window, style, width, [8, 5]);
-    for (const [style, width] of [[roles.dark, 4], [roles.field, 2.5]]) stroke(under.slice(0, 4), style, width);
-    context.setLineDash([]);
+    lined(under.slice(4).map((at) => at - margin), 'contracting', [8, 5]);
+    lined(under, 'field', []);
   }
 
   /** The class at the pointer, and how sure the network is of it. */
