@@ -73,7 +73,9 @@ export class Sheet {
       .map((abgr) => `rgb(${abgr & 255} ${(abgr >> 8) & 255} ${(abgr >> 16) & 255})`);
     const keys = {
       confidence: () => [entry(`linear-gradient(90deg, ${ramp.join(', ')})`, words.t('segment.key.confidence'))],
-      errors: () => [entry(roles.right, words.t('segment.key.right')), entry(roles.wrong, words.t('segment.key.wrong'))],
+      errors: () => [
+        entry(roles.right, words.t('segment.key.right')), entry(roles.wrong, words.t('segment.key.wrong')),
+      ],
       differs: () => [entry(roles.wrong, words.t('segment.key.differs'))],
     };
     this.legend.replaceChildren(...(result && keys[layer] ? keys[layer]() : []));
