@@ -59,8 +59,7 @@ export class Words {
 
   /** A share of 1 in per cent, with so many decimals. */
   percent(share, decimals = 1) {
-    const value = this.#format({ maximumFractionDigits: decimals }, hundredfold(share));
-    return this.t('number.percent', { value });
+    return this.t('number.percent', { value: this.#format({ maximumFractionDigits: decimals }, hundredfold(share)) });
   }
 
   /** A share of an area in per cent; of the least ones that they are less than a tenth. */

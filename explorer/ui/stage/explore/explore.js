@@ -122,8 +122,7 @@ export class Explore {
   /** Show step i, and in it the unit that stands where the held one, or the one at the pointer, stands. */
   async goWithPlace(i) {
     if (i === this.step) return;
-    const place = this.going?.place ?? this.look.place(); // of a step still on its way, the place that it goes to
-    await this.go(i, place);
+    await this.go(i, this.going?.place ?? this.look.place()); // of a step on its way, the place that it goes to
   }
 
   /** Show step i: at once if its picture is at hand, else as soon as it has come.

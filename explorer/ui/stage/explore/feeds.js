@@ -88,8 +88,8 @@ export class Feeds {
     const [, height, width] = reader.shape;
     if (own.row < 0 || own.column < 0 || own.row >= height || own.column >= width) return null; // it is cut off
     if (crop && step.name === crop.reference) {
-      const channel = step.scores ? own.channel : null;
-      return { rows: [own.row, own.row + 1], cols: [own.column, own.column + 1], channel };
+      const [rows, cols] = [own.row, own.column].map((first) => [first, first + 1]);
+      return { rows, cols, channel: step.scores ? own.channel : null };
     }
     return reads(trace, reader, own).find(({ name }) => name === step.name) ?? null;
   }

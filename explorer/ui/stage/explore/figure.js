@@ -185,8 +185,7 @@ class FcnFigure extends Plan {
 
   /** A score layer below the pooled map that it reads. */
   #below(step, from, row) {
-    const box = this.#grid(step, from.x, row);
-    this.arrows.push({ kind: 'conv1', step, points: downwards(from, box) });
+    this.arrows.push({ kind: 'conv1', step, points: downwards(from, this.#grid(step, from.x, row)) });
   }
 
   #prediction(step, sources, x, row) {
