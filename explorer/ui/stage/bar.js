@@ -1,6 +1,6 @@
 /** The controls: network, weights, geometry, working size, device, run. They show and change a selection. */
 
-import { fill, find, makeButton } from './dom.js';
+import { fill, find, makeButton, on, setAttributes } from './dom.js';
 
 const DOUBLE_CLICK = 400; // ms
 const LONG = 4; // letters of a language's name, beyond which its code stands for it
@@ -8,26 +8,29 @@ const CHOICES = { weights: 'checkpoint', padding: 'padding', size: 'size', devic
 
 /** A group of role=radio buttons: click and arrow keys choose, one stop for the tab key.
  * @param {HTMLElement} group
- * @param {(data: any) => void} onPick
+ * @param {string} name of the buttons' data that tells them apart
+ * @param {(value: any) => void} onPick
+ * @param {any} [chosen] value at first
+ * @returns {(value: any) => void} shows another choice
  */
-export function radios(group, onPick) {
+export function radios(group, name, onPick, chosen) {
   /** @returns {any[]} */
   const buttons = () => [...group.querySelectorAll('[role=radio]')];
-  const mark = (chosen) => {
+  const choose = (value) => {
     for (const button of buttons()) {
-      const on = button === chosen;
-      button.setAttribute('aria-checked', String(on));
-      button.tabIndex = on ? 0 : -1;
+      const isChosen = button.dataset[name] === String(value);
+      button.setAttribute('aria-checked', String(isChosen));
+      button.tabIndex = isChosen ? 0 : -1;
     }
   };
-  group.addEventListener('click', (event) => {
-    const button = /** @type {any} */ (event.target).closest('[role=radio]');
+  on(group, 'click', (event) => {
+    const button = event.target.closest('[role=radio]');
     if (!button) return;
-    mark(button);
+    choose(button.dataset[name]);
     if (event.detail) button.blur(); // chosen with the pointer: the arrow keys go on stepping
-    onPick(button.dataset);
+    onPick(button.dataset[name]);
   });
-  group.addEventListener('keydown', (event) => {
+  on(group, 'keydown', (event) => {
     const move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (!move) return;
     const all = buttons();
@@ -37,13 +40,14 @@ export function radios(group, onPick) {
     event.preventDefault();
     event.stopPropagation();
   });
-  return { choose: (test) => mark(buttons().find((button) => test(button.dataset))) };
+  choose(chosen);
+  return choose;
 }
 
 /** The switch of languages, each named in itself.
  * @param {HTMLElement} group
  * @param {Page.Catalog} catalog
- * @param {(data: DOMStringMap) => void} onPick
+ * @param {(code: string) => void} onPick
  */
 export function languageButtons(group, { languages, texts }, onPick) {
   const titles = new Set(languages.map(({ code }) => texts[code]['language.title'] ?? '').filter(Boolean));
@@ -54,7 +58,7 @@ export function languageButtons(group, { languages, texts }, onPick) {
       return makeButton({ role: 'radio', lang: code, title: name, 'data-lang': code }, short);
     })
   );
-  return radios(group, onPick);
+  return radios(group, 'lang', onPick);
 }
 
 export class Bar {
@@ -66,10 +70,9 @@ export class Bar {
   constructor(root, catalog, { onChange, onRun }) {
     this.catalog = catalog;
     const networks = find(root, '.fx-networks');
-    networks.replaceChildren(
-      ...catalog.models.map(({ key, title }) => makeButton({ role: 'radio', 'data-model': key }, title))
-    );
-    this.networkGroup = radios(networks, ({ model }) => onChange({ model }));
+    const network = ({ key, title }) => makeButton({ role: 'radio', 'data-model': key }, title);
+    networks.replaceChildren(...catalog.models.map(network));
+    this.chooseNetwork = radios(networks, 'model', (model) => onChange({ model }));
     /** @type {Record<string, HTMLSelectElement>} by what they choose of a selection */
     this.selects = {};
     for (const [name, key] of Object.entries(CHOICES)) {
@@ -77,8 +80,7 @@ export class Bar {
         onChange({ [key]: key === 'size' ? Number(value) : value });
       });
     }
-    this.runButton = find(root, '.fx-run');
-    this.runButton.addEventListener('click', () => {
+    this.runButton = on(find(root, '.fx-run'), 'click', () => {
       if (Date.now() - this.began > DOUBLE_CLICK) onRun();
     });
     drawer(find(root, '.fx-more'), find(root, '.fx-settings'));
@@ -89,7 +91,7 @@ export class Bar {
   show(selection, words) {
     const { catalog } = this;
     const { cards: names, paddings } = catalog.models.find((m) => m.key === selection.model) ?? catalog.models[0];
-    this.networkGroup.choose((data) => data.model === selection.model);
+    this.chooseNetwork(selection.model);
     const cards = catalog.cards.filter(({ name }) => names.includes(name));
     cards.sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
     this.#fill('checkpoint', cards.map((card) => [card.name, words.of(card.title)]), selection.checkpoint);
@@ -114,8 +116,7 @@ export class Bar {
     this.runButton.firstElementChild.textContent = busy ? text : idle;
     if (!busy) return;
     const percent = Math.round(fraction * 100);
-    this.progress.setAttribute('aria-valuenow', String(percent));
-    this.progress.setAttribute('aria-valuetext', text);
+    setAttributes(this.progress, { 'aria-valuenow': percent, 'aria-valuetext': text });
     this.progress.firstElementChild.style.width = `${percent}%`;
   }
 }
@@ -123,13 +124,11 @@ export class Bar {
 /** A select that leaves the keys to the stage once it was used with the pointer. */
 function choice(select, onChoose) {
   let pointer = false;
-  select.addEventListener('pointerdown', () => (pointer = true));
-  select.addEventListener('keydown', () => (pointer = false));
-  select.addEventListener('change', () => {
+  on(select, ['pointerdown', 'keydown'], ({ type }) => (pointer = type === 'pointerdown'));
+  return on(select, 'change', () => {
     if (pointer) select.blur();
     onChoose(select.value);
   });
-  return select;
 }
 
 /** Settings that a button opens and closes, and a click elsewhere or Escape closes. */
@@ -138,9 +137,9 @@ function drawer(more, settings) {
     settings.classList.toggle('fx-open', open);
     more.setAttribute('aria-expanded', String(open));
   };
-  more.addEventListener('click', () => show(!settings.classList.contains('fx-open')));
-  document.addEventListener('pointerdown', ({ target }) => {
+  on(more, 'click', () => show(!settings.classList.contains('fx-open')));
+  on(document, 'pointerdown', ({ target }) => {
     if (!settings.contains(target) && !more.contains(target)) show(false);
   });
-  document.addEventListener('keydown', ({ key }) => key === 'Escape' && show(false));
+  on(document, 'keydown', ({ key }) => key === 'Escape' && show(false));
 }

@@ -53,13 +53,12 @@ export class Colours {
     const kept = scale === 'fixed' && fixed;
     const signed = low < 0 || (kept && fixed[0] < 0); // zero stays where it was
     if (kept) [low, high] = fixed;
-    const range = (c) => (scale === 'channel' ? [maps.min[c], maps.max[c]] : [low, high]);
     /** @param {number[]} ends @returns {[number, number]} */
     const symmetric = ([a, b]) => {
       const most = Math.max(Math.abs(a), Math.abs(b));
       return signed ? [-most, most] : [a, b];
     };
-    const ends = (c) => symmetric(range(c));
+    const ends = (c) => symmetric(scale === 'channel' ? [maps.min[c], maps.max[c]] : [low, high]);
     const table = signed ? this.diverging : this.sequential;
     const codesBetween = (min, max, a, b) => {
       const out = new Uint32Array(256);
@@ -117,65 +116,67 @@ export function ramp(canvas, table) {
  * @param {any} context @param {string} role @param {number} ratio @param {number} [gap]
  */
 export function hatch(context, role, ratio, gap = 8) {
-  const size = Math.round(gap * ratio);
-  const tile = document.createElement('canvas');
-  tile.width = tile.height = size;
-  const c = pen(tile);
-  c.fillStyle = css('dark', 0.3);
-  c.fillRect(0, 0, size, size);
-  c.strokeStyle = roles[role];
-  c.lineWidth = 1.2 * ratio;
-  c.beginPath();
-  for (const d of [-size, 0, size]) {
-    c.moveTo(d, size);
-    c.lineTo(d + size, 0);
-  }
-  c.stroke();
-  return context.createPattern(tile, 'repeat');
+  return pattern(context, Math.round(gap * ratio), css('dark', 0.3), (c, size) => {
+    c.strokeStyle = roles[role];
+    c.lineWidth = 1.2 * ratio;
+    for (const d of [-size, 0, size]) line(c, [d, size], [d + size, 0]);
+    c.stroke();
+  });
 }
 
 /** A pattern of noughts for zero padding.
  * @param {any} context @param {number} ratio
  */
 export function zeros(context, ratio) {
-  const size = Math.round(11 * ratio);
-  const tile = document.createElement('canvas');
-  tile.width = tile.height = size;
-  const c = pen(tile);
-  c.fillStyle = roles.padding;
-  c.fillRect(0, 0, size, size);
-  c.fillStyle = roles.zero;
-  c.font = `${Math.round(9 * ratio)}px monospace`;
-  c.textAlign = 'center';
-  c.textBaseline = 'middle';
-  c.fillText('0', size / 2, size / 2);
-  return context.createPattern(tile, 'repeat');
+  return pattern(context, Math.round(11 * ratio), roles.padding, (c, size) => {
+    c.font = `${Math.round(9 * ratio)}px monospace`;
+    Object.assign(c, { fillStyle: roles.zero, textAlign: 'center', textBaseline: 'middle' });
+    c.fillText('0', size / 2, size / 2);
+  });
 }
 
-/** A rectangle outline that is seen on any picture: dark below, colour above.
- * @param {any} context @param {number[]} box @param {string} role @param {number} ratio @param {number[]} [dash]
+/** Squares of a colour, each with what `paint` draws on it. */
+function pattern(context, size, fillStyle, paint) {
+  const c = pen(new OffscreenCanvas(size, size));
+  c.fillStyle = fillStyle;
+  c.fillRect(0, 0, size, size);
+  paint(c, size);
+  return context.createPattern(c.canvas, 'repeat');
+}
+
+/** Add a line to a context's path.
+ * @param {any} context @param {number[]} from @param {number[]} to
  */
-export function outline(context, box, role, ratio, dash = []) {
-  const [x, y, w, h] = box;
+export function line(context, from, to) {
+  context.moveTo(...from);
+  context.lineTo(...to);
+}
+
+/** A rectangle outline that is seen on any picture: dark below, colour above, each so many CSS pixels wide.
+ * @param {any} context @param {number[]} box @param {string} role @param {number} ratio @param {number[]} [dash]
+ * @param {number[]} [widths]
+ */
+export function outline(context, box, role, ratio, dash = [], [below, above] = [4, 2]) {
   context.save();
-  for (const [style, width, dashes] of [[css('dark', 0.75), 4, []], [roles[role], 2, dash]]) {
+  for (const [style, width, dashes] of [[css('dark', 0.75), below, []], [roles[role], above, dash]]) {
+    if (!width) continue;
     context.strokeStyle = style;
     context.lineWidth = width * ratio;
     context.setLineDash(dashes.map((d) => d * ratio));
-    context.strokeRect(x, y, w, h);
+    context.strokeRect(...box);
   }
   context.restore();
 }
 
-/** Hatch what lies in `outer` and not in `inner`, both [x, y, w, h].
- * @param {any} context @param {number[]} outer @param {number[]} inner @param {CanvasPattern} pattern
+/** Fill what lies in `outer` and not in `inner`, both [x, y, w, h].
+ * @param {any} context @param {number[]} outer @param {number[]} inner @param {string | CanvasPattern} style
  */
-export function hatchAround(context, outer, inner, pattern) {
+export function fillAround(context, outer, inner, style) {
   context.save();
   context.beginPath();
   context.rect(...outer);
   context.rect(...inner);
-  context.fillStyle = pattern;
+  context.fillStyle = style;
   context.fill('evenodd');
   context.restore();
 }

@@ -11,6 +11,35 @@ export async function fetchFile(address) {
   return answer;
 }
 
+/** The bytes of a file of the server.
+ * @param {string} address
+ */
+export async function fetchBlob(address) {
+  return (await fetchFile(address)).blob();
+}
+
+/** The RGBA pixels of a picture of the server.
+ * @param {string} address
+ */
+export async function fetchPixels(address) {
+  return decode(await fetchBlob(address));
+}
+
+/** A picture of the server, to be drawn.
+ * @param {string} address
+ */
+export async function fetchBitmap(address) {
+  return createImageBitmap(await fetchBlob(address));
+}
+
+/** What a person is told where a file could not be fetched.
+ * @param {{status?: number}} error
+ */
+export function lost(error) {
+  console.warn(error);
+  return { code: error.status ? 'gone' : 'connection', details: {} };
+}
+
 /** The RGBA pixels of a picture, as its file has them.
  * @param {Blob} blob
  * @returns {Promise<ImageData>}

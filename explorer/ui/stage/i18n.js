@@ -59,8 +59,12 @@ export class Words {
 
   /** A share of 1 in per cent, with so many decimals. */
   percent(share, decimals = 1) {
-    const value = this.#format({ maximumFractionDigits: decimals }, hundredfold(share));
-    return this.t('number.percent', { value });
+    return this.t('number.percent', { value: this.#format({ maximumFractionDigits: decimals }, hundredfold(share)) });
+  }
+
+  /** A share of an area in per cent; of the least ones that they are less than a tenth. */
+  areaShare(share) {
+    return share < 0.001 ? `< ${this.percent(0.001)}` : this.percent(share);
   }
 
   /** 86.6 ± 1.8 %: a share of 1 and its standard error, if that is known, with one decimal; kept on one line.
@@ -109,12 +113,13 @@ export class Words {
     return this.number(value);
   }
 
-  /** Fill every element below root that names a key: text, title and aria-label. */
+  /** Fill every element below root that names a key: text, title, aria-label, or the last two ("name"). */
   apply(root) {
-    for (const el of root.querySelectorAll('[data-t]')) el.textContent = this.t(el.dataset.t);
-    for (const el of root.querySelectorAll('[data-t-title]')) el.title = this.t(el.dataset.tTitle);
-    for (const el of [root, ...root.querySelectorAll('[data-t-label]')]) {
-      if (el.dataset.tLabel) el.setAttribute('aria-label', this.t(el.dataset.tLabel));
+    for (const el of root.querySelectorAll('[data-t], [data-t-title], [data-t-label], [data-t-name]')) {
+      const { t: text, tName: name, tTitle: title = name, tLabel: label = name } = el.dataset;
+      if (text) el.textContent = this.t(text);
+      if (title) el.title = this.t(title);
+      if (label) el.setAttribute('aria-label', this.t(label));
     }
   }
 

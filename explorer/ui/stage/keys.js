@@ -1,6 +1,6 @@
 /** Which key an event means, whatever the keyboard writes with it. */
 
-import { find } from './dom.js';
+import { find, on } from './dom.js';
 
 /** The letter on the key in small: also with caps lock, and where an input method writes Hangul with it.
  * @param {{key: string, code: string}} event
@@ -30,8 +30,8 @@ function occupied(event) {
  */
 export function keysDialog(root) {
   const dialog = find(root, '.fx-keys');
-  for (const button of root.querySelectorAll('.fx-help')) button.addEventListener('click', () => dialog.showModal());
-  document.addEventListener('keydown', (event) => {
+  for (const button of root.querySelectorAll('.fx-help')) on(button, 'click', () => dialog.showModal());
+  on(document, 'keydown', (event) => {
     if (event.key !== '?' || occupied(event)) return;
     dialog.showModal();
     event.preventDefault();

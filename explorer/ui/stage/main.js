@@ -1,6 +1,6 @@
 /** The stage: wires controls, runs and the three views. Python is called to run a network, for nothing else. */
 
-import { find } from './dom.js';
+import { find, on } from './dom.js';
 import { Bar, languageButtons } from './bar.js';
 import { Colours, roles } from './colour.js';
 import { isThere } from './files.js';
@@ -21,7 +21,7 @@ export function mount({ element, props, trigger, upload, watch, base }) {
 }
 
 class Stage {
-  /** @type {any} */ languages;
+  /** @type {(code: string) => void} marks its button */ chooseLanguage;
   /** @type {any} {text, details} of what goes on */ progress;
   /** @type {any} {code, details} that is said, or null */ problem;
 
@@ -87,15 +87,14 @@ class Stage {
   }
 
   #controls() {
-    const { root } = this;
-    this.languages = languageButtons(find(root, '.fx-languages'), this.catalog, ({ lang }) => {
+    this.chooseLanguage = languageButtons(find(this.root, '.fx-languages'), this.catalog, (lang) => {
       this.chosenLanguage = stored('language', lang);
       this.words.use(lang).then(() => this.translate());
     });
-    find(root, '.fx-message button').addEventListener('click', () => this.say(null));
-    themeButton(find(root, '.fx-theme'), this.address);
-    keysDialog(root);
-    document.addEventListener('keydown', (event) => {
+    on(find(this.root, '.fx-message button'), 'click', () => this.say(null));
+    themeButton(find(this.root, '.fx-theme'), this.address);
+    keysDialog(this.root);
+    on(document, 'keydown', (event) => {
       if (event.key === 'Escape' && !document.querySelector('dialog[open]')) this.explore.look.escape();
     });
   }
@@ -104,7 +103,7 @@ class Stage {
   async translate() {
     await this.words.use(this.words.language);
     this.words.apply(this.root);
-    this.languages.choose(({ lang }) => lang === this.words.language);
+    this.chooseLanguage(this.words.language);
     this.bar.show(this.selection, this.words);
     this.bar.running(this.fraction ?? null, this.#progressText(), this.words.t('bar.run'));
     this.sources.list(this.catalog.examples, this.resolve, this.words);
@@ -118,7 +117,7 @@ class Stage {
   async begin(start) {
     const wish = this.#wish(this.address, start.selection);
     const view = this.address.get('view');
-    window.addEventListener('popstate', () => this.#back(start.selection));
+    on(window, 'popstate', () => this.#back(start.selection));
     if (this.views.has(view)) {
       if (wish) this.#choose(wish);
       this.root.dataset.state = 'ready';
@@ -266,7 +265,7 @@ class Stage {
   }
 
   #imageButton() {
-    const picture = this.#example(this.selection.image)?.thumbnail ?? this.picture;
+    const picture = this.#small();
     if (picture) find(this.root, '.fx-image img').src = this.resolve(picture);
     find(this.root, '.fx-image-name').textContent = this.#nameOfImage();
   }
@@ -278,8 +277,11 @@ class Stage {
   /** The best picture of the image there is: of a run, else a small one. */
   #pictureOfImage() {
     const { trace, selection: { image } } = this;
-    const small = this.#example(image)?.thumbnail ?? this.picture;
-    return trace?.selection.image === image ? trace.pictures.resized : small;
+    return trace?.selection.image === image ? trace.pictures.resized : this.#small();
+  }
+
+  #small() {
+    return this.#example(this.selection.image)?.thumbnail ?? this.picture;
   }
 
   #nameOfImage() {

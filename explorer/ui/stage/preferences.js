@@ -1,34 +1,37 @@
 /** What the browser keeps, where it allows that: language and theme for good, an own image as long as its tab. */
 
+import { on } from './dom.js';
+
 const PREFIX = 'fcn-unet-explorer.';
 
-/** Read a stored choice, or store one. Embedded pages and strict settings refuse the store: then nothing is kept.
- * @param {string} name @param {string} [value]
+/** Read what is kept under a name, keep another text, or nothing (null). Embedded pages and strict settings refuse the
+ * store: then a choice holds for this visit, and a reload begins with an example.
+ * @param {'localStorage' | 'sessionStorage'} store @param {string} name @param {string | null} [value]
  * @returns {string | null}
  */
-export function stored(name, value) {
+function kept(store, name, value) {
   try {
-    if (value === undefined) return localStorage.getItem(PREFIX + name);
-    localStorage.setItem(PREFIX + name, value);
+    if (value === undefined) return window[store].getItem(PREFIX + name);
+    if (value === null) window[store].removeItem(PREFIX + name);
+    else window[store].setItem(PREFIX + name, value);
   } catch {
-    // the choice holds for this visit
+    // it is forgotten
   }
   return value ?? null;
+}
+
+/** Read a stored choice, or store one.
+ * @param {string} name @param {string} [value]
+ */
+export function stored(name, value) {
+  return kept('localStorage', name, value);
 }
 
 /** What is known of this tab's own image {image, name, picture}: read it, store it, or forget it (null).
  * @param {any} [value]
  */
 export function ownImage(value) {
-  const key = `${PREFIX}image`;
-  try {
-    if (value === undefined) return JSON.parse(sessionStorage.getItem(key) ?? 'null');
-    if (value) sessionStorage.setItem(key, JSON.stringify(value));
-    else sessionStorage.removeItem(key);
-  } catch {
-    // a reload then begins with an example
-  }
-  return null;
+  return JSON.parse(kept('sessionStorage', 'image', value && JSON.stringify(value)) ?? 'null');
 }
 
 /** The light-or-dark button; Gradio's `dark` class on the body is what the styles look at.
@@ -38,7 +41,7 @@ export function themeButton(button, address) {
   const mark = () => button.setAttribute('aria-pressed', String(document.body.classList.contains('dark')));
   const wish = stored('theme');
   if (wish && !address.has('__theme')) document.body.classList.toggle('dark', wish === 'dark');
-  button.addEventListener('click', () => {
+  on(button, 'click', () => {
     stored('theme', document.body.classList.toggle('dark') ? 'dark' : 'light');
     mark();
   });

@@ -5,11 +5,8 @@ const REFUSED = 20000; // ms without a first word: the server did not take the r
 
 export class Runner {
   /** `heard` gets {onProgress(fraction | null, text, details), onDone(message), onError({code, details})}. */
-  constructor({ trigger, upload, alive, mostBytes }, heard, event = 'run') {
-    this.trigger = trigger;
-    this.upload = upload;
-    this.alive = alive;
-    this.mostBytes = mostBytes;
+  constructor(server, heard, event = 'run') {
+    this.server = server; // {trigger, upload, alive, mostBytes}
     this.event = event;
     this.heard = heard;
     this.request = null; // token of the run in progress
@@ -19,15 +16,15 @@ export class Runner {
 
   /** Send a file and ask about it. The server reads it, whatever it holds, and says so if it cannot. */
   async sendFile(file, question) {
-    if (this.request) this.cancel();
+    if (this.request) this.#stop();
     this.pending = null;
-    if (file.size > this.mostBytes) {
-      return this.heard.onError({ code: 'too_large_bytes', details: { limit_mib: this.mostBytes / 2 ** 20 } });
+    if (file.size > this.server.mostBytes) {
+      return this.heard.onError({ code: 'too_large_bytes', details: { limit_mib: this.server.mostBytes / 2 ** 20 } });
     }
     const token = (this.request = newToken());
     this.heard.onProgress(0.01, 'progress.upload', {});
     try {
-      const uploading = this.upload(file);
+      const uploading = this.server.upload(file);
       this.pending = uploading.then(({ path }) => ({ path, name: file.name }));
       this.pending.catch(() => (this.pending = null));
       await uploading;
@@ -48,7 +45,7 @@ export class Runner {
     const upload = await Promise.resolve(this.pending).catch(() => null);
     if (this.request !== token) return;
     this.#watch(token);
-    this.trigger(this.event, { request: token, upload, ...question });
+    this.server.trigger(this.event, { request: token, upload, ...question });
   }
 
   cancel() {
@@ -57,7 +54,7 @@ export class Runner {
   }
 
   #stop() {
-    this.trigger('cancel', { request: this.request });
+    this.server.trigger('cancel', { request: this.request });
     this.request = null;
     this.heard.onProgress(null);
   }
@@ -78,7 +75,7 @@ export class Runner {
     const timer = setInterval(async () => {
       if (this.request !== token) return clearInterval(timer);
       if (Date.now() - this.spoke < SILENCE) return;
-      const alive = await this.alive();
+      const alive = await this.server.alive();
       if (this.request !== token) return;
       if (!alive) this.#fail('connection');
       else if (this.spoke === began && Date.now() - began > REFUSED) this.#fail('busy');

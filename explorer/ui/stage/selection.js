@@ -45,13 +45,11 @@ export function fromAddress(catalog, address, standard, own) {
   const { models, examples, sizes, devices } = catalog;
   const model = models.find((m) => m.key === wish.model);
   const known =
-    model?.paddings.includes(wish.padding) &&
-    model.cards.includes(wish.checkpoint) &&
+    model?.paddings.includes(wish.padding) && model.cards.includes(wish.checkpoint) &&
     (wish.image === own || examples.some((e) => e.file === wish.image)) &&
     sizes.includes(wish.size) &&
     devices.includes(wish.device);
-  const same = Object.keys(wish).every((key) => wish[key] === standard[key]);
-  return known && !same ? wish : null;
+  return known && Object.keys(wish).some((key) => wish[key] !== standard[key]) ? wish : null;
 }
 
 /** Puts the settled position into the address: another network or view as a page of the browser's history, the rest in

@@ -1,6 +1,6 @@
 /** Where images come from: examples, a file, drop, paste, the camera. Hands on a File or an example's name. */
 
-import { find, make, makeButton, pen } from './dom.js';
+import { find, make, makeButton, on, onButton, pen } from './dom.js';
 
 export class Sources {
   constructor(root, { onFiles, onExample, onNothing, t }) {
@@ -11,52 +11,41 @@ export class Sources {
     this.problem = find(root, '.fx-source-error');
     this.t = t;
     this.onFiles = onFiles;
-    this.onExample = onExample;
-    const button = (this.button = find(root, '.fx-image'));
-    button.addEventListener('click', () => this.open());
-    this.dialog.addEventListener('close', () => {
+    this.button = on(find(root, '.fx-image'), 'click', () => this.open());
+    on(this.dialog, 'close', () => {
       this.stop();
-      button.setAttribute('aria-expanded', 'false');
+      this.button.setAttribute('aria-expanded', 'false');
     });
-    this.dialog.addEventListener('click', (event) => event.target === this.dialog && this.dialog.close());
-    const input = find(this.dialog, '.fx-file input');
-    input.addEventListener('change', () => {
-      if (input.files.length) this.#take(...input.files);
-      input.value = ''; // the same file may be chosen again
+    on(this.dialog, 'click', (event) => event.target === this.dialog && this.dialog.close());
+    on(find(this.dialog, '.fx-file input'), 'change', ({ target }) => {
+      this.#take(target.files);
+      target.value = ''; // the same file may be chosen again
     });
-    find(root, '.fx-paste').addEventListener('click', () => this.#paste());
-    find(root, '.fx-camera').addEventListener('click', () => this.#startCamera());
-    find(root, '.fx-shoot').addEventListener('click', () => this.#shoot());
-    find(root, '.fx-webcam-stop').addEventListener('click', () => this.stop());
-    find(root, '.fx-examples').addEventListener('click', (event) => {
-      const card = event.target.closest('button');
-      if (!card) return;
+    on(find(root, '.fx-paste'), 'click', () => this.#paste());
+    on(find(root, '.fx-camera'), 'click', () => this.#startCamera());
+    on(find(root, '.fx-shoot'), 'click', () => this.#shoot());
+    on(find(root, '.fx-webcam-stop'), 'click', () => this.stop());
+    onButton(find(root, '.fx-examples'), ({ file }) => {
       this.dialog.close();
-      onExample(card.dataset.file);
+      onExample(file);
     });
-    document.addEventListener('paste', (event) => {
-      const files = event.clipboardData?.files ?? [];
-      if (files.length) this.#take(...files);
-    });
+    on(document, 'paste', ({ clipboardData }) => this.#take(clipboardData?.files));
     this.#drops(onNothing);
   }
 
   /** Files can be dropped anywhere on the page. */
   #drops(onNothing) {
     const { root } = this;
-    root.addEventListener('dragover', (event) => {
+    on(root, 'dragover', (event) => {
       event.preventDefault();
       root.classList.add('fx-dragging');
     });
-    for (const name of ['dragleave', 'drop', 'dragend']) {
-      root.addEventListener(name, (event) => {
-        if (name !== 'dragleave' || !root.contains(event.relatedTarget)) root.classList.remove('fx-dragging');
-      });
-    }
-    root.addEventListener('drop', (event) => {
+    on(root, ['dragleave', 'drop', 'dragend'], ({ type, relatedTarget }) => {
+      if (type !== 'dragleave' || !root.contains(relatedTarget)) root.classList.remove('fx-dragging');
+    });
+    on(root, 'drop', (event) => {
       event.preventDefault();
-      const files = event.dataTransfer?.files ?? [];
-      if (files.length) this.#take(...files);
+      if (event.dataTransfer?.files.length) this.#take(event.dataTransfer.files);
       else onNothing(); // an address, a text: nothing is fetched for anybody
     });
   }
@@ -80,9 +69,11 @@ export class Sources {
     find(this.root, '.fx-examples').replaceChildren(...cards);
   }
 
-  #take(...files) {
+  /** Hand on files, if there are any. */
+  #take(files = []) {
+    if (!files.length) return;
     if (this.dialog.open) this.dialog.close();
-    this.onFiles(files);
+    this.onFiles([...files]);
   }
 
   #say(text) {
@@ -94,7 +85,7 @@ export class Sources {
     try {
       for (const item of await navigator.clipboard.read()) {
         const type = item.types.find((name) => name.startsWith('image/'));
-        if (type) return this.#take(new File([await item.getType(type)], this.t('sources.pasted'), { type }));
+        if (type) return this.#take([new File([await item.getType(type)], this.t('sources.pasted'), { type })]);
       }
       this.#say(this.t('error.no_image_in_clipboard'));
     } catch {
@@ -131,6 +122,6 @@ export class Sources {
     const canvas = new OffscreenCanvas(videoWidth, videoHeight);
     pen(canvas).drawImage(this.video, 0, 0);
     const blob = await canvas.convertToBlob({ type: 'image/png' });
-    this.#take(new File([blob], this.t('sources.photograph'), { type: 'image/png' }));
+    this.#take([new File([blob], this.t('sources.photograph'), { type: 'image/png' })]);
   }
 }

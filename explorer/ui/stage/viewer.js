@@ -1,7 +1,7 @@
 /** An image with something laid over it, to zoom and to move; viewers that share a `View` do it together. */
 
-import { pen } from './dom.js';
-import { css, roles } from './colour.js';
+import { on, pen, resize } from './dom.js';
+import { css, line, roles } from './colour.js';
 
 const MOST = 40; // times as large as fitted in
 const STANDING_IN = 2; // times as large as it is, at most, is a small picture that stands for another
@@ -20,9 +20,7 @@ export class View {
   }
 
   fit() {
-    this.x = 0.5;
-    this.y = 0.5;
-    this.zoom = 1;
+    Object.assign(this, { x: 0.5, y: 0.5, zoom: 1 });
     this.changed();
   }
 
@@ -72,15 +70,13 @@ export class Viewer {
     this.layers = []; // {canvas, opacity, from, to}: laid over it, between two shares of the screen's width
     view.viewers.add(this);
     this.touches = new Map();
-    canvas.addEventListener('pointerdown', (event) => this.#down(event));
-    canvas.addEventListener('pointermove', (event) => this.#moved(event));
-    for (const type of ['pointerup', 'pointercancel'])
-      canvas.addEventListener(type, ({ pointerId }) => this.touches.delete(pointerId));
-    canvas.addEventListener('pointerleave', () => this.#point(null));
-    canvas.addEventListener('wheel', (event) => this.#wheel(event), { passive: false });
-    canvas.addEventListener('dblclick', () => view.fit());
-    canvas.addEventListener('keydown', (event) => this.#key(event));
-    canvas.addEventListener('blur', () => this.#point(null));
+    on(canvas, 'pointerdown', (event) => this.#down(event));
+    on(canvas, 'pointermove', (event) => this.#moved(event));
+    on(canvas, ['pointerup', 'pointercancel'], ({ pointerId }) => this.touches.delete(pointerId));
+    on(canvas, ['pointerleave', 'blur'], () => this.#point(null));
+    on(canvas, 'wheel', (event) => this.#wheel(event), { passive: false });
+    on(canvas, 'dblclick', () => view.fit());
+    on(canvas, 'keydown', (event) => this.#key(event));
     new ResizeObserver(() => this.soon()).observe(canvas);
   }
 
@@ -114,7 +110,7 @@ export class Viewer {
     const { clientWidth, clientHeight } = canvas;
     canvas.style.touchAction = this.view.zoom > 1 ? 'none' : 'pan-y'; // fitted in, a finger scrolls the page
     if (!clientWidth) return;
-    Object.assign(canvas, { width: Math.round(clientWidth * ratio), height: Math.round(clientHeight * ratio) });
+    resize(canvas, Math.round(clientWidth * ratio), Math.round(clientHeight * ratio));
     if (!image) return;
     const box = this.#box().map((v) => v * ratio);
     const [rows, cols] = this.size();
@@ -142,17 +138,12 @@ export class Viewer {
   /** @param {number[]} box @param {number} ratio */
   #cross([x, y, w, h], ratio) {
     const { context: c, view: { pointer } } = this;
-    const at = [x + pointer.x * w, y + pointer.y * h];
+    const at = (dx, dy) => [x + pointer.x * w + dx * ratio, y + pointer.y * h + dy * ratio];
     for (const [style, width] of [[css('dark', 0.8), 3], [roles.light, 1]]) {
       c.strokeStyle = style;
       c.lineWidth = width * ratio;
       c.beginPath();
-      for (const [dx, dy] of [[1, 0], [0, 1]]) {
-        for (const side of [-1, 1]) {
-          c.moveTo(at[0] + side * dx * 4 * ratio, at[1] + side * dy * 4 * ratio);
-          c.lineTo(at[0] + side * dx * 12 * ratio, at[1] + side * dy * 12 * ratio);
-        }
-      }
+      for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) line(c, at(4 * dx, 4 * dy), at(12 * dx, 12 * dy));
       c.stroke();
     }
   }

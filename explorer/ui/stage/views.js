@@ -10,8 +10,7 @@ export class Views {
   constructor(root, shared, { onShow }) {
     this.root = root;
     this.others = { segment: new Segment(root, shared), compare: new Compare(root, shared) };
-    this.group = radios(find(root, '.fx-views'), ({ view }) => onShow(view));
-    this.group.choose(({ view }) => view === this.shown);
+    this.choose = radios(find(root, '.fx-views'), 'view', onShow, this.shown);
   }
 
   get shown() {
@@ -30,9 +29,8 @@ export class Views {
   /** Show a view with the image {image, name} that is looked at. */
   show(view, image) {
     this.root.dataset.view = view;
-    this.group.choose((data) => data.view === view);
-    find(this.root, '.fx-segment').hidden = view !== 'segment';
-    find(this.root, '.fx-compare').hidden = view !== 'compare';
+    this.choose(view);
+    for (const other of Object.keys(this.others)) find(this.root, `.fx-${other}`).hidden = view !== other;
     this.panel?.enter(image);
   }
 

@@ -1,9 +1,9 @@
 /** The view "compare": two to four networks on one image, looked at together. */
 
-import { find, make, makeButton } from '../dom.js';
+import { find, make, makeButton, on, onButton } from '../dom.js';
 import { radios } from '../bar.js';
-import { Runner } from '../runner.js';
-import { decode, fetchFile } from '../files.js';
+import { Panel } from '../panel.js';
+import { fetchBitmap, fetchPixels } from '../files.js';
 import { coloured, disagreement } from './layers.js';
 import { Verdict } from './verdict.js';
 import { View, Viewer } from '../viewer.js';
@@ -11,21 +11,11 @@ import { Wipe } from './wipe.js';
 
 const MOST = 4;
 
-export class Compare {
-  constructor(root, { gradio, alive, catalog, words, resolve, selection, picture, say, onProgress, onImage }) {
-    this.root = root;
+export class Compare extends Panel {
+  constructor(root, stage) {
+    super(root, stage);
+    const { catalog, words } = stage;
     this.catalog = catalog;
-    this.words = words;
-    this.resolve = resolve;
-    this.selection = selection;
-    this.picture = picture;
-    this.say = say;
-    this.onImage = onImage;
-    this.runner = new Runner(
-      { ...gradio, alive, mostBytes: catalog.mostBytes },
-      { onProgress, onDone: (message) => this.#done(message), onError: say },
-      'segment'
-    );
     this.view = new View();
     this.chosen = this.#alike();
     this.file = null; // given, and not sent yet
@@ -34,22 +24,18 @@ export class Compare {
     this.mode = 'beside';
     this.boards = [];
     this.answer = null;
-    find(root, '.fx-rivals').addEventListener('click', ({ target }) => {
-      const key = target.closest('button')?.dataset.model;
-      if (!key) return;
-      const rest = this.chosen.filter((one) => one !== key);
-      if (rest.length === this.chosen.length) rest.push(key);
+    onButton(find(root, '.fx-rivals'), ({ model: key }) => {
       this.touched = true;
-      this.chosen = catalog.models.map((model) => model.key).filter((one) => rest.includes(one));
+      const isChosen = (one) => this.chosen.includes(one) !== (one === key);
+      this.chosen = catalog.models.map((model) => model.key).filter(isChosen);
       this.#rivals();
     });
-    this.modes = radios(find(root, '.fx-modes'), ({ mode }) => {
+    const choose = (mode) => {
       this.mode = mode;
       this.#lay();
-    });
-    this.modes.choose(({ mode }) => mode === this.mode);
-    this.opacity = find(root, '.fx-compare .fx-see input');
-    this.opacity.addEventListener('input', () => this.#paint());
+    };
+    radios(find(root, '.fx-modes'), 'mode', choose, this.mode);
+    this.opacity = on(find(root, '.fx-compare .fx-see input'), 'input', () => this.#paint());
     this.verdict = new Verdict(words, (result) => this.#title(result), (own) => {
       if (!this.busy) this.run(own);
     });
@@ -61,16 +47,9 @@ export class Compare {
     });
   }
 
-  get busy() {
-    return this.runner.request !== null;
-  }
-
   /** The view is shown; a comparison on another image is none any more. */
   enter({ image }) {
-    if (this.answer?.image !== image) {
-      this.answer = null;
-      this.own = false;
-    }
+    if (this.answer?.image !== image) Object.assign(this, { answer: null, own: false });
     if (!this.touched && !this.answer) this.chosen = this.#alike();
     this.write();
   }
@@ -82,39 +61,25 @@ export class Compare {
 
   /** A file was given: it becomes the image that is compared on. */
   add([file]) {
-    this.file = file;
-    this.answer = null;
-    this.own = false;
+    Object.assign(this, { file, answer: null, own: false });
     this.write();
     this.run();
-  }
-
-  cancel() {
-    if (this.runner.request) this.runner.cancel();
   }
 
   /** A control of the bar was used: another image, most likely. */
   changed(change) {
     if (this.busy) this.cancel();
-    if ('image' in change) {
-      this.file = null;
-      this.own = false;
-    }
+    if ('image' in change) Object.assign(this, { file: null, own: false });
     this.answer = null;
     if (!this.touched) this.chosen = this.#alike();
     this.write();
   }
 
-  hear(message) {
-    this.runner.hear(message);
-  }
-
   /** The networks whose weights know the same classes as those of the stage's network: only they can agree. */
   #alike() {
-    const { catalog } = this;
-    const data = (name) => catalog.cards.find((card) => card.name === name)?.data;
-    const wanted = data(this.selection().checkpoint);
-    const alike = catalog.models.filter(({ cards }) => cards.some((name) => data(name) === wanted));
+    const data = (name) => this.catalog.cards.find((card) => card.name === name)?.data;
+    const wanted = data(this.stage.selection().checkpoint);
+    const alike = this.catalog.models.filter(({ cards }) => cards.some((name) => data(name) === wanted));
     return (alike.length > 1 ? alike : this.#able()).slice(0, MOST).map(({ key }) => key);
   }
 
@@ -125,7 +90,7 @@ export class Compare {
 
   /** The selection of one network on the stage's image, with weights on the same data where there are such. */
   #selectionOf(key) {
-    const old = this.selection();
+    const old = this.stage.selection();
     const model = this.catalog.models.find((one) => one.key === key);
     const card = (name) => this.catalog.cards.find((one) => one.name === name);
     const alike = model.cards.find((name) => card(name).data === card(old.checkpoint)?.data) ?? model.cards[0];
@@ -135,16 +100,15 @@ export class Compare {
 
   #question(own) {
     const selections = this.chosen.map((key) => this.#selectionOf(key));
-    return { what: 'compare', selection: this.selection(), selections, options: { way: own ? 'own' : 'auto' } };
+    return { what: 'compare', selection: this.stage.selection(), selections, options: { way: own ? 'own' : 'auto' } };
   }
 
   /** Compare; at the own size of the image if that is wanted or, unless said otherwise, was done before. */
   run(own = this.own) {
-    if (this.chosen.length < 2) return this.say({ code: 'two_networks', details: {} });
+    if (this.chosen.length < 2) return this.stage.say({ code: 'two_networks', details: {} });
     this.wipe.sides = null;
     this.asked = own;
-    if (this.file) this.runner.sendFile(this.file, this.#question(own));
-    else this.runner.send(this.#question(own), { ownImage: false });
+    this.send(this.#question(own), this.file);
   }
 
   #rivals() {
@@ -159,23 +123,19 @@ export class Compare {
     find(root, '.fx-compare .fx-hint').textContent = hint;
   }
 
-  async #done(message) {
+  async done(message) {
+    const { resolve } = this;
     const layers = await Promise.all(
       message.results.map(async ({ pictures }) => {
-        const [image, labels] = await Promise.all([this.#fetch(pictures.image), this.#fetch(pictures.labels)]);
-        return { image: await createImageBitmap(image), labels: await decode(labels) };
+        const coming = [fetchBitmap(resolve(pictures.image)), fetchPixels(resolve(pictures.labels))];
+        const [image, labels] = await Promise.all(coming);
+        return { image, labels };
       })
     );
-    this.answer = { ...message, layers };
-    this.own = this.asked;
-    this.file = null;
+    Object.assign(this, { answer: { ...message, layers }, own: this.asked, file: null });
     this.view.fit();
-    this.onImage(message.image, message.imageName, message.results[0].pictures.image);
+    this.stage.onImage(message.image, message.imageName, message.results[0].pictures.image);
     this.write();
-  }
-
-  async #fetch(name) {
-    return (await fetchFile(this.resolve(name))).blob();
   }
 
   /** The boards of a mode: one for each network, or one for the wipe or the disagreement. */
@@ -187,14 +147,12 @@ export class Compare {
     this.boards = [];
     find(root, '.fx-pairs').replaceChildren(...(answer ? this.verdict.lines(answer) : []));
     find(root, '.fx-compare-legend').replaceChildren(...(answer ? this.verdict.legend(answer, this.mode) : []));
-    if (!answer) {
-      this.#paint();
-      return this.#preview(box);
-    }
-    const all = answer.results.map((_, i) => i);
-    const many = { beside: all.map((i) => [i]), wipe: [this.wipe.sides], differ: [all] }[this.mode];
-    box.dataset.boards = String(many.length);
-    box.replaceChildren(...many.map((which) => this.#board(which)));
+    if (answer) {
+      const all = answer.results.map((_, i) => i);
+      const many = { beside: all.map((i) => [i]), wipe: [this.wipe.sides], differ: [all] }[this.mode];
+      box.dataset.boards = String(many.length);
+      box.replaceChildren(...many.map((which) => this.#board(which)));
+    } else this.#preview(box);
     this.#paint();
   }
 
@@ -202,8 +160,8 @@ export class Compare {
   async #preview(box) {
     const asked = (this.previewing = {}); // the latest counts, however often it is asked for
     const { file } = this;
-    const load = async () => createImageBitmap(file ?? (await this.#fetch(this.picture())));
-    const image = await load().catch(() => null);
+    const coming = file ? createImageBitmap(file) : fetchBitmap(this.resolve(this.stage.picture()));
+    const image = await coming.catch(() => null);
     if (this.answer || this.previewing !== asked) return;
     box.dataset.boards = '1';
     if (!image) return box.replaceChildren();
@@ -234,10 +192,8 @@ export class Compare {
   #cost({ seconds, memory, device, deviceName, weightsTitle }) {
     const { words } = this;
     const values = {
-      weights: words.of(weightsTitle),
-      seconds: words.number(seconds.network, 3),
-      peak: words.bytes(memory.peak ?? memory.forecast),
-      device: words.device({ device, name: deviceName }),
+      weights: words.of(weightsTitle), seconds: words.number(seconds.network, 3),
+      peak: words.bytes(memory.peak ?? memory.forecast), device: words.device({ device, name: deviceName }),
     };
     return make('small', {}, words.t('compare.cost', values));
   }
@@ -253,15 +209,10 @@ export class Compare {
     if (!answer) return;
     for (const { viewer, which } of this.boards) {
       viewer.image = answer.layers[which[0]].image;
+      const side = (i, k) => ({ canvas: coloured(answer, i), opacity, from: k ? divide : 0, to: k ? 1 : divide });
       if (mode === 'differ') viewer.layers = [{ canvas: disagreement(answer), opacity }];
-      else if (mode === 'wipe') {
-        viewer.layers = which.map((i, k) => ({
-          canvas: coloured(answer, i),
-          opacity,
-          from: k ? divide : 0,
-          to: k ? 1 : divide,
-        }));
-      } else viewer.layers = [{ canvas: coloured(answer, which[0]), opacity }];
+      else if (mode === 'wipe') viewer.layers = which.map(side);
+      else viewer.layers = [{ canvas: coloured(answer, which[0]), opacity }];
       viewer.soon();
     }
   }

@@ -1,6 +1,6 @@
 /** What is said of a comparison: the classes found, notes on the networks, and how far each two of them agree. */
 
-import { make, makeButton } from '../dom.js';
+import { make, makeButton, on, swatch } from '../dom.js';
 
 const NAMED = 8; // classes in the legend
 
@@ -18,28 +18,26 @@ export class Verdict {
 
   /** The classes that were found, the largest first; or what the colours of disagreement mean. */
   legend(answer, mode) {
-    const { words } = this;
     const line = (...parts) => make('span', {}, ...parts);
     if (mode === 'differ') {
       const strange = new Set(answer.results.map(({ classes }) => classes.map(({ id }) => id).join())).size > 1;
-      return [line(words.t('compare.legend')), ...(strange ? [line(words.t('compare.strange'))] : [])];
+      return [line(this.words.t('compare.legend')), ...(strange ? [line(this.words.t('compare.strange'))] : [])];
     }
+    const found = answer.results.flatMap(({ areas, classes }) =>
+      areas.map(({ index, pixels }) => ({ ...classes[index], pixels }))
+    );
     const areas = new Map();
-    for (const { areas: found, classes } of answer.results) {
-      for (const { index, pixels } of found) {
-        const { id, name, colour } = classes[index];
-        const key = `${id} ${colour}`;
-        if (pixels) areas.set(key, { name, colour, pixels: pixels + (areas.get(key)?.pixels ?? 0) });
-      }
+    for (const { id, name, colour, pixels } of found) {
+      const key = `${id} ${colour}`;
+      if (pixels) areas.set(key, { name, colour, pixels: pixels + (areas.get(key)?.pixels ?? 0) });
     }
     const largest = [...areas.values()].sort((a, b) => b.pixels - a.pixels).slice(0, NAMED);
-    return largest.map(({ name, colour }) => line(make('i', { style: `background: rgb(${colour})` }), words.of(name)));
+    return largest.map(({ name, colour }) => line(swatch(colour), this.words.of(name)));
   }
 
   /** What a person should know about weights that run in another way than they were trained, and about the size. */
   #notes({ results }) {
-    const { words } = this;
-    const notes = new Set(results.flatMap(({ networkNotes }) => networkNotes.map((note) => words.note(note))));
+    const notes = new Set(results.flatMap(({ networkNotes }) => networkNotes.map((note) => this.words.note(note))));
     return [
       ...[...notes].map((text) => make('li', { className: 'fx-note' }, text)),
       ...this.#copies(results),
@@ -49,13 +47,12 @@ export class Verdict {
 
   /** Networks that were run on a copy of the image, and the way to its own size. */
   #copies(results) {
-    const { words } = this;
     const copies = results.filter(({ run_at, size }) => run_at.join() !== size.join());
     return [...new Set(copies.map(({ run_at }) => run_at.join()))].map((size) => {
       const alike = copies.filter(({ run_at }) => run_at.join() === size);
       const [height, width] = alike[0].run_at;
       const values = { networks: alike.map((one) => this.title(one)).join(', '), height, width };
-      return this.#sized(words.t('compare.copy', values), 'compare.own', true);
+      return this.#sized(this.words.t('compare.copy', values), 'compare.own', true);
     });
   }
 
@@ -67,8 +64,7 @@ export class Verdict {
   }
 
   #sized(text, key, own) {
-    const again = makeButton({ className: 'fx-pill' }, this.words.t(key));
-    again.addEventListener('click', () => this.onSize(own));
+    const again = on(makeButton({ className: 'fx-pill' }, this.words.t(key)), 'click', () => this.onSize(own));
     return make('li', { className: 'fx-note' }, `${text} `, again);
   }
 

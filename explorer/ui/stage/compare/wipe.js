@@ -1,28 +1,25 @@
 /** The wipe between two of several results: which two, and where the line between them stands. */
 
-import { fill, find, make } from '../dom.js';
+import { fill, find, make, on } from '../dom.js';
 import { roles } from '../colour.js';
 
 const NEAR = 16; // CSS pixels from the line that still take hold of it
 
 export class Wipe {
-  /** `title(result)` names a network; `onSides` is called when other two are chosen, `onMove` when the line moves. */
-  constructor(root, { words, title, onSides, onMove }) {
-    this.words = words;
-    this.title = title;
-    this.onSides = onSides;
-    this.onMove = onMove;
+  /** `about` {words, title, onSides, onMove}: `title(result)` names a network; `onSides` is called when other two are
+   *  chosen, `onMove` when the line moves. */
+  constructor(root, about) {
+    this.about = about;
     this.divide = 0.5; // share of the width
     this.sides = null; // indices of two results
-    this.slider = find(root, '.fx-wipe');
     this.box = find(root, '.fx-sides');
-    this.slider.addEventListener('input', () => this.#move(this.slider.value / 100));
+    this.slider = on(find(root, '.fx-wipe'), 'input', ({ target }) => this.#move(target.value / 100));
   }
 
   #move(share) {
     this.divide = share;
     this.slider.value = String(100 * share);
-    this.onMove();
+    this.about.onMove();
   }
 
   /** Offer the results as sides, where there are more than two; or hide. */
@@ -32,13 +29,12 @@ export class Wipe {
     this.box.hidden = !shown || results.length < 3;
     this.box.replaceChildren(
       ...['compare.left', 'compare.right'].map((key, side) => {
-        const select = make('select', { 'aria-label': this.words.t(key) });
-        fill(select, results.map((result, i) => [i, this.title(result)]), this.sides[side]);
-        select.addEventListener('change', () => {
+        const select = make('select', { 'aria-label': this.about.words.t(key) });
+        fill(select, results.map((result, i) => [i, this.about.title(result)]), this.sides[side]);
+        return on(select, 'change', () => {
           this.sides[side] = Number(select.value);
-          this.onSides();
+          this.about.onSides();
         });
-        return select;
       })
     );
   }
@@ -62,9 +58,9 @@ export class Wipe {
       canvas.style.cursor = held || near ? 'ew-resize' : '';
       if (held) this.#move(share);
     };
-    canvas.addEventListener('pointerdown', down, { capture: true });
-    canvas.addEventListener('pointermove', moved, { capture: true });
-    for (const type of ['pointerup', 'pointercancel']) canvas.addEventListener(type, () => (held = false));
+    on(canvas, 'pointerdown', down, { capture: true });
+    on(canvas, 'pointermove', moved, { capture: true });
+    on(canvas, ['pointerup', 'pointercancel'], () => (held = false));
   }
 
   /** Draw the line. */

@@ -32,9 +32,7 @@ export function counterpart(old, next, name) {
 /** How far two steps are from each other, the weightiest first: levels, paths, shares of the way through. */
 function distance(old, at, next, i) {
   const [a, b] = [[old, at], [next, i]].map(([trace, k]) => ({
-    level: trace.steps[k].level,
-    path: pathOf(trace, trace.steps[k]),
-    way: k / (trace.steps.length - 1),
+    level: trace.steps[k].level, path: pathOf(trace, trace.steps[k]), way: k / (trace.steps.length - 1),
   }));
   return [Math.abs(a.level - b.level), Number(a.path !== b.path), Math.abs(a.way - b.way)];
 }

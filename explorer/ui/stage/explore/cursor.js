@@ -1,6 +1,6 @@
 /** A cursor for those without a pointer: units of the maps, pixels of the picture, channels; all by keys. */
 
-import { find } from '../dom.js';
+import { find, on } from '../dom.js';
 import { busyElsewhere, keyOf } from '../keys.js';
 
 const STEP = { w: [-1, 0], a: [0, -1], s: [1, 0], d: [0, 1] };
@@ -11,7 +11,7 @@ export class Cursor {
     this.root = root;
     this.look = look;
     this.output = output;
-    document.addEventListener('keydown', (event) => this.#key(event));
+    on(document, 'keydown', (event) => this.#key(event));
   }
 
   #key(event) {
@@ -38,19 +38,17 @@ export class Cursor {
 
   /** Hold the unit at the cursor; or let go of it, and leave the cursor there. */
   #hold() {
-    const { look } = this;
     const unit = this.#unit();
-    const held = Boolean(look.held.unit);
-    look.hold(held ? null : unit);
-    if (held) look.point(unit);
+    const held = Boolean(this.look.held.unit);
+    this.look.hold(held ? null : unit);
+    if (held) this.look.point(unit);
   }
 
   #move([down, across], far, active) {
-    const { look, output } = this;
-    if (active === output.picture.canvas) return this.#movePixel(down * far, across * far);
+    if (active === this.output.picture.canvas) return this.#movePixel(down * far, across * far);
     const { channel, row, column } = this.#unit();
-    const [, height, width] = look.drawn.shape;
-    const started = Boolean(look.maps.hover ?? look.held.unit);
+    const [, height, width] = this.look.drawn.shape;
+    const started = Boolean(this.look.maps.hover ?? this.look.held.unit);
     const go = (at, by, n) => Math.max(0, Math.min(n - 1, started ? at + by * far : at));
     this.#to({ channel, row: go(row, down, height), column: go(column, across, width) });
   }
@@ -80,10 +78,8 @@ export class Cursor {
   #movePixel(down, across) {
     const { output } = this;
     const { width, height } = output.picture.labels;
-    const at =
-      output.pixel && !output.pixel.border
-        ? output.pixel
-        : { row: (height >> 1) - down, column: (width >> 1) - across };
+    const middle = { row: (height >> 1) - down, column: (width >> 1) - across };
+    const at = output.pixel && !output.pixel.border ? output.pixel : middle;
     const clamp = (v, n) => Math.max(0, Math.min(n - 1, v));
     output.picture.markPixel(clamp(at.row + down, height), clamp(at.column + across, width));
     this.#say(find(this.root, '.fx-under').textContent);

@@ -9,6 +9,7 @@ import { FigureView } from './figureview.js';
 import { Look } from './look.js';
 import { Output } from './output.js';
 import { showChips, showCrop } from './panels.js';
+import { lost } from '../files.js';
 import { gently } from '../preferences.js';
 import { Steps } from './steps.js';
 import { Trace } from './trace.js';
@@ -19,13 +20,12 @@ const AHEAD = 3; // steps fetched before they are looked at
 export class Explore {
   /** @type {Page.Trace} of the run shown; null before the first */ trace;
 
-  /** `say(problem)` tells of an error; `onSettle` is called when a step is shown that stays. */
-  constructor(root, { gradio, alive, catalog, colours, words, resolve, say, onSettle }) {
+  /** Of the stage, `say(problem)` tells of an error; `onSettle` is called when a step is shown that stays. */
+  constructor(root, stage) {
+    const { gradio, alive, catalog, colours, words, resolve, say } = stage;
     this.root = root;
+    this.stage = stage;
     this.words = words;
-    this.resolve = resolve;
-    this.say = say;
-    this.onSettle = onSettle;
     this.step = 0;
     const onStep = (name) => this.choose(this.trace.index.get(name));
     this.asker = new Asker(gradio.trigger, alive);
@@ -44,20 +44,20 @@ export class Explore {
     });
     this.cursor = new Cursor(root, { look: this.look, output: this.output });
     this.figure = new FigureView(root, { onStep });
-    this.steps = new Steps(root, colours, {
+    this.steps = new Steps(root, {
       onStep: (i, how) => (how?.keepPlace ? this.goWithPlace(i) : this.go(i)),
       onChoose: (i) => this.choose(i),
     });
-    this.cropViews = radios(find(root, '.fx-cropview'), ({ cropview }) => {
+    this.cropView = 'whole';
+    const viewCrop = (cropView) => {
       const place = this.look.place();
       this.look.leave();
-      this.cropView = cropview;
+      this.cropView = cropView;
       this.go(this.step, place);
-    });
-    this.cropView = 'whole';
-    this.cropViews.choose(({ cropview }) => cropview === this.cropView);
-    this.grains = radios(find(root, '.fx-grain'), ({ grain }) => this.steps.map.useBlocks(grain === 'blocks'));
-    this.grains.choose(({ grain }) => (grain === 'blocks') === this.steps.map.blocks);
+    };
+    radios(find(root, '.fx-cropview'), 'cropview', viewCrop, this.cropView);
+    const { map } = this.steps;
+    radios(find(root, '.fx-grain'), 'grain', (grain) => map.use(grain), map.grain);
   }
 
   /** The name of the step that is shown, once there is a run. */
@@ -72,11 +72,15 @@ export class Explore {
   /** The language has changed: everything is said anew, and what the person was doing stays. */
   write() {
     if (!this.trace) return;
-    this.steps.load(this.trace, this.words);
-    this.figure.load(this.trace, this.words);
+    this.#load();
     this.output.write();
     this.look.write();
     this.go(this.step);
+  }
+
+  #load() {
+    this.steps.load(this.trace, this.words);
+    this.figure.load(this.trace, this.words);
   }
 
   /** Show a finished run at the step `wanted`, else at what answers to the one that was shown. Whether that worked. */
@@ -84,27 +88,21 @@ export class Explore {
     const { name, trace: old } = this;
     const token = (this.opening = {});
     try {
-      const trace = await Trace.load(file, this.resolve, selection);
+      const trace = await Trace.load(file, this.stage.resolve, selection);
       const pictures = await this.output.picture.fetch(trace);
       if (this.opening !== token) return false; // a newer run has come meanwhile
       this.look.load();
       this.trace = trace;
       this.output.load(trace, pictures);
     } catch (error) {
-      this.#failed(error);
+      this.stage.say(lost(error));
       return false;
     }
-    const { trace: { index } } = this;
-    this.steps.load(this.trace, this.words);
-    this.figure.load(this.trace, this.words);
+    this.#load();
+    const { index } = this.trace;
     const last = old ? counterpart(old, this.trace, name) : undefined;
     await this.go(index.get(wanted) ?? last ?? index.get(this.#firstLook()) ?? 0);
     return true;
-  }
-
-  #failed(error) {
-    console.warn(error);
-    this.say({ code: error.status ? 'gone' : 'connection', details: {} });
   }
 
   /** The page opens on a step that already says something: the first of a coarser level. */
@@ -114,9 +112,9 @@ export class Explore {
 
   /** Show a step that was chosen in a list of such, and its maps, which lie off the screen where panes are stacked. */
   choose(i) {
-    const [maps, list] = ['.fx-maps', '.fx-list'].map((name) => find(this.root, name));
+    const maps = find(this.root, '.fx-maps');
     const { top, bottom } = maps.getBoundingClientRect();
-    const isStacked = list.getBoundingClientRect().top >= bottom;
+    const isStacked = find(this.root, '.fx-list').getBoundingClientRect().top >= bottom;
     if (isStacked && (top < 0 || top > innerHeight / 2)) maps.scrollIntoView({ behavior: gently() });
     return this.go(i);
   }
@@ -124,8 +122,7 @@ export class Explore {
   /** Show step i, and in it the unit that stands where the held one, or the one at the pointer, stands. */
   async goWithPlace(i) {
     if (i === this.step) return;
-    const place = this.going?.place ?? this.look.place(); // of a step still on its way, the place that it goes to
-    await this.go(i, place);
+    await this.go(i, this.going?.place ?? this.look.place()); // of a step on its way, the place that it goes to
   }
 
   /** Show step i: at once if its picture is at hand, else as soon as it has come.
@@ -146,15 +143,10 @@ export class Explore {
     let picture = trace.ready(drawn);
     this.root.classList.toggle('fx-fetching', !picture); // off, too, if a step on its way was left for one at hand
     if (!picture) {
-      try {
-        picture = await trace.map(drawn);
-      } catch (error) {
-        if (this.going === token) this.#failed(error);
-        return;
-      } finally {
-        if (this.going === token) this.root.classList.remove('fx-fetching');
-      }
+      picture = await trace.map(drawn).catch((error) => this.going === token && this.stage.say(lost(error)));
       if (this.going !== token) return;
+      this.root.classList.remove('fx-fetching');
+      if (!picture) return;
     }
     this.#show(step, drawn, crop, picture);
     token.place = null;
@@ -163,7 +155,7 @@ export class Explore {
       trace.prefetch(trace.steps[i + d]);
       trace.prefetch(trace.steps[i - d]);
     }
-    this.onSettle();
+    this.stage.onSettle();
   }
 
   #show(step, drawn, crop, picture) {

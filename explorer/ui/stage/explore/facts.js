@@ -1,6 +1,6 @@
 /** The last pane of the picture: what the run took, how accurate the network is, where its weights are from. */
 
-import { find, make, makeButton } from '../dom.js';
+import { find, make, makeButton, on } from '../dom.js';
 
 /** Device, time and cost of the run; what a person should know about weights and image.
  * @param {HTMLElement} root
@@ -9,12 +9,11 @@ import { find, make, makeButton } from '../dom.js';
  * @param {Page.Words} words
  */
 export function showFacts(root, trace, card, words) {
-  const { device, deviceName, macs, parameters, notes, steps } = trace.run;
+  const { device, deviceName, macs, parameters, notes, steps } = trace;
   const run = {
     device: words.device({ device, name: deviceName }),
     seconds: words.number(steps.reduce((sum, step) => sum + (step.ms ?? 0), 0) / 1000, 2),
-    macs: words.count(macs),
-    parameters: words.count(parameters),
+    macs: words.count(macs), parameters: words.count(parameters),
   };
   const line = (text, className = '') => make('p', { className }, text);
   find(root, '.fx-facts').replaceChildren(
@@ -49,16 +48,14 @@ function accuracy(trace, { unseen, validation }, words) {
   const told = (name, error) => (typeof figures[name] === 'number' ? words.percentWithin(figures[name], error) : '–');
   const key = typeof figures.nucleus_dice === 'number' ? 'dice' : 'accuracy';
   const text = words.t(part === unseen ? `facts.${key}.unseen` : `facts.${key}.validation`, {
-    accuracy: told('pixel_accuracy'),
-    iou: told('mean_iou', errors.mean_iou),
-    dice: told('nucleus_dice', errors.nucleus_dice),
-    images: part.images,
+    accuracy: told('pixel_accuracy'), iou: told('mean_iou', errors.mean_iou),
+    dice: told('nucleus_dice', errors.nucleus_dice), images: part.images,
   });
   const table = part.classes && classTable(trace, part.classes, words);
   if (!table) return [make('p', {}, text)];
   const toggle = makeButton({ className: 'fx-pill', 'aria-expanded': false }, words.t('facts.classes'));
   table.hidden = true;
-  toggle.addEventListener('click', () => {
+  on(toggle, 'click', () => {
     table.hidden = !table.hidden;
     toggle.setAttribute('aria-expanded', String(!table.hidden));
   });

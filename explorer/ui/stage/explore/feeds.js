@@ -1,7 +1,7 @@
 /** What the step reads: a small picture of each map before it, with the window of units that feed one unit. */
 
-import { find, make, makeButton, pen } from '../dom.js';
-import { hatch, hatchAround, outline } from '../colour.js';
+import { find, make, makeButton, onButton, pen, size } from '../dom.js';
+import { fillAround, hatch, outline } from '../colour.js';
 import { channelCanvas, widestChannel } from './tile.js';
 import { clip, reads } from './windows.js';
 
@@ -11,23 +11,19 @@ const WIDEST = 104;
 const AROUND = 3; // units shown on every side of the window in the lens
 
 export class Feeds {
+  /** @type {Page.Trace} */ trace;
+  /** @type {Page.Words} */ words;
+
   constructor(root, colours, { onStep }) {
     this.colours = colours;
-    this.onStep = onStep;
     this.box = find(root, '.fx-feeds');
-    this.list = find(this.box, 'ul');
+    this.list = onButton(find(this.box, 'ul'), ({ step }) => onStep(step));
     this.feeds = [];
-    this.list.addEventListener('click', (event) => {
-      const button = event.target.closest('button');
-      if (button) onStep(button.dataset.step);
-    });
   }
 
   /** Take a step and the map drawn for it; `crop` as in Trace.cropAt. */
   show(trace, step, drawn, crop, words) {
-    this.trace = trace;
-    this.drawn = drawn;
-    this.words = words;
+    Object.assign(this, { trace, words });
     const asCrop = crop?.step === step.name;
     const names = asCrop ? [crop.source, crop.reference] : [...new Set(drawn.reads)];
     if (asCrop && crop.reference === trace.steps[0].name) names.pop(); // the input gives its size and nothing else
@@ -58,15 +54,12 @@ export class Feeds {
   }
 
   async #fetch(feed) {
-    const { step } = feed;
-    try {
-      const picture = this.trace.ready(step) ?? (await this.trace.map(step));
-      if (!this.feeds.includes(feed)) return;
-      feed.picture = picture;
-      this.#draw(feed);
-    } catch (error) {
-      console.warn(error); // the step itself says that the connection is lost
-    }
+    const { trace } = this;
+    // where the connection is lost, the step itself says so
+    const picture = trace.ready(feed.step) ?? (await trace.map(feed.step).catch(console.warn));
+    if (!picture || !this.feeds.includes(feed)) return;
+    feed.picture = picture;
+    this.#draw(feed);
   }
 
   /** Show this channel of a source: the one that contributes most to the held unit. */
@@ -95,8 +88,8 @@ export class Feeds {
     const [, height, width] = reader.shape;
     if (own.row < 0 || own.column < 0 || own.row >= height || own.column >= width) return null; // it is cut off
     if (crop && step.name === crop.reference) {
-      const channel = step.scores ? own.channel : null;
-      return { rows: [own.row, own.row + 1], cols: [own.column, own.column + 1], channel };
+      const [rows, cols] = [own.row, own.column].map((first) => [first, first + 1]);
+      return { rows, cols, channel: step.scores ? own.channel : null };
     }
     return reads(trace, reader, own).find(({ name }) => name === step.name) ?? null;
   }
@@ -106,10 +99,8 @@ export class Feeds {
     const window = this.#window(feed);
     const channel = window?.channel ?? feed.channel;
     if (feed.source?.channel !== channel) {
-      feed.source = {
-        channel,
-        canvas: channelCanvas(step, channel, picture, this.colours.scheme(step.maps, 'channel')),
-      };
+      const canvas = channelCanvas(step, channel, picture, this.colours.scheme(step.maps, 'channel'));
+      feed.source = { channel, canvas };
     }
     name.textContent = `${step.name} · ${channel}`;
     where.textContent = window ? this.#said(step, window) : '\u00a0';
@@ -134,15 +125,12 @@ export class Feeds {
     c.imageSmoothingEnabled = wide < width;
     c.drawImage(source.canvas, 0, 0, wide, tall);
     const at = (top, left, rows, cols) => [
-      (left / width) * wide,
-      (top / height) * tall,
-      (cols / width) * wide,
-      (rows / height) * tall,
+      (left / width) * wide, (top / height) * tall, (cols / width) * wide, (rows / height) * tall,
     ];
     if (crop) {
       const whole = step.name === crop.reference; // all of the other branch meets what is kept
       const kept = whole ? [1, 1, wide - 2, tall - 2] : at(crop.offset, crop.offset, ...crop.kept);
-      if (!whole) hatchAround(c, [0, 0, wide, tall], kept, hatch(c, 'dropped', ratio, 5));
+      if (!whole) fillAround(c, [0, 0, wide, tall], kept, hatch(c, 'dropped', ratio, 5));
       outline(c, kept, 'kept', ratio);
     }
     if (!window) return;
@@ -169,10 +157,7 @@ export class Feeds {
     if (canvas.width * reduction > width) c.clearRect((width - left) * zoom, 0, lens.width, lens.height);
     if (canvas.height * reduction > height) c.clearRect(0, (height - top) * zoom, lens.width, lens.height);
     const box = [
-      (cols[0] - left) * zoom,
-      (rows[0] - top) * zoom,
-      (cols[1] - cols[0]) * zoom,
-      (rows[1] - rows[0]) * zoom,
+      (cols[0] - left) * zoom, (rows[0] - top) * zoom, (cols[1] - cols[0]) * zoom, (rows[1] - rows[0]) * zoom,
     ];
     outline(c, box, 'field', ratio);
   }
@@ -186,11 +171,6 @@ function place() {
 
 /** Set a canvas to a size in CSS pixels and clear it. */
 function prepare(canvas, width, height) {
-  const ratio = window.devicePixelRatio || 1;
-  const [wide, tall] = [width, height].map((v) => Math.max(1, Math.round(v * ratio)));
-  canvas.style.width = `${Math.max(1, Math.round(width))}px`;
-  canvas.style.height = `${Math.max(1, Math.round(height))}px`;
-  canvas.width = wide;
-  canvas.height = tall;
+  const ratio = size(canvas, Math.max(1, Math.round(width)), Math.max(1, Math.round(height)));
   return { c: pen(canvas), ratio };
 }

@@ -50,8 +50,6 @@ class Plan {
   /** @param {Page.Trace} trace */
   constructor(trace) {
     this.trace = trace;
-    /** @type {Box[]} */
-    this.boxes = [];
     /** @type {Arrow[]} */
     this.arrows = [];
     /** @type {Map<string, Box>} */
@@ -61,9 +59,12 @@ class Plan {
   /** @param {Page.Step} step @param {Omit<Box, 'step' | 'path'>} place */
   box(step, place) {
     const box = { step, path: pathOf(this.trace, step), ...place };
-    this.boxes.push(box);
     this.at.set(step.name, box);
     return box;
+  }
+
+  get boxes() {
+    return [...this.at.values()];
   }
 
   /** The boxes that a step reads, each with the steps between, which are drawn as an arrow. */
@@ -105,8 +106,7 @@ class UNetFigure extends Plan {
       for (const source of sources) this.#arrow(box, source);
     }
     const bottom = middle[middle.length - 1] + rows[rows.length - 1] / 2;
-    const { boxes, arrows } = this;
-    return { width: LEFT + (column + 1) * COLUMN, height: bottom + 24, boxes, arrows };
+    return { width: LEFT + (column + 1) * COLUMN, height: bottom + 24, boxes: this.boxes, arrows: this.arrows };
   }
 
   /** What leads to a box from another one. */
@@ -185,8 +185,7 @@ class FcnFigure extends Plan {
 
   /** A score layer below the pooled map that it reads. */
   #below(step, from, row) {
-    const box = this.#grid(step, from.x, row);
-    this.arrows.push({ kind: 'conv1', step, points: downwards(from, box) });
+    this.arrows.push({ kind: 'conv1', step, points: downwards(from, this.#grid(step, from.x, row)) });
   }
 
   #prediction(step, sources, x, row) {

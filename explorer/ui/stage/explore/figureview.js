@@ -1,6 +1,6 @@
 /** The dialog with the paper's figure of the network shown: boxes lead to steps, numbers open their derivation. */
 
-import { draw, find, make } from '../dom.js';
+import { draw, find, make, on } from '../dom.js';
 import { operationName, stacks } from '../operations.js';
 import { channelsOf, derivation } from './derive.js';
 import { figure } from './figure.js';
@@ -12,7 +12,7 @@ export class FigureView {
     this.dialog = find(root, '.fx-figure');
     this.svg = find(this.dialog, 'svg');
     this.lines = find(this.dialog, '.fx-derivation');
-    find(root, '.fx-figure-open').addEventListener('click', () => this.open());
+    on(find(root, '.fx-figure-open'), 'click', () => this.open());
     const act = (event) => {
       const number = event.target.closest('[data-number]');
       if (number) return this.#derive(number);
@@ -21,8 +21,8 @@ export class FigureView {
       this.dialog.close();
       onStep(box.dataset.step);
     };
-    this.svg.addEventListener('click', act);
-    this.svg.addEventListener('keydown', (event) => {
+    on(this.svg, 'click', act);
+    on(this.svg, 'keydown', (event) => {
       if (event.key !== 'Enter' && event.key !== ' ') return;
       event.preventDefault();
       act(event);
@@ -58,7 +58,7 @@ export class FigureView {
     const { trace, words, svg } = this;
     const plan = figure(trace);
     const unet = stacks(trace);
-    find(this.dialog, 'h2').textContent = words.t(unet ? 'figure.unet' : 'figure.fcn', { title: trace.run.title });
+    find(this.dialog, 'h2').textContent = words.t(unet ? 'figure.unet' : 'figure.fcn', { title: trace.title });
     svg.setAttribute('viewBox', `0 0 ${Math.ceil(plan.width)} ${Math.ceil(plan.height)}`);
     svg.style.setProperty('--high', `${Math.ceil(plan.height)}px`);
     svg.replaceChildren(
@@ -82,8 +82,7 @@ export class FigureView {
     /** @type {SVGElement[]} */
     const parts = [
       draw('path', { class: `fx-arrow fx-arrow-${kind}`, d, 'marker-end': `url(#fx-head-${kind})` }),
-      draw('path', { class: 'fx-arrow-hit', d }),
-      draw('title', {}, step.name),
+      draw('path', { class: 'fx-arrow-hit', d }), draw('title', {}, step.name),
     ];
     if (factor) {
       const upright = x1 === x2;
@@ -148,14 +147,9 @@ export class FigureView {
     /** @type {(1 | 2)[]} */
     const axes = step.shape[1] === step.shape[2] ? [1] : [1, 2];
     this.#say(words.t('figure.derivation', { size: `${step.shape[1]} × ${step.shape[2]}`, step: step.name }));
-    this.lines.replaceChildren(
-      ...axes.map((axis) => {
-        const lines = derivation(trace, step, axis, words);
-        const item = ({ step: { name }, formula }) =>
-          make('li', {}, make('code', {}, formula), make('small', {}, name));
-        return make('ol', {}, ...lines.map(item));
-      })
-    );
+    const item = ({ step: { name }, formula }) => make('li', {}, make('code', {}, formula), make('small', {}, name));
+    const list = (axis) => make('ol', {}, ...derivation(trace, step, axis, words).map(item));
+    this.lines.replaceChildren(...axes.map(list));
     this.lines.scrollTop = 0;
   }
 

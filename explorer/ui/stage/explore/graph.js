@@ -33,13 +33,7 @@ export function layout(trace, blocks) {
       before.last = i;
     } else {
       nodes.push({
-        steps: [i],
-        first: i,
-        last: i,
-        path,
-        level: step.level,
-        column: path === 'contracting' ? 0 : 1,
-        row: 0,
+        steps: [i], first: i, last: i, path, level: step.level, column: path === 'contracting' ? 0 : 1, row: 0,
       });
     }
     nodeOf.set(step.name, nodes.length - 1);
@@ -47,9 +41,7 @@ export function layout(trace, blocks) {
   const bands = rowsOf(trace, nodes);
   const edges = nodes.flatMap((node, to) =>
     node.steps.flatMap((i) =>
-      trace.steps[i].reads
-        .map((name) => nodeOf.get(name))
-        .filter((from) => from !== to)
+      trace.steps[i].reads.map((name) => nodeOf.get(name)).filter((from) => from !== to)
         .map((from) => ({ from, to, skip: isSkip(nodes, from, to) }))
     )
   );

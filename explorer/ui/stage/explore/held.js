@@ -1,10 +1,10 @@
 /** The unit that is held: its value, the arithmetic that makes it, and what of the input moves it. */
 
-import { find, make } from '../dom.js';
+import { find, make, on } from '../dom.js';
 import { painted, ramp } from '../colour.js';
 import { operation } from '../operations.js';
 import { asText, full } from './readout.js';
-import { decode, fetchFile } from '../files.js';
+import { fetchPixels } from '../files.js';
 
 const SHARES = 6; // input channels listed
 const TERMS = 4; // single products listed
@@ -12,18 +12,14 @@ const TERMS = 4; // single products listed
 export class Held {
   /** @type {any} what is asked about the held unit, and what is known; null when none is held */ answer;
 
-  constructor(root, { asker, resolve, heat, onHeat, onClose, onShares, onValue }) {
+  /** `about` {asker, resolve, heat, onHeat, onClose, onShares, onValue}: what it asks by, and who is told. */
+  constructor(root, about) {
     this.root = root;
-    this.asker = asker;
-    this.resolve = resolve;
-    this.heat = heat;
-    this.onHeat = onHeat;
-    this.onShares = onShares;
-    this.onValue = onValue;
+    this.about = about;
     this.box = find(root, '.fx-held');
-    find(this.box, 'button').addEventListener('click', onClose);
-    const jump = find(root, '.fx-to-held'); // where the panes are stacked, the panel lies below the screen
-    jump.addEventListener('click', () => this.box.scrollIntoView({ block: 'center' }));
+    on(find(this.box, 'button'), 'click', about.onClose);
+    // where the panes are stacked, the panel lies below the screen
+    const jump = on(find(root, '.fx-to-held'), 'click', () => this.box.scrollIntoView({ block: 'center' }));
     new IntersectionObserver(([{ isIntersecting }]) => (jump.hidden = isIntersecting)).observe(this.box);
     this.unit = null;
   }
@@ -33,16 +29,16 @@ export class Held {
     this.answer = { trace, step, unit, field, pieces: {} };
     this.unit = unit;
     this.root.classList.add('fx-holding');
-    this.onHeat(null);
+    this.about.onHeat(null);
     this.write(words);
     const question = { what: 'unit', run: trace.file, step: step.name, ...unit };
-    this.asker.ask(question, (piece) => this.#take(piece, words));
+    this.about.asker.ask(question, (piece) => this.#take(piece, words));
   }
 
   /** The maps were drawn anew: the most contributing channel of each source is shown once more. */
   again() {
     const [most] = this.answer?.pieces.arithmetic?.shares ?? [];
-    if (most) this.onShares(most.source, most.channel);
+    if (most) this.about.onShares(most.source, most.channel);
   }
 
   /** The value of a unit of a step as the network has it; null for any but the held one, and until it has come. */
@@ -54,10 +50,10 @@ export class Held {
 
   release() {
     if (!this.unit) return;
-    this.asker.forget('unit');
+    this.about.asker.forget('unit');
     this.unit = this.answer = null;
     this.root.classList.remove('fx-holding');
-    this.onHeat(null);
+    this.about.onHeat(null);
   }
 
   async #take(piece, words) {
@@ -65,24 +61,21 @@ export class Held {
     if (!answer) return;
     answer.pieces = piece.kind === 'error' ? { ...answer.pieces, error: piece } : piece;
     this.write(this.words ?? words);
-    this.onValue();
-    const [most] = piece.arithmetic?.shares ?? [];
-    if (most) this.onShares(most.source, most.channel);
+    this.about.onValue();
+    this.again();
     const { file, box, core } = piece.field ?? {};
     if (!file) return;
-    try {
-      const image = await decode(await (await fetchFile(this.resolve(file))).blob());
-      if (this.answer === answer) this.onHeat({ canvas: this.#paint(image), box, core });
-    } catch (error) {
-      console.warn(error);
-      answer.pieces.error = { code: 'connection' };
-      this.write(this.words ?? words);
-    }
+    const image = await fetchPixels(this.about.resolve(file)).catch(console.warn);
+    if (image && this.answer === answer) this.about.onHeat({ canvas: this.#paint(image), box, core });
+    if (image) return;
+    answer.pieces.error = { code: 'connection' };
+    this.write(this.words ?? words);
   }
 
   /** Square roots of magnitudes as colours; what hardly matters lets the image through. */
   #paint({ data, width, height }) {
-    const seen = this.heat.map((colour, code) => (colour & 0xffffff) | (Math.min(255, Math.round(code * 1.3)) << 24));
+    const alpha = (code) => Math.min(255, Math.round(code * 1.3));
+    const seen = this.about.heat.map((colour, code) => (colour & 0xffffff) | (alpha(code) << 24));
     return painted(width, height, (i) => seen[data[4 * i]]);
   }
 
@@ -98,7 +91,7 @@ export class Held {
     if (sum) lines.push(make('b', {}, words.t('held.value', { value: full(sum.value, words) })), how);
     if (effective) {
       lines.push(said(effectiveText(effective, field, words)));
-      if (!effective.silent) lines.push(heatRamp(this.heat, words.t('held.heat')));
+      if (!effective.silent) lines.push(heatRamp(this.about.heat, words.t('held.heat')));
     } else if (!error) lines.push(said(words.t('held.computing')));
     if (error) lines.push(said(words.t(`error.${error.code}`)));
     find(this.box, 'div').replaceChildren(...lines, ...details);
@@ -116,14 +109,8 @@ function arithmetic(sum, step, words) {
   if (sum.kind === 'max') return [said(words.t('held.max', { count: sum.count, ...placeOf(first) }))];
   const value = number(sum.value);
   if (operation(step).summands) {
-    const values = {
-      a: number(first.value),
-      source: first.source,
-      b: number(second.value),
-      other: second.source,
-      value,
-    };
-    return [said(words.t('held.summands', values))];
+    const [a, b] = [number(first.value), number(second.value)];
+    return [said(words.t('held.summands', { a, source: first.source, b, other: second.source, value }))];
   }
   const products = sum.value - (sum.bias ?? 0);
   const values = { count: sum.count, products: number(products), bias: number(sum.bias ?? 0), value };
@@ -174,9 +161,7 @@ function effectiveText(effective, field, words) {
   return words.t('held.field', { tall: bottom - top, wide: right - left, most, size, share, half });
 }
 
-function said(text) {
-  return make('p', {}, text);
-}
+const said = (text) => make('p', {}, text);
 
 function heatRamp(table, text) {
   return make('p', { className: 'fx-heat-ramp' }, ramp(make('canvas', { width: 64 }), table), text);

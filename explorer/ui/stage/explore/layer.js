@@ -1,49 +1,49 @@
 /** How a layer is looked at: scale, order, colour map, one channel or components; the tools above the maps. */
 
-import { fill, find, pen } from '../dom.js';
+import { fill, find, on, pen } from '../dom.js';
 import { radios } from '../bar.js';
 import { painted } from '../colour.js';
 import { histogram, byActivity, byAgreement } from './order.js';
-import { showColourBar, showStatistics } from './panels.js';
-import { decode, fetchFile } from '../files.js';
+import { presentClasses, showColourBar, showStatistics } from './panels.js';
+import { fetchBitmap, fetchPixels } from '../files.js';
 
 const BINS = 48;
 const SOON = 60; // ms after the maps are drawn
 
 export class Layer {
   /** @type {() => void} called when a channel has come at full resolution */ onFull;
+  /** @type {Page.Trace} */ trace;
+  /** @type {Page.Step} that is shown */ step;
+  /** @type {Page.Step} whose map is drawn */ drawn;
+  /** @type {Page.Codes} */ picture;
+  /** @type {Page.Words} */ words;
 
-  constructor(root, maps, colours, { asker, resolve, onChange, onChannel, labels }) {
+  /** `about` {asker, resolve, onChange, labels}: what it asks by, who is told, and the classes of the prediction. */
+  constructor(root, maps, colours, about) {
+    const { onChange } = about;
     this.root = root;
     this.maps = maps;
     this.colours = colours;
-    this.asker = asker;
-    this.resolve = resolve;
-    this.onChange = onChange;
-    this.onChannel = onChannel;
-    this.labels = labels;
+    this.about = about;
     this.scale = 'channel';
     this.sort = 'index';
     this.fixed = null; // [low, high] that "fixed" keeps from step to step
     this.components = null; // null, or what is known of the principal components
-    this.scales = radios(find(root, '.fx-scale'), ({ scale }) => {
+    const stretch = (scale) => {
       this.scale = scale;
       this.fixed = scale === 'fixed' ? this.maps.scheme.range : null;
       onChange();
-    });
-    this.scales.choose(({ scale }) => scale === this.scale);
-    this.sorts = find(root, '.fx-sort select');
-    this.sorts.addEventListener('change', () => {
-      this.sort = this.sorts.value;
+    };
+    radios(find(root, '.fx-scale'), 'scale', stretch, this.scale);
+    this.sorts = on(find(root, '.fx-sort select'), 'change', ({ target }) => {
+      this.sort = target.value;
       onChange();
     });
-    this.tints = find(root, '.fx-colours select');
-    this.tints.addEventListener('change', () => {
-      colours.use(this.tints.value);
+    this.tints = on(find(root, '.fx-colours select'), 'change', ({ target }) => {
+      colours.use(target.value);
       onChange();
     });
-    this.rgb = find(root, '.fx-rgb');
-    this.rgb.addEventListener('click', () => this.toggleComponents());
+    this.rgb = on(find(root, '.fx-rgb'), 'click', () => this.toggleComponents());
   }
 
   /** Show a step's maps as chosen. `crop` as in Maps.show. */
@@ -51,11 +51,7 @@ export class Layer {
     const { maps } = this;
     if (maps.shown?.step !== drawn) this.components = null;
     if (maps.channel !== null && maps.channel >= drawn.shape[0]) maps.channel = null;
-    this.trace = trace;
-    this.step = step;
-    this.drawn = drawn;
-    this.picture = picture;
-    this.words = words;
+    Object.assign(this, { trace, step, drawn, picture, words });
     maps.order = this.#order();
     const names = drawn.scores ? trace.classes.map(({ name }) => words.of(name)) : null;
     maps.show(drawn, picture, this.colours.scheme(drawn.maps, this.scale, this.fixed), crop, names);
@@ -68,7 +64,7 @@ export class Layer {
     if (this.sort === 'activity') return byActivity(drawn, picture);
     const index = Number(this.sort.replace('class', ''));
     if (this.sort.startsWith('class') && trace.shares[index] > 0) {
-      return byAgreement(trace, drawn, picture, this.labels(), index);
+      return byAgreement(trace, drawn, picture, this.about.labels(), index);
     }
     return null;
   }
@@ -78,16 +74,11 @@ export class Layer {
     const { root, trace, maps } = this;
     if (!trace) return;
     this.words = words;
-    const classes = trace.classes.map((info, index) => ({
-      index,
-      name: words.of(info.name),
-      share: trace.shares[index],
-    }));
-    const present = classes.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
+    const present = presentClasses(trace);
     this.#fill(this.sorts, this.sort, [
       ['index', words.t('maps.sort.index')],
       ['activity', words.t('maps.sort.activity')],
-      ...present.map(({ index, name }) => [`class${index}`, words.t('maps.sort.class', { name })]),
+      ...present.map(({ index, name }) => [`class${index}`, words.t('maps.sort.class', { name: words.of(name) })]),
     ]);
     const { signed } = maps.scheme; // maps with a sign have their own colours
     const { name: tint, names: tints, divergingName } = this.colours;
@@ -97,8 +88,7 @@ export class Layer {
     this.#fill(this.tints, signed ? divergingName : tint, choices);
     this.tints.disabled = signed;
     this.tints.title = signed ? words.t('maps.colours.signed') : '';
-    const composed = Boolean(this.components?.shares); // scale, order and colours are of single channels
-    root.classList.toggle('fx-composed', composed);
+    root.classList.toggle('fx-composed', Boolean(this.components?.shares)); // scale, order, colours are of channels
     this.rgb.setAttribute('aria-pressed', String(this.components !== null));
     this.rgb.hidden = maps.channel !== null || this.drawn.shape[0] < 2;
     showColourBar(root, maps, this.scale, words);
@@ -120,8 +110,8 @@ export class Layer {
   #histogram() {
     const canvas = find(this.root, '.fx-histogram');
     const { maps, drawn, picture } = this;
-    const own = this.scale === 'channel' && maps.channel === null; // then a value counts between its channel's ends
-    const ends = own ? maps.scheme.ends : maps.channel === null ? () => maps.scheme.range : maps.scheme.ends;
+    const ofAll = this.scale !== 'channel' && maps.channel === null; // else between its channel's ends
+    const ends = ofAll ? () => maps.scheme.range : maps.scheme.ends;
     const counts = histogram(drawn, picture, maps.channel, ends, BINS);
     const most = Math.log1p(Math.max(...counts)) || 1;
     const c = pen(canvas);
@@ -133,8 +123,8 @@ export class Layer {
       c.fillRect(i * wide, canvas.height - tall, wide - 0.5, tall);
     });
     const [low, high] = ['.fx-low', '.fx-high'].map((name) => find(this.root, name).textContent);
-    canvas.setAttribute('aria-label', this.words.t('maps.histogram', { low, high }));
-    canvas.title = canvas.getAttribute('aria-label');
+    canvas.title = this.words.t('maps.histogram', { low, high });
+    canvas.setAttribute('aria-label', canvas.title);
   }
 
   /** What is drawn, where that is not obvious. */
@@ -154,10 +144,9 @@ export class Layer {
 
   /** One channel large, or all (null). A reduced one is fetched at full resolution. */
   pick(channel) {
-    const { maps } = this;
-    maps.channel = channel;
-    maps.whole = this.components = null;
-    maps.redraw();
+    this.maps.channel = channel;
+    this.maps.whole = this.components = null;
+    this.maps.redraw();
     this.write(this.words);
     this.#fetchFull();
   }
@@ -168,30 +157,18 @@ export class Layer {
     const { channel } = maps;
     if (maps.full?.channel === channel && maps.full.step === drawn) {
       maps.full.canvas = this.#paint(maps.full.coded, maps.full.piece);
-      maps.redraw();
-      return;
+      return maps.redraw();
     }
     if (channel === null || drawn.maps.reduction === 1) return;
-    const question = { what: 'channel', run: this.trace.file, step: drawn.name, channel };
-    this.asker.ask(question, async (piece) => {
+    this.about.asker.ask({ what: 'channel', run: this.trace.file, step: drawn.name, channel }, async (piece) => {
       if (piece.kind !== 'channel' || this.drawn !== drawn || maps.channel !== channel) return;
-      const coded = await this.#coded(piece.file);
+      const coded = await fetchPixels(this.about.resolve(piece.file)).catch(console.warn); // the reduced channel stays
       if (!coded || this.drawn !== drawn || maps.channel !== channel) return;
       maps.full = { channel, step: drawn, coded, piece, canvas: this.#paint(coded, piece) };
       maps.redraw();
       this.write(this.words);
       this.onFull?.();
     });
-  }
-
-  /** A file's pixels; null if it cannot be fetched: then the reduced channel stays. */
-  async #coded(file) {
-    try {
-      return await decode(await (await fetchFile(this.resolve(file))).blob());
-    } catch (error) {
-      console.warn(error);
-      return null;
-    }
   }
 
   #paint({ data, width, height }, { channel, min, max }) {
@@ -210,10 +187,10 @@ export class Layer {
     }
     const mine = (this.components = {});
     this.write(this.words);
-    this.asker.ask({ what: 'principal', run: this.trace.file, step: drawn.name }, async (piece) => {
+    this.about.asker.ask({ what: 'principal', run: this.trace.file, step: drawn.name }, async (piece) => {
       if (this.components !== mine) return;
       if (piece.kind === 'principal') {
-        const bitmap = await createImageBitmap(await (await fetchFile(this.resolve(piece.file))).blob());
+        const bitmap = await fetchBitmap(this.about.resolve(piece.file));
         if (this.components !== mine) return;
         mine.shares = piece.shares;
         maps.whole = bitmap;

@@ -1,6 +1,6 @@
 /** What is looked at in the maps of the step shown: a unit, a channel, pins. Marks it in the maps and on the input. */
 
-import { find } from '../dom.js';
+import { find, on } from '../dom.js';
 import { Feeds } from './feeds.js';
 import { Held } from './held.js';
 import { Layer } from './layer.js';
@@ -9,13 +9,17 @@ import { Pins } from './pins.js';
 import { unitText } from './readout.js';
 
 export class Look {
+  /** @type {Page.Trace} */ trace;
+  /** @type {Page.Step} that is shown */ step;
+  /** @type {Page.Step} whose map is drawn */ drawn;
+
   /** `picture` is what fields are drawn on; `again` draws the step once more; `onStep` goes to one by its name. */
   constructor(root, colours, { asker, resolve, picture, again, onStep, words }) {
     this.root = root;
     this.picture = picture;
     this.words = words;
     this.onStep = onStep;
-    this.maps = new Maps(root, colours, {
+    this.maps = new Maps(root, {
       onUnit: (unit) => this.point(unit),
       onHold: (unit) => this.hold(unit),
       onChannel: (channel) => this.pick(channel),
@@ -24,29 +28,21 @@ export class Look {
       asker,
       resolve,
       heat: colours.heat,
-      onHeat: (heat) => picture.showHeat(heat),
+      onHeat: (heat) => picture.lay('heat', heat),
       onClose: () => this.hold(null),
       onShares: (source, channel) => this.feeds.use(source, channel),
       onValue: () => this.#read(),
     });
-    this.layer = new Layer(root, this.maps, colours, {
-      asker,
-      resolve,
-      onChange: again,
-      onChannel: (channel) => this.pick(channel),
-      labels: () => picture.labels,
-    });
+    this.layer = new Layer(root, this.maps, colours, { asker, resolve, onChange: again, labels: () => picture.labels });
     this.layer.onFull = () => this.#overInput();
     this.pins = new Pins(root, colours, { onGo: (pin) => this.#toPin(pin) });
     this.feeds = new Feeds(root, colours, { onStep });
-    find(root, '.fx-channel').addEventListener('click', () =>
-      this.pick(this.maps.channel === null ? this.#chosen() : null)
-    );
-    find(root, '.fx-over').addEventListener('click', () => {
+    on(find(root, '.fx-channel'), 'click', () => this.pick(this.maps.channel === null ? this.#chosen() : null));
+    on(find(root, '.fx-over'), 'click', () => {
       this.over = !this.over;
       this.#overInput();
     });
-    find(root, '.fx-pin').addEventListener('click', () => this.pin(this.#chosen()));
+    on(find(root, '.fx-pin'), 'click', () => this.pin(this.#chosen()));
   }
 
   /** Pin a channel of the map drawn, or take the pin away. */
@@ -71,9 +67,7 @@ export class Look {
   /** Take a step and the map drawn for it: its own, or, before a crop, the one that is cut. */
   show(trace, step, drawn, pixels, crop, margin) {
     const { root, picture, words } = this;
-    this.trace = trace;
-    this.step = step;
-    this.drawn = drawn;
+    Object.assign(this, { trace, step, drawn });
     const kept = crop && drawn.name === crop.source;
     const cut = kept ? { top: crop.offset, left: crop.offset, height: crop.kept[0], width: crop.kept[1] } : null;
     this.layer.show(trace, step, drawn, pixels, cut, words);
@@ -117,8 +111,7 @@ export class Look {
     const { trace, drawn, picture } = this;
     if (!unit) return picture.outlineField({ field: null });
     picture.outlineField({
-      field: trace.field(drawn, unit.row, unit.column),
-      whole: trace.wholeField(drawn, unit.row, unit.column),
+      field: trace.field(drawn, unit.row, unit.column), whole: trace.wholeField(drawn, unit.row, unit.column),
       partner: trace.partnerField(this.step, drawn, unit),
     });
   }
@@ -147,8 +140,7 @@ export class Look {
 
   /** Look at a place of the input in the step that is shown now; `channel` null is any. */
   lookAt({ at, channel, held }) {
-    const { drawn } = this;
-    const unit = { ...this.trace.unitNear(drawn, at), channel: Math.min(channel ?? 0, drawn.shape[0] - 1) };
+    const unit = { ...this.trace.unitNear(this.drawn, at), channel: Math.min(channel ?? 0, this.drawn.shape[0] - 1) };
     if (held) this.hold(unit);
     else this.point(unit);
   }
@@ -190,9 +182,10 @@ export class Look {
   /** Lay the large channel over the input where its units stand, or take it away. */
   #overInput() {
     const { maps, drawn } = this;
-    const on = Boolean(this.over && drawn && maps.channel !== null);
+    const shown = Boolean(this.over && drawn && maps.channel !== null);
     find(this.root, '.fx-over').setAttribute('aria-pressed', String(Boolean(this.over)));
-    this.picture.showMap(on ? { canvas: maps.channelCanvas(maps.channel), box: this.trace.cells(drawn) } : null);
+    const map = shown ? { canvas: maps.channelCanvas(maps.channel), box: this.trace.cells(drawn) } : null;
+    this.picture.lay('map', map);
   }
 
   async #toPin({ step, channel }) {

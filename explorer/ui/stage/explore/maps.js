@@ -1,7 +1,8 @@
 /** The middle pane: the channels of a step as tiles, with the crop drawn on every tile, and the unit at the pointer. */
 
-import { find, pen } from '../dom.js';
-import { css, hatch, hatchAround, outline, roles } from '../colour.js';
+import { copy, find, on, onPointer, pen, size } from '../dom.js';
+import { css, fillAround, hatch, outline, roles } from '../colour.js';
+import { channelCanvas, tileOf, valueOf } from './tile.js';
 import { GAP, scaleBox, tiling } from './tiling.js';
 
 const NAMED = 56; // CSS pixels of a tile that has room for a name
@@ -12,7 +13,7 @@ export class Maps {
   /** @type {Page.Scheme} */ scheme;
   /** @type {{width: number, height: number}} of the pane */ size;
 
-  constructor(root, colours, { onUnit, onHold, onChannel }) {
+  constructor(root, { onUnit, onHold, onChannel }) {
     this.pane = find(root, '.fx-mosaic');
     this.sheet = find(this.pane, 'div');
     this.canvas = find(this.pane, 'canvas');
@@ -20,27 +21,22 @@ export class Maps {
     this.coloured = new OffscreenCanvas(1, 1); // the mosaic in the picture's own pixels, at the canvas's top left
     this.memory = new ArrayBuffer(0); // of those pixels: new memory for each step would wait for the garbage collector
     this.still = new OffscreenCanvas(1, 1); // what is drawn, without the marks at the pointer
-    this.colours = colours;
     this.channel = null; // one channel shown large, or null for all
     this.order = null; // channels in the order of their tiles, or null for their own
     this.full = null; // {channel, canvas}: the large channel at full resolution
     this.whole = null; // a canvas in the place of all channels: the principal components
     this.hover = null;
     this.held = null; // {channel, row, column} of the map drawn
-    for (const type of ['pointermove', 'pointerdown'])
-      this.canvas.addEventListener(type, (event) => onUnit(this.unitAt(event)));
-    this.canvas.addEventListener('pointerleave', ({ pointerType }) => {
-      if (pointerType !== 'touch') onUnit(null); // a finger is gone at once
-    });
-    this.canvas.addEventListener('click', (event) => {
+    onPointer(this.canvas, (event) => onUnit(event && this.unitAt(event)));
+    on(this.canvas, 'click', (event) => {
       const unit = this.hover ?? this.unitAt(event); // a click's place is rounded to whole pixels, a move's is not
       if (unit && unit.channel !== null) onHold(unit);
     });
-    this.canvas.addEventListener('dblclick', (event) => {
+    on(this.canvas, 'dblclick', (event) => {
       const unit = this.unitAt(event);
       if (unit && unit.channel !== null) onChannel(this.channel === null ? unit.channel : null);
     });
-    this.pane.addEventListener('scroll', () => this.shown && this.redraw());
+    on(this.pane, 'scroll', () => this.shown && this.redraw());
     new ResizeObserver(([{ contentRect }]) => {
       const { width, height } = contentRect;
       if (this.size?.width === width && this.size.height === height) return;
@@ -63,21 +59,19 @@ export class Maps {
   }
 
   #colour(maps, { pixels, width, height }) {
-    const [th, tw] = maps.tile;
     if (this.memory.byteLength < 4 * width * height) this.memory = new ArrayBuffer(4 * width * height);
     const out = new Uint32Array(this.memory, 0, width * height);
     for (let c = 0; c < maps.min.length; c++) {
       const table = this.scheme.codes(c);
-      const top = Math.floor(c / maps.columns) * th;
-      const left = (c % maps.columns) * tw;
-      for (let y = 0; y < th; y++) {
-        const from = (top + y) * width + left;
-        for (let i = from; i < from + tw; i++) out[i] = table[pixels[i]];
+      const tile = tileOf(maps, c);
+      for (let y = 0; y < tile.height; y++) {
+        const from = (tile.top + y) * width + tile.left;
+        for (let i = from; i < from + tile.width; i++) out[i] = table[pixels[i]];
       }
     }
     const { coloured } = this;
-    const most = { width: Math.max(coloured.width, width), height: Math.max(coloured.height, height) };
-    if (most.width > coloured.width || most.height > coloured.height) Object.assign(coloured, most);
+    if (width > coloured.width) coloured.width = width;
+    if (height > coloured.height) coloured.height = height;
     const image = new ImageData(new Uint8ClampedArray(this.memory, 0, 4 * width * height), width);
     pen(coloured).putImageData(image, 0, 0);
   }
@@ -94,15 +88,12 @@ export class Maps {
   redraw() {
     const { step, crop } = this.shown;
     const grid = (this.grid = this.#layout());
-    const ratio = window.devicePixelRatio || 1;
     const across = grid.columns * (grid.width + GAP) - GAP;
     const down = Math.min(grid.total, Math.max(this.size.height, 1));
     this.sheet.style.height = `${grid.total}px`;
     grid.down = down;
     grid.scroll = grid.total > down ? Math.min(this.pane.scrollTop, grid.total - down) : 0;
-    resize(this.canvas, Math.round(across * ratio), Math.round(down * ratio));
-    this.canvas.style.width = `${across}px`;
-    this.canvas.style.height = `${down}px`;
+    const ratio = size(this.canvas, across, down);
     const c = this.context;
     c.imageSmoothingEnabled = grid.width * ratio < step.maps.tile[1]; // enlarged units stay squares
     c.imageSmoothingQuality = 'low'; // a tile is hardly reduced: the mosaic is about as large as the pane
@@ -119,23 +110,11 @@ export class Maps {
 
   /** @param {number} channel @param {number[]} tile */
   #drawTile(channel, [x, y, w, h]) {
-    const { maps } = this.shown.step;
-    const [th, tw] = maps.tile;
+    const { top, left, height, width } = tileOf(this.shown.step.maps, channel);
     const c = this.context;
     if (this.whole) c.drawImage(this.whole, x, y, w, h);
     else if (this.channel !== null && this.full?.channel === channel) c.drawImage(this.full.canvas, x, y, w, h);
-    else
-      c.drawImage(
-        this.coloured,
-        (channel % maps.columns) * tw,
-        Math.floor(channel / maps.columns) * th,
-        tw,
-        th,
-        x,
-        y,
-        w,
-        h
-      );
+    else c.drawImage(this.coloured, left, top, width, height, x, y, w, h);
   }
 
   /** @param {string} name @param {number[]} tile @param {number} ratio */
@@ -182,9 +161,8 @@ export class Maps {
     const { columns, height } = this.grid;
     const top = Math.floor(k / columns) * (height + GAP);
     const { scrollTop, clientHeight } = this.pane;
-    if (top < scrollTop) this.pane.scrollTop = top;
-    else if (top + height > scrollTop + clientHeight) this.pane.scrollTop = top + height - clientHeight;
-    else return;
+    if (top >= scrollTop && top + height <= scrollTop + clientHeight) return;
+    this.pane.scrollTop = top < scrollTop ? top : top + height - clientHeight;
     this.redraw();
   }
 
@@ -195,13 +173,8 @@ export class Maps {
     const canvas = new OffscreenCanvas(Math.ceil(tile[2]) + 2 * rim, Math.ceil(tile[3]) + 2 * rim);
     const c = pen(canvas);
     const box = scaleBox(tile, step.shape, crop);
-    hatchAround(c, tile, box, hatch(c, 'dropped', ratio, this.grid.width < 90 ? 5 : 8));
-    if (tile[2] > 60 * ratio) outline(c, box, 'kept', ratio);
-    else {
-      c.strokeStyle = roles.kept;
-      c.lineWidth = 1.5 * ratio;
-      c.strokeRect(...box);
-    }
+    fillAround(c, tile, box, hatch(c, 'dropped', ratio, this.grid.width < 90 ? 5 : 8));
+    outline(c, box, 'kept', ratio, [], tile[2] > 60 * ratio ? [4, 2] : [0, 1.5]); // a small one has no dark line
     return Object.assign(canvas, { rim });
   }
 
@@ -220,13 +193,9 @@ export class Maps {
 
   /** Draw the marks anew over the maps, which are copied the first time. */
   #refresh() {
-    if (!this.copied) {
-      resize(this.still, this.canvas.width, this.canvas.height);
-      pen(this.still).drawImage(this.canvas, 0, 0);
-      this.copied = true;
-    }
-    this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    this.context.drawImage(this.still, 0, 0);
+    if (!this.copied) copy(this.still, this.canvas);
+    this.copied = true;
+    copy(this.canvas, this.still);
     this.#drawMarks(window.devicePixelRatio || 1);
   }
 
@@ -241,28 +210,20 @@ export class Maps {
 
   /** A square around a unit of the k-th tile: never smaller than can be seen. */
   #markUnit(k, { row, column }, ratio, extra = 0) {
-    const { context: c } = this;
     const unit = { top: row, left: column, height: 1, width: 1 };
     const [x, y, w, h] = scaleBox(this.#tile(k, ratio), this.shown.step.shape, unit);
     const grow = Math.max(0, ((5 + extra) * ratio - w) / 2);
-    for (const [style, width] of [[roles.dark, 3], [roles.field, 1.5]]) {
-      c.strokeStyle = style;
-      c.lineWidth = width * ratio;
-      c.strokeRect(x - grow, y - grow, w + 2 * grow, h + 2 * grow);
-    }
+    outline(this.context, [x - grow, y - grow, w + 2 * grow, h + 2 * grow], 'field', ratio, [], [3, 1.5]);
   }
 
   /** {channel, row, column} under a pointer event, or null between tiles. */
   unitAt(event) {
     if (!this.shown || !this.grid) return null;
     const box = this.canvas.getBoundingClientRect();
-    const x = event.clientX - box.left;
-    const y = event.clientY - box.top + this.grid.scroll;
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top + this.grid.scroll];
     const { columns, width, height, channels } = this.grid;
-    const across = Math.floor(x / (width + GAP));
-    const down = Math.floor(y / (height + GAP));
-    const inX = x - across * (width + GAP);
-    const inY = y - down * (height + GAP);
+    const [across, down] = [Math.floor(x / (width + GAP)), Math.floor(y / (height + GAP))];
+    const [inX, inY] = [x - across * (width + GAP), y - down * (height + GAP)];
     const k = down * columns + across;
     if (x < 0 || y < 0 || across >= columns || k >= channels || inX >= width || inY >= height) return null;
     const [, rows, cols] = this.shown.step.shape;
@@ -274,26 +235,14 @@ export class Maps {
   valueAt({ channel, row, column }) {
     const { step, picture } = this.shown;
     const { maps } = step;
-    const y = Math.floor(channel / maps.columns) * maps.tile[0] + Math.floor(row / maps.reduction);
-    const x = (channel % maps.columns) * maps.tile[1] + Math.floor(column / maps.reduction);
-    const code = picture.pixels[y * picture.width + x];
-    return maps.min[channel] + (code / 255) * (maps.max[channel] - maps.min[channel]);
+    const { top, left } = tileOf(maps, channel);
+    const [y, x] = [top + Math.floor(row / maps.reduction), left + Math.floor(column / maps.reduction)];
+    return valueOf(maps, channel, picture.pixels[y * picture.width + x]);
   }
 
   /** One channel as a canvas of its own: at full resolution where that has come. */
   channelCanvas(channel) {
-    if (this.full?.channel === channel) return this.full.canvas;
-    const { maps } = this.shown.step;
-    const [th, tw] = maps.tile;
-    const canvas = new OffscreenCanvas(tw, th);
-    const [x, y] = [(channel % maps.columns) * tw, Math.floor(channel / maps.columns) * th];
-    pen(canvas).drawImage(this.coloured, x, y, tw, th, 0, 0, tw, th);
-    return canvas;
+    const { step, picture } = this.shown;
+    return this.full?.channel === channel ? this.full.canvas : channelCanvas(step, channel, picture, this.scheme);
   }
-}
-
-/** Give a canvas a size and nothing on it; a new size costs new memory. */
-function resize(canvas, width, height) {
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  else pen(canvas).clearRect(0, 0, width, height);
 }

@@ -1,6 +1,6 @@
 /** The left pane: the network drawn from its graph, down one column and up the other. Every layer is a button. */
 
-import { draw, find, make, makeButton } from '../dom.js';
+import { draw, find, make, makeButton, onButton, setAttributes } from '../dom.js';
 import { operationName } from '../operations.js';
 import { stored } from '../preferences.js';
 import { layout, nodeName } from './graph.js';
@@ -22,27 +22,25 @@ export class NetMap {
   constructor(root, { onStep }) {
     this.pane = find(root, '.fx-net');
     this.lines = find(this.pane, 'svg');
-    this.list = find(this.pane, 'ol');
-    this.blocks = stored('blocks') === 'blocks';
-    this.list.addEventListener('click', (event) => {
-      const button = event.target.closest('button');
-      if (!button) return;
+    this.grain = stored('blocks') === 'blocks' ? 'blocks' : 'layers';
+    this.list = onButton(find(this.pane, 'ol'), ({ step }, event, button) => {
       if (event.detail) button.blur(); // a pointer's click leaves the keys to the stage
-      onStep(Number(button.dataset.step));
+      onStep(Number(step));
     });
     new ResizeObserver(() => this.trace && this.#place()).observe(this.pane);
   }
 
-  useBlocks(blocks) {
-    this.blocks = blocks;
-    stored('blocks', blocks ? 'blocks' : 'layers');
+  /** Draw the network by its "layers" or "blocks". */
+  use(grain) {
+    this.grain = grain;
+    stored('blocks', grain);
     if (this.trace) this.load(this.trace, this.words);
   }
 
   load(trace, words) {
     this.trace = trace;
     this.words = words;
-    this.plan = layout(trace, this.blocks);
+    this.plan = layout(trace, this.grain === 'blocks');
     const most = Math.max(...trace.steps.map((s) => s.shape[0]));
     const largest = Math.max(...trace.steps.map((s) => s.shape[1]));
     this.list.replaceChildren(...this.plan.nodes.map((node) => this.#button(node, most, largest)));
@@ -51,10 +49,9 @@ export class NetMap {
   }
 
   #button(node, most, largest) {
-    const { trace, words } = this;
-    const step = trace.steps[node.last];
-    const name = nodeName(trace, node);
-    const said = [name, operationName(trace.steps[node.first], words), shapeText(step)];
+    const step = this.trace.steps[node.last];
+    const name = nodeName(this.trace, node);
+    const said = [name, operationName(this.trace.steps[node.first], this.words), shapeText(step)];
     // as wide as it has channels, as tall as the map is large
     const wide = Math.max(4, Math.round(Math.sqrt(step.shape[0] / most) * WIDEST_BAR));
     const tall = Math.max(0.18, Math.sqrt(step.shape[1] / largest));
@@ -62,10 +59,7 @@ export class NetMap {
     const label = make('span', { className: 'fx-label' }, cutInside(name), make('small', {}, shapeText(step)));
     node.button = makeButton(
       {
-        tabIndex: -1,
-        className: `fx-${node.path}`,
-        title: said.join(' · '),
-        'data-step': node.last,
+        tabIndex: -1, className: `fx-${node.path}`, title: said.join(' · '), 'data-step': node.last,
         'aria-label': said.join(', '),
       },
       ...(node.column ? [glyph, label] : [label, glyph])
@@ -77,30 +71,26 @@ export class NetMap {
   #place() {
     const { nodes, rows, bands } = this.plan;
     const width = this.pane.clientWidth;
-    const most = TALLEST[this.blocks ? 'blocks' : 'layers'];
-    const strip = this.blocks ? STRIP : 0;
+    const most = TALLEST[this.grain];
+    const strip = this.grain === 'blocks' ? STRIP : 0;
     const around = 2 * PAD + strip * (bands.length - 1);
     const tall = Math.max(SHORTEST, Math.min(most, (this.pane.clientHeight - around) / rows));
     this.pane.classList.toggle('fx-sizes', tall >= TWO_LINES);
     const half = width / 2;
     for (const node of nodes) {
       const { style } = node.button.parentElement;
-      style.left = `${node.column ? half : 0}px`;
-      style.width = `${half}px`;
       node.top = PAD + node.level * strip + node.row * tall;
-      style.top = `${node.top}px`;
-      style.height = `${tall}px`;
+      const [left, top] = [node.column ? half : 0, node.top];
+      Object.assign(style, { left: `${left}px`, top: `${top}px`, width: `${half}px`, height: `${tall}px` });
       node.x = node.column ? half + CENTRE : half - CENTRE;
       node.y = node.top + tall / 2;
     }
     const high = around + rows * tall;
     this.scrolls = high > this.pane.clientHeight;
     this.list.style.height = `${high}px`;
-    this.lines.setAttribute('height', String(high));
-    this.lines.setAttribute('width', String(width));
+    setAttributes(this.lines, { width, height: high });
     this.lines.replaceChildren(
-      ...bands
-        .slice(1)
+      ...bands.slice(1)
         .flatMap(({ level, row, jump }) => this.#band(jump, PAD + (level - 1) * strip + row * tall, width)),
       ...this.plan.edges.map((edge) => this.#edge(edge))
     );
@@ -139,17 +129,15 @@ export class NetMap {
     node.button.setAttribute('aria-current', 'step');
     node.button.tabIndex = 0;
     if (focused) node.button.focus({ preventScroll: true });
-    const { pane } = this;
-    const top = node.top;
-    if (!this.scrolls) return this.#said(step);
-    if (top < pane.scrollTop + 40) pane.scrollTop = top - 40;
-    else if (top > pane.scrollTop + pane.clientHeight - 60) pane.scrollTop = top - pane.clientHeight + 60;
+    if (this.scrolls) {
+      const least = node.top - this.pane.clientHeight + 60;
+      this.pane.scrollTop = Math.min(node.top - 40, Math.max(least, this.pane.scrollTop));
+    }
     return this.#said(step);
   }
 
   #said(step) {
-    const { name } = this.trace.steps[step];
-    return `${name}, ${shapeText(this.trace.steps[step])}`;
+    return `${this.trace.steps[step].name}, ${shapeText(this.trace.steps[step])}`;
   }
 }
 

@@ -1,15 +1,13 @@
 /** In which order channels are shown, and how their values are spread. All from the 8-bit maps. */
 
+import { codesOf, valueOf } from './tile.js';
+
 /** Channels of a step, most active first: by the mean magnitude of their values.
  * @param {Page.Step} step @param {Page.Codes} picture
  */
 export function byActivity(step, picture) {
-  const score = channelScores(
-    step,
-    picture,
-    (values) => values.reduce((sum, v) => sum + Math.abs(v), 0) / values.length
-  );
-  return ranked(score);
+  const activity = (values) => values.reduce((sum, v) => sum + Math.abs(v), 0) / values.length;
+  return ranked(channelScores(step, picture, activity));
 }
 
 /**
@@ -27,19 +25,9 @@ function ranked(score) {
   return score.map((s, c) => [s, c]).sort((a, b) => b[0] - a[0] || a[1] - b[1]).map(([, c]) => c);
 }
 
-function channelScores({ maps }, { pixels, width }, measure) {
-  const [th, tw] = maps.tile;
-  const values = new Float32Array(th * tw);
-  return maps.min.map((low, c) => {
-    const scale = (maps.max[c] - low) / 255;
-    const top = Math.floor(c / maps.columns) * th;
-    const left = (c % maps.columns) * tw;
-    for (let y = 0, i = 0; y < th; y++) {
-      const from = (top + y) * width + left;
-      for (let x = 0; x < tw; x++, i++) values[i] = low + scale * pixels[from + x];
-    }
-    return measure(values);
-  });
+function channelScores({ maps }, picture, measure) {
+  const values = (c) => new Float32Array(codesOf(maps, c, picture)).map((code) => valueOf(maps, c, code));
+  return maps.min.map((_, c) => measure(values(c)));
 }
 
 /** Per tile pixel 1 or 0, or -1 where the unit stands outside the image. */
@@ -52,15 +40,11 @@ function classUnder(trace, step, labels, index) {
       return Math.round(grids[axis].start + grids[axis].jump * unit) - trace.offset[axis];
     })
   );
-  const mask = new Int8Array(tile[0] * tile[1]);
-  let i = 0;
-  for (const y of pixelRows) {
-    for (const x of pixelColumns) {
-      const inside = y >= 0 && x >= 0 && y < labels.height && x < labels.width;
-      mask[i++] = inside ? Number(labels.codes[y * labels.width + x] === index) : -1;
-    }
-  }
-  return mask;
+  const mark = (y, x) => {
+    const inside = y >= 0 && x >= 0 && y < labels.height && x < labels.width;
+    return inside ? Number(labels.codes[y * labels.width + x] === index) : -1;
+  };
+  return Int8Array.from(pixelRows.flatMap((y) => pixelColumns.map((x) => mark(y, x))));
 }
 
 function correlation(values, mask) {
@@ -83,23 +67,16 @@ function correlation(values, mask) {
  * @param {Page.Step} step @param {Page.Codes} picture @param {number | null} channel
  * @param {(channel: number) => number[]} endsOf @param {number} bins
  */
-export function histogram({ maps }, { pixels, width }, channel, endsOf, bins) {
+export function histogram({ maps }, picture, channel, endsOf, bins) {
   const counts = new Float64Array(bins);
-  const [th, tw] = maps.tile;
   const channels = channel === null ? maps.min.map((_, c) => c) : [channel];
   for (const c of channels) {
     const codes = new Uint32Array(256);
     const [low, high] = endsOf(c);
-    const top = Math.floor(c / maps.columns) * th;
-    const left = (c % maps.columns) * tw;
-    for (let y = 0; y < th; y++) {
-      const from = (top + y) * width + left;
-      for (let i = from; i < from + tw; i++) codes[pixels[i]]++;
-    }
+    for (const code of codesOf(maps, c, picture)) codes[code]++;
     for (let code = 0; code < 256; code++) {
       if (!codes[code]) continue;
-      const value = maps.min[c] + (code / 255) * (maps.max[c] - maps.min[c]);
-      const at = high > low ? ((value - low) / (high - low)) * bins : 0;
+      const at = high > low ? ((valueOf(maps, c, code) - low) / (high - low)) * bins : 0;
       counts[Math.max(0, Math.min(bins - 1, Math.floor(at)))] += codes[code];
     }
   }

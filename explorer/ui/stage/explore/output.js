@@ -1,8 +1,9 @@
 /** The right pane: the image in one of its frames, what is laid over it, and what the network says of each pixel. */
 
-import { fill, find, make } from '../dom.js';
+import { fill, find, make, on, onButton } from '../dom.js';
 import { radios } from '../bar.js';
 import { painted, ramp } from '../colour.js';
+import { lost } from '../files.js';
 import { showFacts } from './facts.js';
 import { showLegend } from './panels.js';
 import { Picture } from './picture.js';
@@ -25,33 +26,28 @@ export class Output {
     this.cardOf = cardOf;
     this.say = say;
     this.kind = 'prediction';
-    this.picture = new Picture(root, colours, { onPixel: (pixel) => this.name(pixel) });
-    this.kinds = find(root, '.fx-shown select');
-    this.kinds.addEventListener('change', () => {
-      this.kind = this.kinds.value;
+    this.picture = new Picture(root, { onPixel: (pixel) => this.name(pixel) });
+    this.kinds = on(find(root, '.fx-shown select'), 'change', ({ target }) => {
+      this.kind = target.value;
       this.#overlay();
       this.#legend();
     });
-    this.frames = radios(find(root, '.fx-frame'), ({ frame }) => {
-      this.picture.use(frame).catch((error) => say({ code: error.status ? 'gone' : 'connection', details: {} }));
+    const show = (frame) => {
+      this.picture.use(frame).catch((error) => say(lost(error)));
       this.#sizeOfFrame();
-    });
-    this.frames.choose(({ frame }) => frame === this.picture.frame);
-    const opacity = find(root, '.fx-opacity input');
-    opacity.addEventListener('input', () => {
-      this.picture.opacity = opacity.value / 100;
+    };
+    radios(find(root, '.fx-frame'), 'frame', show, this.picture.frame);
+    on(find(root, '.fx-opacity input'), 'input', ({ target }) => {
+      this.picture.opacity = target.value / 100;
       this.#writeShares();
       this.picture.draw();
     });
-    find(root, '.fx-margin').addEventListener('click', () => {
+    on(find(root, '.fx-margin'), 'click', () => {
       this.wantsMargin = !this.picture.margin;
       this.picture.show(this.picture.crop, this.margin(this.step));
     });
-    find(root, '.fx-legend').addEventListener('click', (event) => {
-      const item = event.target.closest('button');
-      if (!item) return;
-      const index = Number(item.dataset.index);
-      this.picture.showOnly(this.picture.only === index ? null : index);
+    onButton(find(root, '.fx-legend'), ({ index }) => {
+      this.picture.showOnly(this.picture.only === Number(index) ? null : Number(index));
       this.#overlay();
       this.#legend();
     });
@@ -79,10 +75,9 @@ export class Output {
 
   /** Opacity and the ramp's ends, as this language writes them. */
   #writeShares() {
-    const { root, words, picture } = this;
-    find(root, '.fx-opacity output').textContent = words.percent(picture.opacity);
-    [...root.querySelectorAll('.fx-opacity .fx-ramp b')].forEach(
-      (end, share) => (end.textContent = words.percent(share))
+    find(this.root, '.fx-opacity output').textContent = this.words.percent(this.picture.opacity);
+    [...this.root.querySelectorAll('.fx-opacity .fx-ramp b')].forEach(
+      (end, share) => (end.textContent = this.words.percent(share))
     );
   }
 
@@ -121,30 +116,23 @@ export class Output {
     const bar = find(this.root, '.fx-ramp');
     if (kind === 'prediction') {
       bar.hidden = true;
-      return picture.showScalar(null);
+      return picture.lay('scalar', null);
     }
     if (!(await this.#fetched())) return;
     if (this.kind !== kind || this.probabilities !== probabilities) return;
-    const { width, height, values } =
-      kind === 'entropy' ? probabilities.entropy() : probabilities.confidence(picture.only);
+    const shares = kind === 'entropy' ? probabilities.entropy() : probabilities.confidence(picture.only);
+    const { width, height, values } = shares;
     const table = this.colours.sequential;
     const canvas = painted(width, height, (i) => table[Math.round(values[i] * 255)]);
-    picture.showScalar({ canvas, reduction: probabilities.sheet.reduction });
+    picture.lay('scalar', { canvas, reduction: probabilities.sheet.reduction });
     ramp(find(bar, 'canvas'), table);
     bar.hidden = false; // not before: until the values have come, the picture still shows the classes
   }
 
   async #fetched() {
     const { probabilities } = this;
-    if (probabilities.codes) return true;
-    try {
-      await probabilities.load();
-      return this.probabilities === probabilities;
-    } catch (error) {
-      console.warn(error);
-      this.say({ code: error.status ? 'gone' : 'connection', details: {} });
-      return false;
-    }
+    await probabilities.load().catch((error) => this.say(lost(error)));
+    return Boolean(probabilities.codes) && this.probabilities === probabilities;
   }
 
   /** The class of a pixel of the picture, and how probable each class is there. */
@@ -155,11 +143,8 @@ export class Output {
     const inside = Boolean(pixel && !pixel.border);
     root.classList.toggle('fx-over-picture', inside);
     if (!inside) return;
-    if (!probabilities.codes) {
-      this.#fetched().then((there) => there && this.pixel === pixel && this.name(pixel));
-      return;
-    }
-    this.#bars(probabilities.at(pixel.row, pixel.column));
+    if (probabilities.codes) this.#bars(probabilities.at(pixel.row, pixel.column));
+    else this.#fetched().then((there) => there && this.pixel === pixel && this.name(pixel));
   }
 
   #bars(found) {
@@ -180,8 +165,7 @@ export class Output {
     });
     const rest = found.slice(BARS).reduce((sum, { share }) => sum + share, 0);
     const values = {
-      classes: Math.max(0, found.length - BARS),
-      rest: percent(rest),
+      classes: Math.max(0, found.length - BARS), rest: percent(rest),
       entropy: percent(entropyOf(found.map(({ share }) => share))),
     };
     const { reduction } = this.probabilities.sheet;

@@ -1,6 +1,6 @@
 /** The words around the two canvases: chips, colour bar, crop, legend. Each fills one element from a run. */
 
-import { find, make, makeButton } from '../dom.js';
+import { find, make, makeButton, swatch } from '../dom.js';
 import { ramp } from '../colour.js';
 import { apart } from '../operations.js';
 import { chips } from './words.js';
@@ -34,20 +34,13 @@ export function showColourBar(root, { scheme, channel }, scale, words) {
 export function showStatistics(root, { stats, maps }, channel, words) {
   const number = (value) => (value === null ? '–' : words.number(value, 3));
   const values = {
-    min: number(stats.min),
-    max: number(stats.max),
-    mean: number(stats.mean),
-    std: number(stats.std),
+    min: number(stats.min), max: number(stats.max), mean: number(stats.mean), std: number(stats.std),
     zeros: words.percent(stats.zeros),
   };
-  find(root, '.fx-statistics').textContent =
-    channel === null
-      ? words.t('maps.statistics', values)
-      : words.t('maps.statistics.channel', {
-          channel: String(channel),
-          min: number(maps.min[channel]),
-          max: number(maps.max[channel]),
-        });
+  const ofOne = channel !== null && { min: number(maps.min[channel]), max: number(maps.max[channel]) };
+  find(root, '.fx-statistics').textContent = ofOne
+    ? words.t('maps.statistics.channel', { channel: String(channel), ...ofOne })
+    : words.t('maps.statistics', values);
 }
 
 /** What a crop keeps and drops, and the margin, in words beside the marks they are drawn with.
@@ -55,11 +48,14 @@ export function showStatistics(root, { stats, maps }, channel, words) {
  * @param {Page.Crop | null} crop @param {Page.Words} words
  */
 export function showCrop(root, trace, step, crop, words) {
-  const box = find(root, '.fx-explain');
   const { margin } = trace;
-  const around = margin && step.name === margin.step ? [['margin', words.t('crop.margin', margin)]] : [];
-  box.replaceChildren(...around.map(key));
-  if (!crop) return;
+  const here = crop ? cropLines(trace, crop, words) : [];
+  if (margin && (crop || step.name === margin.step)) here.push(['margin', words.t('crop.margin', margin)]);
+  find(root, '.fx-explain').replaceChildren(...here.map(key));
+}
+
+/** Roles and texts of a crop's marks. */
+function cropLines(trace, crop, words) {
   const [, height, width] = trace.step(crop.source).shape;
   const [rows, columns] = crop.kept;
   const share = words.percent((rows * columns) / (height * width));
@@ -75,9 +71,8 @@ export function showCrop(root, trace, step, crop, words) {
     ['aligned', alignment(trace, crop, words)],
     ['dropped', words.t(crop.dropsNothing ? 'crop.dropped.none' : 'crop.dropped', { source: crop.source })],
   ];
-  if (margin) lines.push(['margin', words.t('crop.margin', margin)]);
-  else if (crop.standsWhole[0] < 0 || crop.standsWhole[1] < 0) lines.push(['outside', words.t('crop.outside')]);
-  box.append(...lines.map(key));
+  const isOutside = !trace.margin && (crop.standsWhole[0] < 0 || crop.standsWhole[1] < 0);
+  return isOutside ? [...lines, ['outside', words.t('crop.outside')]] : lines;
 }
 
 /** @param {string[]} line role and text */
@@ -92,9 +87,8 @@ function alignment(trace, crop, words) {
   const most = trace.centresApart(trace.step(crop.step), trace.step(crop.reference));
   const centres = most ? words.t('crop.centres', { most: words.number(most) }) : '';
   return words.t(crop.reference === name ? 'crop.aligned.input' : 'crop.aligned', {
-    source: crop.source, jump: source.jump, start: source.start,
-    reference: crop.reference, otherJump: reference.jump, otherStart: reference.start,
-    apart: apart(trace.step(crop.step), words),
+    source: crop.source, jump: source.jump, start: source.start, reference: crop.reference,
+    otherJump: reference.jump, otherStart: reference.start, apart: apart(trace.step(crop.step), words),
   }) + centres;
 }
 
@@ -102,15 +96,19 @@ function alignment(trace, crop, words) {
  * @param {HTMLElement} root @param {Page.Trace} trace @param {number | null} only @param {Page.Words} words
  */
 export function showLegend(root, trace, only, words) {
-  const found = trace.classes.map((info, index) => ({ info, index, share: trace.shares[index] }));
-  const order = found.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
   find(root, '.fx-legend').replaceChildren(
-    ...order.map(({ info, index, share }) => {
-      const percent = share < 0.001 ? `< ${words.percent(0.001)}` : words.percent(share);
-      const swatch = make('i', { style: `background: rgb(${info.colour})` });
+    ...presentClasses(trace).map(({ name, colour, index, share }) => {
       const about = { 'data-index': index, 'aria-pressed': only === index };
-      const name = make('span', {}, words.of(info.name));
-      return make('li', {}, makeButton(about, swatch, name, make('small', {}, percent)));
+      const text = make('span', {}, words.of(name));
+      return make('li', {}, makeButton(about, swatch(colour), text, make('small', {}, words.areaShare(share))));
     })
   );
+}
+
+/** The classes that the prediction shows, with their indices and shares, the largest first.
+ * @param {Page.Trace} trace
+ */
+export function presentClasses({ classes, shares }) {
+  const all = classes.map((info, index) => ({ ...info, index, share: shares[index] }));
+  return all.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
 }

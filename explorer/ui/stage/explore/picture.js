@@ -1,7 +1,7 @@
 /** The right pane: the image in one of its frames, the prediction over it, and boxes given in input pixels. */
 
-import { find, pen } from '../dom.js';
-import { css, hatch, hatchAround, outline, pack, packed, painted, zeros } from '../colour.js';
+import { copy, find, on, onPointer, pen, size } from '../dom.js';
+import { css, fillAround, hatch, outline, pack, packed, painted, zeros } from '../colour.js';
 import { decode } from '../files.js';
 
 const DIMMED = 0.69; // over what is not of the class shown alone
@@ -10,12 +10,13 @@ export class Picture {
   /** @type {Page.Trace} */ trace;
   /** @type {any} {width, height, codes, confidence} of the resized image */ labels;
   /** @type {any} where the input lies on the canvas */ placed;
+  /** @type {ImageBitmap} */ network;
+  /** @type {ImageBitmap} */ resized;
 
-  constructor(root, colours, { onPixel }) {
+  constructor(root, { onPixel }) {
     this.pane = find(root, '.fx-view');
     this.canvas = find(this.pane, 'canvas');
     this.context = pen(this.canvas);
-    this.colours = colours;
     /** @type {Page.Frame} */
     this.frame = 'network';
     this.opacity = 0.55;
@@ -28,12 +29,8 @@ export class Picture {
     this.margin = false; // whether the zeros around the input are shown
     this.still = new OffscreenCanvas(1, 1); // what is drawn, without the field at the pointer
     this.onPixel = onPixel;
-    for (const type of ['pointermove', 'pointerdown'])
-      this.canvas.addEventListener(type, (event) => onPixel(this.#pixelAt(event)));
-    this.canvas.addEventListener('pointerleave', ({ pointerType }) => {
-      if (pointerType !== 'touch') onPixel(null); // a finger is gone at once
-    });
-    this.canvas.addEventListener('blur', () => this.trace && onPixel(null));
+    onPointer(this.canvas, (event) => onPixel(event && this.#pixelAt(event)));
+    on(this.canvas, 'blur', () => this.trace && onPixel(null));
     new ResizeObserver(() => this.trace && this.draw()).observe(this.pane);
   }
 
@@ -41,21 +38,19 @@ export class Picture {
   async fetch(trace) {
     const names = ['network', 'resized', 'labels', 'confidence'];
     if (this.frame === 'original') names.push('original');
-    const blobs = await Promise.all(names.map((name) => trace.blob(trace.pictures[name])));
     const coded = (name) => name === 'labels' || name === 'confidence';
-    const decoded = await Promise.all(
-      blobs.map((blob, i) => (coded(names[i]) ? decode(blob) : createImageBitmap(blob)))
-    );
-    return Object.fromEntries(names.map((name, i) => [name, decoded[i]]));
+    const picture = async (name) => {
+      const blob = await trace.blob(trace.pictures[name]);
+      return [name, await (coded(name) ? decode(blob) : createImageBitmap(blob))];
+    };
+    return Object.fromEntries(await Promise.all(names.map(picture)));
   }
 
   /** Take a run and its pictures. */
   load(trace, pictures) {
     for (const old of [this.network, this.resized, this.original]) old?.close();
-    this.trace = trace;
-    this.network = pictures.network;
-    this.resized = pictures.resized;
-    this.original = pictures.original ?? null;
+    const { network, resized, original = null } = pictures;
+    Object.assign(this, { trace, network, resized, original });
     const { width, height } = pictures.labels;
     this.labels = { width, height, codes: firstBytes(pictures.labels), confidence: firstBytes(pictures.confidence) };
     this.field = this.whole = this.partner = this.crop = this.heat = this.map = this.scalar = this.only = null;
@@ -76,16 +71,11 @@ export class Picture {
   }
 
   #paint() {
-    const { width, height, codes } = this.labels;
+    const { only, labels: { width, height, codes } } = this;
     const table = pack(this.trace.classes.map(({ colour }) => colour));
-    const { only } = this;
     const dimmed = packed('dimmed', DIMMED);
-    this.overlay = painted(
-      width,
-      height,
-      (i) => (only === null || codes[i] === only ? table[codes[i]] : 0),
-      this.overlay
-    );
+    const shown = (code) => (only === null || code === only ? table[code] : 0);
+    this.overlay = painted(width, height, (i) => shown(codes[i]), this.overlay);
     this.rest = only === null ? null : painted(width, height, (i) => (codes[i] === only ? 0 : dimmed));
   }
 
@@ -97,15 +87,11 @@ export class Picture {
 
   /** What of the input the canvas shows, in input pixels: the frame, and room for what a crop reaches outside it. */
   #viewBox() {
-    const { trace } = this;
-    const [height, width] = trace.frames.network;
-    const [top, left] = trace.offset;
-    const [h, w] = trace.frames.resized;
-    let box = this.frame === 'network' ? [0, 0, height, width] : [top, left, top + h, left + w];
-    const reach = this.frame === 'network' && this.crop?.standsWhole;
-    if (reach) box = hull(box, reach);
-    if (this.margin && trace.margin && this.frame === 'network') box = hull(box, trace.margin.box);
-    return box;
+    const { trace: { frames, offset: [top, left], margin }, crop } = this;
+    if (this.frame !== 'network') return [top, left, top + frames.resized[0], left + frames.resized[1]];
+    const input = [0, 0, ...frames.network];
+    const around = crop ? hull(input, crop.standsWhole) : input;
+    return this.margin && margin ? hull(around, margin.box) : around;
   }
 
   /** The step's crop and whether the margin is shown: drawn anew only where something of it changed. */
@@ -113,9 +99,7 @@ export class Picture {
     if (crop === this.crop && margin === this.margin && this.placed && !this.field && !this.partner) return;
     this.crop = crop;
     this.margin = margin;
-    this.field = null;
-    this.whole = null;
-    this.partner = null;
+    this.field = this.whole = this.partner = null;
     this.draw();
   }
 
@@ -123,15 +107,10 @@ export class Picture {
     const { trace, context: c } = this;
     if (!trace) return;
     const [top, left, bottom, right] = this.#viewBox();
-    const ratio = window.devicePixelRatio || 1;
     const most = parseFloat(getComputedStyle(this.pane).maxHeight) || this.pane.clientHeight;
     const fit = Math.min(this.pane.clientWidth / (right - left), most / (bottom - top));
-    const width = Math.max(1, Math.floor((right - left) * fit));
-    const height = Math.max(1, Math.floor((bottom - top) * fit));
-    this.canvas.style.width = `${width}px`;
-    this.canvas.style.height = `${height}px`;
-    this.canvas.width = Math.round(width * ratio);
-    this.canvas.height = Math.round(height * ratio);
+    const [width, height] = [right - left, bottom - top].map((pixels) => Math.max(1, Math.floor(pixels * fit)));
+    const ratio = size(this.canvas, width, height);
     const zoom = this.canvas.width / (right - left);
     /** @param {number[]} box */
     const place = ([t, l, b, r]) => [(l - left) * zoom, (t - top) * zoom, (r - l) * zoom, (b - t) * zoom];
@@ -146,18 +125,16 @@ export class Picture {
     if (this.frame === 'network') c.drawImage(this.network, ...place([0, 0, ...trace.frames.network]));
     else c.drawImage((this.frame === 'original' && this.original) || this.resized, ...inner);
     if (this.frame === 'network' && (y || x || h < trace.frames.network[0] || w < trace.frames.network[1])) {
-      this.#dim(place([0, 0, ...trace.frames.network]), inner);
+      fillAround(c, place([0, 0, ...trace.frames.network]), inner, css('dark', 0.42)); // no part of the person's image
     }
     this.#drawOver(place, inner);
     if (this.crop) {
       const kept = place(this.crop.stands);
-      hatchAround(c, place(this.crop.standsWhole), kept, hatch(c, 'dropped', ratio));
+      fillAround(c, place(this.crop.standsWhole), kept, hatch(c, 'dropped', ratio));
       outline(c, kept, 'kept', ratio);
       if (this.crop.sees) outline(c, place(this.crop.sees), 'kept', ratio, [3, 5]);
     }
-    this.still.width = this.canvas.width;
-    this.still.height = this.canvas.height;
-    pen(this.still).drawImage(this.canvas, 0, 0);
+    copy(this.still, this.canvas);
     this.placed = { top, left, zoom: zoom / ratio, ratio, place };
     this.#drawFields();
   }
@@ -193,12 +170,8 @@ export class Picture {
    */
   outlineField({ field, whole = null, partner = null }) {
     if (!this.placed || (!field && !this.field && !this.partner && !this.whole && !whole)) return;
-    this.field = field;
-    this.whole = whole;
-    this.partner = partner;
-    const { context: c, canvas } = this;
-    c.clearRect(0, 0, canvas.width, canvas.height);
-    c.drawImage(this.still, 0, 0);
+    Object.assign(this, { field, whole, partner });
+    copy(this.canvas, this.still);
     this.#drawFields();
   }
 
@@ -222,33 +195,13 @@ export class Picture {
     c.drawImage(canvas, ...place([y, x, y + canvas.height * reduction, x + canvas.width * reduction]));
   }
 
-  showScalar(scalar) {
-    if (!scalar && !this.scalar) return;
-    this.scalar = scalar;
+  /** Lay a map of "heat", a channel's "map" or a "scalar" in the place of the prediction, or take it away (null).
+   * @param {'heat' | 'map' | 'scalar'} kind @param {any} layer
+   */
+  lay(kind, layer) {
+    if (!layer && !this[kind]) return;
+    this[kind] = layer;
     this.draw();
-  }
-
-  showMap(map) {
-    if (!map && !this.map) return;
-    this.map = map;
-    this.draw();
-  }
-
-  showHeat(heat) {
-    this.heat = heat;
-    this.draw();
-  }
-
-  /** Darken the mirrored border a little: it is no part of the person's image. */
-  #dim(outer, inner) {
-    const c = this.context;
-    c.save();
-    c.beginPath();
-    c.rect(...outer);
-    c.rect(...inner);
-    c.fillStyle = css('dark', 0.42);
-    c.fill('evenodd');
-    c.restore();
   }
 
   /** Point at a pixel of the resized image, as if the pointer stood there. */

@@ -1,6 +1,6 @@
 /** Pinned channels: small pictures that stay in sight from step to step and lead back to where they are from. */
 
-import { find, make, makeButton } from '../dom.js';
+import { find, make, makeButton, onButton } from '../dom.js';
 import { channelCanvas } from './tile.js';
 
 const LONGER = 84; // CSS pixels of a picture's longer side
@@ -8,14 +8,10 @@ const LONGER = 84; // CSS pixels of a picture's longer side
 export class Pins {
   constructor(root, colours, { onGo }) {
     this.colours = colours;
-    this.onGo = onGo;
-    this.list = find(root, '.fx-pins');
     this.pins = []; // {step, channel}, by name, so that another run of the network keeps them
-    this.list.addEventListener('click', (event) => {
-      const item = event.target.closest('li');
-      if (!item) return;
-      const pin = this.pins[Number(item.dataset.pin)];
-      if (event.target.closest('.fx-unpin')) this.toggle(pin.step, pin.channel);
+    this.list = onButton(find(root, '.fx-pins'), ({ pin: i, off }) => {
+      const pin = this.pins[Number(i)];
+      if (off) this.toggle(pin.step, pin.channel);
       else onGo(pin);
     });
   }
@@ -34,8 +30,7 @@ export class Pins {
   draw(trace, words) {
     this.trace = trace;
     this.words = words;
-    const here = this.pins
-      .map((pin, i) => ({ pin, i }))
+    const here = this.pins.map((pin, i) => ({ pin, i }))
       .filter(({ pin }) => trace.step(pin.step)?.shape[0] > pin.channel);
     this.list.hidden = here.length === 0;
     this.list.replaceChildren(...here.map(({ pin, i }) => this.#item(pin, i)));
@@ -48,16 +43,13 @@ export class Pins {
     const scale = LONGER / Math.max(height, width);
     const canvas = make('canvas', { style: `width: ${scale * width}px; height: ${scale * height}px` });
     const label = words.t('maps.unpin.one', { name, channel: String(channel) });
-    const paint = async () => {
-      const picture = await trace.map(step);
-      channelCanvas(step, channel, picture, this.colours.scheme(step.maps, 'channel'), canvas);
-    };
-    paint().catch((error) => console.warn(error));
+    const scheme = this.colours.scheme(step.maps, 'channel');
+    trace.map(step).then((picture) => channelCanvas(step, channel, picture, scheme, canvas)).catch(console.warn);
     return make(
       'li',
-      { 'data-pin': i },
-      makeButton({}, canvas, make('span', {}, `${name} · ${channel}`)),
-      makeButton({ className: 'fx-unpin', 'aria-label': label }, '×')
+      {},
+      makeButton({ 'data-pin': i }, canvas, make('span', {}, `${name} · ${channel}`)),
+      makeButton({ className: 'fx-unpin', 'data-pin': i, 'data-off': true, 'aria-label': label }, '×')
     );
   }
 }

@@ -1,6 +1,7 @@
 /** The probabilities of all classes at every pixel: fetched when first asked for, one run at a time. */
 
 import { decode } from '../files.js';
+import { tileOf } from './tile.js';
 
 export class Probabilities {
   /** @type {Uint16Array} of the sheet's pixels, in `steps`; null until they have come */ codes;
@@ -8,7 +9,7 @@ export class Probabilities {
   /** `sheet` {file, tile, columns, reduction, steps} as in the run's JSON. */
   constructor(trace) {
     this.trace = trace;
-    this.sheet = trace.run.probabilities;
+    this.sheet = trace.probabilities;
     this.width = 0; // of the sheet, once it has come
     this.classes = trace.classes.length;
   }
@@ -32,8 +33,8 @@ export class Probabilities {
 
   /** Where class `index` of pixel (row, column) of the sheet's tiles lies among the codes. */
   #place(index, y, x) {
-    const { tile, columns } = this.sheet;
-    return (Math.floor(index / columns) * tile[0] + y) * this.width + (index % columns) * tile[1] + x;
+    const { top, left } = tileOf(this.sheet, index);
+    return (top + y) * this.width + left + x;
   }
 
   /** [{index, share}] of a pixel of the resized image, the most probable class first. */
@@ -63,9 +64,7 @@ export class Probabilities {
 
   /** Probability of a class, or of the most probable one (null). */
   confidence(index) {
-    return this.#map(
-      index === null ? (shares) => shares.reduce((a, b) => Math.max(a, b), 0) : (shares) => shares[index]
-    );
+    return this.#map((shares) => (index === null ? shares.reduce((a, b) => Math.max(a, b), 0) : shares[index]));
   }
 
   /** Entropy over the classes, as a share of the largest there can be. */

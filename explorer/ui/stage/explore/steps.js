@@ -1,6 +1,6 @@
 /** Going through the steps: the network map, slider with skip arcs, buttons, keys, play. */
 
-import { draw, find } from '../dom.js';
+import { draw, find, on } from '../dom.js';
 import { busyElsewhere, keyOf } from '../keys.js';
 import { NetMap } from './netmap.js';
 
@@ -8,31 +8,23 @@ const NEAR = 3; // an input from further back than this many steps is a skip
 
 export class Steps {
   /** `onStep` goes to a step, `onChoose` to one that was chosen in the network map. */
-  constructor(root, colours, { onStep, onChoose }) {
+  constructor(root, { onStep, onChoose }) {
     this.root = root;
-    this.colours = colours;
     this.onStep = onStep;
     this.map = new NetMap(root, { onStep: onChoose });
-    this.slider = find(root, '.fx-track input');
     this.arcs = find(root, '.fx-arcs');
-    this.playButton = find(root, '.fx-play');
-    this.speed = find(root, '.fx-speed select');
     this.count = 0;
     this.at = 0;
-    this.slider.addEventListener('input', () => onStep(Number(this.slider.value)));
-    for (const [name, move] of Object.entries({
-      first: () => 0,
-      previous: () => this.at - 1,
-      next: () => this.at + 1,
-    })) {
-      find(root, `.fx-${name}`).addEventListener('click', (event) => {
-        if (event.detail) event.currentTarget.blur(); // a pointer's click leaves the keys to the stage
-        onStep(this.#clamp(move()));
+    this.slider = on(find(root, '.fx-track input'), 'input', ({ target }) => onStep(Number(target.value)));
+    for (const [name, by] of Object.entries({ first: -Infinity, previous: -1, next: 1 })) {
+      on(find(root, `.fx-${name}`), 'click', ({ detail, currentTarget }) => {
+        if (detail) currentTarget.blur(); // a pointer's click leaves the keys to the stage
+        onStep(this.#clamp(this.at + by));
       });
     }
-    this.playButton.addEventListener('click', () => this.play(!this.timer));
-    this.speed.addEventListener('change', () => this.timer && this.play(true));
-    document.addEventListener('keydown', (event) => this.#key(event));
+    this.playButton = on(find(root, '.fx-play'), 'click', () => this.play(!this.timer));
+    this.speed = on(find(root, '.fx-speed select'), 'change', () => this.timer && this.play(true));
+    on(document, 'keydown', (event) => this.#key(event));
   }
 
   #clamp(step) {
@@ -43,8 +35,8 @@ export class Steps {
     const active = /** @type {HTMLInputElement | null} */ (document.activeElement);
     if (busyElsewhere(event) || (active?.type === 'range' && active !== this.slider)) return;
     const key = keyOf(event);
-    const [back, on] = [this.at - 1, this.at + 1];
-    const moves = { ArrowRight: on, ArrowLeft: back, ArrowDown: on, ArrowUp: back, Home: 0, End: this.count - 1 };
+    const [back, next] = [this.at - 1, this.at + 1];
+    const moves = { ArrowRight: next, ArrowLeft: back, ArrowDown: next, ArrowUp: back, Home: 0, End: this.count - 1 };
     if (key in moves) {
       if (active?.getAttribute('role') === 'radio') return;
       this.onStep(this.#clamp(moves[key]));
@@ -55,11 +47,11 @@ export class Steps {
     event.preventDefault();
   }
 
-  play(on) {
+  play(wanted) {
     clearTimeout(this.timer);
-    this.timer = on ? setTimeout(() => this.#playOn(), Number(this.speed.value)) : undefined;
-    if (on && this.at + 1 >= this.count) this.onStep(0);
-    this.playButton.setAttribute('aria-pressed', String(on));
+    this.timer = wanted ? setTimeout(() => this.#playOn(), Number(this.speed.value)) : undefined;
+    if (wanted && this.at + 1 >= this.count) this.onStep(0);
+    this.playButton.setAttribute('aria-pressed', String(wanted));
   }
 
   /** One step further; the next one waits until this one is drawn, however slow the line. */

@@ -1,26 +1,26 @@
 /** A run as the page holds it: steps, exact fields, and the pictures, fetched when looked at and kept. */
 
-import { decode, fetchFile } from '../files.js';
+import { decode, fetchBlob, fetchFile } from '../files.js';
 
 const DECODED_BYTES = 48 * 2 ** 20; // of one-byte maps; the compressed pictures stay besides
 
-export class Trace {
+/** What has the properties of the run that it is made of.
+ * @type {new (run: Page.Run) => Page.Run}
+ */
+const OfRun = /** @type {any} */ (class {
+  constructor(run) {
+    Object.assign(this, run);
+  }
+});
+
+export class Trace extends OfRun {
   /**
    * @param {Page.Run} run
    * @param {(file: string) => string} resolve file name -> address
    * @param {Page.Selection} selection what it is looked at as: other pages may look at it under another one
    */
   constructor(run, resolve, selection) {
-    this.run = run;
-    this.file = run.file;
-    this.steps = run.steps;
-    this.crops = run.crops;
-    this.axes = run.axes;
-    this.classes = run.classes;
-    this.shares = run.shares;
-    this.frames = run.frames;
-    this.offset = run.offset;
-    this.pictures = run.pictures;
+    super(run);
     this.selection = selection;
     this.resolve = resolve;
     this.index = new Map(run.steps.map((step, i) => [step.name, i]));
@@ -35,7 +35,8 @@ export class Trace {
 
   /** @param {string} file @param {(file: string) => string} resolve @param {Page.Selection} selection */
   static async load(file, resolve, selection) {
-    return new Trace({ ...(await (await fetchFile(resolve(file))).json()), file }, resolve, selection);
+    const answer = await fetchFile(resolve(file));
+    return new Trace({ ...(await answer.json()), file }, resolve, selection);
   }
 
   /** The step of a name; undefined if there is none.
@@ -74,7 +75,7 @@ export class Trace {
   blob(file) {
     const known = this.blobs.get(file);
     if (known) return known;
-    const coming = fetchFile(this.resolve(file)).then((answer) => answer.blob());
+    const coming = fetchBlob(this.resolve(file));
     coming.catch(() => this.blobs.delete(file)); // a failed fetch may be tried again
     this.blobs.set(file, coming);
     return coming;
@@ -85,14 +86,13 @@ export class Trace {
     const pixels = new Uint8Array(width * height);
     for (let i = 0, j = 0; i < pixels.length; i++, j += 4) pixels[i] = data[j];
     const found = { pixels, width, height };
-    if (!this.decoded.has(file)) {
-      this.decoded.set(file, found);
-      this.bytes += pixels.length;
-      for (const [name, old] of this.decoded) {
-        if (this.bytes <= DECODED_BYTES || name === file) break;
-        this.decoded.delete(name);
-        this.bytes -= old.pixels.length;
-      }
+    if (this.decoded.has(file)) return found;
+    this.decoded.set(file, found);
+    this.bytes += pixels.length;
+    for (const [name, old] of this.decoded) {
+      if (this.bytes <= DECODED_BYTES || name === file) break;
+      this.decoded.delete(name);
+      this.bytes -= old.pixels.length;
     }
     return found;
   }
@@ -117,9 +117,8 @@ export class Trace {
    * @returns {Page.Box | null}
    */
   field(step, row, column) {
-    const axes = this.both(step);
-    if (!axes) return null;
-    const [rows, cols] = axes;
+    const [rows, cols] = this.both(step) ?? [];
+    if (!rows || !cols) return null;
     if (rows.lo[row] > rows.hi[row] || cols.lo[column] > cols.hi[column]) return null;
     return [rows.lo[row], cols.lo[column], rows.hi[row] + 1, cols.hi[column] + 1];
   }
@@ -181,9 +180,8 @@ export class Trace {
    * @returns {Page.Box}
    */
   cells(step) {
-    const axes = this.both(step);
-    if (!axes) return [0, 0, ...this.frames.network];
-    const [rows, cols] = axes;
+    const [rows, cols] = this.both(step) ?? [];
+    if (!rows || !cols) return [0, 0, ...this.frames.network];
     const edge = ({ jump, start }, unit) => start + jump * (unit - 0.5) + 0.5;
     return [edge(rows, 0), edge(cols, 0), edge(rows, step.shape[1]), edge(cols, step.shape[2])];
   }

@@ -9,13 +9,13 @@ export class Offers {
     this.words = words;
     this.box = find(root, '.fx-offers');
     this.hint = find(root, '.fx-trained');
-    this.radios = radios(this.box, ({ offer }) => choose(Number(offer)));
+    this.choose = radios(this.box, 'offer', (offer) => choose(Number(offer)));
   }
 
   /** Those of a plan, or none yet. */
   show(planned, chosen) {
     this.box.replaceChildren(...(planned?.offers ?? []).map((offer, index) => this.#button(offer, index)));
-    if (planned) this.radios.choose(({ offer }) => Number(offer) === chosen);
+    if (planned) this.choose(chosen);
     this.hint.hidden = !planned?.trained;
     this.hint.textContent = planned?.trained ? this.words.t('segment.trained', planned.trained) : '';
   }
@@ -23,13 +23,7 @@ export class Offers {
   #button({ way, size: [height, width], tiles, tile: [tileHeight, tileWidth], bytes, free, fits }, index) {
     const { words } = this;
     const text = {
-      height,
-      width,
-      tiles,
-      tileHeight,
-      tileWidth,
-      need: words.bytes(bytes),
-      free: words.bytes(free ?? 0),
+      height, width, tiles, tileHeight, tileWidth, need: words.bytes(bytes), free: words.bytes(free ?? 0),
     };
     return makeButton(
       { role: 'radio', 'data-offer': index },

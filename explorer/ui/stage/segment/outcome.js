@@ -1,7 +1,7 @@
 /** What came of a run at full size: time and memory, areas, files to take along, figures against a truth. */
 
-import { find, make, makeButton } from '../dom.js';
-import { decode, fetchFile } from '../files.js';
+import { find, make, makeButton, on, onButton, swatch } from '../dom.js';
+import { fetchBlob, fetchPixels } from '../files.js';
 
 const AREAS = 8; // classes listed
 const SLOWEST = 5; // steps listed
@@ -10,35 +10,31 @@ export class Outcome {
   /** `ask` sends a question to the server; `upload` a file; `answer` is called with what comes back. */
   constructor(root, { words, ask, upload, resolve }) {
     this.words = words;
-    this.ask = ask;
-    this.upload = upload;
     this.resolve = resolve;
     this.box = find(root, '.fx-outcome');
-    this.files = find(root, '.fx-files');
-    this.files.addEventListener('click', ({ target }) => {
-      const kind = target.closest('button')?.dataset.kind;
-      if (kind) this.ask({ what: 'export', file: kind, tokens: [this.item.result.token] });
+    this.files = onButton(find(root, '.fx-files'), ({ kind }) => {
+      ask({ what: 'export', file: kind, tokens: [this.item.result.token] });
     });
     this.truth = find(root, '.fx-truth');
-    find(this.truth, 'input').addEventListener('change', async ({ target }) => {
+    on(find(this.truth, 'input'), 'change', async ({ target }) => {
       const [file] = target.files;
       target.value = '';
       if (!file) return;
-      const { path } = await this.upload(file);
-      this.ask({ what: 'judge', token: this.item.result.token, path });
+      const { path } = await upload(file);
+      ask({ what: 'judge', token: this.item.result.token, path });
     });
   }
 
   /** A file has come, or a judgement. */
   async answer(message, item) {
     if (message.kind === 'exported') {
-      const blob = await (await fetchFile(this.resolve(message.file))).blob(); // its address has no name
+      const blob = await fetchBlob(this.resolve(message.file)); // its address has no name
       const href = URL.createObjectURL(blob);
       make('a', { href, download: message.name }).click();
       setTimeout(() => URL.revokeObjectURL(href), 60000);
     } else if (message.kind === 'judged') {
       item.judged = message;
-      item.layers.errors = await decode(await (await fetchFile(this.resolve(message.errors))).blob());
+      item.layers.errors = await fetchPixels(this.resolve(message.errors));
     }
   }
 
@@ -57,12 +53,8 @@ export class Outcome {
       this.#areas(result),
       ...(item.judged ? this.#judged(item.judged) : [])
     );
-    const kinds = [...result.kinds, 'zip'];
-    find(this.files, 'ul').replaceChildren(
-      ...kinds.map((kind) =>
-        make('li', {}, makeButton({ className: 'fx-pill', 'data-kind': kind }, words.t(`file.${kind}`)))
-      )
-    );
+    const file = (kind) => makeButton({ className: 'fx-pill', 'data-kind': kind }, words.t(`file.${kind}`));
+    find(this.files, 'ul').replaceChildren(...[...result.kinds, 'zip'].map((kind) => make('li', {}, file(kind))));
   }
 
   #facts(result) {
@@ -87,12 +79,9 @@ export class Outcome {
   }
 
   #took({ run_at: [height, width], seconds, device, deviceName, precision, tiles }) {
-    const { words } = this;
-    return words.t(tiles > 1 ? 'segment.ran.tiles' : 'segment.ran', {
-      height, width, tiles,
-      seconds: words.number(seconds.network, 3),
-      device: words.device({ device, name: deviceName }),
-      precision: words.t(`precision.${precision}`),
+    return this.words.t(tiles > 1 ? 'segment.ran.tiles' : 'segment.ran', {
+      height, width, tiles, seconds: this.words.number(seconds.network, 3),
+      device: this.words.device({ device, name: deviceName }), precision: this.words.t(`precision.${precision}`),
     });
   }
 
@@ -104,56 +93,52 @@ export class Outcome {
 
   /** Between the paper's tiles and exact ones; of large images the scores are not kept. */
   #difference({ share, score }) {
-    const { words } = this;
-    const values = { share: words.percent(share, 2) };
-    if (score === null) return words.t('segment.difference.labels', values);
-    return words.t('segment.difference', { ...values, score: words.number(score, 3) });
+    const values = { share: this.words.percent(share, 2) };
+    if (score === null) return this.words.t('segment.difference.labels', values);
+    return this.words.t('segment.difference', { ...values, score: this.words.number(score, 3) });
   }
 
   #areas({ areas, classes }) {
-    const { words } = this;
     const there = areas.filter(({ pixels }) => pixels).sort((a, b) => b.pixels - a.pixels);
     const entries = there.slice(0, AREAS).map(({ index, pixels, share }) => {
       const { name, colour } = classes[index];
       return make(
         'li',
         {},
-        make('i', { style: `background: rgb(${colour})` }),
-        make('span', {}, words.of(name)),
-        make('b', {}, share < 0.001 ? `< ${words.percent(0.001)}` : words.percent(share)),
-        make('small', {}, words.t('segment.area', { pixels }))
+        swatch(colour),
+        make('span', {}, this.words.of(name)),
+        make('b', {}, this.words.areaShare(share)),
+        make('small', {}, this.words.t('segment.area', { pixels }))
       );
     });
     return make('ul', { className: 'fx-areas' }, ...entries);
   }
 
   #judged({ matrix, names, pixel_accuracy, mean_iou, boundary_iou, object_f1, iou }) {
-    const { words } = this;
-    const percent = (share) => (share == null ? '–' : words.percent(share));
+    const percent = (share) => (share == null ? '–' : this.words.percent(share));
     const [accuracy, mean, boundary, f1] = [pixel_accuracy, mean_iou, boundary_iou, object_f1].map(percent);
     const key = object_f1 === undefined ? 'segment.judged' : 'segment.judged.objects';
-    const label = words.t('segment.confusion');
+    const label = this.words.t('segment.confusion');
     const about = { className: 'fx-confusion-frame', tabIndex: 0, role: 'group', 'aria-label': label };
     return [
-      line('fx-took', words.t(key, { accuracy, iou: mean, boundary, f1 })),
+      line('fx-took', this.words.t(key, { accuracy, iou: mean, boundary, f1 })),
       make('div', about, this.#confusion(matrix, names, iou.map(percent), label)),
     ];
   }
 
   /** The classes that are there or were found, each as a row of shares of its pixels. */
   #confusion(matrix, names, iou, label) {
-    const { words } = this;
     const there = names.map((_, i) => i).filter((i) => matrix[i].some(Boolean) || matrix.some((row) => row[i]));
     const head = (text, scope) => make('th', { scope }, text);
     const rows = there.map((i) => {
       const sum = matrix[i].reduce((a, b) => a + b, 0);
       const shares = there.map((j) => (sum ? matrix[i][j] / sum : 0));
       const cells = shares.map((share) =>
-        make('td', { style: `--share: ${share}` }, share ? words.percent(share, 0) : '')
+        make('td', { style: `--share: ${share}` }, share ? this.words.percent(share, 0) : '')
       );
-      return make('tr', {}, head(words.of(names[i]), 'row'), ...cells, make('td', {}, iou[i]));
+      return make('tr', {}, head(this.words.of(names[i]), 'row'), ...cells, make('td', {}, iou[i]));
     });
-    const titles = [...there.map((i) => words.of(names[i])), 'IoU'].map((text) => head(text, 'col'));
+    const titles = [...there.map((i) => this.words.of(names[i])), 'IoU'].map((text) => head(text, 'col'));
     return make('table', { className: 'fx-confusion' }, make('tr', {}, make('th', {}, label), ...titles), ...rows);
   }
 }

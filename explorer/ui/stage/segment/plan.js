@@ -1,7 +1,7 @@
 /** What a plan offers to choose beside the way to run, and the pictures that a run came back with. */
 
 import { fill, find } from '../dom.js';
-import { decode, fetchFile } from '../files.js';
+import { fetchBitmap, fetchPixels } from '../files.js';
 
 const CODED = ['labels', 'confidence', 'differs', 'outlines'];
 
@@ -27,9 +27,8 @@ export function showChoices(root, words, item, precision) {
  * @param {(file: string) => string} resolve
  */
 export async function layersOf({ pictures }, resolve) {
-  const blob = async (name) => (await fetchFile(resolve(name))).blob();
-  const image = await createImageBitmap(await blob(pictures.image));
+  const image = await fetchBitmap(resolve(pictures.image));
   const there = CODED.filter((key) => pictures[key]);
-  const coded = await Promise.all(there.map(async (key) => [key, await decode(await blob(pictures[key]))]));
+  const coded = await Promise.all(there.map(async (key) => [key, await fetchPixels(resolve(pictures[key]))]));
   return { image, ...Object.fromEntries(coded) };
 }

@@ -1,6 +1,6 @@
 /** The list of images to segment: each with its state, one looked at; each can be taken off while there are others. */
 
-import { find, make, makeButton } from '../dom.js';
+import { find, make, makeButton, onButton } from '../dom.js';
 
 export class Queue {
   /** `choose(index)` looks at an image, `remove(index)` takes it off the list. */
@@ -8,9 +8,7 @@ export class Queue {
     this.words = words;
     this.entries = new WeakMap(); // by item
     this.box = find(root, '.fx-queue');
-    this.list = find(this.box, 'ol');
-    this.list.addEventListener('click', ({ target }) => {
-      const { item, off } = target.closest('button')?.dataset ?? {};
+    this.list = onButton(find(this.box, 'ol'), ({ item, off }) => {
       if (item) choose(Number(item));
       if (off) remove(Number(off));
     });
@@ -21,13 +19,10 @@ export class Queue {
     items.forEach((item, index) => {
       if (!this.entries.has(item)) this.entries.set(item, this.#entry());
       const entry = this.entries.get(item);
-      this.#write(entry, {
-        index,
-        name: item.name || this.words.t('segment.unnamed'),
-        state: state(item),
-        current: item === current,
-        alone: items.length < 2,
-      });
+      this.#write(entry, index, item.name || this.words.t('segment.unnamed'), state(item));
+      if (item === current) entry.firstChild.setAttribute('aria-current', 'true');
+      else entry.firstChild.removeAttribute('aria-current');
+      entry.lastChild.hidden = items.length < 2;
       // one that stays in its place keeps the focus, and a click that has begun on it
       if (this.list.children[index] !== entry) this.list.insertBefore(entry, this.list.children[index] ?? null);
     });
@@ -48,14 +43,11 @@ export class Queue {
     return make('li', {}, look, makeButton({ className: 'fx-off' }, '×'));
   }
 
-  #write(entry, { index, name, state, current, alone }) {
+  #write(entry, index, name, state) {
     const [look, off] = entry.children;
     look.dataset.item = off.dataset.off = String(index);
-    if (current) look.setAttribute('aria-current', 'true');
-    else look.removeAttribute('aria-current');
     look.firstChild.textContent = name;
     look.lastChild.textContent = this.words.t(`segment.state.${state}`);
-    off.hidden = alone;
     off.title = this.words.t('segment.remove', { name });
     off.setAttribute('aria-label', off.title);
   }

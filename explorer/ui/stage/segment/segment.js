@@ -1,43 +1,32 @@
 /** The view "segment": images at their own size, what running them takes, the result, its files and a truth. */
 
-import { find } from '../dom.js';
+import { find, on } from '../dom.js';
 import { layersOf, showChoices } from './plan.js';
 import { Offers, wayOf } from './offers.js';
 import { Outcome } from './outcome.js';
 import { Queue } from './queue.js';
-import { Runner } from '../runner.js';
+import { Panel } from '../panel.js';
 import { Sheet } from './sheet.js';
-import { fetchFile } from '../files.js';
+import { fetchBitmap } from '../files.js';
 
-export class Segment {
-  /** `selection()` is the stage's; `say` tells of an error; `onProgress(fraction | null, text, details)`. */
-  constructor(root, { gradio, alive, catalog, colours, words, resolve, selection, say, onProgress, onImage }) {
-    this.root = root;
-    this.words = words;
-    this.selection = selection;
-    this.resolve = resolve;
-    this.say = say;
-    this.onProgress = onProgress;
-    this.onImage = onImage;
+export class Segment extends Panel {
+  constructor(root, stage) {
+    super(root, stage);
+    const { words, resolve } = stage;
     this.items = []; // {name, image, file, planned, result, layers, judged, failed}
     this.current = null;
     this.options = { precision: 'float32' };
-    this.runner = new Runner(
-      { ...gradio, alive, mostBytes: catalog.mostBytes },
-      {
-        onProgress: (...news) => this.#progress(...news),
-        onDone: (message) => this.#done(message),
-        onError: (problem) => this.#failed(problem),
-      },
-      'segment'
-    );
-    this.sheet = new Sheet(root, { colours, words });
+    this.sheet = new Sheet(root, stage);
     const choose = (offer) => {
       this.current.chosen = offer;
       this.#told(); // the offers stay: one of them has the focus
     };
     this.offers = new Offers(root, { words, choose });
-    this.outcome = new Outcome(root, { words, ask: (question) => this.#ask(question), upload: gradio.upload, resolve });
+    this.outcome = new Outcome(root, {
+      words, resolve,
+      upload: stage.gradio.upload,
+      ask: (question) => this.#ask(question),
+    });
     this.queue = new Queue(root, {
       words,
       choose: (index) => this.choose(this.items[index]),
@@ -48,25 +37,25 @@ export class Segment {
 
   #controls() {
     const { root } = this;
-    find(root, '.fx-many input').addEventListener('change', ({ target }) => {
+    on(find(root, '.fx-many input'), 'change', ({ target }) => {
       this.add([...target.files]);
       target.value = '';
     });
-    find(root, '.fx-all').addEventListener('click', () => this.#all());
-    find(root, '.fx-take-all').addEventListener('click', () => {
+    on(find(root, '.fx-all'), 'click', () => this.#all());
+    on(find(root, '.fx-take-all'), 'click', () => {
       const tokens = this.items.filter(({ result }) => result).map(({ result }) => result.token);
       this.#ask({ what: 'export', file: 'zip', tokens });
     });
-    find(root, '.fx-precision select').addEventListener('change', ({ target }) => {
+    on(find(root, '.fx-precision select'), 'change', ({ target }) => {
       this.options.precision = target.value;
       this.plan();
     });
-    find(root, '.fx-page select').addEventListener('change', ({ target }) => this.#turn(Number(target.value)));
+    on(find(root, '.fx-page select'), 'change', ({ target }) => this.#turn(Number(target.value)));
   }
 
   /** Whether something runs that a person would wait for; a plan comes along by itself. */
   get busy() {
-    return this.runner.request !== null && this.asked !== 'plan';
+    return super.busy && this.asked !== 'plan';
   }
 
   /** Ask about an item; what comes back is that item's, whatever is looked at then.
@@ -77,31 +66,24 @@ export class Segment {
     this.asked = question.what;
     this.asking = item;
     this.key = this.#key();
-    const whole = { selection: { ...this.selection(), image: this.asking.image ?? '' }, ...question };
-    if (file) this.runner.sendFile(file, whole);
-    else this.runner.send(whole, { ownImage: false });
+    this.send({ selection: { ...this.stage.selection(), image: item.image ?? '' }, ...question }, file);
   }
 
   /** What a plan or a result depends on beside the image. */
   #key() {
-    return JSON.stringify({ ...this.selection(), image: '', size: 0, ...this.options });
+    return JSON.stringify({ ...this.stage.selection(), image: '', size: 0, ...this.options });
   }
 
   /** Take files into the list and begin with the first of them. */
   add(files) {
     const fresh = files.map((file) => ({ name: file.name, file, page: 0 }));
-    const old = this.items.filter((item) => item.file || item.result); // an example was only the beginning
-    this.items = [...old, ...fresh];
+    // an example was only the beginning
+    this.items = [...this.items.filter((item) => item.file || item.result), ...fresh];
     if (fresh.length) this.choose(fresh[0]);
   }
 
-  /** The view is shown, with the image that was looked at. */
-  enter({ image, name }) {
-    this.use(image, name);
-  }
-
   /** The stage's image, whatever it is: an example or an upload. */
-  use(image, name) {
+  enter({ image, name }) {
     let item = this.items.find((one) => one.image === image);
     if (!item) this.items.push((item = { name, image, page: 0 }));
     this.choose(item);
@@ -112,17 +94,17 @@ export class Segment {
     const [item] = this.items.splice(index, 1);
     if (this.runner.request && this.asking === item) this.cancel();
     if (item === this.current) this.choose(this.items[Math.min(index, this.items.length - 1)]);
-    else this.#show();
+    else this.write();
     this.queue.focus();
   }
 
   /** Look at an item; a run of another one goes on. */
   choose(item) {
     this.current = item;
-    this.sheet.fit();
-    if (!item.failed) this.say(null);
-    if (item.image !== undefined) this.onImage(item.image, item.name, item.planned?.picture);
-    this.#show();
+    this.sheet.view.fit();
+    if (!item.failed) this.stage.say(null);
+    if (item.image !== undefined) this.stage.onImage(item.image, item.name, item.planned?.picture);
+    this.write();
     if (!this.busy) this.#ready();
   }
 
@@ -135,13 +117,13 @@ export class Segment {
   /** Ask what running an image would take; a file is sent first. */
   plan(item = this.current) {
     if (!item) return;
-    if (this.runner.request) this.runner.cancel();
+    super.cancel();
     item.planned = item.failed = null;
     this.#ask(
       { what: 'plan', options: this.options, page: item.page },
       { item, file: item.image === undefined ? item.file : null }
     );
-    this.#show();
+    this.write();
   }
 
   #turn(page) {
@@ -150,9 +132,9 @@ export class Segment {
   }
 
   /** A plan that nobody waits for is told of at the desk alone: a file is sent and read. */
-  #progress(fraction, text, details) {
+  progress(fraction, text, details) {
     const aloud = this.asked !== 'plan' || this.running;
-    if (aloud || this.told) this.onProgress(aloud ? fraction : null, text, details); // what was begun aloud ends aloud
+    if (aloud || this.told) super.progress(aloud ? fraction : null, text, details); // what was begun aloud ends aloud
     this.told = aloud && fraction !== null;
     if (aloud || fraction === null || this.asking !== this.current || this.current.planned) return;
     find(this.root, '.fx-read').textContent = this.words.t(text, details);
@@ -198,40 +180,32 @@ export class Segment {
 
   cancel() {
     this.running = this.eager = false;
-    if (this.runner.request) this.runner.cancel();
+    super.cancel();
   }
 
   /** A control of the bar was used. Results stay until there are others. */
   changed(change, name) {
     if (this.busy) this.cancel();
-    const { image } = this.selection();
+    const { image } = this.stage.selection();
     const { current } = this;
-    if ('image' in change || (current && !current.file && current.image !== image)) return this.use(image, name);
-    this.#show(); // a result may be of other settings now, or of these again
+    if ('image' in change || (current && !current.file && current.image !== image)) return this.enter({ image, name });
+    this.write(); // a result may be of other settings now, or of these again
     this.#ready();
   }
 
-  hear(message) {
-    this.runner.hear(message);
-  }
-
-  async #done(message) {
+  async done(message) {
     const { asking: item, key, way } = this;
     if (message.kind === 'planned') {
-      const preview = await createImageBitmap(await (await fetchFile(this.resolve(message.picture))).blob());
-      const made =
-        item.result?.key === key ? message.offers.findIndex((offer) => wayOf(offer) === item.result.way) : -1;
+      const preview = await fetchBitmap(this.resolve(message.picture));
+      const isMade = (offer) => item.result?.key === key && wayOf(offer) === item.result.way;
+      const made = message.offers.findIndex(isMade);
       const chosen = made < 0 ? message.chosen : made; // the way of the result that is there
       Object.assign(item, {
-        planned: { ...message, key },
-        preview,
-        failed: null,
-        image: message.image,
-        name: item.name || message.name,
-        chosen,
+        planned: { ...message, key }, preview, failed: null, image: message.image,
+        name: item.name || message.name, chosen,
       });
       if (!message.precisions.includes(this.options.precision)) [this.options.precision] = message.precisions;
-      if (item === this.current) this.onImage(message.image, item.name, message.picture);
+      if (item === this.current) this.stage.onImage(message.image, item.name, message.picture);
     } else if (message.kind === 'segmented') {
       const layers = await layersOf(message, this.resolve);
       Object.assign(item, { result: { ...message, key, way }, layers, judged: null, failed: null });
@@ -240,24 +214,24 @@ export class Segment {
       await this.outcome.answer(message, item);
       if (message.kind === 'judged') this.sheet.layer = 'errors';
     }
-    this.#show();
+    this.write();
     if ((this.running || this.eager) && message.kind === 'planned') this.run(item);
     else if (this.running && message.kind === 'segmented') this.#next();
     else this.#ready();
   }
 
   /** A plan that failed concerns its file, and is said beside it; a run that failed concerns all. */
-  #failed(problem) {
+  failed(problem) {
     const { asking: item, key } = this;
     this.eager = false;
-    if (!item || problem.code === 'connection') this.say(problem);
-    else if (this.asked === 'plan' || this.running) item.failed = { ...problem, key };
-    else this.say(problem);
-    this.#show();
+    if (item && problem.code !== 'connection' && (this.asked === 'plan' || this.running))
+      item.failed = { ...problem, key };
+    else super.failed(problem);
+    this.write();
     if (this.running) this.#next();
   }
 
-  #show() {
+  write() {
     const { current } = this;
     this.#told();
     const stuck = Boolean(current?.failed) && !current.planned; // there is no way to run it
@@ -279,9 +253,5 @@ export class Segment {
     if (item.failed) return 'failed';
     if (item.result) return this.#isOld(item) ? 'old' : 'done';
     return item.planned ? 'ready' : 'waiting';
-  }
-
-  write() {
-    this.#show();
   }
 }

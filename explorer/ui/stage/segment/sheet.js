@@ -1,7 +1,7 @@
 /** The image of the view "segment" with one layer over it: classes, confidence, errors, differences, tiles. */
 
-import { fill, find, make } from '../dom.js';
-import { css, pack, packed, painted, roles } from '../colour.js';
+import { fill, find, make, on } from '../dom.js';
+import { css, outline, pack, packed, painted, roles } from '../colour.js';
 import { View, Viewer } from '../viewer.js';
 
 // layer: picture
@@ -23,42 +23,30 @@ export class Sheet {
       paint: (...drawing) => this.#tiles(...drawing),
       onPixel: (pixel) => this.#name(pixel),
     });
-    this.choice = find(root, '.fx-layer select');
-    this.choice.addEventListener('change', () => {
-      this.layer = this.choice.value;
+    this.choice = on(find(root, '.fx-layer select'), 'change', ({ target }) => {
+      this.layer = target.value;
       this.#paint();
     });
-    this.opacity = find(root, '.fx-see input');
-    this.opacity.addEventListener('input', () => this.#paint());
-    this.grid = find(root, '.fx-grid');
-    this.grid.addEventListener('click', () => {
+    this.opacity = on(find(root, '.fx-see input'), 'input', () => this.#paint());
+    this.grid = on(find(root, '.fx-grid'), 'click', () => {
       this.grid.setAttribute('aria-pressed', String(this.grid.getAttribute('aria-pressed') !== 'true'));
       this.viewer.soon();
     });
-    for (const [name, act] of [
-      ['in', () => this.view.scale(1.5)],
-      ['out', () => this.view.scale(1 / 1.5)],
-      ['fit', () => this.fit()],
-    ]) {
-      find(root, `.fx-zoom-${name}`).addEventListener('click', act);
-    }
-  }
-
-  fit() {
-    this.view.fit();
+    on(find(root, '.fx-zoom-in'), 'click', () => this.view.scale(1.5));
+    on(find(root, '.fx-zoom-out'), 'click', () => this.view.scale(1 / 1.5));
+    on(find(root, '.fx-zoom-fit'), 'click', () => this.view.fit());
   }
 
   /** Show an image, with its result if there is one. */
   show(item) {
-    const { words } = this;
     this.item = item;
     const there = Object.keys(LAYERS).filter((key) => key === 'prediction' || item?.layers?.[LAYERS[key]]);
     if (!there.includes(this.layer)) this.layer = 'prediction';
-    fill(this.choice, there.map((key) => [key, words.t(`segment.layer.${key}`)]), this.layer);
+    fill(this.choice, there.map((key) => [key, this.words.t(`segment.layer.${key}`)]), this.layer);
     this.choice.disabled = !item?.result;
     this.grid.hidden = !(item?.result?.boxes.length > 1);
     this.fault.hidden = !item?.failed;
-    this.fault.textContent = item?.failed ? `${item.name}: ${words.error(item.failed)}` : '';
+    this.fault.textContent = item?.failed ? `${item.name}: ${this.words.error(item.failed)}` : '';
     this.#paint();
     this.#name(null);
   }
@@ -68,13 +56,11 @@ export class Sheet {
     const { viewer, item, layer } = this;
     const { result, layers } = item ?? {};
     viewer.image = layers?.image ?? item?.preview ?? null;
-    viewer.layers = [];
-    if (result) {
-      viewer.layers.push({ canvas: this.#painted(result, layers[LAYERS[layer]]), opacity: this.opacity.value / 100 });
-      if (layers.outlines && layer === 'prediction')
-        viewer.layers.push({ canvas: coded(layers.outlines, [0, packed('light')]), opacity: 1 });
-    }
-    this.opacity.nextElementSibling.textContent = this.words.percent(this.opacity.value / 100);
+    const opacity = this.opacity.value / 100;
+    viewer.layers = result ? [{ canvas: this.#painted(result, layers[LAYERS[layer]]), opacity }] : [];
+    if (layers?.outlines && layer === 'prediction')
+      viewer.layers.push({ canvas: coded(layers.outlines, [0, packed('light')]), opacity: 1 });
+    this.opacity.nextElementSibling.textContent = this.words.percent(opacity);
     this.#key(result);
     viewer.soon();
   }
@@ -83,14 +69,12 @@ export class Sheet {
   #key(result) {
     const { words, layer } = this;
     const entry = (background, text) => make('span', {}, make('i', { style: `background: ${background}` }), text);
-    const ramp = [...this.colours.sequential]
-      .filter((_, i) => i % 32 === 0)
+    const ramp = [...this.colours.sequential].filter((_, i) => i % 32 === 0)
       .map((abgr) => `rgb(${abgr & 255} ${(abgr >> 8) & 255} ${(abgr >> 16) & 255})`);
     const keys = {
       confidence: () => [entry(`linear-gradient(90deg, ${ramp.join(', ')})`, words.t('segment.key.confidence'))],
       errors: () => [
-        entry(roles.right, words.t('segment.key.right')),
-        entry(roles.wrong, words.t('segment.key.wrong')),
+        entry(roles.right, words.t('segment.key.right')), entry(roles.wrong, words.t('segment.key.wrong')),
       ],
       differs: () => [entry(roles.wrong, words.t('segment.key.differs'))],
     };
@@ -110,69 +94,33 @@ export class Sheet {
 
   /** The tiles' outputs, and the window that the one at the pointer reads: the paper's figure 2. */
   #tiles(context, place, ratio) {
-    const { item, grid } = this;
-    if (grid.hidden || grid.getAttribute('aria-pressed') !== 'true' || !item?.result) return;
-    const {
-      boxes,
-      margin,
-      run_at: [rows, cols],
-      size,
-    } = item.result;
+    if (this.grid.hidden || this.grid.getAttribute('aria-pressed') !== 'true' || !this.item?.result) return;
+    const { boxes, margin, run_at: [rows, cols], size } = this.item.result;
     const scale = ([top, bottom, left, right]) => [
-      (top / rows) * size[0],
-      (left / cols) * size[1],
-      (bottom / rows) * size[0],
-      (right / cols) * size[1],
+      (top / rows) * size[0], (left / cols) * size[1], (bottom / rows) * size[0], (right / cols) * size[1],
     ];
-    const stroke = (box, style, width, dash = []) => {
-      context.strokeStyle = style;
-      context.lineWidth = width * ratio;
-      context.setLineDash(dash.map((d) => d * ratio));
-      context.strokeRect(...place(scale(box)));
-    };
-    for (const box of boxes) stroke(box.slice(0, 4), css('light', 0.8), 1);
+    const lined = (box, role, dash) => outline(context, place(scale(box)), role, ratio, dash, [4, 2.5]);
+    context.strokeStyle = css('light', 0.8);
+    context.lineWidth = ratio;
+    for (const box of boxes) context.strokeRect(...place(scale(box)));
     const { pointer } = this.view;
-    const under =
-      pointer &&
-      boxes.find(
-        ([top, bottom, left, right]) =>
-          pointer.y * rows >= top && pointer.y * rows < bottom && pointer.x * cols >= left && pointer.x * cols < right
-      );
+    const inside = ([top, bottom, left, right]) =>
+      pointer.y * rows >= top && pointer.y * rows < bottom && pointer.x * cols >= left && pointer.x * cols < right;
+    const under = pointer && boxes.find(inside);
     if (!under) return;
-    for (const [style, width] of [
-      [roles.dark, 4],
-      [roles.contracting, 2.5],
-    ])
-      stroke(
-        under.slice(4).map((at) => at - margin),
-        style,
-        width,
-        [8, 5]
-      );
-    for (const [style, width] of [
-      [roles.dark, 4],
-      [roles.field, 2.5],
-    ])
-      stroke(under.slice(0, 4), style, width);
-    context.setLineDash([]);
+    lined(under.slice(4).map((at) => at - margin), 'contracting', [8, 5]);
+    lined(under, 'field', []);
   }
 
   /** The class at the pointer, and how sure the network is of it. */
   #name(pixel) {
-    const { words, here } = this;
     const { result, layers } = this.item ?? {};
-    if (!pixel || !result) return (here.textContent = '');
-    const at = ({ width, height, data }) =>
-      data[
-        4 *
-          (Math.floor((pixel.row / result.size[0]) * height) * width +
-            Math.floor((pixel.column / result.size[1]) * width))
-      ];
+    if (!pixel || !result) return (this.here.textContent = '');
+    const [down, across] = [pixel.row / result.size[0], pixel.column / result.size[1]];
+    const at = ({ width, height, data }) => data[4 * (Math.floor(down * height) * width + Math.floor(across * width))];
     const { name } = result.classes[at(layers.labels)];
-    here.textContent = words.t('segment.here', {
-      name: words.of(name),
-      share: words.percent(at(layers.confidence) / 255),
-      row: pixel.row,
+    this.here.textContent = this.words.t('segment.here', {
+      name: this.words.of(name), share: this.words.percent(at(layers.confidence) / 255), row: pixel.row,
       column: pixel.column,
     });
   }
