@@ -21,7 +21,7 @@ from explorer.geometry import Axis, GeometryError
 from explorer.graph import graph_of
 from explorer.operations import Formula, Map
 from explorer.roles import Node, roles_of
-from explorer.stats import Later, Stats
+from explorer.stats import Stats, stats_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,6 @@ class _Recorder(fx.Interpreter):
         self.keep, self.progress, self.visit = keep, progress, visit
         self.convolved = getattr(module, "convolved", ())  # names of fully connected layers that became convolutions
         self.steps: dict[str, Step] = {}
-        self.later = Later()
         self.maps: dict[fx.Node, Map] = {}
         self.total = sum(node.op == "call_module" for node in self.graph.nodes)
 
@@ -131,8 +130,8 @@ class _Recorder(fx.Interpreter):
         spent = (time.perf_counter() - began) * 1000
         step = self._step(n, source, value)
         if not value.is_meta:
-            self.later.add(name, value)
-            step = replace(step, milliseconds=spent, value=value if self.keep else None)
+            kept = value if self.keep else None
+            step = replace(step, milliseconds=spent, stats=stats_of(value), value=kept)
         self.steps[name] = step
         if self.visit:
             self.visit(step, value)
@@ -219,7 +218,7 @@ def trace(
 
     keep      hold every step's value (that is all activations); without it a value lives until its last reader ran.
     progress  called before each step with (steps done, steps in all, name); returning False stops with CancelledError.
-    visit     called after each step with (step, value): what to take of a value that is not kept. Statistics, roles and
+    visit     called after each step with (step, value): what to take of a value that is not kept. Roles and
               levels are known when all steps have run.
     A step whose operation is not known has its map, and no geometry; nor has any step behind it.
     Raises SizeError for an illegal input size.
@@ -231,9 +230,5 @@ def trace(
         final = recorder.run(image)
     steps = tuple(recorder.steps.values())
     nodes = [Node(s.name, s.reads, s.shape, s.axes, operations.known(module.get_submodule(s.name))) for s in steps]
-    stats = recorder.later.all()
-    steps = tuple(
-        replace(step, stats=stats.get(step.name), **role._asdict())
-        for step, role in zip(steps, roles_of(nodes), strict=True)
-    )
+    steps = tuple(replace(step, **role._asdict()) for step, role in zip(steps, roles_of(nodes), strict=True))
     return Trace(steps, str(image.device), final)

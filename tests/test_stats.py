@@ -13,7 +13,7 @@ from explorer.stats import stats_of
 
 @settings(max_examples=80, deadline=None)
 @given(
-    st.integers(1, 70_000),
+    st.integers(1, 600_000),
     st.floats(-1e4, 1e4),
     st.floats(1e-3, 1e3),
     st.floats(0, 1),
