@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from explorer.models import FCN, MODELS, ModelSpec, UNet, build
+from explorer.models import FCN, MODELS, ModelSpec, UNet, build, rename_vgg16
 from explorer.operations import along
 from explorer.operations.layers import BilinearUp
 
@@ -152,3 +152,11 @@ def test_a_plain_forward_pass_holds_only_what_is_still_needed(thin):
         for hook in hooks:
             hook.remove()
     assert not [name for name in alive if name not in ("pool3", "pool4", "relu7")]
+
+
+def test_vgg16_bn_is_refused():
+    torchvision = pytest.importorskip("torchvision")
+    with torch.device("meta"):
+        state = torchvision.models.vgg16_bn(weights=None).state_dict()
+    with pytest.raises(ValueError, match="not torchvision's VGG16"):
+        rename_vgg16(state)

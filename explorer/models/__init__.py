@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from explorer.models.fcn import FCN
 from explorer.models.unet import UNet
 from explorer.operations.layers import SizeError
 
-__all__ = ["FCN", "MODELS", "ModelSpec", "SizeError", "UNet", "build", "shown", "without_weights"]
+__all__ = ["FCN", "MODELS", "ModelSpec", "SizeError", "UNet", "build", "rename_vgg16", "shown", "without_weights"]
 
 
 @dataclass(frozen=True)
@@ -82,3 +82,28 @@ def without_weights(spec: ModelSpec) -> nn.Module:
     """
     with torch.device("meta"):
         return build(spec)
+
+
+VGG16_FEATURES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # torchvision's indices of the 13 convolutions
+VGG16_NAMES = tuple(f"conv{b}_{i}" for b, n in enumerate((2, 2, 3, 3, 3), 1) for i in range(1, n + 1))
+
+
+def rename_vgg16(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """torchvision's VGG16 weights under FCN's names: 13 convolutions, fc6 and fc7 turned into convolutions.
+
+    The 1000-class layer is left out, as in Long et al. 2015 (section 4.1). Raises ValueError for other layouts
+    (vgg16_bn has convolutions at other places).
+    """
+    expected = {f"features.{i}.{p}" for i in VGG16_FEATURES for p in ("weight", "bias")}
+    expected |= {f"classifier.{i}.{p}" for i in (0, 3, 6) for p in ("weight", "bias")}
+    if set(state) != expected:
+        odd = sorted(set(state) ^ expected)[:4]
+        raise ValueError(f"these are not torchvision's VGG16 weights: unexpected or missing {', '.join(odd)}")
+    renamed = {}
+    for index, name in zip(VGG16_FEATURES, VGG16_NAMES, strict=True):
+        for part in ("weight", "bias"):
+            renamed[f"{name}.{part}"] = state[f"features.{index}.{part}"]
+    renamed["fc6.weight"] = state["classifier.0.weight"].view(4096, 512, 7, 7)
+    renamed["fc7.weight"] = state["classifier.3.weight"].view(4096, 4096, 1, 1)
+    renamed["fc6.bias"], renamed["fc7.bias"] = state["classifier.0.bias"], state["classifier.3.bias"]
+    return renamed
