@@ -193,9 +193,8 @@ class _Recorder(fx.Interpreter):
         if x.is_meta and all(other.shape == x.shape for other in others):
             operation = operations.known(self.module.get_submodule(target))
             if operation and operation.elementwise:
-                return torch.empty_like(
-                    x
-                )  # as torch would answer, but not before it has loaded its compiler for seconds
+                # as torch would answer, but not before it has loaded its compiler for seconds
+                return torch.empty_like(x)
         return super().call_module(target, args, kwargs)
 
 
