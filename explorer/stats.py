@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-PIECE = 2**16  # values at a time: they stay in the processor's cache while they are looked at again and again
+PIECE = 2**18  # values at a time: they stay in the processor's cache while they are looked at again and again
 
 
 @dataclass(frozen=True)
@@ -25,32 +25,33 @@ class Stats:
 
 def stats_of(value: Tensor) -> Stats:
     """Statistics of a tensor of any shape and float type. NaN where a value is; no spread where one is infinite."""
-    if value.device.type == "cpu":
-        return _in_pieces(value.reshape(-1))
-    v = value.float()
+    v = value.reshape(-1)
+    if v.dtype not in (torch.float32, torch.float64):
+        v = v.float()
+    if v.device.type == "cpu":
+        return _in_pieces(v)
     low, high = v.aminmax()
     variance, mean = torch.var_mean(v, correction=0)
     zeros = (v.numel() - torch.count_nonzero(v)) / v.numel()
     return Stats(*torch.stack([low, high, mean, variance.sqrt(), zeros]).tolist())  # one wait for the device
 
 
-def _in_pieces(flat: Tensor) -> Stats:
-    """On the CPU. torch.std_mean alone costs several times the ReLU that it is taken of.
+def _in_pieces(v: Tensor, middle: float = 0.0) -> Stats:
+    """On the CPU, where torch.var_mean alone costs several times the ReLU that it is taken of.
 
-    Sums are taken of the distances from a value in the midst of the map's own, so that a small spread around a large
-    mean is not lost.
+    A small spread around a large mean would be lost in the sum of squares: it is then taken of the distances from
+    that mean, `middle`.
     """
-    values = flat.numpy() if flat.dtype in (torch.float32, torch.float64) else flat.float().numpy()
-    n, low, high, total, squares, zeros = values.size, math.inf, -math.inf, 0.0, 0.0, 0
-    middle = values[: 2**12].mean(dtype=np.float64).astype(values.dtype)
-    apart, equal, ones = np.empty(PIECE, values.dtype), np.empty(PIECE, bool), np.ones(PIECE, values.dtype)
-    for first in range(0, n, PIECE):
-        piece = values[first : first + PIECE]
-        away = np.subtract(piece, middle, out=apart[: piece.size])
-        low, high = np.minimum(low, piece.min()), np.maximum(high, piece.max())  # these hand on NaN
-        total += float(np.dot(away, ones[: piece.size]))  # in half the time of a sum
-        squares += float(np.dot(away, away))
-        zeros += int(np.count_nonzero(np.equal(piece, 0, out=equal[: piece.size])))
+    n, low, high, total, squares, zeros = v.numel(), math.inf, -math.inf, 0.0, 0.0, 0
+    for piece in v.split(PIECE):
+        ends = torch.aminmax(piece)
+        low, high = np.minimum(low, ends.min.item()), np.maximum(high, ends.max.item())  # these hand on NaN
+        zeros += int(np.count_nonzero(piece.numpy() == 0))  # in a tenth of the time of torch.count_nonzero
+        away = piece - middle if middle else piece
+        total += away.sum().item()
+        squares += torch.dot(away, away).item()
     mean = total / n
     variance = max(0.0, squares / n - mean**2) if math.isfinite(squares) else math.nan
-    return Stats(float(low), float(high), float(middle) + mean, math.sqrt(variance), zeros / n)
+    if not middle and variance < mean**2 / 1000:
+        return _in_pieces(v, mean)
+    return Stats(float(low), float(high), middle + mean, math.sqrt(variance), zeros / n)
