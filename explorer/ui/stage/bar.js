@@ -1,6 +1,7 @@
 /** The controls: network, weights, geometry, working size, device, run. They show and change a selection. */
 
 import { fill, find, makeButton, on, setAttributes } from './dom.js';
+import { focused } from './keys.js';
 
 const DOUBLE_CLICK = 400; // ms
 const LONG = 4; // letters of a language's name, beyond which its code stands for it
@@ -27,12 +28,11 @@ export function radios(group, name, onPick, chosen) {
     const button = event.target.closest('[role=radio]');
     if (!button) return;
     choose(button.dataset[name]);
-    if (event.detail) button.blur(); // chosen with the pointer: the arrow keys go on stepping
     onPick(button.dataset[name]);
   });
   on(group, 'keydown', (event) => {
     const move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (!move) return;
+    if (!move || !focused()) return;
     const all = buttons();
     const next = all[(all.indexOf(document.activeElement) + move + all.length) % all.length];
     next.focus();
@@ -76,7 +76,7 @@ export class Bar {
     /** @type {Record<string, HTMLSelectElement>} by what they choose of a selection */
     this.selects = {};
     for (const [name, key] of Object.entries(CHOICES)) {
-      this.selects[key] = choice(find(root, `.fx-${name} select`), (value) => {
+      this.selects[key] = on(find(root, `.fx-${name} select`), 'change', ({ target: { value } }) => {
         onChange({ [key]: key === 'size' ? Number(value) : value });
       });
     }
@@ -119,16 +119,6 @@ export class Bar {
     setAttributes(this.progress, { 'aria-valuenow': percent, 'aria-valuetext': text });
     this.progress.firstElementChild.style.width = `${percent}%`;
   }
-}
-
-/** A select that leaves the keys to the stage once it was used with the pointer. */
-function choice(select, onChoose) {
-  let pointer = false;
-  on(select, ['pointerdown', 'keydown'], ({ type }) => (pointer = type === 'pointerdown'));
-  return on(select, 'change', () => {
-    if (pointer) select.blur();
-    onChoose(select.value);
-  });
 }
 
 /** Settings that a button opens and closes, and a click elsewhere or Escape closes. */

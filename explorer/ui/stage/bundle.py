@@ -25,6 +25,7 @@ STYLES = (  # a later rule wins over an earlier one of the same weight
     "dialogs.css",
     "explore/figure.css",
     "screens.css",
+    "classroom.css",
 )
 
 IMPORT = re.compile(r"""(?<=from )'(\.[^']+)'""")

@@ -18,9 +18,25 @@ export function busyElsewhere(event) {
   return Boolean(document.querySelector('.fx:not([data-view=explore])')) || occupied(event);
 }
 
+let isPointed = false; // whether the focus came where it is by the pointer
+
+/** From now on it is known whether a control was reached by the pointer: then the arrow keys go on stepping. */
+export function watchFocus() {
+  on(document, 'pointerdown', () => (isPointed = true), { capture: true });
+  on(document, 'keydown', ({ key }) => key === 'Tab' && (isPointed = false), { capture: true });
+}
+
+/** The control that a person went to by the keyboard, and that keeps its keys; null if there is none.
+ * @returns {HTMLElement | null}
+ */
+export function focused() {
+  const active = /** @type {HTMLElement | null} */ (document.activeElement);
+  return isPointed || active === document.body ? null : active;
+}
+
 /** Whether a key goes into a field, belongs to the browser, or a dialog is open. */
 function occupied(event) {
-  const active = /** @type {HTMLInputElement | null} */ (document.activeElement);
+  const active = /** @type {HTMLInputElement | null} */ (focused());
   const writes = active && ['SELECT', 'TEXTAREA', 'INPUT'].includes(active.tagName) && active.type !== 'range';
   return writes || event.ctrlKey || event.altKey || event.metaKey || Boolean(document.querySelector('dialog[open]'));
 }
@@ -30,6 +46,7 @@ function occupied(event) {
  */
 export function keysDialog(root) {
   const dialog = find(root, '.fx-keys');
+  watchFocus();
   for (const button of root.querySelectorAll('.fx-help')) on(button, 'click', () => dialog.showModal());
   on(document, 'keydown', (event) => {
     if (event.key !== '?' || occupied(event)) return;

@@ -33,13 +33,14 @@ export class Cursor {
   #unit() {
     const { maps, drawn, held } = this.look;
     const [, height, width] = drawn.shape;
-    return maps.hover ?? held.unit ?? { channel: maps.channelAt(0), row: height >> 1, column: width >> 1 };
+    const unit = maps.hover ?? held.unit ?? { channel: null, row: height >> 1, column: width >> 1 };
+    return { ...unit, channel: unit.channel ?? maps.channelAt(0) };
   }
 
   /** Hold the unit at the cursor; or let go of it, and leave the cursor there. */
   #hold() {
     const unit = this.#unit();
-    const held = Boolean(this.look.held.unit);
+    const held = Boolean(this.look.anchor);
     this.look.hold(held ? null : unit);
     if (held) this.look.point(unit);
   }

@@ -8,12 +8,13 @@ import { Cursor } from './cursor.js';
 import { FigureView } from './figureview.js';
 import { Look } from './look.js';
 import { Output } from './output.js';
+import { foldings } from './foldings.js';
 import { showChips, showCrop } from './panels.js';
 import { lost } from '../files.js';
 import { gently } from '../preferences.js';
 import { Steps } from './steps.js';
 import { Trace } from './trace.js';
-import { sentence } from './words.js';
+import { nameText, sentence } from './words.js';
 
 const AHEAD = 3; // steps fetched before they are looked at
 
@@ -50,14 +51,14 @@ export class Explore {
     });
     this.cropView = 'whole';
     const viewCrop = (cropView) => {
-      const place = this.look.place();
       this.look.leave();
       this.cropView = cropView;
-      this.go(this.step, place);
+      this.go(this.step);
     };
     radios(find(root, '.fx-cropview'), 'cropview', viewCrop, this.cropView);
     const { map } = this.steps;
     radios(find(root, '.fx-grain'), 'grain', (grain) => map.use(grain), map.grain);
+    foldings(root, (isLarge) => this.look.maps.write(isLarge));
   }
 
   /** The name of the step that is shown, once there is a run. */
@@ -91,7 +92,7 @@ export class Explore {
       const trace = await Trace.load(file, this.stage.resolve, selection);
       const pictures = await this.output.picture.fetch(trace);
       if (this.opening !== token) return false; // a newer run has come meanwhile
-      this.look.load();
+      this.look.load(trace);
       this.trace = trace;
       this.output.load(trace, pictures);
     } catch (error) {
@@ -119,7 +120,7 @@ export class Explore {
     return this.go(i);
   }
 
-  /** Show step i, and in it the unit that stands where the held one, or the one at the pointer, stands. */
+  /** Show step i, and in it the unit that stands where the one at the pointer stands; a held one stays held anyway. */
   async goWithPlace(i) {
     if (i === this.step) return;
     await this.go(i, this.going?.place ?? this.look.place()); // of a step on its way, the place that it goes to
@@ -150,7 +151,7 @@ export class Explore {
     }
     this.#show(step, drawn, crop, picture);
     token.place = null;
-    if (place) this.look.lookAt(place);
+    if (place && !this.look.anchor) this.look.lookAt(place);
     for (let d = 1; d <= AHEAD; d++) {
       trace.prefetch(trace.steps[i + d]);
       trace.prefetch(trace.steps[i - d]);
@@ -161,9 +162,9 @@ export class Explore {
   #show(step, drawn, crop, picture) {
     const { root, trace, words } = this;
     this.look.show(trace, step, drawn, picture, crop, this.output.margin(step));
-    find(root, '.fx-step-name').textContent = step.name;
+    Object.assign(find(root, '.fx-step-name'), { textContent: step.name, title: nameText(trace, step, words) });
     find(root, '.fx-words').textContent = sentence(trace, step, words);
-    find(root, '.fx-cropview').hidden = crop?.step !== step.name;
+    find(root, '.fx-cropview').classList.toggle('fx-absent', crop?.step !== step.name);
     showChips(root, trace, step, words);
     showCrop(root, trace, step, crop, words);
     this.figure.mark(step.name);

@@ -1,8 +1,8 @@
-/** The last pane of the picture: what the run took, how accurate the network is, where its weights are from. */
+/** What the run took, beside the picture; on demand, how accurate the network is and where its weights are from. */
 
 import { find, make, makeButton, on } from '../dom.js';
 
-/** Device, time and cost of the run; what a person should know about weights and image.
+/** Device, time and cost of the run, and what a person should know about weights and image.
  * @param {HTMLElement} root
  * @param {Page.Trace} trace
  * @param {Page.Card} card
@@ -19,12 +19,21 @@ export function showFacts(root, trace, card, words) {
   find(root, '.fx-facts').replaceChildren(
     // what was done to the image is no warning
     ...notes.map((note) => line(words.note(note), note.code.startsWith('image.') ? '' : 'fx-note')),
-    line(words.t('facts.run', run)),
+    line(words.t('facts.run', run))
+  );
+  find(root, '.fx-about > div').replaceChildren(
+    line(words.t('facts.weights', { title: words.of(card.title), licence: words.of(card.licence) })),
     ...narrower(card, trace.selection.model, words).map((text) => line(text)),
     ...accuracy(trace, card, words),
-    line(words.t('facts.weights', { title: words.of(card.title), licence: words.of(card.licence) })),
     line(words.of(card.note))
   );
+}
+
+/** The dialog about the weights, behind its button.
+ * @param {HTMLElement} root
+ */
+export function aboutWeights(root) {
+  on(find(root, '.fx-about-open'), 'click', () => find(root, '.fx-about').showModal());
 }
 
 /** By how much the network is narrower than the paper's. */

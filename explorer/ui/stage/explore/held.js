@@ -8,6 +8,7 @@ import { fetchPixels } from '../files.js';
 
 const SHARES = 6; // input channels listed
 const TERMS = 4; // single products listed
+const SETTLED = 150; // ms at a step until its unit is asked about: who steps on does not wait for it
 
 export class Held {
   /** @type {any} what is asked about the held unit, and what is known; null when none is held */ answer;
@@ -24,15 +25,26 @@ export class Held {
     this.unit = null;
   }
 
-  /** Hold unit {channel, row, column} of a step; `field` is its receptive field in input pixels, or null. */
-  show(trace, step, unit, field, words) {
-    this.answer = { trace, step, unit, field, pieces: {} };
+  /** Hold `unit` {channel, row, column} of a step; `field` is its receptive field in input pixels, or null. `note`
+   * {key, values} is said beside its arithmetic, and alone where it has no channel. */
+  show({ trace, step, unit, field, note, isResumed }, words) {
+    this.leave();
+    this.answer = { step, unit, field, note, pieces: {} };
     this.unit = unit;
     this.root.classList.add('fx-holding');
-    this.about.onHeat(null);
     this.write(words);
+    if (unit.channel === null) return;
     const question = { what: 'unit', run: trace.file, step: step.name, ...unit };
-    this.about.asker.ask(question, (piece) => this.#take(piece, words));
+    const ask = () => this.about.asker.ask(question, (piece) => this.#take(piece, words));
+    if (isResumed) this.later = setTimeout(ask, SETTLED);
+    else ask();
+  }
+
+  /** Say why nothing is marked here, though a unit is held: a text about the map `name`. */
+  tell(name, key, words) {
+    this.leave();
+    this.answer = { step: { name }, unit: null, note: { key, values: { name } }, pieces: {} };
+    this.write(words);
   }
 
   /** The maps were drawn anew: the most contributing channel of each source is shown once more. */
@@ -48,12 +60,17 @@ export class Held {
     return same ? (answer.pieces.arithmetic?.value ?? null) : null;
   }
 
-  release() {
-    if (!this.unit) return;
+  /** The step is left: what was known of its unit goes, the panel keeps its place. */
+  leave() {
+    clearTimeout(this.later);
     this.about.asker.forget('unit');
     this.unit = this.answer = null;
-    this.root.classList.remove('fx-holding');
     this.about.onHeat(null);
+  }
+
+  release() {
+    this.leave();
+    this.root.classList.remove('fx-holding');
   }
 
   async #take(piece, words) {
@@ -83,19 +100,27 @@ export class Held {
   write(words) {
     this.words = words;
     if (!this.answer) return;
-    const { step, unit, field, pieces } = this.answer;
-    find(this.box, 'h3').textContent = words.t('held.title', { step: step.name, ...asText(unit) });
-    const lines = [];
-    const { arithmetic: sum, field: effective, error } = pieces;
-    const [how, ...details] = sum ? arithmetic(sum, step, words) : [];
-    if (sum) lines.push(make('b', {}, words.t('held.value', { value: full(sum.value, words) })), how);
-    if (effective) {
-      lines.push(said(effectiveText(effective, field, words)));
-      if (!effective.silent) lines.push(heatRamp(this.about.heat, words.t('held.heat')));
-    } else if (!error) lines.push(said(words.t('held.computing')));
-    if (error) lines.push(said(words.t(`error.${error.code}`)));
-    find(this.box, 'div').replaceChildren(...lines, ...details);
+    const { step, unit, note } = this.answer;
+    const title = unit?.channel === null ? 'held.title.place' : 'held.title';
+    find(this.box, 'h3').textContent = unit ? words.t(title, { step: step.name, ...asText(unit) }) : step.name;
+    const about = note ? [said(words.t(note.key, note.values))] : [];
+    const isAsked = unit !== null && unit.channel !== null;
+    find(this.box, 'div').replaceChildren(...about, ...(isAsked ? known(this.answer, this.about.heat, words) : []));
   }
+}
+
+/** Elements for what is known so far of a unit: value, arithmetic, field. */
+function known({ step, field, pieces }, heat, words) {
+  const { arithmetic: sum, field: effective, error } = pieces;
+  const lines = [];
+  const [how, ...details] = sum ? arithmetic(sum, step, words) : [];
+  if (sum) lines.push(make('b', {}, words.t('held.value', { value: full(sum.value, words) })), how);
+  if (effective) {
+    lines.push(said(effectiveText(effective, field, words)));
+    if (!effective.silent) lines.push(heatRamp(heat, words.t('held.heat')));
+  } else if (!error) lines.push(said(words.t('held.computing')));
+  if (error) lines.push(said(words.t(`error.${error.code}`)));
+  return [...lines, ...details];
 }
 
 /** Elements for a sum, a maximum or a value handed on; the first says it in a sentence. */

@@ -2,6 +2,7 @@
 
 import { fill, find, on, pen } from '../dom.js';
 import { radios } from '../bar.js';
+import { halves } from './channels.js';
 import { painted } from '../colour.js';
 import { histogram, byActivity, byAgreement } from './order.js';
 import { presentClasses, showColourBar, showStatistics } from './panels.js';
@@ -34,7 +35,7 @@ export class Layer {
       this.fixed = scale === 'fixed' ? this.maps.scheme.range : null;
       onChange();
     };
-    radios(find(root, '.fx-scale'), 'scale', stretch, this.scale);
+    this.chooseScale = radios(find(root, '.fx-scale'), 'scale', stretch, this.scale);
     this.sorts = on(find(root, '.fx-sort select'), 'change', ({ target }) => {
       this.sort = target.value;
       onChange();
@@ -54,7 +55,12 @@ export class Layer {
     Object.assign(this, { trace, step, drawn, picture, words });
     maps.order = this.#order();
     const names = drawn.scores ? trace.classes.map(({ name }) => words.of(name)) : null;
-    maps.show(drawn, picture, this.colours.scheme(drawn.maps, this.scale, this.fixed), crop, names);
+    const parts = halves(trace, drawn);
+    // the halves of a concatenation are there to be compared: one scale for both
+    this.shownScale = parts.length > 1 && this.scale === 'channel' ? 'layer' : this.scale;
+    this.chooseScale(this.shownScale);
+    const scheme = this.colours.scheme(drawn.maps, this.shownScale, this.fixed);
+    maps.show(drawn, picture, scheme, { crop, names, halves: parts });
     this.write(words);
     this.#fetchFull();
   }
@@ -90,12 +96,17 @@ export class Layer {
     this.tints.title = signed ? words.t('maps.colours.signed') : '';
     root.classList.toggle('fx-composed', Boolean(this.components?.shares)); // scale, order, colours are of channels
     this.rgb.setAttribute('aria-pressed', String(this.components !== null));
-    this.rgb.hidden = maps.channel !== null || this.drawn.shape[0] < 2;
-    showColourBar(root, maps, this.scale, words);
+    this.rgb.classList.toggle('fx-absent', maps.channel !== null || this.drawn.shape[0] < 2);
+    this.ends(maps.channel);
     showStatistics(root, this.drawn, maps.channel, words);
     clearTimeout(this.later); // counting takes a moment, and who steps on does not look at it
     this.later = setTimeout(() => this.#histogram(), SOON);
     this.#explain();
+  }
+
+  /** The values at the colour bar's ends: those of a channel, or of all (null). */
+  ends(channel) {
+    showColourBar(this.root, this.maps, this.shownScale === 'channel', channel, this.words);
   }
 
   #fill(select, chosen, choices) {
@@ -110,7 +121,7 @@ export class Layer {
   #histogram() {
     const canvas = find(this.root, '.fx-histogram');
     const { maps, drawn, picture } = this;
-    const ofAll = this.scale !== 'channel' && maps.channel === null; // else between its channel's ends
+    const ofAll = this.shownScale !== 'channel' && maps.channel === null; // else between its channel's ends
     const ends = ofAll ? () => maps.scheme.range : maps.scheme.ends;
     const counts = histogram(drawn, picture, maps.channel, ends, BINS);
     const most = Math.log1p(Math.max(...counts)) || 1;

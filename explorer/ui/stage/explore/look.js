@@ -1,6 +1,8 @@
 /** What is looked at in the maps of the step shown: a unit, a channel, pins. Marks it in the maps and on the input. */
 
-import { find, on } from '../dom.js';
+import { find } from '../dom.js';
+import { channelAt } from './channels.js';
+import { ChannelTools } from './channeltools.js';
 import { Feeds } from './feeds.js';
 import { Held } from './held.js';
 import { Layer } from './layer.js';
@@ -12,6 +14,8 @@ export class Look {
   /** @type {Page.Trace} */ trace;
   /** @type {Page.Step} that is shown */ step;
   /** @type {Page.Step} whose map is drawn */ drawn;
+  /** @type {any} what a person holds: {step, unit, at}, `at` its place in the input; it stays from step to step */
+  anchor = null;
 
   /** `picture` is what fields are drawn on; `again` draws the step once more; `onStep` goes to one by its name. */
   constructor(root, colours, { asker, resolve, picture, again, onStep, words }) {
@@ -34,54 +38,66 @@ export class Look {
       onValue: () => this.#read(),
     });
     this.layer = new Layer(root, this.maps, colours, { asker, resolve, onChange: again, labels: () => picture.labels });
-    this.layer.onFull = () => this.#overInput();
+    this.layer.onFull = () => this.tools.overInput();
     this.pins = new Pins(root, colours, { onGo: (pin) => this.#toPin(pin) });
     this.feeds = new Feeds(root, colours, { onStep });
-    on(find(root, '.fx-channel'), 'click', () => this.pick(this.maps.channel === null ? this.#chosen() : null));
-    on(find(root, '.fx-over'), 'click', () => {
-      this.over = !this.over;
-      this.#overInput();
-    });
-    on(find(root, '.fx-pin'), 'click', () => this.pin(this.#chosen()));
+    this.tools = new ChannelTools(root, this);
   }
 
   /** Pin a channel of the map drawn, or take the pin away. */
   pin(channel) {
     this.pins.toggle(this.drawn.name, channel);
-    this.#channelTools();
+    this.tools.write();
   }
 
-  /** A new run is shown: what was looked at in the old one goes. */
-  load() {
-    this.maps.channel = null;
+  /** A new run is shown. If its maps are alike, as at another training step, what is looked at stays. */
+  load(trace) {
+    const shapes = ({ frames, steps }) => [frames.network, ...steps.map(({ name, shape }) => [name, shape])].join();
     this.leave();
+    if (this.trace && shapes(this.trace) === shapes(trace)) return;
+    this.maps.channel = null;
+    this.hold(null);
   }
 
-  /** Another step comes: the unit goes. */
+  /** Another step comes: the marks go; a held unit's place is found again there. */
   leave() {
     this.maps.hover = null;
     find(this.root, '.fx-unit').textContent = ''; // the next step's maps may be a while on their way
-    this.hold(null);
+    this.maps.hold(null);
+    this.held.leave();
+    this.picture.outlineField({ field: null });
   }
 
   /** Take a step and the map drawn for it: its own, or, before a crop, the one that is cut. */
   show(trace, step, drawn, pixels, crop, margin) {
     const { root, picture, words } = this;
+    const isNew = trace !== this.trace || drawn !== this.drawn;
     Object.assign(this, { trace, step, drawn });
     const kept = crop && drawn.name === crop.source;
     const cut = kept ? { top: crop.offset, left: crop.offset, height: crop.kept[0], width: crop.kept[1] } : null;
     this.layer.show(trace, step, drawn, pixels, cut, words);
     picture.show(crop, margin);
-    if (this.held.unit) this.#outline(this.held.unit);
     const maps = { channels: drawn.shape[0], name: drawn.name };
     find(root, '.fx-mosaic canvas').setAttribute('aria-label', words.t('maps.canvas', maps));
-    this.#channelTools();
-    this.#overInput();
+    this.tools.write();
+    this.tools.overInput();
     this.pins.draw(trace, words);
     this.feeds.show(trace, step, drawn, crop, words);
+    if (isNew || !this.held.answer) this.#resume();
+    this.#outline(this.held.unit);
     this.feeds.point(this.held.unit);
     this.held.again();
     this.#read();
+  }
+
+  /** Find what is held in the map drawn now: its place in the input, and the channel that answers to its own. */
+  #resume() {
+    const { anchor, trace, drawn } = this;
+    if (!anchor) return;
+    if (anchor.step === drawn.name) return this.#hold(anchor.unit, true);
+    const place = anchor.at && trace.unitAt(drawn, anchor.at);
+    if (!place) return this.held.tell(drawn.name, anchor.at ? 'held.off' : 'held.unknown', this.words);
+    this.#hold({ channel: channelAt(trace, anchor.step, anchor.unit.channel, drawn.name), ...place }, true);
   }
 
   /** The unit at the pointer or cursor: its field on the input, its window on the maps it reads, its value. */
@@ -98,12 +114,15 @@ export class Look {
     const { trace, drawn: step, picture, words, maps, held } = this;
     const unit = maps.hover ?? held.unit;
     const out = find(this.root, '.fx-unit');
+    this.layer.ends(unit?.channel ?? maps.channel);
     if (!unit) return void (out.textContent = '');
     const { frame } = picture;
-    const value = unit.channel === null ? null : maps.valueAt(unit);
+    const isOne = unit.channel !== null;
+    const value = isOne ? maps.valueAt(unit) : null;
+    const mean = isOne && maps.averages(unit.channel);
     const exact = held.valueOf(step, unit);
     const field = trace.field(step, unit.row, unit.column);
-    out.textContent = unitText({ trace, step, unit, value, exact, field, frame, words });
+    out.textContent = unitText({ trace, step, unit, value, exact, mean, field, frame, words });
   }
 
   /** Outline what a unit sees on the input, and what the one sees that it meets; or nothing. */
@@ -118,74 +137,67 @@ export class Look {
 
   /** Hold a unit of the map drawn: it stays marked, and the server is asked about it. Or let go. */
   hold(unit) {
-    if (!unit && !this.held.unit) return;
+    if (!unit && !this.anchor) return;
+    this.anchor = unit && { step: this.drawn.name, unit, at: this.trace.placeOf(this.drawn, unit) };
+    this.#hold(unit);
+  }
+
+  #hold(unit, isResumed = false) {
+    const { trace, drawn, words } = this;
     this.maps.hold(unit);
     this.feeds.point(unit);
     if (unit) {
-      const field = this.trace.field(this.drawn, unit.row, unit.column);
-      this.held.show(this.trace, this.drawn, unit, field, this.words);
+      const field = trace.field(drawn, unit.row, unit.column);
+      this.held.show({ trace, step: drawn, unit, field, note: this.#note(unit), isResumed }, words);
     } else this.held.release();
     this.#outline(unit);
     this.#read();
-    this.#channelTools();
+    this.tools.write();
   }
 
-  /** What is looked at, as a place in the input that other steps have too; null if nothing is. */
+  /** What has to be said of a held unit beside its arithmetic: {key, values} of a text, or null. */
+  #note({ channel, row, column }) {
+    const { trace, step, drawn, anchor } = this;
+    if (channel === null) {
+      const values = { channel: String(anchor.unit.channel), from: anchor.step, name: drawn.name };
+      return { key: 'held.letgo', values };
+    }
+    const crop = trace.cropAt(step);
+    if (crop?.step !== step.name || drawn.name !== crop.source) return null;
+    const [y, x] = [row - crop.offset, column - crop.offset];
+    const isKept = y >= 0 && x >= 0 && y < crop.kept[0] && x < crop.kept[1];
+    const values = { step: step.name, row: String(y), column: String(x) };
+    return { key: isKept ? 'held.kept' : 'held.dropped', values };
+  }
+
+  /** The place in the input at the pointer or cursor, which other steps have too; null if there is none. */
   place() {
-    const unit = this.held.unit ?? this.maps.hover;
+    const unit = this.maps.hover;
     const at = unit && this.trace.placeOf(this.drawn, unit);
-    if (!at) return null;
-    return { at, channel: unit.channel, held: Boolean(this.held.unit) };
+    return at ? { at, channel: unit.channel } : null;
   }
 
-  /** Look at a place of the input in the step that is shown now; `channel` null is any. */
-  lookAt({ at, channel, held }) {
-    const unit = { ...this.trace.unitNear(this.drawn, at), channel: Math.min(channel ?? 0, this.drawn.shape[0] - 1) };
-    if (held) this.hold(unit);
-    else this.point(unit);
+  /** Point at a place of the input in the step that is shown now; `channel` null is any. */
+  lookAt({ at, channel }) {
+    this.point({ ...this.trace.unitNear(this.drawn, at), channel: Math.min(channel ?? 0, this.drawn.shape[0] - 1) });
   }
 
   /** One channel large, or all of them (null). */
   pick(channel) {
     this.layer.pick(channel);
-    this.#channelTools();
-    this.#overInput();
+    this.tools.write();
+    this.tools.overInput();
   }
 
   /** Let go of the unit; without one, go back from one channel to all. */
   escape() {
-    if (this.held.unit) this.hold(null);
+    if (this.anchor) this.hold(null);
     else if (this.maps.channel !== null) this.pick(null);
   }
 
   /** The channel that is shown large, or that of the held unit, or null. */
-  #chosen() {
+  get chosen() {
     return this.maps.channel ?? this.held.unit?.channel ?? null;
-  }
-
-  /** Buttons that concern one channel: large, over the input, pin. */
-  #channelTools() {
-    const channel = this.#chosen();
-    const [pin, large] = ['.fx-pin', '.fx-channel'].map((name) => find(this.root, name));
-    pin.hidden = large.hidden = channel === null;
-    find(this.root, '.fx-over').hidden = this.maps.channel === null || Boolean(this.held.unit);
-    if (channel === null) return;
-    large.textContent = this.words.t(this.maps.channel === null ? 'maps.enlarge' : 'maps.channel', {
-      channel: String(channel),
-    });
-    large.setAttribute('aria-pressed', String(this.maps.channel !== null));
-    const pinned = this.pins.has(this.drawn.name, channel);
-    pin.setAttribute('aria-pressed', String(pinned));
-    pin.textContent = this.words.t(pinned ? 'maps.unpin' : 'maps.pin');
-  }
-
-  /** Lay the large channel over the input where its units stand, or take it away. */
-  #overInput() {
-    const { maps, drawn } = this;
-    const shown = Boolean(this.over && drawn && maps.channel !== null);
-    find(this.root, '.fx-over').setAttribute('aria-pressed', String(Boolean(this.over)));
-    const map = shown ? { canvas: maps.channelCanvas(maps.channel), box: this.trace.cells(drawn) } : null;
-    this.picture.lay('map', map);
   }
 
   async #toPin({ step, channel }) {

@@ -1,11 +1,12 @@
 /** The middle pane: the channels of a step as tiles, with the crop drawn on every tile, and the unit at the pointer. */
 
 import { copy, find, on, onPointer, pen, size } from '../dom.js';
-import { css, fillAround, hatch, outline, roles } from '../colour.js';
+import { fillAround, hatch, outline, roles } from '../colour.js';
 import { channelCanvas, tileOf, valueOf } from './tile.js';
-import { GAP, scaleBox, tiling } from './tiling.js';
+import { GAP, scaleBox, tileAt, tileUnder, tiling } from './tiling.js';
 
-const NAMED = 56; // CSS pixels of a tile that has room for a name
+const LETTERS = { desk: 11, classroom: 24 }; // CSS pixels
+const NAMED = 4; // times as wide as its letters are high is a tile with room for a name above it
 
 export class Maps {
   /** @type {any} {step, crop, picture} that is drawn; null before the first */ shown;
@@ -27,6 +28,7 @@ export class Maps {
     this.whole = null; // a canvas in the place of all channels: the principal components
     this.hover = null;
     this.held = null; // {channel, row, column} of the map drawn
+    this.letters = LETTERS.desk;
     onPointer(this.canvas, (event) => onUnit(event && this.unitAt(event)));
     on(this.canvas, 'click', (event) => {
       const unit = this.hover ?? this.unitAt(event); // a click's place is rounded to whole pixels, a move's is not
@@ -47,12 +49,13 @@ export class Maps {
 
   /**
    * Show a step's maps in a colour scheme. `crop` {top, left, height, width} in units of the map drawn, or null;
-   * `names` of the channels where they are classes, or null.
+   * `names` of the channels where they are classes, or null; `halves` of a concatenation {name, first, count}.
    */
-  show(step, picture, scheme, crop, names) {
+  show(step, picture, scheme, { crop, names, halves }) {
     if (this.shown?.step !== step) this.full = this.whole = null;
     this.scheme = scheme;
     this.names = names;
+    this.halves = halves;
     this.shown = { step, crop, picture };
     this.#colour(step.maps, picture);
     this.redraw();
@@ -78,21 +81,36 @@ export class Maps {
 
   #layout() {
     const { step } = this.shown;
-    const channels = this.channel === null && !this.whole ? step.shape[0] : 1;
+    const isOne = this.channel !== null || Boolean(this.whole);
+    const split = !isOne && !this.order && this.halves.length > 1; // in another order the halves are mixed
+    const counts = split ? this.halves.map(({ count }) => count) : [isOne ? 1 : step.shape[0]];
     const ratio = step.shape[1] / step.shape[2];
     // asked for here, the sizes would force a layout in the middle of a step; the observer tells when they change
     this.size ??= { width: this.pane.clientWidth, height: this.pane.clientHeight };
-    return tiling(channels, ratio, this.size);
+    const rooms = { strip: split ? this.#nameHeight : 0, head: this.#nameHeight };
+    const named = this.names && !this.whole ? tiling(counts, ratio, this.size, rooms) : null;
+    if (named && named.width >= NAMED * this.letters) return named;
+    return tiling(counts, ratio, this.size, { ...rooms, head: 0 });
+  }
+
+  get #nameHeight() {
+    return this.letters + 4;
+  }
+
+  /** Names in the letters of a classroom or of a desk. */
+  write(isLarge) {
+    this.letters = isLarge ? LETTERS.classroom : LETTERS.desk;
+    if (this.shown) this.redraw();
   }
 
   redraw() {
     const { step, crop } = this.shown;
-    const grid = (this.grid = this.#layout());
+    const grid = this.#layout();
     const across = grid.columns * (grid.width + GAP) - GAP;
     const down = Math.min(grid.total, Math.max(this.size.height, 1));
     this.sheet.style.height = `${grid.total}px`;
-    grid.down = down;
-    grid.scroll = grid.total > down ? Math.min(this.pane.scrollTop, grid.total - down) : 0;
+    const scroll = grid.total > down ? Math.min(this.pane.scrollTop, grid.total - down) : 0;
+    this.grid = { ...grid, down, scroll };
     const ratio = size(this.canvas, across, down);
     const c = this.context;
     c.imageSmoothingEnabled = grid.width * ratio < step.maps.tile[1]; // enlarged units stay squares
@@ -102,10 +120,26 @@ export class Maps {
       const tile = this.#tile(k, ratio);
       this.#drawTile(this.channelAt(k), tile);
       if (over) c.drawImage(over, tile[0] - over.rim, tile[1] - over.rim);
-      if (this.names && !this.whole && grid.width >= NAMED) this.#drawName(this.names[this.channelAt(k)], tile, ratio);
     }
+    this.#drawNames(across, ratio);
     this.copied = false;
     if (this.hover || this.held) this.#refresh();
+  }
+
+  /** Above tiles the names of classes, above the halves of a concatenation those of its maps: on no map itself. */
+  #drawNames(across, ratio) {
+    const { grid } = this;
+    if (grid.head) {
+      for (const k of this.#inSight()) {
+        const [x, y, w] = this.#tile(k, ratio);
+        this.#drawName(this.names[this.channelAt(k)], [x, y - this.#nameHeight * ratio, w], ratio);
+      }
+    }
+    if (grid.groups.length < 2) return;
+    grid.groups.forEach(({ first, count, top }, i) => {
+      const y = (top - this.#nameHeight - grid.scroll) * ratio;
+      this.#drawName(`${this.halves[i].name} · ${first}–${first + count - 1}`, [0, y, across * ratio], ratio, true);
+    });
   }
 
   /** @param {number} channel @param {number[]} tile */
@@ -117,30 +151,30 @@ export class Maps {
     else c.drawImage(this.coloured, left, top, width, height, x, y, w, h);
   }
 
-  /** @param {string} name @param {number[]} tile @param {number} ratio */
-  #drawName(name, [x, y, w], ratio) {
+  /** @param {string} name @param {number[]} place left, top, width @param {number} ratio @param {boolean} [isStrip] */
+  #drawName(name, [x, y, w], ratio, isStrip = false) {
     const c = this.context;
-    c.font = `600 ${11 * ratio}px system-ui, sans-serif`;
-    const wide = Math.min(w, c.measureText(name).width + 8 * ratio);
-    c.fillStyle = css('dark', 0.66);
-    c.fillRect(x, y, wide, 15 * ratio);
+    c.font = `600 ${this.letters * ratio}px system-ui, sans-serif`;
+    c.fillStyle = roles.dark;
+    c.fillRect(x, y, isStrip ? w : Math.min(w, c.measureText(name).width + 8 * ratio), this.#nameHeight * ratio);
     c.fillStyle = roles.light;
-    c.fillText(name, x + 4 * ratio, y + 11 * ratio, w - 6 * ratio);
+    c.fillText(name, x + 4 * ratio, y + this.letters * ratio, w - 6 * ratio);
   }
 
   /** Tiles that the pane shows, by number. */
   #inSight() {
-    const { columns, height, channels, scroll } = this.grid;
-    const first = Math.floor(scroll / (height + GAP)) * columns;
-    const rows = Math.ceil(this.grid.down / (height + GAP)) + 1;
-    const last = Math.min(channels, first + rows * columns);
-    return Array.from({ length: Math.max(0, last - first) }, (_, k) => first + k);
+    const { channels, scroll, down } = this.grid;
+    const all = Array.from({ length: channels }, (_, k) => k);
+    if (this.grid.total <= down) return all;
+    return all.filter((k) => {
+      const [, top, , height] = tileAt(this.grid, k);
+      return top + height >= scroll && top - this.#nameHeight <= scroll + down;
+    });
   }
 
   #tile(k, ratio) {
-    const { columns, width, height, scroll } = this.grid;
-    const top = Math.floor(k / columns) * (height + GAP) - scroll;
-    return [(k % columns) * (width + GAP), top, width, height].map((v) => v * ratio);
+    const [x, y, w, h] = tileAt(this.grid, k);
+    return [x, y - this.grid.scroll, w, h].map((v) => v * ratio);
   }
 
   /** The channel of the k-th tile, and the tile of a channel. */
@@ -158,8 +192,7 @@ export class Maps {
   reveal(channel) {
     const k = this.#tileOf(channel);
     if (k < 0 || !this.grid || this.grid.total <= this.pane.clientHeight) return;
-    const { columns, height } = this.grid;
-    const top = Math.floor(k / columns) * (height + GAP);
+    const [, top, , height] = tileAt(this.grid, k);
     const { scrollTop, clientHeight } = this.pane;
     if (top >= scrollTop && top + height <= scrollTop + clientHeight) return;
     this.pane.scrollTop = top < scrollTop ? top : top + height - clientHeight;
@@ -196,12 +229,18 @@ export class Maps {
     if (!this.copied) copy(this.still, this.canvas);
     this.copied = true;
     copy(this.canvas, this.still);
-    this.#drawMarks(window.devicePixelRatio || 1);
+    const ratio = window.devicePixelRatio || 1;
+    this.#drawMarks(ratio);
+    this.#drawNames(this.canvas.width / ratio, ratio); // no mark covers a name
   }
 
   #drawMarks(ratio) {
     if (this.hover) for (const k of this.#inSight()) this.#markUnit(k, this.hover, ratio);
     if (!this.held) return;
+    if (this.held.channel === null) {
+      for (const k of this.#inSight()) this.#markUnit(k, this.held, ratio, 2);
+      return;
+    }
     const k = this.#tileOf(this.held.channel);
     if (k < 0) return;
     outline(this.context, this.#tile(k, ratio), 'field', ratio);
@@ -221,20 +260,26 @@ export class Maps {
     if (!this.shown || !this.grid) return null;
     const box = this.canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top + this.grid.scroll];
-    const { columns, width, height, channels } = this.grid;
-    const [across, down] = [Math.floor(x / (width + GAP)), Math.floor(y / (height + GAP))];
-    const [inX, inY] = [x - across * (width + GAP), y - down * (height + GAP)];
-    const k = down * columns + across;
-    if (x < 0 || y < 0 || across >= columns || k >= channels || inX >= width || inY >= height) return null;
+    const found = tileUnder(this.grid, x, y);
+    if (!found) return null;
     const [, rows, cols] = this.shown.step.shape;
-    const channel = this.whole ? null : this.channelAt(k); // components are made of all channels
-    return { channel, row: Math.floor((inY / height) * rows), column: Math.floor((inX / width) * cols) };
+    const channel = this.whole ? null : this.channelAt(found.k); // components are made of all channels
+    const { width, height } = this.grid;
+    return { channel, row: Math.floor((found.y / height) * rows), column: Math.floor((found.x / width) * cols) };
   }
 
-  /** The value a tile pixel stands for; with a reduced mosaic the mean of the units around. */
+  /** Whether a pixel of a channel stands for several units, of which it is the mean. */
+  averages(channel) {
+    return this.shown.step.maps.reduction > 1 && this.full?.channel !== channel;
+  }
+
+  /** The value that is drawn at a unit; where the mosaic averages, the mean of the units around. */
   valueAt({ channel, row, column }) {
-    const { step, picture } = this.shown;
-    const { maps } = step;
+    const { step: { maps }, picture } = this.shown;
+    if (this.full?.channel === channel) {
+      const { coded: { data, width }, piece: { min, max } } = this.full;
+      return min + (data[4 * (row * width + column)] / 255) * (max - min);
+    }
     const { top, left } = tileOf(maps, channel);
     const [y, x] = [top + Math.floor(row / maps.reduction), left + Math.floor(column / maps.reduction)];
     return valueOf(maps, channel, picture.pixels[y * picture.width + x]);

@@ -1,10 +1,9 @@
 /** The left pane: the network drawn from its graph, down one column and up the other. Every layer is a button. */
 
 import { draw, find, make, makeButton, onButton, setAttributes } from '../dom.js';
-import { operationName } from '../operations.js';
 import { stored } from '../preferences.js';
 import { layout, nodeName } from './graph.js';
-import { shapeText } from './words.js';
+import { nameText, shapeText } from './words.js';
 
 const PAD = 8; // CSS pixels above and below
 const TALLEST = { layers: 26, blocks: 42 }; // of a row; the shortest is what is readable
@@ -12,8 +11,8 @@ const SHORTEST = 15;
 const TWO_LINES = 29; // from here on a row has room for the size
 const STRIP = 11; // above each level of the blocks: their sizes leave no room beside the resolution
 const TAIL = 7; // letters of a long name that stay when it is cut: what tells crop_upscore2 from crop_upscore_pool4
-const WIDEST_BAR = 34;
-const CENTRE = 22; // of a bar, from the middle of the pane
+const WIDEST_BAR = 31;
+const CENTRE = 20; // of a bar, from the middle of the pane
 
 export class NetMap {
   /** @type {any} as `layout` gives it */ plan;
@@ -23,10 +22,7 @@ export class NetMap {
     this.pane = find(root, '.fx-net');
     this.lines = find(this.pane, 'svg');
     this.grain = stored('blocks') === 'blocks' ? 'blocks' : 'layers';
-    this.list = onButton(find(this.pane, 'ol'), ({ step }, event, button) => {
-      if (event.detail) button.blur(); // a pointer's click leaves the keys to the stage
-      onStep(Number(step));
-    });
+    this.list = onButton(find(this.pane, 'ol'), ({ step }) => onStep(Number(step)));
     new ResizeObserver(() => this.trace && this.#place()).observe(this.pane);
   }
 
@@ -35,6 +31,11 @@ export class NetMap {
     this.grain = grain;
     stored('blocks', grain);
     if (this.trace) this.load(this.trace, this.words);
+  }
+
+  /** The steps that one stops at: all, or the last one of every block. */
+  stops() {
+    return this.plan.nodes.map(({ last }) => last);
   }
 
   load(trace, words) {
@@ -51,7 +52,7 @@ export class NetMap {
   #button(node, most, largest) {
     const step = this.trace.steps[node.last];
     const name = nodeName(this.trace, node);
-    const said = [name, operationName(this.trace.steps[node.first], this.words), shapeText(step)];
+    const said = [name, nameText(this.trace, this.trace.steps[node.first], this.words), shapeText(step)];
     // as wide as it has channels, as tall as the map is large
     const wide = Math.max(4, Math.round(Math.sqrt(step.shape[0] / most) * WIDEST_BAR));
     const tall = Math.max(0.18, Math.sqrt(step.shape[1] / largest));

@@ -4,7 +4,7 @@ import { fill, find, make, on, onButton } from '../dom.js';
 import { radios } from '../bar.js';
 import { painted, ramp } from '../colour.js';
 import { lost } from '../files.js';
-import { showFacts } from './facts.js';
+import { aboutWeights, showFacts } from './facts.js';
 import { showLegend } from './panels.js';
 import { Picture } from './picture.js';
 import { Probabilities, entropyOf } from './probabilities.js';
@@ -37,6 +37,7 @@ export class Output {
       this.#sizeOfFrame();
     };
     radios(find(root, '.fx-frame'), 'frame', show, this.picture.frame);
+    aboutWeights(root);
     on(find(root, '.fx-opacity input'), 'input', ({ target }) => {
       this.picture.opacity = target.value / 100;
       this.#writeShares();
@@ -86,13 +87,13 @@ export class Output {
     if (this.kind !== 'prediction' && this.trace) this.#overlay();
   }
 
-  /** Whether the margin of zeros is shown: where a person wants it, else at the step that adds it. */
+  /** Whether all of the margin of zeros is shown: where a person wants it. */
   margin(step) {
     this.step = step;
     const { trace, picture, root } = this;
     const button = find(root, '.fx-margin');
     button.hidden = !trace.margin || picture.frame !== 'network';
-    const margin = Boolean(trace.margin && (this.wantsMargin ?? step.name === trace.margin.step));
+    const margin = Boolean(trace.margin && this.wantsMargin);
     button.setAttribute('aria-pressed', String(margin));
     return margin;
   }

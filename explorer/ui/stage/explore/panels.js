@@ -5,26 +5,27 @@ import { ramp } from '../colour.js';
 import { apart } from '../operations.js';
 import { chips } from './words.js';
 
-/**
- * @param {HTMLElement} root @param {Page.Trace} trace @param {Page.Step} step @param {Page.Words} words
- */
+const FIRST = 3; // facts beside the name; the others unfold with the sentence
+
+/** @param {HTMLElement} root @param {Page.Trace} trace @param {Page.Step} step @param {Page.Words} words */
 export function showChips(root, trace, step, words) {
-  find(root, '.fx-chips').replaceChildren(
-    ...chips(trace, step, words).map(([label, value, help]) =>
-      make('span', { title: words.t(help) }, make('small', {}, words.t(label)), make('b', {}, value))
-    )
+  const all = chips(trace, step, words).map(([label, value, help]) =>
+    make('span', { title: words.t(help) }, make('small', {}, words.t(label)), make('b', {}, value))
   );
+  find(root, '.fx-chips').replaceChildren(...all.slice(0, FIRST));
+  find(root, '.fx-more-chips').replaceChildren(...all.slice(FIRST));
 }
 
-/** The colour map with the values at its ends, where all tiles share them.
- * @param {HTMLElement} root @param {any} maps @param {string} scale @param {Page.Words} words
+/** The colour map with the values at its ends: those of `channel`, or of all channels (null). Where each channel has
+ * its own ends (`own`), all of them lie between those that are shown.
+ * @param {HTMLElement} root @param {any} maps @param {boolean} own @param {number | null} channel
+ * @param {Page.Words} words
  */
-export function showColourBar(root, { scheme, channel }, scale, words) {
-  const own = scale === 'channel' && channel === null;
-  const [low, high] = channel === null ? scheme.range : scheme.ends(channel);
-  const sign = scheme.signed ? '.signed' : '';
-  find(root, '.fx-low').textContent = own ? words.t(`maps.low${sign}`) : words.number(low, 3);
-  find(root, '.fx-high').textContent = own ? words.t(`maps.high${sign}`) : words.number(high, 3);
+export function showColourBar(root, { scheme }, own, channel, words) {
+  const [low, high] = (channel === null ? scheme.range : scheme.ends(channel)).map((end) => words.number(end, 3));
+  const all = own && channel === null;
+  find(root, '.fx-low').textContent = all ? words.t('maps.low', { low }) : low;
+  find(root, '.fx-high').textContent = all ? words.t('maps.high', { high }) : high;
   ramp(find(root, '.fx-bar-colours'), scheme.table);
 }
 
@@ -43,7 +44,8 @@ export function showStatistics(root, { stats, maps }, channel, words) {
     : words.t('maps.statistics', values);
 }
 
-/** What a crop keeps and drops, and the margin, in words beside the marks they are drawn with.
+/** What a crop keeps and drops, and the margin, in words beside the marks they are drawn with; the grids unfold with
+ * the step's sentence.
  * @param {HTMLElement} root @param {Page.Trace} trace @param {Page.Step} step
  * @param {Page.Crop | null} crop @param {Page.Words} words
  */
@@ -52,6 +54,7 @@ export function showCrop(root, trace, step, crop, words) {
   const here = crop ? cropLines(trace, crop, words) : [];
   if (margin && (crop || step.name === margin.step)) here.push(['margin', words.t('crop.margin', margin)]);
   find(root, '.fx-explain').replaceChildren(...here.map(key));
+  find(root, '.fx-grids').textContent = crop ? grids(trace, crop, words) : '';
 }
 
 /** Roles and texts of a crop's marks. */
@@ -59,7 +62,8 @@ function cropLines(trace, crop, words) {
   const [, height, width] = trace.step(crop.source).shape;
   const [rows, columns] = crop.kept;
   const share = words.percent((rows * columns) / (height * width));
-  const { sees } = crop;
+  const { sees, reference } = crop;
+  const meets = reference === trace.steps[0].name ? 'crop.meets.input' : 'crop.meets';
   const lines = [
     ['kept', words.t('crop.kept', { rows, columns, of: height, ofColumns: width, share })],
     [
@@ -68,7 +72,7 @@ function cropLines(trace, crop, words) {
         ? words.t('crop.sees', { top: sees[0], bottom: sees[2] - 1, left: sees[1], right: sees[3] - 1 })
         : words.t('crop.sees.none'),
     ],
-    ['aligned', alignment(trace, crop, words)],
+    ['aligned', words.t(meets, { reference, apart: apart(trace.step(crop.step), words) })],
     ['dropped', words.t(crop.dropsNothing ? 'crop.dropped.none' : 'crop.dropped', { source: crop.source })],
   ];
   const isOutside = !trace.margin && (crop.standsWhole[0] < 0 || crop.standsWhole[1] < 0);
@@ -81,7 +85,7 @@ function key([role, textContent]) {
 }
 
 /** Both grids, and how far apart the units that meet stand: 0 input pixels when the crop aligns them. */
-function alignment(trace, crop, words) {
+function grids(trace, crop, words) {
   const [source, reference] = [crop.source, crop.reference].map((name) => trace.grid(trace.step(name)));
   const [{ name }] = trace.steps;
   const most = trace.centresApart(trace.step(crop.step), trace.step(crop.reference));

@@ -4,6 +4,7 @@ import { copy, find, on, onPointer, pen, size } from '../dom.js';
 import { css, fillAround, hatch, outline, pack, packed, painted, zeros } from '../colour.js';
 import { decode } from '../files.js';
 
+const RIM = 0.1; // of the input's longer side: so much is shown outside it, where a crop reaches there
 const DIMMED = 0.69; // over what is not of the class shown alone
 
 export class Picture {
@@ -85,13 +86,16 @@ export class Picture {
     this.draw();
   }
 
-  /** What of the input the canvas shows, in input pixels: the frame, and room for what a crop reaches outside it. */
+  /** What of the input the canvas shows, in input pixels: the frame, and a rim where crops of the run reach outside it.
+   * The same at every step, so that no step moves the image. */
   #viewBox() {
-    const { trace: { frames, offset: [top, left], margin }, crop } = this;
+    const { trace: { frames, offset: [top, left], margin, crops } } = this;
     if (this.frame !== 'network') return [top, left, top + frames.resized[0], left + frames.resized[1]];
     const input = [0, 0, ...frames.network];
-    const around = crop ? hull(input, crop.standsWhole) : input;
-    return this.margin && margin ? hull(around, margin.box) : around;
+    if (this.margin && margin) return hull(input, margin.box);
+    const rim = RIM * Math.max(...frames.network);
+    const reach = crops.reduce((box, { standsWhole }) => hull(box, standsWhole), input);
+    return reach.map((edge, i) => Math.min(Math.max(edge, input[i] - rim), input[i] + rim));
   }
 
   /** The step's crop and whether the margin is shown: drawn anew only where something of it changed. */
@@ -107,8 +111,8 @@ export class Picture {
     const { trace, context: c } = this;
     if (!trace) return;
     const [top, left, bottom, right] = this.#viewBox();
-    const most = parseFloat(getComputedStyle(this.pane).maxHeight) || this.pane.clientHeight;
-    const fit = Math.min(this.pane.clientWidth / (right - left), most / (bottom - top));
+    const { clientWidth: wide, clientHeight: tall } = this.pane;
+    const fit = Math.min(wide / (right - left), tall / (bottom - top));
     const [width, height] = [right - left, bottom - top].map((pixels) => Math.max(1, Math.floor(pixels * fit)));
     const ratio = size(this.canvas, width, height);
     const zoom = this.canvas.width / (right - left);

@@ -4,18 +4,17 @@ import { pointIn, toFrame } from './frames.js';
 
 /**
  * Channel, place and value of a unit, and what it sees in the frame shown. `field` is in network input pixels. A unit
- * of the whole layer (channel null) has no one value; the others' values come from 8-bit codes, hence the "≈", unless
- * the network's own value is known (`exact`).
+ * of the whole layer (channel null) has no one value; the others' values come from 8-bit codes, with the digits that
+ * these determine, unless the network's own value is known (`exact`). Where the mosaic averages (`mean`), it is said.
  * @param {{trace: Page.Trace, step: Page.Step, unit: Page.Unit, value: number | null, exact: number | null,
- *   field: Page.Box | null, frame: Page.Frame, words: Page.Words}} at
+ *   mean: boolean, field: Page.Box | null, frame: Page.Frame, words: Page.Words}} at
  */
-export function unitText({ trace, step, unit, value, exact, field, frame, words }) {
+export function unitText({ trace, step, unit, value, exact, mean, field, frame, words }) {
   const known = exact !== null;
   const near = value === null ? '' : coded(value, step.maps, unit.channel, words);
   /** @type {Record<string, string>} */
-  const where = { ...asText(unit), value: known ? full(exact, words) : near };
-  const coarse = step.maps.reduction > 1 ? 'unit.mean' : 'unit.value';
-  const key = unit.channel === null ? 'unit.place' : known ? 'unit.exact' : coarse;
+  const where = { ...asText(unit), value: known ? full(exact, words) : near, reduction: String(step.maps.reduction) };
+  const key = unit.channel === null ? 'unit.place' : mean && !known ? 'unit.mean' : 'unit.value';
   if (unit.channel !== null && step.scores) where.channel += ` (${words.of(trace.classes[unit.channel].name)})`;
   const box = toFrame(trace, field, frame);
   const sees = box

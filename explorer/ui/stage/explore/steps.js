@@ -1,9 +1,10 @@
 /** Going through the steps: the network map, slider with skip arcs, buttons, keys, play. */
 
 import { draw, find, on } from '../dom.js';
-import { busyElsewhere, keyOf } from '../keys.js';
+import { busyElsewhere, focused, keyOf } from '../keys.js';
 import { NetMap } from './netmap.js';
 
+const MOVES = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
 const NEAR = 3; // an input from further back than this many steps is a skip
 
 export class Steps {
@@ -17,31 +18,30 @@ export class Steps {
     this.at = 0;
     this.slider = on(find(root, '.fx-track input'), 'input', ({ target }) => onStep(Number(target.value)));
     for (const [name, by] of Object.entries({ first: -Infinity, previous: -1, next: 1 })) {
-      on(find(root, `.fx-${name}`), 'click', ({ detail, currentTarget }) => {
-        if (detail) currentTarget.blur(); // a pointer's click leaves the keys to the stage
-        onStep(this.#clamp(this.at + by));
-      });
+      on(find(root, `.fx-${name}`), 'click', () => onStep(this.#beyond(by)));
     }
     this.playButton = on(find(root, '.fx-play'), 'click', () => this.play(!this.timer));
     this.speed = on(find(root, '.fx-speed select'), 'change', () => this.timer && this.play(true));
     on(document, 'keydown', (event) => this.#key(event));
   }
 
-  #clamp(step) {
-    return Math.max(0, Math.min(this.count - 1, step));
+  /** The step so many stops further on (or back): every step, or every block where the network is drawn by blocks. */
+  #beyond(by) {
+    const stops = this.map.stops();
+    const before = stops.filter((stop) => stop <= this.at).length - 1;
+    const here = by > 0 ? before : stops.findIndex((stop) => stop >= this.at);
+    return stops[Math.max(0, Math.min(stops.length - 1, here + by))];
   }
 
   #key(event) {
-    const active = /** @type {HTMLInputElement | null} */ (document.activeElement);
-    if (busyElsewhere(event) || (active?.type === 'range' && active !== this.slider)) return;
+    const active = focused();
+    if (busyElsewhere(event) || (active instanceof HTMLInputElement && active !== this.slider)) return;
     const key = keyOf(event);
-    const [back, next] = [this.at - 1, this.at + 1];
-    const moves = { ArrowRight: next, ArrowLeft: back, ArrowDown: next, ArrowUp: back, Home: 0, End: this.count - 1 };
-    if (key in moves) {
+    if (key in MOVES) {
       if (active?.getAttribute('role') === 'radio') return;
-      this.onStep(this.#clamp(moves[key]));
+      this.onStep(this.#beyond(MOVES[key]));
     } else if (key === 'u' || key === 'o') {
-      this.onStep(this.#clamp(this.at + (key === 'o' ? 1 : -1)), { keepPlace: true });
+      this.onStep(this.#beyond(key === 'o' ? 1 : -1), { keepPlace: true });
     } else if (key === ' ' && active?.tagName !== 'BUTTON') this.play(!this.timer);
     else return;
     event.preventDefault();
@@ -58,7 +58,7 @@ export class Steps {
   async #playOn() {
     if (this.at + 1 >= this.count) return this.play(false);
     const { timer } = this;
-    await this.onStep(this.at + 1);
+    await this.onStep(this.#beyond(1));
     if (this.timer === timer) this.timer = setTimeout(() => this.#playOn(), Number(this.speed.value));
   }
 

@@ -205,6 +205,16 @@ export class Trace extends OfRun {
     return { row: near(axes[0], y, height), column: near(axes[1], x, width) };
   }
 
+  /** The unit of a step at a place of the input; null where the place lies outside its map, or nothing is known of it.
+   * @param {Page.Step} step @param {number[]} place
+   */
+  unitAt(step, place) {
+    const axes = this.both(step);
+    const [row, column] = axes ? axes.map(({ jump, start }, i) => Math.round((place[i] - start) / jump)) : [-1, -1];
+    const [, height, width] = step.shape;
+    return row >= 0 && column >= 0 && row < height && column < width ? { row, column } : null;
+  }
+
   /** The crop that concerns a step: its own, or the one that cuts this map, or the one whose result is merged here.
    * @param {Page.Step} step
    */

@@ -1,6 +1,7 @@
 /** Which units of the maps before it a unit reads: the windows of one operation. Pure; no page. */
 
 import { operation } from '../operations.js';
+import { halves } from './channels.js';
 
 /**
  * [{name, rows, cols, channel}] for unit {channel, row, column} of a step, one per map that it reads values from:
@@ -14,7 +15,7 @@ import { operation } from '../operations.js';
 export function reads(trace, step, { channel, row, column }) {
   const how = operation(step).reads;
   if (!how) return [];
-  if (how === 'stacked') return channel === null ? [] : [ofStacked(trace, step.reads, channel, row, column)];
+  if (how === 'stacked') return channel === null ? [] : ofStacked(trace, step, channel, row, column);
   const own = how === 'all' ? null : channel;
   return step.reads.map((name) => ({ name, rows: span(step, 0, row), cols: span(step, 1, column), channel: own }));
 }
@@ -28,17 +29,13 @@ export function clip([first, last], size) {
   return low < high ? [low, high] : [0, 0];
 }
 
-/** Channels of a concatenation are those of its inputs, one after the other.
- * @returns {{name: string, rows: [number, number], cols: [number, number], channel: number | null}}
+/** Of a concatenation a channel is that of one of its inputs.
+ * @returns {{name: string, rows: [number, number], cols: [number, number], channel: number | null}[]}
  */
-function ofStacked(trace, names, channel, row, column) {
-  let first = 0;
-  for (const name of names) {
-    const own = channel - first;
-    first += trace.step(name).shape[0];
-    if (channel < first) return { name, rows: [row, row + 1], cols: [column, column + 1], channel: own };
-  }
-  throw new RangeError(`channel ${channel} of ${first}`);
+function ofStacked(trace, step, channel, row, column) {
+  const half = halves(trace, step).find(({ first, count }) => channel < first + count);
+  if (!half) throw new RangeError(`channel ${channel} of ${step.shape[0]}`);
+  return [{ name: half.name, rows: [row, row + 1], cols: [column, column + 1], channel: channel - half.first }];
 }
 
 /** @param {Page.Step} step @param {0 | 1} axis @param {number} index @returns {[number, number]} */

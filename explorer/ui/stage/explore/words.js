@@ -1,6 +1,7 @@
 /** A step's arithmetic in words: the numbers of this step put into the sentence for its operation. */
 
-import { apart, operation } from '../operations.js';
+import { apart, operation, operationName } from '../operations.js';
+import { pathOf } from './graph.js';
 
 /** What a step does, with its numbers. Of an operation that is not known, what its map is like.
  * @param {Page.Trace} trace
@@ -23,7 +24,7 @@ export function sentence(trace, step, words) {
   });
 }
 
-/** Short facts under the step's name: [label key, value, explanation key].
+/** Short facts beside the step's name, those that matter most first: [label key, value, explanation key].
  * @param {Page.Trace} trace
  * @param {Page.Step} step
  * @param {Page.Words} words
@@ -31,16 +32,17 @@ export function sentence(trace, step, words) {
 export function chips(trace, step, words) {
   const grid = trace.grid(step);
   const field = step.field.length ? step.field.map((f) => words.number(f)).join(words.t('chip.or')) : '–';
-  const out = [['chip.shape', shapeText(step), 'chip.shape.help']];
-  if (grid) {
-    out.push(['chip.jump', words.number(grid.jump, 6), 'chip.jump.help']);
-    out.push(['chip.field', field, 'chip.field.help']);
-    out.push(['chip.start', words.number(grid.start, 6), 'chip.start.help']);
-  }
-  if (step.parameters) out.push(['chip.parameters', words.number(step.parameters), 'chip.parameters.help']);
-  if (step.macs) out.push(['chip.macs', words.count(step.macs), 'chip.macs.help']);
-  if (step.ms !== null) out.push(['chip.ms', `${words.number(step.ms, 3)} ms`, 'chip.ms.help']);
-  return out;
+  const facts = {
+    shape: shapeText(step),
+    jump: grid && words.number(grid.jump, 6),
+    field: grid && field,
+    start: grid && words.number(grid.start, 6),
+    parameters: step.parameters && words.number(step.parameters),
+    macs: step.macs && words.count(step.macs),
+    ms: step.ms === null ? '' : `${words.number(step.ms, 3)} ms`,
+  };
+  return Object.entries(facts).filter(([, value]) => value)
+    .map(([name, value]) => [`chip.${name}`, value, `chip.${name}.help`]);
 }
 
 /** Height, width and channels of a step, in the one way sizes are written.
@@ -49,4 +51,15 @@ export function chips(trace, step, words) {
 export function shapeText(step) {
   const [c, h, w] = step.shape;
   return `${h} × ${w} × ${c}`;
+}
+
+/** What a step's name stands for: its level of resolution, its path, and which of its kind it is there.
+ * @param {Page.Trace} trace @param {Page.Step} step @param {Page.Words} words
+ */
+export function nameText(trace, step, words) {
+  const path = pathOf(trace, step);
+  const alike = trace.steps.filter((s) => s.op === step.op && s.level === step.level && pathOf(trace, s) === path);
+  const at = { level: step.level, path: words.t(`path.${path}`), operation: operationName(step, words) };
+  if (alike.length === 1) return words.t('name.explained', at);
+  return words.t('name.explained.of', { ...at, number: alike.indexOf(step) + 1, count: alike.length });
 }
