@@ -78,7 +78,7 @@ def check_boxes(visit: Visit, offset: int) -> None:
     )
     kept, whole = kept_and_whole(visit.text(".fx-explain"))
     tile = tile_size(visit, whole)
-    middle = tile[0] * (offset + kept[0] / 2) / whole[0]
+    middle = head_of(visit) + tile[0] * (offset + kept[0] / 2) / whole[0]
     edge = tile[1] * offset / whole[1]
     assert any(is_near(visit.pixel(".fx-mosaic canvas", edge + d, middle), colour_of("kept")) for d in (-1, 0, 1))
     assert drawn["picture"][0] > 0
@@ -90,11 +90,22 @@ def kept_and_whole(text: str) -> tuple[list[int], list[int]]:
     return tuple([int(n) for n in part.split(" × ")] for part in words.split(" of "))
 
 
+def head_of(visit: Visit) -> int:
+    """Canvas pixels above the first tile: a class's name, if it has one, is no wider than its letters."""
+    return visit.page.evaluate(
+        """() => { const c = document.querySelector('.fx-mosaic canvas');
+        const d = c.getContext('2d').getImageData(0, 0, c.width, 40);
+        const filled = (y) => d.data.filter((v, i) => i % 4 === 3 && Math.floor(i / 4 / c.width) === y && v).length;
+        const most = Math.max(...Array.from({ length: 40 }, (_, y) => filled(y)));
+        return Array.from({ length: 40 }, (_, y) => y).find((y) => filled(y) === most) }"""
+    )
+
+
 def tile_size(visit: Visit, whole: list[int]) -> tuple[float, float]:
     """Height and width of the first tile in canvas pixels: up to the gap, which is transparent."""
     width = visit.page.evaluate(
         """() => { const c = document.querySelector('.fx-mosaic canvas');
-        const d = c.getContext('2d').getImageData(0, 1, c.width, 1).data;
+        const d = c.getContext('2d').getImageData(0, 25, c.width, 1).data;
         for (let x = 0; x < c.width; x++) if (!d[4 * x + 3]) return x; return c.width }"""
     )
     return round(width * whole[0] / whole[1]), width
@@ -216,7 +227,8 @@ def test_how_good_the_weights_are_is_one_line_and_a_table_on_demand(visit: Visit
     part = unseen or card.metrics["validation"]
     figures, errors = (part[key][padding][model] for key in ("figures", "standard_errors"))
     main = "nucleus_dice" if figures.get("nucleus_dice") is not None else "mean_iou"
-    facts = visit.text(".fx-facts").replace("\u00a0", " ")
+    visit.page.locator(".fx-about-open").click()
+    facts = visit.text(".fx-about").replace("\u00a0", " ")
     [line] = [text for text in facts.splitlines() if " of pixels" in text]
     assert f"{percent(figures['pixel_accuracy'])} % of pixels" in line
     assert f"{percent(figures[main])} ± {percent(errors[main])} %" in line

@@ -185,7 +185,7 @@ def test_units_that_meet_stay_drawn_while_one_is_held(visit: Visit) -> None:
     visit.page.mouse.move(2, 2)
     skip = np.abs(visit.pixels(".fx-view canvas").astype(int) - [0xCC, 0x79, 0xA7]).max(-1) == 0
     assert skip.sum() > 15
-    assert "stand 0 input pixels apart" in visit.text(".fx-explain")
+    assert "stand 0 input pixels apart" in visit.text(".fx-grids")
 
 
 def test_the_slider_has_a_tick_for_every_step(visit: Visit) -> None:

@@ -101,6 +101,13 @@ def test_the_padding_of_100_is_shown_as_the_margin_it_is(visit: Visit) -> None:
     run, done = of_page(visit)
     height, width = done.frames.network.height, done.frames.network.width
     pad = run["conv1_1"].settings["padding"][0]
+    assert visit.page.get_attribute(".fx-margin", "aria-pressed") == "false"
+    small = visit.page.evaluate(
+        "() => { const c = document.querySelector('.fx-view canvas'); return [c.width, c.height] }"
+    )
+    rim = 0.1 * max(width, height)  # so much is shown of what the crops reach outside the input
+    assert small[0] / small[1] == pytest.approx((width + 2 * rim) / (height + 2 * rim), rel=0.01)
+    visit.page.locator(".fx-margin").click()
     assert visit.page.get_attribute(".fx-margin", "aria-pressed") == "true"
     assert EN["crop.margin"].format(pixels=pad, step="conv1_1") in visit.text(".fx-explain")
     size = visit.page.evaluate(
@@ -112,11 +119,5 @@ def test_the_padding_of_100_is_shown_as_the_margin_it_is(visit: Visit) -> None:
     canvas = visit.page.locator(".fx-mosaic canvas").bounding_box()
     visit.page.mouse.move(canvas["x"] + 2, canvas["y"] + 2)  # unit (0, 0): sees padding only
     assert EN["unit.padding"].strip(" ·") in visit.text(".fx-unit")
-    visit.page.mouse.move(5, 5)
-    visit.page.locator(".fx-margin").click()
-    small = visit.page.evaluate(
-        "() => { const c = document.querySelector('.fx-view canvas'); return [c.width, c.height] }"
-    )
-    assert small[0] / small[1] == pytest.approx(width / height, rel=0.01)
     visit.choose("U-Net")
     assert not visit.page.is_visible(".fx-margin")  # valid convolutions add nothing

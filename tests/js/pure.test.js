@@ -6,7 +6,7 @@ import { Colours, css, packed, roles } from '../../explorer/ui/stage/colour.js';
 import { pointIn, toFrame } from '../../explorer/ui/stage/explore/frames.js';
 import { byActivity, byAgreement, histogram } from '../../explorer/ui/stage/explore/order.js';
 import { entropyOf } from '../../explorer/ui/stage/explore/probabilities.js';
-import { GAP, scaleBox, tiling } from '../../explorer/ui/stage/explore/tiling.js';
+import { GAP, scaleBox, tileAt, tileUnder, tiling } from '../../explorer/ui/stage/explore/tiling.js';
 import { keyOf } from '../../explorer/ui/stage/keys.js';
 import { complete, fromAddress } from '../../explorer/ui/stage/selection.js';
 
@@ -57,13 +57,31 @@ test('signed maps keep zero in the middle of their colours', () => {
 });
 
 test('tiles are as large as fit, and never too small to see', () => {
-  const four = tiling(4, 1, { width: 2 * 100 + GAP, height: 2 * 100 + GAP });
+  const four = tiling([4], 1, { width: 2 * 100 + GAP, height: 2 * 100 + GAP });
   assert.deepEqual([four.columns, four.width, four.height], [2, 100, 100]);
-  const many = tiling(512, 1, { width: 300, height: 200 });
-  assert.equal(many.width, 34);
-  assert.ok(many.total > 200 && many.rows * many.columns >= 512);
+  const many = tiling([512], 1, { width: 300, height: 200 });
+  assert.ok(many.width >= 34 && many.columns * (many.width + GAP) <= 300);
+  assert.ok(many.total > 200);
   const box = { top: 1, left: 2, height: 1, width: 2 };
   assert.deepEqual(scaleBox([10, 20, 80, 40], [1, 4, 8], box), [30, 30, 20, 10]);
+});
+
+test('every tile is found where it lies, and nothing between tiles or above them', () => {
+  for (const counts of [[1], [21], [128, 128], [64, 32], [5, 300]]) {
+    for (const ratio of [0.3, 1, 2]) {
+      for (const rooms of [undefined, { strip: 15, head: 15 }]) {
+        const grid = tiling(counts, ratio, { width: 760, height: 500 }, rooms);
+        const all = Array.from({ length: grid.channels }, (_, k) => k);
+        const places = all.map((k) => tileAt(grid, k));
+        places.forEach(([x, y, w, h], k) => {
+          assert.deepEqual(tileUnder(grid, x + w - 1, y + h - 1), { k, x: w - 1, y: h - 1 });
+          assert.ok(tileUnder(grid, x + 1, y - 1) === null && tileUnder(grid, x + w, y) === null);
+          assert.ok(y + h <= grid.total && x + w <= 760);
+        });
+        assert.equal(new Set(places.map(String)).size, grid.channels);
+      }
+    }
+  }
 });
 
 test('entropy is 0 for the sure and 1 for the undecided', () => {

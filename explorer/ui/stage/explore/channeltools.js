@@ -21,11 +21,10 @@ export class ChannelTools {
     const { maps, words, chosen, held, pins, drawn } = this.look;
     for (const button of [this.large, this.pin]) button.classList.toggle('fx-absent', chosen === null);
     this.over.classList.toggle('fx-absent', maps.channel === null || Boolean(held.unit));
-    if (chosen === null) return;
     const isLarge = maps.channel !== null;
-    this.large.textContent = words.t(isLarge ? 'maps.channel' : 'maps.enlarge', { channel: String(chosen) });
+    this.large.textContent = words.t(isLarge ? 'maps.channel' : 'maps.enlarge', { channel: String(chosen ?? 0) });
     this.large.setAttribute('aria-pressed', String(isLarge));
-    const isPinned = pins.has(drawn.name, chosen);
+    const isPinned = chosen !== null && pins.has(drawn.name, chosen);
     this.pin.setAttribute('aria-pressed', String(isPinned));
     this.pin.textContent = words.t(isPinned ? 'maps.unpin' : 'maps.pin');
   }

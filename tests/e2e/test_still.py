@@ -1,0 +1,186 @@
+"""Nothing moves while one steps, maps get the room, and what answers is in view."""
+
+from __future__ import annotations
+
+import random
+import re
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Visit
+
+NETWORKS = ("FCN-32s", "FCN-16s", "FCN-8s", "U-Net")
+SIZES = ((1024, 768), (1366, 768), (1920, 1080))
+# where every pane, every row of a pane and every tool lies; the button of a channel names it, and is as wide as that
+PLACES = """() => Object.fromEntries([...document.querySelectorAll(`.fx-bar, .fx-bar > *, .fx-main > *, .fx-maps > *,
+    .fx-tools > *, .fx-channel-tools > *, .fx-picture > *, .fx-view canvas, .fx-steps, .fx-steps > *`)].map((element, i) => {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    return [`${i} ${element.className.baseVal ?? element.classList[0]}`, element.matches('.fx-pins, .fx-colours, .fx-colourbar') ? 0 : [x, y, width, height]];
+}))"""
+TOP = "() => document.querySelector('.fx-mosaic canvas').getBoundingClientRect().y"
+SHARE = """() => { const { width, height } = document.querySelector('.fx-mosaic').getBoundingClientRect();
+    return (width * height) / (innerWidth * innerHeight) }"""
+
+
+def hold(visit: Visit, x: float = 0.5, y: float = 0.5) -> None:
+    """Click a unit near a place of the maps, in shares of them: below it where there is none, as between two tiles."""
+    box = visit.page.locator(".fx-mosaic canvas").bounding_box()
+    for down in range(40):
+        at = box["x"] + x * box["width"], box["y"] + y * box["height"] + down
+        visit.page.mouse.move(*at)
+        if visit.text(".fx-unit"):
+            visit.page.mouse.click(*at)
+            break
+    visit.page.wait_for_selector(".fx-holding")
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+@pytest.mark.parametrize(
+    "visit",
+    [{"viewport": {"width": width, "height": height}} for width, height in SIZES],
+    ids=[str(width) for width, _ in SIZES],
+    indirect=True,
+)
+def test_no_pane_moves_by_a_pixel(visit: Visit, lang: str) -> None:
+    visit.open(f"?lang={lang}")
+    for network in NETWORKS:
+        if visit.page.get_by_role("radio", name=network, exact=True).get_attribute("aria-checked") != "true":
+            visit.choose(network)
+        for held in (False, True):
+            visit.press("Home")
+            visit.page.wait_for_selector(".fx[data-step=input]")
+            if held:
+                hold(visit, 0.2, 0.3)
+            places, top = visit.page.evaluate(PLACES), visit.page.evaluate(TOP)
+            last = int(visit.text(".fx-count").split("/")[1])
+            for step in range(2, last + 1):
+                before = visit.step
+                visit.press("ArrowRight")
+                visit.page.wait_for_function("n => document.querySelector('.fx').dataset.step !== n", arg=before)
+                now = visit.page.evaluate(PLACES)
+                assert {k: v for k, v in now.items() if v != places[k]} == {}, (network, visit.step)
+                assert visit.page.evaluate(TOP) == top, (network, step)
+            visit.press("Escape")
+
+
+def test_a_double_click_opens_the_channel_at_the_pointer(visit: Visit) -> None:
+    visit.open().go("conv3_2")
+    chance = random.Random(0)
+    for _ in range(50):
+        box = visit.page.locator(".fx-mosaic canvas").bounding_box()
+        at = box["x"] + chance.random() * box["width"], box["y"] + chance.random() * box["height"]
+        visit.page.mouse.move(*at)
+        named = re.search(r"channel (\d+)", visit.text(".fx-unit"))
+        if not named:
+            continue  # between two tiles
+        visit.page.mouse.dblclick(*at)
+        assert visit.text(".fx-channel") == f"channel {named[1]} ×"
+        visit.press("Escape")
+        visit.press("Escape")
+        assert visit.page.locator(".fx-channel").get_attribute("aria-pressed") == "false"
+
+
+def test_maps_have_the_room(visit: Visit) -> None:
+    visit.open()
+    assert visit.page.evaluate(SHARE) >= 0.36
+    visit.press("n")
+    assert visit.page.evaluate(SHARE) >= 0.45
+    visit.open()
+    assert visit.page.evaluate(SHARE) >= 0.45  # it stays folded
+    visit.page.locator(".fx-fold").click()
+    assert 0.36 <= visit.page.evaluate(SHARE) < 0.45
+
+
+SMALL = """() => [...document.querySelectorAll('.fx *')].filter((element) => {
+    const texts = [...element.childNodes].filter((node) => node.nodeType === 3 && node.textContent.trim());
+    return texts.length && element.checkVisibility({ visibilityProperty: true }) && !element.closest('.fx-unseen, .fx-said')
+        && element.tagName !== 'OPTION' && parseFloat(getComputedStyle(element).fontSize) < 24;
+}).map((element) => `${element.tagName} ${element.className} ${element.textContent}`)"""
+
+
+@pytest.mark.parametrize("step", ["pool1", "crop_pool4", "score_fr"])
+def test_the_classroom_size_has_no_small_letters(visit: Visit, step: str) -> None:
+    visit.open(f"?step={step}")
+    visit.page.locator(".fx-large").click()
+    hold(visit, 0.2, 0.3)
+    visit.page.wait_for_selector(".fx-held p")
+    visit.until(lambda: "value" in visit.text(".fx-held"))
+    assert visit.page.evaluate(SMALL) == []
+    assert visit.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    assert visit.page.evaluate(SHARE) >= 0.3
+    visit.press("b")
+    assert visit.page.evaluate(SMALL) != []
+
+
+@pytest.mark.parametrize("visit", [{"viewport": {"width": 844, "height": 390}}], indirect=True)
+def test_on_a_telephone_held_across_the_map_is_on_the_first_screen(visit: Visit) -> None:
+    visit.open()
+    box = visit.page.locator(".fx-mosaic").bounding_box()
+    foot = visit.page.locator(".fx-steps").bounding_box()
+    assert box["y"] < 150 and min(box["y"] + box["height"], foot["y"]) - box["y"] > 150
+    picture = visit.page.locator(".fx-view canvas").bounding_box()
+    assert picture["y"] + picture["height"] <= foot["y"]
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+@pytest.mark.parametrize("visit", [{"viewport": {"width": 1024, "height": 768}}], indirect=True)
+def test_menus_show_their_text(visit: Visit, lang: str) -> None:
+    visit.open(f"?lang={lang}")
+    for network in NETWORKS:
+        if visit.page.get_by_role("radio", name=network, exact=True).get_attribute("aria-checked") != "true":
+            visit.choose(network)
+        cut = visit.page.evaluate(
+            """() => [...document.querySelectorAll('.fx select')].filter((s) => s.checkVisibility()).filter((select) => {
+            const style = getComputedStyle(select), pen = document.createElement('canvas').getContext('2d');
+            pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+            const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+            return pen.measureText(select.selectedOptions[0].textContent).width > room + 1;
+        }).map((select) => select.selectedOptions[0].textContent)"""
+        )
+        assert cut == []
+    assert visit.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    for part in (".fx-bar", ".fx-maps .fx-tools", ".fx-picture .fx-tools", ".fx-list-head"):
+        assert visit.page.evaluate(f"() => (e => e.scrollWidth <= e.clientWidth)(document.querySelector('{part}'))"), part
+
+
+SEEN = """selector => { const box = document.querySelector('.fx-answers').getBoundingClientRect();
+    return [...document.querySelectorAll(selector)].every((element) => {
+        const { top, bottom, height } = element.getBoundingClientRect();
+        return height > 0 && top >= box.top && bottom <= Math.min(box.bottom, innerHeight);
+    }) }"""
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+@pytest.mark.parametrize("network", ["FCN-8s", "U-Net"])
+def test_the_sum_its_field_and_the_crops_legend_are_seen_together(visit: Visit, network: str, lang: str) -> None:
+    visit.open(f"?lang={lang}&step=")
+    if network != "FCN-8s":
+        visit.choose(network)
+    visit.go("crop_pool4" if network == "FCN-8s" else "crop_d2c")
+    hold(visit, 0.08, 0.12)
+    visit.page.wait_for_selector(".fx-held > div > b")
+    assert visit.page.evaluate(SEEN, ".fx-explain p, .fx-held h3, .fx-held > div > b, .fx-held > div > b + p")
+    view = visit.page.locator(".fx-view canvas").bounding_box()
+    assert view["y"] >= 0 and view["y"] + view["height"] <= 768
+
+
+def test_the_prose_on_weights_is_a_dialog(visit: Visit) -> None:
+    visit.open()
+    assert "Weights:" not in visit.text(".fx-picture")
+    visit.page.get_by_role("button", name="About these weights").click()
+    dialog = visit.page.locator(".fx-about")
+    assert dialog.is_visible() and "mean IoU" in dialog.inner_text() and "Weights:" in dialog.inner_text()
+
+
+def test_the_sentence_unfolds_and_folds_and_moves_nothing(visit: Visit) -> None:
+    visit.open().go("crop_pool4")
+    places = visit.page.evaluate(PLACES)
+    visit.page.locator(".fx-unfold").click()
+    telling: Any = visit.page.locator(".fx-telling").bounding_box()
+    words = visit.page.locator(".fx-words").bounding_box()
+    assert words["y"] + words["height"] <= telling["y"] + telling["height"]
+    assert "Grids: score_pool4" in visit.text(".fx-telling")
+    assert visit.page.evaluate(PLACES) == places
+    visit.press("Escape")
+    assert visit.page.locator(".fx-telling").bounding_box()["height"] < telling["height"]
