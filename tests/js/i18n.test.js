@@ -23,6 +23,8 @@ test('numbers are written as people write them', () => {
   assert.equal(words().number(-1234567), '−1,234,567');
   assert.equal(words().count(752_000_000), '752 M');
   assert.equal(words('ko').count(752_000_000), '7.52억');
+  assert.equal(words('ko').count(31_030_593), '3,100만');
+  assert.equal(words('ko').count(33_900_000), '3,390만');
   assert.equal(words().percent(0.6665), '66.7 %'); // by its decimal digits, though binary makes it a little less
   assert.equal(words().percentWithin(0.6255, 0.0173), '62.6\u00a0±\u00a01.7\u00a0%');
   assert.equal(words().bytes(640 * 2 ** 20), '640 MiB');

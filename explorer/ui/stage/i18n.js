@@ -1,5 +1,6 @@
 /** Words in the chosen language: lookup with {placeholders}, numbers, and every [data-t*] element of the page. */
 
+import { withParticles } from './particles.js';
 import { stored } from './preferences.js';
 
 const STANDARD = 'en'; // what is missing in another language is said in this one
@@ -29,7 +30,8 @@ export class Words {
       console.error(`no text for ${key}`);
       return key;
     }
-    return text.replace(/\{(\w+)\}/g, (whole, name) => (name in params ? this.show(params[name]) : whole));
+    const fill = (whole, name) => (name in params ? this.show(params[name]) : whole);
+    return withParticles(text.replace(/\{(\w+)\}/g, fill));
   }
 
   has(key) {
@@ -103,12 +105,12 @@ export class Words {
     return `${this.number(value / size, unit === 'MiB' ? 3 : 2)} ${unit}`;
   }
 
-  /** 752 M, 1.2 G, in Korean 7.52억: large counts as people say them; in English by the units' own prefixes. */
+  /** 752 M, 1.2 G, in Korean 7.52억, 3,100만: large counts as people say them, by the units of the language. */
   count(value) {
-    const compact = { notation: 'compact', maximumSignificantDigits: 3 };
-    if (this.language !== STANDARD) return this.#format(compact, value);
-    for (const [unit, size] of Object.entries({ T: 1e12, G: 1e9, M: 1e6, k: 1e3 })) {
-      if (value >= size) return `${this.number(value / size, 3)} ${unit}`;
+    for (const unit of this.t('number.units').split('|')) {
+      const [text, size] = unit.split('=');
+      const digits = Number((value / Number(size)).toPrecision(3));
+      if (value >= Number(size)) return text.replace('#', this.number(digits));
     }
     return this.number(value);
   }
