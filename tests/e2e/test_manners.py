@@ -93,7 +93,8 @@ def test_a_sum_of_two_maps_is_said_as_one(visit: Visit) -> None:
     hold(visit)
     visit.page.wait_for_function("() => document.querySelector('.fx-held').textContent.includes('(crop_pool3)')")
     said = visit.text(".fx-held").replace("−", "-")
-    a, b, value = map(float, re.search(r"(\S+) \(upscore_pool4\) \+ (\S+) \(crop_pool3\) = (\S+)", said).groups())
+    found = re.search(r"(\S+) \(upscore_pool4\) \+ \(?([-\d.]+)\)? \(crop_pool3\) = (\S+)", said)
+    a, b, value = map(float, found.groups())
     assert a + b == pytest.approx(value, abs=1e-5)
 
 

@@ -267,7 +267,9 @@ class Stage {
   #imageButton() {
     const picture = this.#small();
     if (picture) find(this.root, '.fx-image img').src = this.resolve(picture);
-    find(this.root, '.fx-image-name').textContent = this.#nameOfImage();
+    const name = this.#nameOfImage();
+    find(this.root, '.fx-image-name').textContent = name;
+    find(this.root, '.fx-image').setAttribute('aria-label', `${this.words.t('bar.image')}: ${name}`);
   }
 
   #example(file) {

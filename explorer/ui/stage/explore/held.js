@@ -134,7 +134,8 @@ function arithmetic(sum, step, words) {
   if (sum.kind === 'max') return [said(words.t('held.max', { count: sum.count, ...placeOf(first) }))];
   const value = number(sum.value);
   if (operation(step).summands) {
-    const [a, b] = [number(first.value), number(second.value)];
+    const a = number(first.value);
+    const b = second.value < 0 ? `(${number(second.value)})` : number(second.value);
     return [said(words.t('held.summands', { a, source: first.source, b, other: second.source, value }))];
   }
   const products = sum.value - (sum.bias ?? 0);

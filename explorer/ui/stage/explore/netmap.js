@@ -144,7 +144,7 @@ export class NetMap {
 
 /** A name that loses its middle, not its end, where there is no room for all of it. */
 function cutInside(name) {
-  if (name.length <= 2 * TAIL) return make('b', {}, name);
+  if (name.length <= TAIL + 3) return make('b', {}, name);
   return make('b', {}, make('span', {}, name.slice(0, -TAIL)), make('span', {}, name.slice(-TAIL)));
 }
 
