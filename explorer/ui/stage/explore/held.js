@@ -126,7 +126,7 @@ function known({ step, field, pieces }, heat, words) {
 /** Elements for a sum, a maximum or a value handed on; the first says it in a sentence. */
 function arithmetic(sum, step, words) {
   const number = (value) => full(value, words);
-  const [first, second] = sum.terms;
+  const [first] = sum.terms;
   if (sum.kind === 'copy') {
     const key = operation(step).copied ?? 'held.copy';
     return [said(words.t(key, { value: number(first.value), ...placeOf(first) }))];
@@ -134,9 +134,10 @@ function arithmetic(sum, step, words) {
   if (sum.kind === 'max') return [said(words.t('held.max', { count: sum.count, ...placeOf(first) }))];
   const value = number(sum.value);
   if (operation(step).summands) {
-    const a = number(first.value);
-    const b = second.value < 0 ? `(${number(second.value)})` : number(second.value);
-    return [said(words.t('held.summands', { a, source: first.source, b, other: second.source, value }))];
+    const [one, other] = step.reads.map((name) => sum.terms.find(({ source }) => source === name));
+    const [a, b] = [one, other].map((term) => number(term.value));
+    const values = { a, source: one.source, b: other.value < 0 ? `(${b})` : b, other: other.source, value };
+    return [said(words.t('held.summands', values))];
   }
   const products = sum.value - (sum.bias ?? 0);
   const values = { count: sum.count, products: number(products), bias: number(sum.bias ?? 0), value };
