@@ -11,6 +11,7 @@ import { Output } from './output.js';
 import { showChips, showCrop } from './panels.js';
 import { lost } from '../files.js';
 import { gently } from '../preferences.js';
+import { isSameTraining } from '../selection.js';
 import { Steps } from './steps.js';
 import { Trace } from './trace.js';
 import { sentence } from './words.js';
@@ -87,10 +88,12 @@ export class Explore {
   async open(file, selection, wanted) {
     const { name, trace: old } = this;
     const token = (this.opening = {});
+    let kept = null; // what was looked at, where it is there again
     try {
       const trace = await Trace.load(file, this.stage.resolve, selection);
       const pictures = await this.output.picture.fetch(trace);
       if (this.opening !== token) return false; // a newer run has come meanwhile
+      kept = old && isSameTraining(this.stage.catalog, old.selection, selection) ? this.look.kept() : null;
       this.look.load();
       this.trace = trace;
       this.output.load(trace, pictures);
@@ -102,6 +105,7 @@ export class Explore {
     const { index } = this.trace;
     const last = old ? counterpart(old, this.trace, name) : undefined;
     await this.go(index.get(wanted) ?? last ?? index.get(this.#firstLook()) ?? 0);
+    if (kept && this.name === name) this.look.keep(kept);
     return true;
   }
 
@@ -160,6 +164,7 @@ export class Explore {
 
   #show(step, drawn, crop, picture) {
     const { root, trace, words } = this;
+    this.output.follow(step);
     this.look.show(trace, step, drawn, picture, crop, this.output.margin(step));
     find(root, '.fx-step-name').textContent = step.name;
     find(root, '.fx-words').textContent = sentence(trace, step, words);

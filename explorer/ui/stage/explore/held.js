@@ -3,6 +3,7 @@
 import { find, make, on } from '../dom.js';
 import { painted, ramp } from '../colour.js';
 import { operation } from '../operations.js';
+import { className, competition } from './choice.js';
 import { asText, full } from './readout.js';
 import { fetchPixels } from '../files.js';
 
@@ -83,12 +84,13 @@ export class Held {
   write(words) {
     this.words = words;
     if (!this.answer) return;
-    const { step, unit, field, pieces } = this.answer;
+    const { trace, step, unit, field, pieces } = this.answer;
     find(this.box, 'h3').textContent = words.t('held.title', { step: step.name, ...asText(unit) });
     const lines = [];
     const { arithmetic: sum, field: effective, error } = pieces;
-    const [how, ...details] = sum ? arithmetic(sum, step, words) : [];
-    if (sum) lines.push(make('b', {}, words.t('held.value', { value: full(sum.value, words) })), how);
+    const [how, ...details] = sum ? arithmetic(sum, step, trace, words) : [];
+    const value = sum && (operation(step).labels ? className(trace, sum.value, words) : full(sum.value, words));
+    if (sum) lines.push(make('b', {}, words.t('held.value', { value })), how);
     if (effective) {
       lines.push(said(effectiveText(effective, field, words)));
       if (!effective.silent) lines.push(heatRamp(this.about.heat, words.t('held.heat')));
@@ -98,8 +100,9 @@ export class Held {
   }
 }
 
-/** Elements for a sum, a maximum or a value handed on; the first says it in a sentence. */
-function arithmetic(sum, step, words) {
+/** Elements for a sum, a maximum, a choice or a value handed on; the first says it in a sentence. */
+function arithmetic(sum, step, trace, words) {
+  if (sum.kind === 'argmax') return competition(sum, trace, words);
   const number = (value) => full(value, words);
   const [first, second] = sum.terms;
   if (sum.kind === 'copy') {

@@ -138,6 +138,19 @@ export class Look {
     return { at, channel: unit.channel, held: Boolean(this.held.unit) };
   }
 
+  /** What is looked at, for another run of the same network on the same image: a unit, and the channel shown large. */
+  kept() {
+    return { unit: this.held.unit ?? this.maps.hover, held: Boolean(this.held.unit), channel: this.maps.channel };
+  }
+
+  /** Look at what was kept; the step shown is the same. */
+  keep({ unit, held, channel }) {
+    if (channel !== null) this.pick(channel);
+    if (!unit) return;
+    if (held) this.hold(unit);
+    else this.point(unit);
+  }
+
   /** Look at a place of the input in the step that is shown now; `channel` null is any. */
   lookAt({ at, channel, held }) {
     const unit = { ...this.trace.unitNear(this.drawn, at), channel: Math.min(channel ?? 0, this.drawn.shape[0] - 1) };
