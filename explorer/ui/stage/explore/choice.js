@@ -12,7 +12,7 @@ export function className(trace, index, words) {
   return words.of(trace.classes[index].name);
 }
 
-/** Elements that tell which class wins, and by which scores the others lose.
+/** What tells which class wins, and by which scores the others lose.
  * @param {any} choice as the server gives it @param {Page.Trace} trace @param {Page.Words} words
  */
 export function competition({ terms, count }, trace, words) {
@@ -22,11 +22,13 @@ export function competition({ terms, count }, trace, words) {
   const ahead = second && {
     other: className(trace, second.channel, words), ahead: full(first.value - second.value, words),
   };
-  return [
+  return make(
+    'div',
+    { className: 'fx-choice' },
     make('p', {}, words.t(second ? 'held.argmax' : 'held.argmax.alone', { ...values, ...ahead })),
     make('ul', { className: 'fx-scores' }, ...bars(terms.slice(0, LISTED), trace, words)),
-    make('p', {}, words.t('held.argmax.field', { name })),
-  ];
+    make('p', {}, words.t('held.argmax.field', { name }))
+  );
 }
 
 /** Scores as bars from the smallest one listed, since scores have no zero that means something. */

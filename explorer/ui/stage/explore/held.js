@@ -38,7 +38,8 @@ export class Held {
 
   /** The maps were drawn anew: the most contributing channel of each source is shown once more. */
   again() {
-    const [most] = this.answer?.pieces.arithmetic?.shares ?? [];
+    const { kind, shares, terms } = this.answer?.pieces.arithmetic ?? {};
+    const [most] = (kind === 'argmax' ? terms : shares) ?? [];
     if (most) this.about.onShares(most.source, most.channel);
   }
 
@@ -89,8 +90,9 @@ export class Held {
     const lines = [];
     const { arithmetic: sum, field: effective, error } = pieces;
     const [how, ...details] = sum ? arithmetic(sum, step, trace, words) : [];
-    const value = sum && (operation(step).labels ? className(trace, sum.value, words) : full(sum.value, words));
-    if (sum) lines.push(make('b', {}, words.t('held.value', { value })), how);
+    const value = sum && full(sum.value, words);
+    const named = operation(step).labels ? className : () => words.t('held.value', { value });
+    if (sum) lines.push(make('b', {}, named(trace, sum.value, words)), how);
     if (effective) {
       lines.push(said(effectiveText(effective, field, words)));
       if (!effective.silent) lines.push(heatRamp(this.about.heat, words.t('held.heat')));
@@ -102,7 +104,7 @@ export class Held {
 
 /** Elements for a sum, a maximum, a choice or a value handed on; the first says it in a sentence. */
 function arithmetic(sum, step, trace, words) {
-  if (sum.kind === 'argmax') return competition(sum, trace, words);
+  if (sum.kind === 'argmax') return [competition(sum, trace, words)];
   const number = (value) => full(value, words);
   const [first, second] = sum.terms;
   if (sum.kind === 'copy') {

@@ -30,8 +30,8 @@ export class Output {
     this.say = say;
     this.kind = KINDS.find((kind) => kind === stored('overlay')) ?? 'prediction';
     this.stage = -1; // that the step shown has reached
-    /** @type {{codes: ArrayLike<number>, shares: number[], text: string} | null} of a prediction on the way */
-    this.laid = null;
+    /** @type {{codes: ArrayLike<number>, shares: number[], text: string, of: ArrayLike<number>[]} | null} */
+    this.laid = null; // of a prediction on the way; `of` are the labels that are looked at
     this.picture = new Picture(root, { onPixel: (pixel) => this.name(pixel) });
     this.kinds = on(find(root, '.fx-shown select'), 'change', ({ target }) => {
       this.kind = target.value;
@@ -168,13 +168,16 @@ export class Output {
   async #onTheWay(kind) {
     const { trace, stage, words } = this;
     const { width, height } = this.picture.labels;
-    const whole = (codes, text) => ({ codes, text, shares: sharesOf(codes, trace.classes.length) });
-    if (stage < 0) return whole(nothing(width * height), stageText(trace, stage, words));
-    if (kind === 'stage') return whole(await this.#codes(stage), stageText(trace, stage, words));
+    const whole = (codes, text, of) => ({ codes, text, of, shares: sharesOf(codes, trace.classes.length) });
+    if (stage < 0) return whole(nothing(width * height), stageText(trace, stage, words), []);
+    if (kind === 'stage') {
+      const codes = await this.#codes(stage);
+      return whole(codes, stageText(trace, stage, words), [codes]);
+    }
     const pair = pairAt(trace, stage);
     const [before, after] = await Promise.all(pair.map((one) => this.#codes(one)));
     const codes = changes(before, after);
-    return whole(codes, changeText(trace, pair, codes, words));
+    return whole(codes, changeText(trace, pair, codes, words), [before, after]);
   }
 
   /** The labels at a stage; fetched once. */
@@ -215,10 +218,9 @@ export class Output {
     const { root, trace, words, picture, probabilities, laid } = this;
     this.pixel = pixel;
     const at = { trace, pixel, frame: picture.frame, words };
-    const label = pixel && laid?.codes[pixel.row * picture.labels.width + pixel.column];
     const under = find(root, '.fx-under');
     if (!laid) under.textContent = pixelText(at);
-    else under.textContent = pixel ? labelText({ ...at, label }) : laid.text;
+    else under.textContent = pixel ? labelText({ ...at, width: picture.labels.width, of: laid.of }) : laid.text;
     under.title = laid && !pixel ? laid.text : ''; // where there is no room for all of it
     const inside = Boolean(pixel && !pixel.border && !laid); // else the probabilities are of another prediction
     root.classList.toggle('fx-over-picture', inside);

@@ -58,14 +58,17 @@ function edges([top, left, bottom, right], frame) {
   return { top: a, left: b, bottom: c, right: d };
 }
 
-/** Place of a pixel in the frame shown, and its class in a prediction on the way.
- * @param {{trace: Page.Trace, pixel: any, label: number, frame: Page.Frame, words: Page.Words}} at
+/** Place of a pixel in the frame shown, and its class in predictions on the way: `of` are the labels of `width` columns,
+ * one after the other.
+ * @param {{trace: Page.Trace, pixel: any, width: number, of: ArrayLike<number>[], frame: Page.Frame,
+ *   words: Page.Words}} at
  */
-export function labelText({ trace, pixel, label, frame, words }) {
+export function labelText({ trace, pixel, width, of, frame, words }) {
   if (pixel.border) return words.t('picture.border');
   const [row, column] = pointIn(trace, [pixel.row, pixel.column], frame);
-  const name = label < 0 ? '–' : words.of(trace.classes[label].name);
-  return words.t('picture.label', { row, column, name });
+  const found = new Set(of.map((labels) => labels[pixel.row * width + pixel.column]));
+  const names = [...found].map((label) => words.of(trace.classes[label].name));
+  return words.t('picture.label', { row, column, name: names.join(' → ') || '–' });
 }
 
 /** Place, class and confidence of a pixel {row, column, label, confidence} of the resized image, in the frame shown.
