@@ -11,6 +11,7 @@ from explorer.models import MODELS
 from explorer.trace import trace
 from explorer.ui.session import EXAMPLES
 from tests.e2e.conftest import Visit
+from tests.e2e.test_held import hold
 
 THIN = {
     "fcn8s": ("fcn8s-everyday-thin", "pool3"),
@@ -59,10 +60,8 @@ def test_step_channel_and_place_stay(visit: Visit, model: str) -> None:
     last, step = THIN[model]
     visit.open(f"?model={model}&checkpoint={last}&step={step}")
     visit.page.wait_for_selector(f".fx[data-step={step}]")
-    box = visit.page.locator(".fx-mosaic canvas").bounding_box()
-    visit.page.mouse.click(box["x"] + 0.52 * box["width"], box["y"] + 0.4 * box["height"])
+    channel, row, column = hold(visit, 0.03, 0.05)
     title = visit.text(".fx-held h3")
-    channel, row, column = map(int, re.search(r"channel (\d+) · \((\d+), (\d+)\)", title).groups())
     visit.page.mouse.move(5, 5)
     seen = []
     for at, made in ((2, 1000), (0, 0)):

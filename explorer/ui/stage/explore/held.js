@@ -38,8 +38,8 @@ export class Held {
 
   /** The maps were drawn anew: the most contributing channel of each source is shown once more. */
   again() {
-    const { kind, shares, terms } = this.answer?.pieces.arithmetic ?? {};
-    const [most] = (kind === 'argmax' ? terms : shares) ?? [];
+    const { arithmetic: sum } = this.answer?.pieces ?? {};
+    const [most] = (sum?.kind === 'argmax' ? sum.terms : sum?.shares) ?? [];
     if (most) this.about.onShares(most.source, most.channel);
   }
 

@@ -58,8 +58,8 @@ function edges([top, left, bottom, right], frame) {
   return { top: a, left: b, bottom: c, right: d };
 }
 
-/** Place of a pixel in the frame shown, and its class in predictions on the way: `of` are the labels of `width` columns,
- * one after the other.
+/** Place of a pixel in the frame shown, and its class in predictions on the way: `of` are their labels, `width` columns
+ * each, one after the other.
  * @param {{trace: Page.Trace, pixel: any, width: number, of: ArrayLike<number>[], frame: Page.Frame,
  *   words: Page.Words}} at
  */
