@@ -86,12 +86,14 @@ export class Held {
     this.words = words;
     if (!this.answer) return;
     const { trace, step, unit, field, pieces } = this.answer;
-    find(this.box, 'h3').textContent = words.t('held.title', { step: step.name, ...asText(unit) });
+    const { labels } = operation(step); // which have one channel
+    const at = { step: step.name, ...asText(unit) };
+    find(this.box, 'h3').textContent = words.t(labels ? 'held.title.label' : 'held.title', at);
     const lines = [];
     const { arithmetic: sum, field: effective, error } = pieces;
     const [how, ...details] = sum ? arithmetic(sum, step, trace, words) : [];
     const value = sum && full(sum.value, words);
-    const named = operation(step).labels ? className : () => words.t('held.value', { value });
+    const named = labels ? className : () => words.t('held.value', { value });
     if (sum) lines.push(make('b', {}, named(trace, sum.value, words)), how);
     if (effective) {
       lines.push(said(effectiveText(effective, field, words)));
