@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Hashable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -96,6 +97,12 @@ class Card:
     def fold(self) -> int:
         """The part of the images, counted from 0, that the weights have not seen."""
         return int(self.recipe.get("fold") or 0)
+
+    @property
+    def steps_made(self) -> int | None:
+        """Steps of training that made the weights; None where the card does not say."""
+        steps = self.recipe.get("steps_made")
+        return steps if isinstance(steps, int) else None
 
     @property
     def background(self) -> int | None:
@@ -189,6 +196,21 @@ def with_snapshots(folder: Path = CHECKPOINTS) -> tuple[Card, ...]:
     if not cards:
         raise ExplorerError("no_weights", f"There are no weights in {folder}. Restore the folder.", file=str(folder))
     return cards
+
+
+def series(known: Iterable[Card]) -> dict[str, tuple[Card, ...]]:
+    """Weights of one training in the order of their steps, by the name of the last ones: snapshots and what became of
+    them, the same network by the same recipe, seed and fold. Weights that stand alone are none."""
+    trainings: dict[Hashable, list[Card]] = {}
+    for card in known:
+        if (recipe := card.recipe.get("name")) and card.steps_made is not None:
+            trainings.setdefault((recipe, card.spec, card.seed, card.fold), []).append(card)
+    found = [sorted(cards, key=lambda card: card.steps_made or 0) for cards in trainings.values()]
+    return {
+        cards[-1].name: tuple(cards)
+        for cards in found
+        if len(cards) > 1 and all(card.is_snapshot for card in cards[:-1])
+    }
 
 
 def find(name: str) -> Card:

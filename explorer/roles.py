@@ -11,7 +11,7 @@ score        a step of either path that turns features into class scores
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from explorer.geometry import Axis
@@ -39,7 +39,7 @@ class Node(NamedTuple):
 def roles_of(nodes: Sequence[Node]) -> list[Role]:
     """The roles of steps, given in order of computation."""
     by_name = {node.name: node for node in nodes}
-    scored, makers = _scored(nodes, by_name)
+    scored, makers = _scored({n.name: n.reads for n in nodes}, {n.name: n.operation for n in nodes})
     levels = _levels(nodes)
     first = next((node for node in nodes if _enlarges(node, by_name)), None)
     below, above = _before(first, by_name), _behind(first, nodes)
@@ -90,16 +90,28 @@ def _behind(node: Node | None, nodes: Sequence[Node]) -> set[str]:
     return found
 
 
-def _scored(nodes: Sequence[Node], by_name: dict[str, Node]) -> tuple[set[str], set[str]]:
+def score_layers(
+    reads: Mapping[str, Sequence[str]], operations: Mapping[str, Operation[Any] | None]
+) -> tuple[str, ...]:
+    """The steps that turn features into class scores, in order; both arguments by step, in order of computation."""
+    _, makers = _scored(reads, operations)
+    return tuple(name for name in reads if name in makers)
+
+
+def _scored(
+    reads: Mapping[str, Sequence[str]], operations: Mapping[str, Operation[Any] | None]
+) -> tuple[set[str], set[str]]:
     """Steps whose channels are the classes, from the last one back; and those of them that make these channels."""
-    scored, makers = {nodes[-1].name}, set()
-    for node in reversed(nodes):
-        if node.name not in scored:
+    names = list(reads)
+    scored, makers = {names[-1]}, set()
+    for name in reversed(names):
+        if name not in scored:
             continue
-        if node.operation is not None and node.operation.keeps_channels and node.reads:
-            scored |= set(node.reads)
+        operation = operations[name]
+        if operation is not None and operation.keeps_channels and reads[name]:
+            scored |= set(reads[name])
         else:
-            makers.add(node.name)
+            makers.add(name)
     return scored, makers
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from explorer.geometry import Box, Region, unit
 from explorer.local import WindowRunner
 from explorer.operations import Arithmetic, Read, operation_of
+from explorer.operations.layers import Argmax
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +46,28 @@ def arithmetic(
     """
     check(local, step, channel, row, column)
     ran = ran or forward(local, step, row, column)
-    reads = [
-        Read(source, local.size(source), ran.regions[source], ran.values[source].detach()[0].double().cpu().numpy())
-        for source in local.sources(step)
-    ]
+    reads = [_read(local, source, ran) for source in local.sources(step)]
     with torch.inference_mode():
         module = local.module.get_submodule(step)
         return operation_of(module).arithmetic(module, reads, (channel, row, column), most)
+
+
+def choice(
+    local: WindowRunner, scores: str, row: int, column: int, most: int = 12, ran: Forward | None = None
+) -> Arithmetic:
+    """argmax at one place of a step of class scores: which class wins, and by what scores the others lose.
+
+    ran  what `forward` gave for the place of `scores`. Raises ValueError for a place that the step does not have.
+    """
+    ran = ran or forward(local, scores, row, column)
+    module = Argmax()
+    return operation_of(module).arithmetic(module, [_read(local, scores, ran)], (0, row, column), most)
+
+
+def _read(local: WindowRunner, source: str, ran: Forward) -> Read:
+    """What was run of a step, as its readers get it."""
+    values = ran.values[source].detach()[0].double().cpu().numpy()
+    return Read(source, local.size(source), ran.regions[source], values)
 
 
 def check(local: WindowRunner, step: str, channel: int, row: int, column: int) -> None:

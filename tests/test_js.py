@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,8 @@ from torch import Tensor, nn
 from explorer.fields import whole_fields
 from explorer.models import ModelSpec, build, without_weights
 from explorer.operations.layers import Input
-from explorer.trace import trace
+from explorer.refinement import Refiner
+from explorer.trace import Step, trace
 from explorer.ui.stage.payload import Recorder
 from explorer.ui.state import Files
 
@@ -69,10 +71,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network, fields, n = made()
         recorder = Recorder(Files())
         torch.manual_seed(0)
-        done = trace(network.eval(), torch.rand(1, 3, n, n), visit=recorder.visit)
+        image = torch.rand(1, 3, n, n)
+        refiner = Refiner(network.eval(), image)
+
+        def both(step: Step, value: Tensor, recorder: Recorder = recorder, refiner: Refiner = refiner) -> None:
+            recorder.visit(step, value)
+            refiner.visit(step, value)
+
+        done = trace(network, image, visit=both)
+        stages = [{"step": s.step, "zeroed": s.zeroed, "labels": ""} for s in refiner.stages(done)]
         frames = {"original": [2 * n, 2 * n], "resized": [n, n], "network": [n, n]}
         more = {"title": name, "frames": frames, "offset": [0, 0], "classes": CLASSES, "shares": [0.25] * 4}
-        (folder / f"{name}.json").write_text(json.dumps({**more, **recorder.graph(done, fields)}))
+        labels = done.final[0].argmax(0).numpy().astype(np.uint8)
+        content = {**more, "stages": stages, **recorder.graph(done, fields, labels)}
+        (folder / f"{name}.json").write_text(json.dumps(content))
     return folder
 
 

@@ -17,7 +17,7 @@ from explorer.inference.forecast import forecast
 from explorer.local import WindowRunner
 from explorer.operations import Operation, Part, kinds, known, operation_of
 from explorer.operations.arithmetic import Arithmetic, Place, Read, copied
-from explorer.operations.layers import Add, BilinearUp, Concat, Scale
+from explorer.operations.layers import Add, Argmax, BilinearUp, Concat, Scale
 from explorer.trace import trace
 
 CHANNELS = 6
@@ -261,3 +261,29 @@ def test_an_operation_is_one_class(median: None) -> None:
     assert forecast(local, "3", Region((0, 6), (0, 7))).macs == run.macs > 0
     with pytest.raises(ValueError, match="already"):
         operations.register(MedianOfRows)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 9), pairs(1, 6), st.integers(0, 2**31), st.integers(1, 12))
+def test_argmax_is_torchs_and_names_who_comes_closest(
+    classes: int, size: tuple[int, int], seed: int, most: int
+) -> None:
+    """Of scores with ties, too: they are whole numbers."""
+    torch.manual_seed(seed)
+    scores = torch.randint(-3, 4, (1, classes, *size)).double()
+    module = Argmax()
+    made = module(scores)
+    assert torch.equal(made, scores.argmax(1, keepdim=True).double())
+    operation = operation_of(module)
+    whole = Region((0, size[0]), (0, size[1]))
+    read = Read("scores", size, whole, scores[0].numpy())
+    for row in range(size[0]):
+        for column in range(size[1]):
+            found = operation.arithmetic(module, [read], (0, row, column), most)
+            assert (found.kind, found.value, found.count) == ("argmax", made[0, 0, row, column], classes)
+            assert [term.value for term in found.terms] == sorted(scores[0, :, row, column].tolist())[::-1][:most]
+            assert all(term.value == scores[0, term.channel, row, column] for term in found.terms)
+            assert found.terms[0].channel == found.value
+    part = Part(Region((0, 1), (0, 1)), (Region((0, 1), (0, 1)),), (size,))
+    assert operation.window(module, [scores[:, :, :1, :1]], part).item() == made[0, 0, 0, 0]
+    assert operation.reads(module, [size], whole) == [whole]

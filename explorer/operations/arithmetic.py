@@ -42,12 +42,13 @@ class Arithmetic:
     """How a unit's value comes about, all in float64 from the float32 values it reads.
 
     kind     "sum" (convolutions, up-sampling, averages, normalisation, addition), "max" (pooling) or "copy" (crop,
-             concatenation, ReLU)
-    terms    the largest by magnitude, largest first; for "max" all candidates, the winner first
+             concatenation, ReLU), "argmax"
+    terms    the largest by magnitude, largest first; for "max" and "argmax" candidates by value, the winner first
     shares   per input channel, largest magnitude first (only for "sum" over several channels)
     channels number of input channels that are summed over
     outside  weights that meet the zero padding
-    value    bias + sum of all terms: the unit's value, also of those terms that are not listed
+    value    bias + sum of all terms: the unit's value, also of those terms that are not listed; for "argmax" the index
+             of the winner's channel
     """
 
     kind: str

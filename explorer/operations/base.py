@@ -97,6 +97,7 @@ class Operation(Generic[M]):
     kind: ClassVar[str]
     modules: ClassVar[tuple[type[nn.Module], ...]]
     keeps_channels: ClassVar[bool] = True  # channel c is made of channel c of what is read
+    weighted: ClassVar[bool] = False  # with weights and biases at zero its map is zero
     elementwise: ClassVar[bool] = False  # value by value, of maps of one shape
     view: ClassVar[bool] = False  # what it hands on lies in the memory of what it reads
     fresh: ClassVar[bool] = False  # makes a map of its own, which whoever reads it alone may overwrite

@@ -1,7 +1,7 @@
 """Building blocks that torch has no module for.
 
 Crop, Add, Concat, Scale and Input are leaf modules on purpose: torch.fx keeps each as one named step, and a size
-check inside one does not break symbolic tracing.
+check inside one does not break symbolic tracing. Argmax stands behind a network, in none of them.
 """
 
 from __future__ import annotations
@@ -104,6 +104,13 @@ class Scale(nn.Module):
 
     def extra_repr(self) -> str:
         return f"factor={self.factor}"
+
+
+class Argmax(nn.Module):
+    """N x classes x H x W scores -> N x 1 x H x W, the index of the class with the largest one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.argmax(1, keepdim=True).to(x.dtype)
 
 
 class BilinearUp(nn.ConvTranspose2d):

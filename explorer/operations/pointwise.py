@@ -1,4 +1,5 @@
-"""Operations that make each unit of the unit at its own place: input, ReLU, dropout, normalisation, scaling."""
+"""Operations that make each unit of the unit at its own place: input, ReLU, dropout, normalisation, scaling,
+argmax."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from explorer.geometry import POINTWISE, Window
 from explorer.operations.arithmetic import Arithmetic, Place, Read, copied, summed
 from explorer.operations.base import Formula, Map, Operation, Part, Work, register
-from explorer.operations.layers import Input, Scale
+from explorer.operations.layers import Argmax, Input, Scale
 from explorer.operations.windows import numbers_of
 
 M = TypeVar("M", bound=nn.Module)
@@ -116,3 +117,21 @@ class Scaling(Pointwise[Scale]):
 
     def numbers(self, module: Scale, inputs: Sequence[Map], made: Map) -> dict[str, Any]:
         return {"factor": module.factor}
+
+
+@register
+class LargestScore(Pointwise[Argmax]):
+    """The class of the largest score at each place; the first one of several that are equal, as torch has it."""
+
+    kind = "argmax"
+    modules = (Argmax,)
+    keeps_channels = False
+
+    def arithmetic(self, module: Argmax, reads: Sequence[Read], place: Place, most: int) -> Arithmetic:
+        """The classes that come closest, by their scores."""
+        terms = [reads[0].term(channel, *place[1:]) for channel in range(len(reads[0].values))]
+        terms.sort(key=lambda term: -term.value)
+        return Arithmetic("argmax", float(terms[0].channel), None, tuple(terms[:most]), len(terms), (), 0, 0)
+
+    def numbers(self, module: Argmax, inputs: Sequence[Map], made: Map) -> dict[str, Any]:
+        return {"classes": inputs[0].shape[1]}

@@ -22,6 +22,7 @@ class Spreading(Operation[T]):
     """What transposed convolutions have in common."""
 
     keeps_channels = False
+    weighted = True
     fresh = True
 
     def along(self, module: T, axis: int) -> Transposed:

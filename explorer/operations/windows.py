@@ -78,6 +78,7 @@ class Convolution(Sliding[nn.Conv2d]):
     kind = "conv"
     modules = (nn.Conv2d,)
     keeps_channels = False
+    weighted = True
     fresh = True
 
     def accepts(self, module: nn.Conv2d) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from explorer import images, inference, weights
-from explorer.cards import Card
+from explorer.cards import Card, series
 from explorer.figures import palettes
 from explorer.models import MODELS, ModelSpec, shown, without_weights
 from explorer.ui import i18n
@@ -22,6 +22,7 @@ SIZES = (192, 256, 320, 388, 500, 640, 800, 1000)  # working sizes: the resized 
 def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, Any]:
     """Plain data. `examples` are listed with their thumbnails."""
     cards = tuple(cards)
+    trainings = {card.name: last for last, made in series(cards).items() for card in made}
     return {
         "models": [
             {
@@ -47,6 +48,8 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
                 "unseen": card.metrics.get("unseen"),
                 "validation": card.metrics.get("validation"),
                 "fold": card.fold,
+                "series": trainings.get(card.name),
+                "steps": card.steps_made,
             }
             for card in cards
         ],

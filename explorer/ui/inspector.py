@@ -22,6 +22,7 @@ from explorer.figures.mosaic import mosaic
 from explorer.figures.principal import principal
 from explorer.geometry import Region
 from explorer.local import WindowRunner
+from explorer.trace import Step
 from explorer.ui.asked import InspectQuestion, asked
 from explorer.ui.stage.payload import png
 from explorer.ui.state import Bounded, Files
@@ -34,11 +35,13 @@ MADE_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """All it takes to compute any value of a run again. `pixels` is the network's input, H x W x 3 uint8."""
+    """All it takes to compute any value of a run again. `pixels` is the network's input, H x W x 3 uint8; `argmax` the
+    step behind the network's own."""
 
     loaded: Loaded
     pixels: np.ndarray
     shapes: dict[str, tuple[int, ...]]
+    argmax: Step
 
     @cached_property
     def local(self) -> WindowRunner:
@@ -77,7 +80,7 @@ class Inspector:
         question = asked(InspectQuestion, data)
         run, step = question.run, question.step
         scene = self._scene(run)
-        if step not in scene.shapes:
+        if step not in scene.shapes and (step, question.what) != (scene.argmax.name, "unit"):
             raise ExplorerError("bad_selection", f"there is no step {step!r}")
         match question:
             case InspectQuestion(what="unit", channel=int(channel), row=int(row), column=int(column)):
@@ -90,15 +93,21 @@ class Inspector:
                 raise ExplorerError("bad_selection", f"{question} asks for nothing that is known")
 
     def _unit(self, scene: Scene, step: str, channel: int, row: int, column: int) -> Iterator[dict[str, Any]]:
+        chosen = step == scene.argmax.name
+        source = scene.argmax.reads[0] if chosen else step
         try:
-            unit.check(scene.local, step, channel, row, column)
+            unit.check(scene.local, source, channel, row, column)
         except ValueError as error:  # a unit that is not there
             raise ExplorerError("bad_selection", str(error)) from error
-        ran = unit.forward(scene.local, step, row, column)  # both pieces come of one run
-        arithmetic = unit.arithmetic(scene.local, step, channel, row, column, ran=ran)
+        ran = unit.forward(scene.local, source, row, column)  # both pieces come of one run
+        if chosen:
+            arithmetic = unit.choice(scene.local, source, row, column, ran=ran)
+            channel = int(arithmetic.value)  # argmax has no gradient: the score that wins has
+        else:
+            arithmetic = unit.arithmetic(scene.local, step, channel, row, column, ran=ran)
         first = {"kind": "unit", "arithmetic": json_ready(asdict(arithmetic))}
         yield first
-        yield {**first, "field": self._field(scene, step, channel, ran)}
+        yield {**first, "field": self._field(scene, source, channel, ran)}
 
     def _field(self, scene: Scene, step: str, channel: int, ran: unit.Forward) -> dict[str, Any]:
         found = unit.effective_field(scene.local, step, channel, ran.row, ran.column, ran)

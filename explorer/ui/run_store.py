@@ -10,6 +10,7 @@ from explorer import images, inference
 from explorer.fields import Reach, whole_fields
 from explorer.images import Photograph
 from explorer.models import MODELS, ModelSpec, without_weights
+from explorer.refinement import labelling
 from explorer.ui.catalog import device_words, image_notes, legend, network_notes
 from explorer.ui.image_store import ImageStore
 from explorer.ui.inspector import Inspector, Scene
@@ -101,7 +102,8 @@ class RunStore:
             "notes": network_notes(loaded) + image_notes(photograph.notes),
         }
         file = recorder.finish(done, prepared, images.resize(photograph.pixels, MOST_SHOWN), fields, about)
-        scene = Scene(loaded, prepared.network, {step.name: step.shape for step in done.trace.steps})
+        shapes = {step.name: step.shape for step in done.trace.steps}
+        scene = Scene(loaded, prepared.network, shapes, labelling(done.trace))
         self.inspector.add(file, scene)
         return Run(file, tuple(recorder.names), scene)
 

@@ -66,8 +66,8 @@ def test_its_steps_can_be_looked_at(bench: Workbench) -> None:
     done = ui.run(bench, selection)
     run = json.loads((bench.files.folder / done.file).read_text("utf-8"))
     steps = {step["name"]: step for step in run["steps"]}
-    assert [step["role"] for step in run["steps"]] == ["input", *["contracting"] * 5, "score"]
-    assert [step["level"] for step in run["steps"]] == [0, 0, 0, 1, 1, 1, 0]
+    assert [step["role"] for step in run["steps"]] == ["input", *["contracting"] * 5, "score", "score"]  # and argmax
+    assert [step["level"] for step in run["steps"]] == [0, 0, 0, 1, 1, 1, 0, 0]
     assert not run["crops"]
     assert steps["pool"]["size"][0]["code"] == "plain"
     question = {"what": "unit", "run": done.file, "step": "two", "channel": 1, "row": 3, "column": 4}

@@ -66,6 +66,30 @@ def test_a_units_value_is_that_of_the_run(bench, seen, step):
         assert inside.sum() >= 0.94 * magnitude.sum()
 
 
+def test_argmax_is_a_choice_among_the_scores_and_its_field_that_of_the_winner(bench, seen):
+    file, whole = seen
+    place = {"row": whole.final.shape[2] // 2, "column": whole.final.shape[3] // 3}
+    scores = whole.final[0, :, place["row"], place["column"]]
+    _, last = ask(bench, what="unit", run=file, step="argmax", channel=0, **place)
+    found = last["arithmetic"]
+    assert (found["kind"], found["value"], found["count"]) == ("argmax", int(scores.argmax()), len(scores))
+    order = scores.argsort(descending=True)
+    assert [term["channel"] for term in found["terms"]] == order.tolist()
+    assert [term["value"] for term in found["terms"]] == pytest.approx(scores[order].tolist(), rel=1e-4, abs=1e-5)
+    assert {term["source"] for term in found["terms"]} == {whole.output.name}
+    _, winner = ask(bench, what="unit", run=file, step=whole.output.name, channel=int(scores.argmax()), **place)
+    assert {k: v for k, v in last["field"].items() if k != "file"} == {
+        k: v for k, v in winner["field"].items() if k != "file"
+    }
+
+
+@pytest.mark.parametrize("what", ["channel", "principal"])
+def test_of_argmax_nothing_else_can_be_asked(bench, seen, what):
+    with pytest.raises(ExplorerError) as caught:
+        ask(bench, what=what, run=seen[0], step="argmax", channel=0)
+    assert caught.value.code == "bad_selection"
+
+
 def test_a_channel_comes_at_full_resolution(bench, seen):
     file, whole = seen
     (found,) = ask(bench, what="channel", run=file, step="conv3_2", channel=3)

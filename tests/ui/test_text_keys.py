@@ -93,7 +93,7 @@ FAMILIES = {
     "maps.colours.*": {name.lower() for name in SEQUENTIAL},
     "figure.unet.*": {"conv", "conv1", "copy", "pool", "up"},
     "figure.fcn.*": {"thin", "conv1", "copy", "up"},
-    "picture.shown.*": {"prediction", "confidence", "entropy"},
+    "picture.shown.*": {"prediction", "stage", "changes", "confidence", "entropy"},
     "maps.low*": {"", ".signed"},
     "segment.state.*": {"waiting", "ready", "done", "old", "failed"},
     "segment.layer.*": {"prediction", "confidence", "errors", "differs"},

@@ -29,6 +29,8 @@ WITHOUT_HANGUL = {  # names that are written alike in Korean
     "maps.colours.viridis",
     "file.coco",
     "file.geojson",
+    "held.title.label",
+    "op.argmax",
     "op.relu",
     "precision.bfloat16",
     "precision.float16",

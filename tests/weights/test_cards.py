@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from explorer import cards, weights
-from explorer.cards import SNAPSHOTS, Card, ClassInfo
+from explorer.cards import SNAPSHOTS, Card, ClassInfo, series
 from explorer.errors import ExplorerError
 from tests.weights.made import FCN8S, UNET, card_of, network
 
@@ -94,3 +94,39 @@ def test_finished_weights_on_the_data_of_the_networks_paper_come_first(tmp_path:
     known = cards.available(tmp_path / SNAPSHOTS) + cards.available(tmp_path)
     found = [(card.is_snapshot, card.name) for card in weights.cards_for("unet", known)]
     assert found == [(False, "b"), (False, "a"), (True, "a")]
+
+
+def moment(name: str, steps: int, snapshot: bool = True, **more: object) -> Card:
+    recipe = {"name": "thin", "steps_made": steps, **{k: more.pop(k) for k in ("fold",) if k in more}}
+    folder = Path(SNAPSHOTS) if snapshot else Path("checkpoints")
+    return replace(card_of(FCN8S), name=name, recipe=recipe, folder=folder, **more)
+
+
+def test_weights_of_one_training_belong_together_in_the_order_of_its_steps() -> None:
+    late, early, last = moment("b", 100), moment("c", 0), moment("z", 5000, snapshot=False)
+    alone = replace(card_of(UNET), name="u", recipe={"name": "other", "steps_made": 9})
+    assert series([late, alone, last, early]) == {"z": (early, late, last)}
+    assert series([late, early]) == {"b": (early, late)}  # the last ones are not there
+    assert series([last, alone, card_of(UNET)]) == {}
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"fold": 2}, {"spec": replace(FCN8S, width=0.5)}])
+def test_another_seed_fold_or_network_is_another_training(change: dict[str, object]) -> None:
+    last = moment("z", 5000, snapshot=False)
+    assert series([moment("a", 0, **change), last]) == {}
+    assert series([moment("a", 0), last]) == {"z": (moment("a", 0), last)}
+
+
+def test_two_finished_trainings_are_not_one() -> None:
+    """The same recipe once longer: neither is on the way of the other."""
+    assert series([moment("y", 4000, snapshot=False), moment("z", 5000, snapshot=False)]) == {}
+
+
+def test_the_bundled_snapshots_belong_to_bundled_weights() -> None:
+    known = cards.with_snapshots()
+    found = series(known)
+    assert {name: [card.steps_made for card in made] for name, made in found.items()} == {
+        "fcn8s-everyday-thin": [0, 100, 1000, 12000],
+        "unet-nuclei-thin": [0, 100, 1000, 5000],
+    }
+    assert {card for card in known if card.is_snapshot} == {card for made in found.values() for card in made[:-1]}

@@ -2,6 +2,7 @@
 
 import { fill, find, makeButton, on, setAttributes } from './dom.js';
 import { focused } from './keys.js';
+import { training } from './selection.js';
 
 const DOUBLE_CLICK = 400; // ms
 const LONG = 4; // letters of a language's name, beyond which its code stands for it
@@ -80,6 +81,7 @@ export class Bar {
         onChange({ [key]: key === 'size' ? Number(value) : value });
       });
     }
+    this.training = new Training(find(root, '.fx-training'), (checkpoint) => onChange({ checkpoint }));
     this.runButton = on(find(root, '.fx-run'), 'click', () => {
       if (Date.now() - this.began > DOUBLE_CLICK) onRun();
     });
@@ -92,9 +94,14 @@ export class Bar {
     const { catalog } = this;
     const { cards: names, paddings } = catalog.models.find((m) => m.key === selection.model) ?? catalog.models[0];
     this.chooseNetwork(selection.model);
-    const cards = catalog.cards.filter(({ name }) => names.includes(name));
-    cards.sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
-    this.#fill('checkpoint', cards.map((card) => [card.name, words.of(card.title)]), selection.checkpoint);
+    const trainings = new Map(names.map((name) => {
+      const made = training(catalog, names, name);
+      return [made[made.length - 1].name, made]; // the last ones stand for all
+    }));
+    const made = training(catalog, names, selection.checkpoint);
+    const entries = [...trainings].map(([name, cards]) => [name, words.of(cards[cards.length - 1].title)]);
+    this.#fill('checkpoint', entries, made[made.length - 1]?.name);
+    this.training.show(made, selection.checkpoint, words);
     this.#fill('padding', paddings.map((name) => [name, words.t(`padding.${name}`)]), selection.padding);
     this.#fill('size', catalog.sizes.map((size) => [size, words.t('bar.pixels', { size })]), selection.size);
     this.#fill('device', catalog.devices.map((name) => [name, words.t(`device.${name}`)]), selection.device);
@@ -118,6 +125,30 @@ export class Bar {
     const percent = Math.round(fraction * 100);
     setAttributes(this.progress, { 'aria-valuenow': percent, 'aria-valuetext': text });
     this.progress.firstElementChild.style.width = `${percent}%`;
+  }
+}
+
+/** The slider over the steps of a training that weights were kept of. */
+class Training {
+  /** @param {HTMLElement} box @param {(checkpoint: string) => void} onChoose */
+  constructor(box, onChoose) {
+    this.box = box;
+    /** @type {Page.Card[]} */
+    this.cards = [];
+    this.slider = find(box, 'input');
+    on(this.slider, 'input', () => onChoose(this.cards[Number(this.slider.value)].name));
+  }
+
+  /** @param {Page.Card[]} cards of one training, in order @param {string} chosen @param {Page.Words} words */
+  show(cards, chosen, words) {
+    this.cards = cards;
+    this.box.hidden = cards.length < 2;
+    if (this.box.hidden) return;
+    const at = cards.findIndex(({ name }) => name === chosen);
+    const text = words.t('bar.training.steps', { steps: cards[at].steps });
+    Object.assign(this.slider, { max: cards.length - 1, value: at });
+    setAttributes(this.slider, { 'aria-valuetext': text });
+    find(this.box, 'output').textContent = text;
   }
 }
 

@@ -19,6 +19,7 @@ STYLES = (  # a later rule wins over an earlier one of the same weight
     "explore/network.css",
     "explore/maps.css",
     "explore/picture.css",
+    "explore/refinement.css",
     "explore/steps.css",
     "segment/segment.css",
     "compare/compare.css",

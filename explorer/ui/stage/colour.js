@@ -48,6 +48,7 @@ export class Colours {
    * over `fixed` [low, high], which stays the same from step to step.
    */
   scheme(maps, scale, fixed) {
+    if (maps.colours) return ofClasses(maps.colours);
     let low = Math.min(...maps.min);
     let high = Math.max(...maps.max);
     const kept = scale === 'fixed' && fixed;
@@ -79,6 +80,15 @@ export class Colours {
       codes: (c) => codesBetween(maps.min[c], maps.max[c], ...ends(c)),
     };
   }
+}
+
+/** What `Colours.scheme` gives where codes are indices of classes: each class has its colour, whatever the scale.
+ * @param {Uint32Array} table
+ */
+function ofClasses(table) {
+  /** @type {[number, number]} */
+  const range = [0, 255];
+  return { signed: false, ends: () => range, range, table, codesBetween: () => table, codes: () => table };
 }
 
 /** Rows [r, g, b] or [r, g, b, alpha] of 0 to 255 as ImageData holds them.

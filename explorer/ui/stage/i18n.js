@@ -59,6 +59,11 @@ export class Words {
     return this.formats.get(key).format(value);
   }
 
+  /** Names, as this language lists them: a, b and c. */
+  list(names) {
+    return new Intl.ListFormat(this.language).format(names);
+  }
+
   /** A share of 1 in per cent, with so many decimals. */
   percent(share, decimals = 1) {
     return this.t('number.percent', { value: this.#format({ maximumFractionDigits: decimals }, hundredfold(share)) });

@@ -14,6 +14,7 @@
  * @property {string} [channels] text that says where the number of its channels comes from; else that of the map read
  * @property {string} [copied] text for a value that is handed on
  * @property {boolean} [summands] its sums are of values alone, without weights
+ * @property {boolean} [labels] its values are indices of classes
  * @property {(at: {step: Page.Step, trace: Page.Trace, words: Page.Words}) => Record<string, string>} [says] what fills
  *   its sentence `words.<kind>` and has to be said in words
  */
@@ -32,6 +33,7 @@ export const OPERATIONS = {
   identity: { joins: 'layer', reads: 'own' },
   scale: { joins: 'layer', reads: 'own' },
   crop: { reads: 'own' },
+  argmax: { reads: 'all', channels: 'derive.argmax', labels: true },
   add: { part: 'join', reads: 'own', channels: 'derive.summed', summands: true, says: gridsWords },
   concat: { box: true, part: 'join', reads: 'stacked', channels: 'derive.stacked', says: gridsWords },
 };

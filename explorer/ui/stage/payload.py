@@ -22,6 +22,7 @@ from explorer.figures.mosaic import mosaic
 from explorer.figures.probabilities import STEPS, sheet
 from explorer.geometry import Axis, hull
 from explorer.inference import Prepared, Segmentation
+from explorer.refinement import labelling
 from explorer.trace import Step, Trace
 from explorer.ui.state import Files
 
@@ -59,6 +60,11 @@ class Recorder:
             "max": [_short(v) for v in drawn.maximum],
         }
 
+    def _labels(self, labels: np.ndarray) -> dict[str, Any]:
+        """Labels as a mosaic of one map that is not reduced: a code is the index of a class."""
+        file, tile = self._add(png(labels), ".png"), labels.shape
+        return {"file": file, "tile": tile, "columns": 1, "reduction": 1, "min": [0], "max": [255], "labels": True}
+
     def _axis(self, axis: Axis) -> int:
         """Index of an axis in the table; steps often share one."""
         for index, known in enumerate(self._axes):
@@ -82,6 +88,7 @@ class Recorder:
         frames = done.frames
         trace = done.trace
         chances = sheet(done.probabilities)
+        stages = [(stage, self._add(png(labels), ".png")) for stage, labels in done.stages]
         content = {
             **about,
             "device": done.device,
@@ -94,7 +101,7 @@ class Recorder:
                 "original": self._add(png(original), ".png"),
                 "resized": self._add(png(prepared.resized), ".png"),
                 "network": self._add(png(prepared.network), ".png"),
-                "labels": self._add(png(done.labels), ".png"),
+                "labels": stages[-1][1],
                 "confidence": self._add(png(np.nan_to_num(done.confidence * 255).round().astype(np.uint8)), ".png"),
             },
             "probabilities": {
@@ -105,13 +112,18 @@ class Recorder:
                 "steps": STEPS,
             },
             "shares": (np.bincount(done.labels.ravel(), minlength=len(about["classes"])) / done.labels.size).tolist(),
-            **self.graph(trace, fields),
+            "stages": [{"step": s.step, "zeroed": s.zeroed, "labels": file} for s, file in stages],
+            **self.graph(trace, fields, done.whole),
         }
         return self._add(json.dumps(content, separators=(",", ":"), allow_nan=False).encode(), ".json")
 
-    def graph(self, trace: Trace, fields: dict[str, Reach]) -> dict[str, Any]:
-        """The steps of a run whose maps were all visited, its crops, and the axes that they share."""
-        steps = [self._step(step, fields.get(step.name, ())) for step in trace.steps]
+    def graph(self, trace: Trace, fields: dict[str, Reach], labels: np.ndarray) -> dict[str, Any]:
+        """The steps of a run whose maps were all visited, and argmax, which makes `labels` of its output; its crops,
+        and the axes that they share."""
+        last = labelling(trace)
+        self._maps[last.name] = self._labels(labels)
+        reach = {**fields, last.name: fields.get(trace.output.name, ())}
+        steps = [self._step(step, reach.get(step.name, ())) for step in (*trace.steps, last)]
         cuts = [step for step in trace.steps if step.operation == "crop" and step.axes]
         return {
             "steps": steps,

@@ -30,6 +30,27 @@ export function complete({ models, cards, examples }, old, change) {
   return next;
 }
 
+/** The weights of a card's training that are on offer for a network, from the first step to the last; its own alone
+ * where there are no others.
+ * @param {Page.Catalog} catalog @param {string[]} names on offer @param {string} checkpoint
+ * @returns {Page.Card[]}
+ */
+export function training({ cards }, names, checkpoint) {
+  const own = cards.find(({ name }) => name === checkpoint);
+  const isOfIt = (card) => card === own || (own?.series && card.series === own.series);
+  return cards.filter((card) => names.includes(card.name) && isOfIt(card))
+    .sort((a, b) => (a.steps ?? 0) - (b.steps ?? 0));
+}
+
+/** Whether two selections show one network on one image, on the way through one training: then units correspond.
+ * @param {Page.Catalog} catalog @param {Page.Selection} a @param {Page.Selection} b
+ */
+export function isSameTraining({ cards }, a, b) {
+  const series = ({ checkpoint }) => cards.find(({ name }) => name === checkpoint)?.series;
+  const same = ['model', 'padding', 'image', 'size'].every((key) => a[key] === b[key]);
+  return same && Boolean(series(a)) && series(a) === series(b);
+}
+
 /** The selection an address asks for, filled up from `standard`; null if it is that one or not on offer.
  *  `own` is the id of this tab's image, which is looked at where the address names none.
  * @param {Page.Catalog} catalog @param {URLSearchParams} address @param {Page.Selection} standard @param {string} [own]

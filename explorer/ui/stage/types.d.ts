@@ -22,6 +22,17 @@ declare namespace Page {
     reduction: number;
     min: number[];
     max: number[];
+    /** Codes are indices of classes, which have these colours on the page. */
+    labels?: boolean;
+    colours?: Uint32Array;
+  }
+
+  /** A prediction on the way: from `step` on all score layers that are left are in it; those of finer levels are zero.
+   *  The last stage is the prediction. */
+  interface Stage {
+    step: string;
+    zeroed: string[];
+    labels: string;
   }
 
   interface Step {
@@ -47,7 +58,8 @@ declare namespace Page {
     parameters: number;
     macs: number;
     ms: number | null;
-    stats: Record<'min' | 'max' | 'mean' | 'std' | 'zeros', number | null>;
+    /** Null of labels, which are no quantities. */
+    stats: Record<'min' | 'max' | 'mean' | 'std' | 'zeros', number | null> | null;
     /** Indices of axes; null behind an operation that is not known. */
     rows: number | null;
     cols: number | null;
@@ -103,6 +115,7 @@ declare namespace Page {
     classes: Class[];
     notes: Note[];
     shares: number[];
+    stages: Stage[];
     steps: Step[];
     crops: Crop[];
     axes: Axis[];
@@ -146,6 +159,10 @@ declare namespace Page {
     width: { share: number; fc: number | null; fcWhole: number; whole: Record<string, number> } | null;
     unseen: Measured | null;
     validation: Measured | null;
+    /** The last weights of the training that these are from, where others of it are there, too. */
+    series: string | null;
+    /** Steps of training, where the card says them. */
+    steps: number | null;
   }
 
   interface Example {

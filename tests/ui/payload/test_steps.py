@@ -24,7 +24,7 @@ def test_every_step_is_told(case):
         module = build(case.spec)
     size = case.prepared.network.shape[:2]
     again = trace(module, torch.empty(1, 3, *size, device="meta"))
-    steps = case.data["steps"]
+    *steps, _ = case.data["steps"]  # argmax is not in the trace: test_stages.py
     assert [s["name"] for s in steps] == [s.name for s in again.steps]
     for step, want in zip(steps, again.steps, strict=True):
         assert (step["op"], tuple(step["inputs"]), tuple(step["shape"])) == (

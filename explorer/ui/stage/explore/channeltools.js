@@ -18,7 +18,8 @@ export class ChannelTools {
   }
 
   write() {
-    const { maps, words, chosen, held, pins, drawn } = this.look;
+    const { maps, words, held, pins, drawn } = this.look;
+    const chosen = drawn.shape[0] > 1 ? this.look.chosen : null; // of a map that is all there is nothing to choose
     for (const button of [this.large, this.pin]) button.classList.toggle('fx-absent', chosen === null);
     this.over.classList.toggle('fx-absent', maps.channel === null || Boolean(held.unit));
     const isLarge = maps.channel !== null;

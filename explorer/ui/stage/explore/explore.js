@@ -12,6 +12,7 @@ import { foldings } from './foldings.js';
 import { showChips, showCrop } from './panels.js';
 import { lost } from '../files.js';
 import { gently } from '../preferences.js';
+import { isSameTraining } from '../selection.js';
 import { Steps } from './steps.js';
 import { Trace } from './trace.js';
 import { nameText, sentence } from './words.js';
@@ -92,7 +93,7 @@ export class Explore {
       const trace = await Trace.load(file, this.stage.resolve, selection);
       const pictures = await this.output.picture.fetch(trace);
       if (this.opening !== token) return false; // a newer run has come meanwhile
-      this.look.load(trace);
+      this.look.load(Boolean(old && isSameTraining(this.stage.catalog, old.selection, selection)));
       this.trace = trace;
       this.output.load(trace, pictures);
     } catch (error) {
@@ -161,6 +162,7 @@ export class Explore {
 
   #show(step, drawn, crop, picture) {
     const { root, trace, words } = this;
+    this.output.follow(step);
     this.look.show(trace, step, drawn, picture, crop, this.output.margin(step));
     Object.assign(find(root, '.fx-step-name'), { textContent: step.name, title: nameText(trace, step, words) });
     find(root, '.fx-words').textContent = sentence(trace, step, words);

@@ -134,7 +134,7 @@ class FcnFigure extends Plan {
     const [, tall, wide] = trace.steps[0].shape;
     this.fit = GRID / Math.max(tall, wide);
     this.size = { width: wide * this.fit, height: tall * this.fit };
-    this.last = trace.steps[trace.steps.length - 1];
+    this.last = trace.steps.findLast(({ scores }) => scores);
   }
 
   drawn() {

@@ -3,6 +3,7 @@
 import { find, make, on } from '../dom.js';
 import { painted, ramp } from '../colour.js';
 import { operation } from '../operations.js';
+import { className, competition } from './choice.js';
 import { asText, full } from './readout.js';
 import { fetchPixels } from '../files.js';
 
@@ -29,7 +30,7 @@ export class Held {
    * {key, values} is said beside its arithmetic, and alone where it has no channel. */
   show({ trace, step, unit, field, note, isResumed }, words) {
     this.leave();
-    this.answer = { step, unit, field, note, pieces: {} };
+    this.answer = { trace, step, unit, field, note, pieces: {} };
     this.unit = unit;
     this.root.classList.add('fx-holding');
     this.write(words);
@@ -49,7 +50,8 @@ export class Held {
 
   /** The maps were drawn anew: the most contributing channel of each source is shown once more. */
   again() {
-    const [most] = this.answer?.pieces.arithmetic?.shares ?? [];
+    const { arithmetic: sum } = this.answer?.pieces ?? {};
+    const [most] = (sum?.kind === 'argmax' ? sum.terms : sum?.shares) ?? [];
     if (most) this.about.onShares(most.source, most.channel);
   }
 
@@ -101,7 +103,8 @@ export class Held {
     this.words = words;
     if (!this.answer) return;
     const { step, unit, note } = this.answer;
-    const title = unit?.channel === null ? 'held.title.place' : 'held.title';
+    const isPlace = unit?.channel === null || operation(step).labels; // which have one channel
+    const title = isPlace ? 'held.title.place' : 'held.title';
     find(this.box, 'h3').textContent = unit ? words.t(title, { step: step.name, ...asText(unit) }) : step.name;
     const about = note ? [said(words.t(note.key, note.values))] : [];
     const isAsked = unit !== null && unit.channel !== null;
@@ -110,11 +113,13 @@ export class Held {
 }
 
 /** Elements for what is known so far of a unit: value, arithmetic, field. */
-function known({ step, field, pieces }, heat, words) {
+function known({ trace, step, field, pieces }, heat, words) {
   const { arithmetic: sum, field: effective, error } = pieces;
   const lines = [];
-  const [how, ...details] = sum ? arithmetic(sum, step, words) : [];
-  if (sum) lines.push(make('b', {}, words.t('held.value', { value: full(sum.value, words) })), how);
+  const [how, ...details] = sum ? arithmetic(sum, step, trace, words) : [];
+  const value = sum && full(sum.value, words);
+  const named = operation(step).labels ? className : () => words.t('held.value', { value });
+  if (sum) lines.push(make('b', {}, named(trace, sum.value, words)), how);
   if (effective) {
     lines.push(said(effectiveText(effective, field, words)));
     if (!effective.silent) lines.push(heatRamp(heat, words.t('held.heat')));
@@ -123,8 +128,9 @@ function known({ step, field, pieces }, heat, words) {
   return [...lines, ...details];
 }
 
-/** Elements for a sum, a maximum or a value handed on; the first says it in a sentence. */
-function arithmetic(sum, step, words) {
+/** Elements for a sum, a maximum, a choice or a value handed on; the first says it in a sentence. */
+function arithmetic(sum, step, trace, words) {
+  if (sum.kind === 'argmax') return [competition(sum, trace, words)];
   const number = (value) => full(value, words);
   const [first] = sum.terms;
   if (sum.kind === 'copy') {

@@ -50,11 +50,10 @@ export class Look {
     this.tools.write();
   }
 
-  /** A new run is shown. If its maps are alike, as at another training step, what is looked at stays. */
-  load(trace) {
-    const shapes = ({ frames, steps }) => [frames.network, ...steps.map(({ name, shape }) => [name, shape])].join();
+  /** A new run is shown: of the same training (`isSame`) what is looked at stays, else it goes. */
+  load(isSame) {
     this.leave();
-    if (this.trace && shapes(this.trace) === shapes(trace)) return;
+    if (isSame) return;
     this.maps.channel = null;
     this.hold(null);
   }

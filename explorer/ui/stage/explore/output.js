@@ -3,20 +3,23 @@
 import { fill, find, make, on, onButton } from '../dom.js';
 import { radios } from '../bar.js';
 import { painted, ramp } from '../colour.js';
-import { lost } from '../files.js';
+import { decode, lost } from '../files.js';
+import { stored } from '../preferences.js';
 import { aboutWeights, showFacts } from './facts.js';
 import { showLegend } from './panels.js';
-import { Picture } from './picture.js';
+import { Picture, firstBytes } from './picture.js';
 import { Probabilities, entropyOf } from './probabilities.js';
-import { pixelText } from './readout.js';
+import { labelText, pixelText } from './readout.js';
+import { changeText, changes, nothing, pairAt, sharesOf, stageAt, stageText } from './stages.js';
 
-const KINDS = ['prediction', 'confidence', 'entropy'];
+const KINDS = ['prediction', 'stage', 'changes', 'confidence', 'entropy'];
 const BARS = 5; // classes with a bar of their own
 
 export class Output {
   /** @type {Picture} */ picture;
   /** @type {Probabilities} */ probabilities;
   /** @type {Page.Trace} */ trace;
+  /** @type {(Promise<ArrayLike<number>> | null)[]} labels by stage, as they are fetched */ coded;
 
   /** `cardOf` finds a run's card; `say` tells the person of an error. */
   constructor(root, colours, { words, cardOf, say }) {
@@ -25,12 +28,15 @@ export class Output {
     this.words = words;
     this.cardOf = cardOf;
     this.say = say;
-    this.kind = 'prediction';
+    this.kind = KINDS.find((kind) => kind === stored('overlay')) ?? 'prediction';
+    this.stage = -1; // that the step shown has reached
+    /** @type {{codes: ArrayLike<number>, shares: number[], text: string, of: ArrayLike<number>[]} | null} */
+    this.laid = null; // of a prediction on the way; `of` are the labels that are looked at
     this.picture = new Picture(root, { onPixel: (pixel) => this.name(pixel) });
     this.kinds = on(find(root, '.fx-shown select'), 'change', ({ target }) => {
       this.kind = target.value;
+      stored('overlay', this.kind);
       this.#overlay();
-      this.#legend();
     });
     const show = (frame) => {
       this.picture.use(frame).catch((error) => say(lost(error)));
@@ -50,7 +56,6 @@ export class Output {
     onButton(find(root, '.fx-legend'), ({ index }) => {
       this.picture.showOnly(this.picture.only === Number(index) ? null : Number(index));
       this.#overlay();
-      this.#legend();
     });
   }
 
@@ -58,18 +63,42 @@ export class Output {
   load(trace, pictures) {
     this.trace = trace;
     this.probabilities = new Probabilities(trace);
+    this.coded = [];
+    this.stage = -1;
+    this.laid = this.pixel = null;
     this.picture.load(trace, pictures);
     this.#overlay();
     this.name(null);
     this.write();
   }
 
+  /** A step is shown: a prediction on the way follows it. */
+  follow(step) {
+    const stage = stageAt(this.trace, step);
+    if (stage === this.stage) return;
+    this.stage = stage;
+    if (this.#isOnTheWay()) this.#overlay();
+  }
+
+  /** What is laid over this network's image: with one score layer there is nothing to compare. */
+  get #shown() {
+    return this.kind === 'changes' && this.trace.stages.length < 2 ? 'stage' : this.kind;
+  }
+
+  #isOnTheWay() {
+    return this.#shown === 'stage' || this.#shown === 'changes';
+  }
+
   write() {
     const { root, trace, words } = this;
     this.#writeShares();
     if (!trace) return;
-    fill(this.kinds, KINDS.map((kind) => [kind, words.t(`picture.shown.${kind}`)]), this.kind);
-    this.#legend();
+    const alone = trace.stages.length < 2;
+    const kinds = KINDS.filter((kind) => !alone || kind !== 'changes');
+    const said = (kind) => words.t(alone && kind === 'stage' ? 'picture.shown.stage.only' : `picture.shown.${kind}`);
+    fill(this.kinds, kinds.map((kind) => [kind, said(kind)]), this.#shown);
+    if (this.laid) this.#overlay(); // in these words
+    else this.#legend();
     showFacts(root, trace, this.cardOf(trace), words);
     this.#sizeOfFrame();
   }
@@ -84,7 +113,7 @@ export class Output {
 
   /** The colour map was changed: confidence and entropy follow it. */
   recolour() {
-    if (this.kind !== 'prediction' && this.trace) this.#overlay();
+    if (this.trace && (this.kind === 'confidence' || this.kind === 'entropy')) this.#overlay();
   }
 
   /** Whether all of the margin of zeros is shown: where a person wants it. */
@@ -99,7 +128,9 @@ export class Output {
   }
 
   #legend() {
-    showLegend(this.root, this.trace, this.picture.only, this.words);
+    const { classes } = this.trace;
+    const shares = this.laid?.shares ?? this.trace.shares;
+    showLegend(this.root, { classes, shares }, this.picture.only, this.words);
     const ofAll = this.kind === 'entropy'; // no class has its own
     for (const button of this.root.querySelectorAll('.fx-legend button')) button.disabled = ofAll;
   }
@@ -111,16 +142,63 @@ export class Output {
     if (this.step) this.margin(this.step);
   }
 
-  /** Prediction, confidence or entropy over the image. */
+  /** Lay over the image what is chosen. */
   async #overlay() {
-    const { kind, picture, probabilities } = this;
+    const kind = this.#shown;
+    const mine = (this.laying = {});
     const bar = find(this.root, '.fx-ramp');
-    if (kind === 'prediction') {
-      bar.hidden = true;
-      return picture.lay('scalar', null);
+    if (kind === 'confidence' || kind === 'entropy') return this.#chances(kind, mine);
+    bar.hidden = true;
+    const laid = this.#isOnTheWay() ? await this.#onTheWay(kind).catch((error) => this.say(lost(error))) : null;
+    if (this.laying !== mine || laid === undefined) return;
+    this.picture.lay('scalar', null);
+    this.#lay(laid, kind === 'changes');
+  }
+
+  /** Labels over the image, their legend and what is said of them; null is the prediction. */
+  #lay(laid, dimmed = false) {
+    const { picture } = this;
+    const codes = laid?.codes ?? picture.labels.codes;
+    if (picture.laid.codes !== codes) picture.layLabels(codes, dimmed && this.stage >= 0);
+    this.laid = laid;
+    this.#legend();
+    this.name(this.pixel);
+  }
+
+  /** The prediction at the stage that is reached, or what changes from it to the next. */
+  async #onTheWay(kind) {
+    const { trace, stage, words } = this;
+    const { width, height } = this.picture.labels;
+    const whole = (codes, text, of) => ({ codes, text, of, shares: sharesOf(codes, trace.classes.length) });
+    if (stage < 0) return whole(nothing(width * height), stageText(trace, stage, words), []);
+    if (kind === 'stage') {
+      const codes = await this.#codes(stage);
+      return whole(codes, stageText(trace, stage, words), [codes]);
     }
-    if (!(await this.#fetched())) return;
-    if (this.kind !== kind || this.probabilities !== probabilities) return;
+    const pair = pairAt(trace, stage);
+    const [before, after] = await Promise.all(pair.map((one) => this.#codes(one)));
+    const codes = changes(before, after);
+    return whole(codes, changeText(trace, pair, codes, words), [before, after]);
+  }
+
+  /** The labels at a stage; fetched once. */
+  #codes(stage) {
+    const { trace, coded } = this;
+    const fetch = async () => firstBytes(await decode(await trace.blob(trace.stages[stage].labels)));
+    if (stage === trace.stages.length - 1) return this.picture.labels.codes;
+    coded[stage] ??= fetch().catch((error) => {
+      coded[stage] = null; // may be tried again
+      throw error;
+    });
+    return coded[stage];
+  }
+
+  /** Confidence or entropy over the image. */
+  async #chances(kind, mine) {
+    const { picture, probabilities } = this;
+    const bar = find(this.root, '.fx-ramp');
+    if (!(await this.#fetched()) || this.laying !== mine) return;
+    this.#lay(null);
     const shares = kind === 'entropy' ? probabilities.entropy() : probabilities.confidence(picture.only);
     const { width, height, values } = shares;
     const table = this.colours.sequential;
@@ -138,10 +216,14 @@ export class Output {
 
   /** The class of a pixel of the picture, and how probable each class is there. */
   name(pixel) {
-    const { root, trace, words, picture, probabilities } = this;
+    const { root, trace, words, picture, probabilities, laid } = this;
     this.pixel = pixel;
-    find(root, '.fx-under').textContent = pixelText({ trace, pixel, frame: picture.frame, words });
-    const inside = Boolean(pixel && !pixel.border);
+    const at = { trace, pixel, frame: picture.frame, words };
+    const under = find(root, '.fx-under');
+    if (!laid) under.textContent = pixelText(at);
+    else under.textContent = pixel ? labelText({ ...at, width: picture.labels.width, of: laid.of }) : laid.text;
+    under.title = laid && !pixel ? laid.text : ''; // where there is no room for all of it
+    const inside = Boolean(pixel && !pixel.border && !laid); // else the probabilities are of another prediction
     root.classList.toggle('fx-over-picture', inside);
     if (!inside) return;
     if (probabilities.codes) this.#bars(probabilities.at(pixel.row, pixel.column));

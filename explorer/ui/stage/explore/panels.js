@@ -21,7 +21,8 @@ export function showChips(root, trace, step, words) {
  * @param {HTMLElement} root @param {any} maps @param {boolean} own @param {number | null} channel
  * @param {Page.Words} words
  */
-export function showColourBar(root, { scheme }, own, channel, words) {
+export function showColourBar(root, { scheme, shown }, own, channel, words) {
+  root.classList.toggle('fx-labels', Boolean(shown.step.maps.labels)); // classes have their own colours, and no scale
   const [low, high] = (channel === null ? scheme.range : scheme.ends(channel)).map((end) => words.number(end, 3));
   const all = own && channel === null;
   find(root, '.fx-low').textContent = all ? words.t('maps.low', { low }) : low;
@@ -33,6 +34,7 @@ export function showColourBar(root, { scheme }, own, channel, words) {
  * @param {HTMLElement} root @param {Page.Step} step @param {number | null} channel @param {Page.Words} words
  */
 export function showStatistics(root, { stats, maps }, channel, words) {
+  if (!stats) return void (find(root, '.fx-statistics').textContent = words.t('maps.statistics.labels'));
   const number = (value) => (value === null ? '–' : words.number(value, 3));
   const values = {
     min: number(stats.min), max: number(stats.max), mean: number(stats.mean), std: number(stats.std),
@@ -96,23 +98,26 @@ function grids(trace, crop, words) {
   }) + centres;
 }
 
-/** The classes of the prediction with their colours and shares, the largest first; `only` is the one shown alone.
- * @param {HTMLElement} root @param {Page.Trace} trace @param {number | null} only @param {Page.Words} words
+/** The classes that are laid over the image with their colours and shares, the largest first; `only` is the one shown
+ * alone, which stays where it has no pixel.
+ * @param {HTMLElement} root @param {{classes: Page.Class[], shares: number[]}} laid @param {number | null} only
+ * @param {Page.Words} words
  */
-export function showLegend(root, trace, only, words) {
+export function showLegend(root, laid, only, words) {
+  const said = (share) => (share ? words.areaShare(share) : words.percent(0));
   find(root, '.fx-legend').replaceChildren(
-    ...presentClasses(trace).map(({ name, colour, index, share }) => {
+    ...presentClasses(laid, only).map(({ name, colour, index, share }) => {
       const about = { 'data-index': index, 'aria-pressed': only === index };
       const text = make('span', {}, words.of(name));
-      return make('li', {}, makeButton(about, swatch(colour), text, make('small', {}, words.areaShare(share))));
+      return make('li', {}, makeButton(about, swatch(colour), text, make('small', {}, said(share))));
     })
   );
 }
 
-/** The classes that the prediction shows, with their indices and shares, the largest first.
- * @param {Page.Trace} trace
+/** The classes that a prediction shows, with their indices and shares, the largest first; with them `only`.
+ * @param {{classes: Page.Class[], shares: number[]}} prediction @param {number | null} [only]
  */
-export function presentClasses({ classes, shares }) {
+export function presentClasses({ classes, shares }, only = null) {
   const all = classes.map((info, index) => ({ ...info, index, share: shares[index] }));
-  return all.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
+  return all.filter(({ share, index }) => share > 0 || index === only).sort((a, b) => b.share - a.share);
 }

@@ -10,6 +10,7 @@ const DIMMED = 0.69; // over what is not of the class shown alone
 export class Picture {
   /** @type {Page.Trace} */ trace;
   /** @type {any} {width, height, codes, confidence} of the resized image */ labels;
+  /** @type {{codes: ArrayLike<number>, dims: boolean}} laid over it; is what has none dimmed? */ laid;
   /** @type {any} where the input lies on the canvas */ placed;
   /** @type {ImageBitmap} */ network;
   /** @type {ImageBitmap} */ resized;
@@ -55,6 +56,14 @@ export class Picture {
     const { width, height } = pictures.labels;
     this.labels = { width, height, codes: firstBytes(pictures.labels), confidence: firstBytes(pictures.confidence) };
     this.field = this.whole = this.partner = this.crop = this.heat = this.map = this.scalar = this.only = null;
+    this.layLabels(this.labels.codes);
+  }
+
+  /** Lay labels over the image; where they are negative nothing, or, if that is `dimmed`, a shade.
+   * @param {ArrayLike<number>} codes
+   */
+  layLabels(codes, dimmed = false) {
+    this.laid = { codes, dims: dimmed };
     this.#paint();
     this.draw();
   }
@@ -72,12 +81,12 @@ export class Picture {
   }
 
   #paint() {
-    const { only, labels: { width, height, codes } } = this;
+    const { only, labels: { width, height }, laid: { codes, dims } } = this;
     const table = pack(this.trace.classes.map(({ colour }) => colour));
     const dimmed = packed('dimmed', DIMMED);
-    const shown = (code) => (only === null || code === only ? table[code] : 0);
-    this.overlay = painted(width, height, (i) => shown(codes[i]), this.overlay);
-    this.rest = only === null ? null : painted(width, height, (i) => (codes[i] === only ? 0 : dimmed));
+    const isShown = (code) => code >= 0 && (only === null || code === only);
+    this.overlay = painted(width, height, (i) => (isShown(codes[i]) ? table[codes[i]] : 0), this.overlay);
+    this.rest = only === null && !dims ? null : painted(width, height, (i) => (isShown(codes[i]) ? 0 : dimmed));
   }
 
   showOnly(index) {
@@ -236,8 +245,10 @@ export class Picture {
   }
 }
 
-/** The grey value of every pixel of decoded RGBA data. */
-function firstBytes({ data, width, height }) {
+/** The grey value of every pixel of decoded RGBA data.
+ * @param {{data: ArrayLike<number>, width: number, height: number}} picture
+ */
+export function firstBytes({ data, width, height }) {
   return Uint8Array.from({ length: width * height }, (_, i) => data[4 * i]);
 }
 

@@ -1,5 +1,6 @@
 /** What stands under the pointer, in words: a unit of a map, a pixel of the picture. */
 
+import { operation } from '../operations.js';
 import { pointIn, toFrame } from './frames.js';
 
 /**
@@ -12,9 +13,13 @@ import { pointIn, toFrame } from './frames.js';
 export function unitText({ trace, step, unit, value, exact, mean, field, frame, words }) {
   const known = exact !== null;
   const near = value === null ? '' : coded(value, step.maps, unit.channel, words);
+  const { labels } = operation(step);
+  const name = labels && value !== null ? words.of(trace.classes[value].name) : '';
+  const reduction = String(step.maps.reduction);
   /** @type {Record<string, string>} */
-  const where = { ...asText(unit), value: known ? full(exact, words) : near, reduction: String(step.maps.reduction) };
-  const key = unit.channel === null ? 'unit.place' : mean && !known ? 'unit.mean' : 'unit.value';
+  const where = { ...asText(unit), name, reduction, value: known ? full(exact, words) : near };
+  const coarse = mean && !known ? 'unit.mean' : 'unit.value';
+  const key = labels ? 'unit.label' : unit.channel === null ? 'unit.place' : coarse;
   if (unit.channel !== null && step.scores) where.channel += ` (${words.of(trace.classes[unit.channel].name)})`;
   const box = toFrame(trace, field, frame);
   const sees = box
@@ -52,6 +57,19 @@ function edges([top, left, bottom, right], frame) {
   if (frame !== 'original') return { top, bottom: bottom - 1, left, right: right - 1 };
   const [a, b, c, d] = [top, left, bottom, right].map((edge) => String(Math.round(edge * 10) / 10));
   return { top: a, left: b, bottom: c, right: d };
+}
+
+/** Place of a pixel in the frame shown, and its class in predictions on the way: `of` are their labels, `width` columns
+ * each, one after the other.
+ * @param {{trace: Page.Trace, pixel: any, width: number, of: ArrayLike<number>[], frame: Page.Frame,
+ *   words: Page.Words}} at
+ */
+export function labelText({ trace, pixel, width, of, frame, words }) {
+  if (pixel.border) return words.t('picture.border');
+  const [row, column] = pointIn(trace, [pixel.row, pixel.column], frame);
+  const found = new Set(of.map((labels) => labels[pixel.row * width + pixel.column]));
+  const names = [...found].map((label) => words.of(trace.classes[label].name));
+  return words.t('picture.label', { row, column, name: names.join(' → ') || '–' });
 }
 
 /** Place, class and confidence of a pixel {row, column, label, confidence} of the resized image, in the frame shown.

@@ -1,5 +1,6 @@
 /** A run as the page holds it: steps, exact fields, and the pictures, fetched when looked at and kept. */
 
+import { pack } from '../colour.js';
 import { decode, fetchBlob, fetchFile } from '../files.js';
 
 const DECODED_BYTES = 48 * 2 ** 20; // of one-byte maps; the compressed pictures stay besides
@@ -31,6 +32,7 @@ export class Trace extends OfRun {
     this.bytes = 0;
     this.margin = marginOf(run);
     this.largest = Math.max(...run.axes.map(({ jump }) => jump));
+    for (const { maps } of run.steps) if (maps.labels) maps.colours = pack(run.classes.map(({ colour }) => colour));
   }
 
   /** @param {string} file @param {(file: string) => string} resolve @param {Page.Selection} selection */
@@ -215,12 +217,13 @@ export class Trace extends OfRun {
     return row >= 0 && column >= 0 && row < height && column < width ? { row, column } : null;
   }
 
-  /** The crop that concerns a step: its own, or the one that cuts this map, or the one whose result is merged here.
+  /** The crop that concerns a step: its own, or the one that cuts this map, or the one whose result is joined here.
    * @param {Page.Step} step
    */
   cropAt(step) {
     const own = this.crops.find((c) => c.step === step.name);
-    return own ?? this.crops.find((c) => c.source === step.name || step.inputs.includes(c.step)) ?? null;
+    const joined = (name) => step.reads.length > 1 && step.reads.includes(name);
+    return own ?? this.crops.find((c) => c.source === step.name || joined(c.step)) ?? null;
   }
 }
 
