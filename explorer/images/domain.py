@@ -53,6 +53,15 @@ def _is_fluorescence(grey: np.ndarray) -> bool:
     if extent < 8 or middle > low + 0.06 * extent:
         return False
     steep = np.hypot(*np.gradient(grey))[grey <= middle + 0.05 * extent]
-    cells = [cell for rows in np.array_split(grey, 4) for cell in np.array_split(rows, 4, axis=1)]
-    lit = np.mean([(cell > middle + 0.3 * extent).mean() > 0.01 for cell in cells])
-    return float(np.percentile(steep, 90)) <= 0.05 * extent and bool(lit >= 0.25)
+    lit = grey > middle + 0.3 * extent
+    cells = [cell for rows in np.array_split(lit, 4) for cell in np.array_split(rows, 4, axis=1)]
+    covered = np.mean([cell.mean() > 0.01 for cell in cells])
+    quiet = float(np.percentile(steep, 90)) <= 0.05 * extent
+    return quiet and bool(covered >= 0.4) and min(_spots(lit), _spots(lit.T)) >= 1.4
+
+
+def _spots(lit: np.ndarray) -> float:
+    """How many spots a row crosses, of those that cross any: one thing alone, such as the moon, gives 1."""
+    rows = lit[lit.any(1)]
+    begins = rows & ~np.pad(rows, ((0, 0), (1, 0)))[:, :-1]
+    return float(begins.sum(1).mean()) if len(rows) else 0.0

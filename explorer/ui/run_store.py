@@ -11,6 +11,7 @@ from explorer import images, inference
 from explorer.fields import Reach, whole_fields
 from explorer.images import Photograph
 from explorer.inference import RunOptions
+from explorer.inference.plan import SHARE
 from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.ui.catalog import SIZES, device_words, image_notes, legend, network_notes
 from explorer.ui.image_store import ImageStore
@@ -124,7 +125,7 @@ def _room(spec: ModelSpec, size: tuple[int, int], selection: Selection) -> tuple
         if plan.fits:
             if plan is wanted:
                 return side, []
-            mib = {"needed": round(wanted.bytes / 2**20), "free": round((plan.free or 0) / 2**20)}
+            mib = {"needed": round(wanted.bytes / 2**20), "free": round(SHARE * (plan.free or 0) / 2**20)}
             return side, [{"code": "smaller_for_room", "details": {"wanted": selection.size, "size": side, **mib}}]
     return selection.size, []
 

@@ -10,8 +10,9 @@ const FILES = ['mask', 'overlay']; // of each network
  */
 export function showTable(table, { words, titles, notes, records, isForecast }) {
   const about = (text) => (isForecast ? words.t('compare.about', { value: text }) : text);
+  const measured = (seconds) => words.t('time.seconds', { value: words.number(seconds, 3) });
   const columns = [
-    { key: 'seconds', title: 'compare.column.time', text: (v) => about(words.duration(v)) },
+    { key: 'seconds', title: 'compare.column.time', text: isForecast ? (v) => about(words.duration(v)) : measured },
     { key: 'parameters', title: 'compare.column.parameters', text: (v) => words.count(v) },
     { key: 'macs', title: 'compare.column.macs', text: (v) => words.count(v) },
     { key: 'memory', title: 'compare.column.memory', text: (v) => about(words.bytes(v)) },
