@@ -39,7 +39,7 @@ export function showTable(table, { words, titles, notes, records, isForecast }) 
       const most = isShare ? 1 : Math.max(...records.map((one) => one[key] ?? 0));
       return cell(record[key], text, record[key] / most);
     });
-    const name = make('th', { scope: 'row' }, titles[i], make('small', {}, notes[i]));
+    const name = make('th', { scope: 'row' }, titles[i], make('small', { title: notes[i] }, notes[i]));
     if (isForecast) return make('tr', {}, name, ...cells);
     const same = record.agreement.map((share) => cell(share, (v) => words.percent(v), share));
     const files = FILES.map((kind) =>
