@@ -22,7 +22,7 @@ from explorer.cards import Card, ClassInfo, Preprocessing
 from explorer.errors import ExplorerError
 from explorer.giant import GiantImage, LabelFile
 from explorer.images import Photograph
-from explorer.inference import DEFAULTS, Canvas, Outputs, Plan, Progress, RunOptions
+from explorer.inference import DEFAULTS, Canvas, Outputs, Plan, Progress, RunOptions, Speed
 from explorer.models import MODELS, ModelSpec, build, without_weights
 from explorer.results.bundle import save
 from explorer.results.result import Result
@@ -87,6 +87,7 @@ def segment(
     scores: bool = False,
     progress: Callable[[Progress], bool | None] | None = None,
     loaded: Loaded | None = None,
+    speed: Speed | None = None,
 ) -> Result:
     """Label every pixel of an image.
 
@@ -94,6 +95,7 @@ def segment(
               and enlarged to the image's, and each pixel takes its class there.
     options      device, precision, whole image or tiles
     loaded    a network at hand, instead of the three that name one
+    speed     of it, so that `progress` says from the beginning how long the run takes (`inference.calibrate`)
     Raises ExplorerError; CancelledError when `progress` returns False.
 
     >>> import numpy as np
@@ -112,7 +114,7 @@ def segment(
     kept = small.shape[:2], loaded.spec.classes, scores or small.shape != pixels.shape
     canvas, plan = canvas_and_plan(loaded, small, options, Outputs.bytes(*kept))
     outputs = Outputs.in_memory(*kept)
-    labelling = inference.label(loaded.module, canvas, plan, outputs, progress)
+    labelling = inference.label(loaded.module, canvas, plan, outputs, progress, speed)
     labels = outputs.labels
     if outputs.scores is not None and small.shape != pixels.shape:
         labels = inference.labels_at(outputs.scores, pixels.shape[:2])

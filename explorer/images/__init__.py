@@ -19,24 +19,28 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image
 
 from explorer.errors import ExplorerError
 from explorer.images.colours import pixels_of
+from explorer.images.domain import EVERYDAY, NUCLEI, domain_of
 from explorer.images.formats import FORMATS, MAX_PIXELS, Stream, kind_of, opened
 from explorer.images.refusals import NOTES, SENTENCES, Note, refusal
+from explorer.images.sizes import at_places, resize, resized_shape
 
 __all__ = [
+    "EVERYDAY",
     "FORMATS",
     "MAX_ASPECT",
     "MAX_BYTES",
     "MAX_PIXELS",
     "MIN_SIDE",
     "NOTES",
+    "NUCLEI",
     "SENTENCES",
     "Note",
     "Photograph",
     "at_places",
+    "domain_of",
     "read",
     "resize",
     "resized_shape",
@@ -88,36 +92,6 @@ def read(source: str | Path | bytes | BinaryIO | None, name: str = "", page: int
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(pixels.data)
     return Photograph(pixels, (pixels.shape[0], pixels.shape[1]), notes, digest.hexdigest(), name, page, pages)
-
-
-def resized_shape(size: tuple[int, int], longest: int, enlarge: bool = False) -> tuple[int, int]:
-    """The height and width that `resize` gives an image of `size`."""
-    long = max(size)
-    if longest > long and not enlarge:
-        return size
-    height, width = (max(1, (2 * side * longest + long) // (2 * long)) for side in size)
-    return height, width
-
-
-def resize(pixels: np.ndarray, longest: int, enlarge: bool = False) -> np.ndarray:
-    """A new H' x W' x 3 copy whose longer side is `longest`, aspect kept, both sides at least 1, antialiased.
-
-    An image that is smaller already keeps its size unless `enlarge` is set.
-    """
-    if longest < 1:
-        raise ValueError(f"longest must be at least 1, not {longest}")
-    size = (pixels.shape[0], pixels.shape[1])
-    new_height, new_width = resized_shape(size, longest, enlarge)
-    if (new_height, new_width) == size:
-        return np.array(pixels, order="C")
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.array(image.resize((new_width, new_height), Image.Resampling.LANCZOS, reducing_gap=3.0))
-
-
-def at_places(codes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A map of codes (H x W) at another size: each pixel takes the code of the one that its middle lies in."""
-    rows, cols = ((2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(size, codes.shape, strict=True))
-    return codes[rows[:, None], cols[None]]
 
 
 def _bytes(source: Any) -> bytes:

@@ -4,6 +4,7 @@ Three frames are named. "original": the image as read. "resized": at the working
 gets, the resized image with a mirrored border where the network needs one. Boxes are mapped exactly between them.
 """
 
+from explorer.inference.calibrate import calibrate, speed_of
 from explorer.inference.canvas import Canvas, Prepared, normalise, prepare
 from explorer.inference.devices import (
     DTYPES,
@@ -22,6 +23,7 @@ from explorer.inference.label import Labelling, Outputs, Progress, Remark, label
 from explorer.inference.networks import on_device
 from explorer.inference.plan import DEFAULTS, Plan, RunOptions, plan
 from explorer.inference.run import Segmentation, trace_and_label
+from explorer.inference.speed import Speed
 
 __all__ = [
     "DEFAULTS",
@@ -39,6 +41,8 @@ __all__ = [
     "Remark",
     "RunOptions",
     "Segmentation",
+    "Speed",
+    "calibrate",
     "device_name",
     "devices",
     "free_memory",
@@ -53,5 +57,6 @@ __all__ = [
     "plan",
     "precisions",
     "prepare",
+    "speed_of",
     "trace_and_label",
 ]

@@ -58,6 +58,12 @@ def forecast(local: WindowRunner, step: str, region: Region) -> Forecast:
     return Forecast(weights, max(held) * 21 // 20 + SPARE, sum(macs_of_steps(local, step, region).values()))
 
 
+def units_of_steps(local: WindowRunner, step: str, region: Region) -> dict[str, int]:
+    """Units, height times width, of every step on the way to a region of one."""
+    needed = local.regions(step, region)
+    return {name: needed[name].area for name in (str(node.target) for node in local.nodes) if name in needed}
+
+
 def macs_of_steps(local: WindowRunner, step: str, region: Region) -> dict[str, int]:
     """Multiply-accumulates of every step on the way to a region of one."""
     needed = local.regions(step, region)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from explorer.inference.forecast import SPARE, macs_of_steps
 from explorer.inference.frames import placement
 from explorer.inference.networks import on_device
 from explorer.inference.plan import Plan, in_precision, shape_of
+from explorer.inference.speed import Clock, Speed
 from explorer.inference.tiles import Tile, halves
 from explorer.local import WindowRunner
 from explorer.trace import synchronise
@@ -29,7 +30,7 @@ SMALLEST = 32  # pixels; a tile of this side is all halo already
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: the share of its multiply-accumulates, the tile and step it is at, seconds that are left."""
+    """Where a run stands: the share of its work that is done, the tile and step it is at, seconds that are left."""
 
     share: float
     tile: int  # from 1
@@ -93,14 +94,16 @@ def label(
     plan: Plan,
     outputs: Outputs,
     progress: Callable[[Progress], bool | None] | None = None,
+    speed: Speed | None = None,
 ) -> Labelling:
     """Run `module` (in eval mode, on the CPU) on a canvas as planned and fill `outputs`.
 
     When the device runs out of memory the tiles that are left are halved, again and again, and at last taken to the
-    CPU. `progress` is called before every step; returning False stops with CancelledError. Raises ExplorerError if the
-    memory does not even suffice for the smallest tiles on the CPU.
+    CPU. `progress` is called before every step; returning False stops with CancelledError. `speed` lets it say from
+    the beginning how long the run takes. Raises ExplorerError if the memory does not even suffice for the smallest
+    tiles on the CPU.
     """
-    run = _Run(module, canvas, plan, outputs, progress)
+    run = _Run(module, canvas, plan, outputs, progress, speed)
     began = time.perf_counter()
     try:
         with PeakMemory(plan.device) as memory:
@@ -131,6 +134,7 @@ class _Run:
         plan: Plan,
         outputs: Outputs,
         progress: Callable[[Progress], bool | None] | None,
+        speed: Speed | None,
     ) -> None:
         if canvas.shape != plan.network:
             raise ValueError(f"the plan is for an input of {plan.network} pixels, this one has {canvas.shape}")
@@ -139,13 +143,15 @@ class _Run:
         self.todo, self.done = deque(plan.tiles), list[Tile]()
         self.remarks: list[Remark] = []
         self.seconds: dict[str, float] = defaultdict(float)
-        self.spent = self.total = 0  # multiply-accumulates: of all tiles begun, and with those that are left
-        self.began = time.perf_counter()
+        self.speed, self.clock = speed, Clock(known=speed is not None)
+        self.spent = self.total = 0.0  # work: of all tiles begun, and with those that are left
         self.before: int | None = None  # bytes that the process held when it began
         self._move(plan.device, plan.precision)
 
     def _move(self, device: str, precision: str) -> None:
         """Compute on another device, or with other numbers, from now on."""
+        if (device, precision) != (self.plan.device, self.plan.precision):
+            self.clock.restart(self.spent)
         self.device = device
         module = in_precision(self.module, precision, self.scoring)
         # one of another precision is a copy of this run's own already, and goes with it
@@ -189,6 +195,7 @@ class _Run:
                 self._make_room()
                 continue
             self.done.append(self.todo.popleft())
+            self.clock.mark(self.spent)
             self._tidy()
 
     def _scores(self, tile: Tile) -> Tensor:
@@ -196,45 +203,40 @@ class _Run:
         assert self.local
         window = tile.input
         if self.plan.alone:  # of the window at the edge, only what the pixels that are there depend on
-            needed = self.local.regions(self.step, self._units(tile))["image"]
+            needed = self.local.regions(self.step, self.plan.units(tile))["image"]
             (top, _), (left, _) = window.spans
             window = Region(*((o + low, o + high) for o, (low, high) in zip((top, left), needed.spans, strict=True)))
         order = torch.contiguous_format if self.device == "mps" else torch.channels_last  # half the time and memory
         image = self.canvas.window(window).to(self.device, memory_format=order)
         watch = _Watch(self.seconds, self.device, self._teller(tile))
-        scores = self.local.run(self.step, self._units(tile), image, watch)
+        scores = self.local.run(self.step, self.plan.units(tile), image, watch)
         watch.stop()
         return scores
-
-    def _units(self, tile: Tile) -> Region:
-        """A tile's output in units of the network that computes it: the whole one, or one that sees the tile alone."""
-        height, width = tile.output.shape
-        return Region((0, height), (0, width)) if self.plan.alone else tile.output
 
     def _teller(self, tile: Tile) -> Callable[[str], bool | None]:
         """Tells `progress` of every step of a tile."""
         if not self.progress:
             return lambda name: True
-        progress, costs, done = self.progress, self._macs(tile), self.spent
+        progress, costs, done = self.progress, self._work(tile), self.spent
         self.spent += sum(costs.values())
 
         def tell(name: str) -> bool | None:
             nonlocal done
-            share = done / self.total
+            share, left = done / self.total, self.clock.left(done, self.total)
             done += costs[name]
-            spent = time.perf_counter() - self.began
-            left = spent * (1 - share) / share if share > 0.01 else None
             return progress(Progress(share, len(self.done) + 1, len(self.done) + len(self.todo), name, left))
 
         return tell
 
-    def _macs(self, tile: Tile) -> dict[str, int]:
-        return macs_of_steps(self.shape, self.step, self._units(tile))
+    def _work(self, tile: Tile) -> Mapping[str, float]:
+        """Of each step: forecast seconds, or multiply-accumulates where no speed is known."""
+        of = self.speed.seconds_of_steps if self.speed else macs_of_steps
+        return of(self.shape, self.step, self.plan.units(tile))
 
     def _count(self) -> None:
         """What there is to do, anew: the tiles that are left are others, or one of them has to be run again."""
         if self.progress:
-            self.total = self.spent + sum(sum(self._macs(tile).values()) for tile in self.todo)
+            self.total = self.spent + sum(sum(self._work(tile).values()) for tile in self.todo)
 
     def _write(self, output: Region, scores: Tensor) -> None:
         top, cols = output.rows[0], slice(*output.cols)

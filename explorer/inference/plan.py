@@ -13,7 +13,7 @@ from torch import nn
 from explorer.errors import ExplorerError
 from explorer.geometry import Region
 from explorer.inference.devices import DTYPES, device_name, free_memory, pick_device, pick_precision
-from explorer.inference.forecast import Forecast, forecast
+from explorer.inference.forecast import Forecast, forecast, macs_of_steps
 from explorer.inference.frames import border, placement
 from explorer.inference.tiles import Tile, cut, spans
 from explorer.local import WindowRunner
@@ -68,6 +68,25 @@ class Plan:
     @property
     def fits(self) -> bool:
         return self.free is None or self.bytes <= SHARE * self.free
+
+    def units(self, tile: Tile) -> Region:
+        """A tile's output in units of the network that computes it: the whole one, or one that sees the tile alone."""
+        height, width = tile.output.shape
+        return Region((0, height), (0, width)) if self.alone else tile.output
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all tiles."""
+        local, step, _ = shape_of(self.spec, self.precision, self.alone or self.network)
+        alike = self.alike()
+        return sum(sum(macs_of_steps(local, step, self.units(t)).values()) * n for t, n in alike)
+
+    def alike(self) -> list[tuple[Tile, int]]:
+        """One tile of each kind, and how many there are: those of a kind take the same work."""
+        kinds: dict[tuple[tuple[int, int], ...], list[Tile]] = {}
+        for tile in self.tiles:
+            kinds.setdefault((tile.output.shape, tile.input.shape), []).append(tile)
+        return [(tiles[0], len(tiles)) for tiles in kinds.values()]
 
 
 @lru_cache(maxsize=16)

@@ -82,7 +82,7 @@ _EVERYDAY = {  # mask value of MSRC v2 -> class
     19: _class("road", "도로", "6E6E6E"),
     20: _class("cat", "고양이", "B983FF"),
     21: _class("dog", "개", "BFEF45"),
-    22: _class("body", "사람 몸", "E8A317"),
+    22: _class("body", "몸", "E8A317"),
     23: _class("boat", "배", "E0E0E0"),
 }
 
@@ -120,7 +120,7 @@ CAMVID = DataSet(
         "en": "CamVid (Cambridge-driving Labeled Video Database): road scenes of 480 x 360 pixels, their classes read "
         "as everyday ones (pavement as road, pedestrian as body); pole, fence and bicyclist are ignored.",
         "ko": "CamVid(Cambridge-driving Labeled Video Database): 480 × 360 픽셀의 도로 장면. 클래스는 일상 클래스로 "
-        "옮김(보도는 도로, 보행자는 사람 몸). 기둥, 울타리, 자전거 탄 사람은 무시.",
+        "옮김(보도는 도로, 보행자는 몸). 기둥, 울타리, 자전거 탄 사람은 무시.",
     },
     licence={
         "en": "Trained on research data (CamVid) without a clear licence: non-commercial use only. No image of the set "

@@ -25,7 +25,7 @@ from explorer.training.sets import SETS
 
 State = dict[str, Tensor]
 Tallies = Mapping[str, Mapping[str, Tally]]  # by geometry and network
-STEP = {"en": "Step {step} · {title}", "ko": "{step}스텝 · {title}"}  # a narrow list shows the beginning
+STEP = {"en": "Step {step} · {title}", "ko": "학습 {step}스텝 · {title}"}  # a narrow list shows the beginning
 MOMENT = {
     "en": "{note} These are the weights of that moment; those of the last step are averaged over the steps before it.",
     "ko": "{note} 이 가중치는 해당 스텝의 값 그대로이고, 마지막 스텝의 가중치는 그 앞 스텝들의 평균입니다.",

@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -192,7 +192,9 @@ def _run(bench: Workbench, data: dict[str, Any], progress: OnProgress, stop: Cal
     question, name = _with_upload(bench.pictures, data, progress)
     selection = bench.networks.check(question.get("selection"))
     run = bench.runs.run(selection, progress, stop)
-    return {"kind": "done", "trace": run.file, "selection": asdict(selection), "imageName": name}
+    done = asdict(replace(selection, size=run.size))  # the page's controls say what was run
+    domain = bench.pictures.domain(selection.image)
+    return {"kind": "done", "trace": run.file, "selection": done, "imageName": name, "domain": domain}
 
 
 def _with_upload(pictures: ImageStore, data: dict[str, Any], progress: OnProgress) -> tuple[dict[str, Any], str]:

@@ -59,7 +59,7 @@ class SegmentQuestion:
     selection: Selection | None = None
     options: Options = Options()
     selections: Annotated[list[Selection], Field(min_length=2, max_length=4)] | None = None  # to compare
-    tokens: list[StrictStr] = field(default_factory=list)  # results to export
+    tokens: list[StrictStr] = field(default_factory=list)  # results to export, or to judge by the same labels
     file: StrictStr = ""
     token: StrictStr = ""  # the result to judge
     path: Path | None = None  # of its true labels

@@ -26,6 +26,7 @@ class ImageStore:
         self.listed: list[dict[str, Any]] = json.loads((folder / "examples.json").read_text("utf-8"))
         self._held: Bounded[Photograph] = Bounded(IMAGE_BYTES)
         self._uploads: Bounded[str] = Bounded(1000)  # path and page -> image id, the last thousand
+        self._domains: Bounded[str] = Bounded(1000)  # image id -> what it shows, "" where that is not known
 
     def examples(self) -> list[dict[str, Any]]:
         """The examples for the page, each with its thumbnail."""
@@ -68,3 +69,13 @@ class ImageStore:
         if photograph is None:
             raise ExplorerError("image_gone" if key else "no_image")
         return photograph
+
+    def domain(self, key: str) -> str | None:
+        """What an image shows: "everyday" or "nuclei"; None where its colours do not tell. Raises ExplorerError."""
+        if listed := [example["family"] for example in self.listed if example["file"] == key]:
+            return str(listed[0])
+        found = self._domains.get(key)
+        if found is None:
+            found = images.domain_of(self.get(key).pixels) or ""
+            self._domains.put(key, found, 1)
+        return found or None

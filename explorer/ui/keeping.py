@@ -79,15 +79,32 @@ class Keeper:
         return {"kind": "exported", "file": file, "name": name}
 
     def judge(self, question: SegmentQuestion) -> dict[str, Any]:
-        """Compare a run with true labels that the person gave as a file. Raises ExplorerError."""
-        kept, path = self._get(question.token), question.path or Path()
+        """Compare a run, or several of one image, with true labels that the person gave as a file.
+
+        Of several, those whose classes the labels are not of have no figures. Raises ExplorerError if none has.
+        """
+        path = question.path or Path()
+        if not question.tokens:
+            return {"kind": "judged", **self._judged(self._get(question.token), path)}
+        each: list[dict[str, Any] | None] = []
+        refused = None
+        for kept in [self._get(token) for token in question.tokens]:
+            try:
+                each.append(self._judged(kept, path))
+            except ExplorerError as error:
+                refused = refused or error
+                each.append(None)
+        if refused and not any(each):
+            raise refused
+        return {"kind": "judged", "each": each}
+
+    def _judged(self, kept: Kept, path: Path) -> dict[str, Any]:
         result = kept.result
         judged, classes = truth.judge_result(result, path)
         errors = images.at_places(judged.errors, images.resized_shape(result.labels.shape, MOST_SHOWN))
         file = self.files.add(png(errors), ".png")
         kept.names.append(file)
         return {
-            "kind": "judged",
             "errors": file,
             "names": [in_all(c.name) for c in classes],
             "matrix": judged.matrix.tolist(),
@@ -117,6 +134,8 @@ def _facts(result: api.Result) -> dict[str, Any]:
         "notes": image_notes(result.notes),
         "deviceName": device_words(run.device),
         "title": MODELS[plan.spec.model].title,
+        "parameters": sum(tensor.numel() for tensor in result.loaded.module.parameters()),
+        "macs": plan.macs,
         "weightsTitle": in_all(result.card.title),
         "kinds": bundle.kinds_of(result),
     }

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from explorer import images, inference
 from explorer.fields import Reach, whole_fields
 from explorer.images import Photograph
+from explorer.inference import RunOptions
+from explorer.inference.plan import SHARE
 from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.refinement import labelling
-from explorer.ui.catalog import device_words, image_notes, legend, network_notes
+from explorer.ui.catalog import SIZES, device_words, image_notes, legend, network_notes
 from explorer.ui.image_store import ImageStore
 from explorer.ui.inspector import Inspector, Scene
 from explorer.ui.network_cache import NetworkCache
@@ -30,6 +33,7 @@ class Run:
     file: str
     names: tuple[str, ...]
     scene: Scene
+    size: int  # of the selection; where memory had no room for it, the next smaller one that it had room for
 
 
 class RunStore:
@@ -68,10 +72,11 @@ class RunStore:
         return run
 
     def _known(self, selection: Selection) -> Run | None:
-        """A run that is still there; it can be asked about again."""
+        """A run that is still there, unless memory had no room for the size wanted; it can be asked about again."""
         run = self._runs.get(selection)
-        if run:
-            self.inspector.add(run.file, run.scene)
+        if not run or run.size != selection.size:
+            return None
+        self.inspector.add(run.file, run.scene)
         return run
 
     def _run(
@@ -84,7 +89,8 @@ class RunStore:
     ) -> Run:
         progress(0.05, "progress.weights", {})
         loaded = self.networks.get(selection)
-        prepared = inference.prepare(photograph.pixels, loaded.spec, selection.size)
+        size, notes = _room(loaded.spec, photograph.size, selection)
+        prepared = inference.prepare(photograph.pixels, loaded.spec, size)
         fields = _fields(loaded.spec)
 
         def step(done: int, total: int, name: str) -> bool:
@@ -99,13 +105,31 @@ class RunStore:
             "title": MODELS[selection.model].title,
             "deviceName": device_words(selection.device),
             "classes": legend(loaded.card),
-            "notes": network_notes(loaded) + image_notes(photograph.notes),
+            "notes": notes + network_notes(loaded) + image_notes(photograph.notes),
         }
         file = recorder.finish(done, prepared, images.resize(photograph.pixels, MOST_SHOWN), fields, about)
         shapes = {step.name: step.shape for step in done.trace.steps}
         scene = Scene(loaded, prepared.network, shapes, labelling(done.trace))
         self.inspector.add(file, scene)
-        return Run(file, tuple(recorder.names), scene)
+        return Run(file, tuple(recorder.names), scene, size)
+
+
+def _room(spec: ModelSpec, size: tuple[int, int], selection: Selection) -> tuple[int, list[dict[str, Any]]]:
+    """The working size wanted, or the next smaller one that memory has room for, and what is said of that.
+
+    Where it has room for none, the one wanted is tried: a forecast is no proof.
+    """
+    options = RunOptions(selection.device, way="whole")
+    wanted = None
+    for side in (selection.size, *sorted((s for s in SIZES if s < selection.size), reverse=True)):
+        plan = inference.plan(spec, images.resized_shape(size, side), options)
+        wanted = wanted or plan
+        if plan.fits:
+            if plan is wanted:
+                return side, []
+            mib = {"needed": round(wanted.bytes / 2**20), "free": round(SHARE * (plan.free or 0) / 2**20)}
+            return side, [{"code": "smaller_for_room", "details": {"wanted": selection.size, "size": side, **mib}}]
+    return selection.size, []
 
 
 @lru_cache(maxsize=32)

@@ -12,19 +12,19 @@ import numpy as np
 from explorer import api, compare, images, inference
 from explorer.errors import ExplorerError
 from explorer.images import Photograph
-from explorer.inference import Outputs, RunOptions
+from explorer.inference import RunOptions
 from explorer.inference.plan import WAYS
 from explorer.models import MODELS
+from explorer.ui import offers
 from explorer.ui.asked import OWN, SegmentQuestion, asked
 from explorer.ui.catalog import image_notes
 from explorer.ui.image_store import ImageStore
 from explorer.ui.keeping import MOST_SHOWN, Keeper, jpeg
 from explorer.ui.network_cache import NetworkCache
+from explorer.ui.speeds import Speeds
 from explorer.ui.state import Bounded, Files, Selection
+from explorer.ui.stretch import Stretch
 from explorer.ui.turns import OnProgress, Turns
-
-MOST_SCORES = 128 * 2**20  # bytes of class scores that are kept for a download
-SMALLER = (1024, 640)  # longer sides of the smaller copies that are offered
 
 
 @dataclass(frozen=True)
@@ -35,33 +35,9 @@ class Job:
     options: RunOptions
     longest: int | None
 
-
-@dataclass(frozen=True)
-class Stretch:
-    """A part of a longer task: tells its progress on a stretch of the whole's bar, and hears when to stop."""
-
-    progress: OnProgress
-    cancelled: Callable[[], bool]
-    low: float = 0.05
-    high: float = 0.95
-
-    def part(self, i: int, n: int) -> Stretch:
-        """The i-th of n."""
-        width = (self.high - self.low) / n
-        return replace(self, low=self.low + i * width, high=self.low + (i + 1) * width)
-
-    def teller(self, title: str) -> Callable[[inference.Progress], bool]:
-        """What a run is given to tell by."""
-
-        def tell(at: inference.Progress) -> bool:
-            details = {"model": title, "tile": at.tile, "tiles": at.tiles, "step": at.step}
-            known = at.seconds_left is not None and self.high - self.low > 0.5  # the whole task's, not a part's
-            text = "progress.segment.left" if known else "progress.segment"
-            share = self.low + (self.high - self.low) * at.share
-            self.progress(share, text, {**details, "seconds": round(at.seconds_left or 0)})
-            return not self.cancelled()
-
-        return tell
+    def size(self, photograph: Photograph) -> tuple[int, int]:
+        """Height and width to run at."""
+        return images.resized_shape(photograph.size, self.longest or max(photograph.size))
 
 
 class Segmenter:
@@ -69,7 +45,7 @@ class Segmenter:
 
     def __init__(self, files: Files, pictures: ImageStore, networks: NetworkCache, turns: Turns) -> None:
         self.files, self.pictures, self.networks, self.turns = files, pictures, networks, turns
-        self.kept = Keeper(files)
+        self.kept, self.speeds = Keeper(files), Speeds(turns)
         self.shown: Bounded[str] = Bounded(50, lambda name: files.release([name]))  # pictures of images not run
 
     def answer(self, data: dict[str, Any], progress: OnProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
@@ -79,6 +55,8 @@ class Segmenter:
         quick = {"plan": self._plan, "export": self.kept.export, "judge": self.kept.judge}
         if question.what in quick:
             return quick[question.what](question)
+        if question.what == "forecast":
+            return self._forecast(question, cancelled)
         if question.what not in runs:
             raise ExplorerError("bad_selection", f"there is no question {question.what!r}")
         with self.turns.turn(progress, cancelled):
@@ -99,19 +77,8 @@ class Segmenter:
         photograph = self.pictures.get(selection.image)
         loaded = self.networks.get(selection)
         size, card = photograph.size, loaded.card
-        whole, tiles = (_offer(loaded, size, options, way) for way in ("whole", "tiles"))
-        offers = [whole, tiles] if tiles["tiles"] > 1 else [whole]  # one alone is the whole image
-        copies: dict[int | None, str] = {**dict.fromkeys(SMALLER, "smaller"), card.trained_side: "trained"}
-        for longest, way in copies.items():
-            if longest and longest < max(size):
-                small = _offer(loaded, images.resized_shape(size, longest), options, "auto")
-                offers.append({**small, "longest": longest, "way": way})
-        if loaded.spec.padding == "valid":
-            papers = _offer(loaded, size, options, "paper")
-            offers += [papers] if papers["tiles"] > 1 else []
+        made = offers.offers(loaded, size, options, self.speeds.known(loaded, options))
         too_large = card.is_too_large(size)
-        wanted = [offer for offer in offers if (offer["way"] == "trained") == too_large]
-        chosen = next((offer for offer in (*wanted, *offers) if offer["fits"]), offers[-1])
         picture = self.files.add(jpeg(images.resize(photograph.pixels, MOST_SHOWN)), ".jpg")
         self.shown.put(selection.image, picture, 1)
         device = inference.pick_device(options.device)
@@ -124,12 +91,30 @@ class Segmenter:
             "page": photograph.page,
             "pages": photograph.pages,
             "notes": image_notes(photograph.notes),
-            "offers": offers,
-            "chosen": offers.index(chosen),
+            "domain": self.pictures.domain(selection.image),
+            "offers": made,
+            "chosen": offers.chosen(made, too_large),
             "trained": {"side": card.trained_side} if too_large else None,
             "device": device,
             "precisions": inference.precisions(device),
         }
+
+    def _forecast(self, question: SegmentQuestion, cancelled: Callable[[], bool]) -> dict[str, Any]:
+        """How long every offer of a plan takes, or every run of a comparison; measured if it is not known yet."""
+        if question.selections is None:
+            job = self._job(question)
+            loaded = self.networks.get(job.selection)
+            speed = self.speeds.measured(loaded, job.options, cancelled)
+            made = offers.offers(loaded, self.pictures.get(job.selection.image).size, job.options, speed)
+            return {"kind": "timed", "costs": made}
+        jobs, photograph = self._rivals(question)
+        return {"kind": "timed", "costs": [self._cost(job, photograph, cancelled) for job in jobs]}
+
+    def _cost(self, job: Job, photograph: Photograph, cancelled: Callable[[], bool]) -> dict[str, Any]:
+        loaded = self.networks.get(job.selection)
+        speed = self.speeds.measured(loaded, job.options, cancelled)
+        parameters = sum(tensor.numel() for tensor in loaded.module.parameters())
+        return {**offers.cost(loaded, job.size(photograph), job.options, speed), "parameters": parameters}
 
     # ---- runs
 
@@ -142,24 +127,24 @@ class Segmenter:
 
     def _run(self, job: Job, photograph: Photograph, stretch: Stretch) -> api.Result:
         loaded = self.networks.get(job.selection)
-        size = images.resized_shape(photograph.size, job.longest or max(photograph.size))
-        return api.segment(
+        result = api.segment(
             photograph,
             size=job.longest,
             options=job.options,
-            scores=_keeps_scores(loaded, size),
+            scores=offers.keeps_scores(loaded, job.size(photograph)),
             progress=stretch.teller(MODELS[job.selection.model].title),
             loaded=loaded,
+            speed=self.speeds.known(loaded, job.options),
         )
+        self.speeds.learn(result)
+        return result
 
     def _paper(self, question: SegmentQuestion, stretch: Stretch) -> dict[str, Any]:
         """The paper's abutting tiles against the exact ones: how much differs, and where."""
         job = self._job(question)
         photograph = self.pictures.get(job.selection.image)
-        exact, abutting = (
-            self._run(replace(job, options=replace(job.options, way=way, side=None)), photograph, stretch.part(i, 2))
-            for i, way in enumerate(("tiles", "paper"))
-        )
+        jobs = [replace(job, options=replace(job.options, way=way, side=None)) for way in ("tiles", "paper")]
+        exact, abutting = self._runs(jobs, photograph, stretch)
         differs = exact.labels != abutting.labels
         scores = [result.labelling.outputs.scores for result in (exact, abutting)]
         apart = None if scores[0] is None else max(float(np.abs(a - b).max()) for a, b in zip(*scores, strict=True))
@@ -172,14 +157,9 @@ class Segmenter:
 
     def _compare(self, question: SegmentQuestion, stretch: Stretch) -> dict[str, Any]:
         """Two to four selections of one image: each one's result, and every pair's agreement."""
-        if question.selections is None:
-            raise ExplorerError("bad_selection", "there is nothing to compare")
-        image = self._job(question).selection.image  # the one that was uploaded, if one was
-        jobs = [self._job(question, replace(one, image=image)) for one in question.selections]
-        photograph = self.pictures.get(image)
-        if question.options.way != OWN:
-            jobs = [self._suited(job, photograph) for job in jobs]
-        results = [self._run(job, photograph, stretch.part(i, len(jobs))) for i, job in enumerate(jobs)]
+        jobs, photograph = self._rivals(question)
+        image = jobs[0].selection.image
+        results = self._runs(jobs, photograph, stretch)
         stretch.progress(0.97, "progress.pictures", {})
         kept = [self.kept.add(result, photograph) for result in results]
         pairs = []
@@ -188,7 +168,27 @@ class Segmenter:
                 far = compare.apart(one.labels, other.labels)
                 same = compare.agreement(one.labels, other.labels)
                 pairs.append({"a": a, "b": b, "agreement": same, "apart": far and vars(far)})
-        return {"kind": "compared", "image": image, "results": kept, "pairs": pairs}
+        domain = self.pictures.domain(image)
+        return {"kind": "compared", "image": image, "domain": domain, "results": kept, "pairs": pairs}
+
+    def _rivals(self, question: SegmentQuestion) -> tuple[list[Job], Photograph]:
+        """The runs of a comparison, and the image that they are of."""
+        if question.selections is None:
+            raise ExplorerError("bad_selection", "there is nothing to compare")
+        image = self._job(question).selection.image  # the one that was uploaded, if one was
+        jobs = [self._job(question, replace(one, image=image)) for one in question.selections]
+        photograph = self.pictures.get(image)
+        return (jobs if question.options.way == OWN else [self._suited(job, photograph) for job in jobs]), photograph
+
+    def _runs(self, jobs: list[Job], photograph: Photograph, stretch: Stretch) -> list[api.Result]:
+        """One after the other; the bar is shared out by how long each of them is forecast to take."""
+        seconds = [self._seconds(job, photograph) for job in jobs]
+        return [self._run(job, photograph, part) for job, part in zip(jobs, stretch.parts(seconds), strict=True)]
+
+    def _seconds(self, job: Job, photograph: Photograph) -> float | None:
+        loaded = self.networks.get(job.selection)
+        speed = self.speeds.known(loaded, job.options)
+        return speed.seconds(inference.plan(loaded.spec, job.size(photograph), job.options)) if speed else None
 
     def _suited(self, job: Job, photograph: Photograph) -> Job:
         """At the size trained on, if the image shows things larger than that and no size is asked for."""
@@ -196,23 +196,3 @@ class Segmenter:
         if job.longest or not card.is_too_large(photograph.size):
             return job
         return replace(job, longest=card.trained_side)
-
-
-def _keeps_scores(loaded: api.Loaded, size: tuple[int, int]) -> bool:
-    return 4 * size[0] * size[1] * loaded.spec.classes <= MOST_SCORES
-
-
-def _offer(loaded: api.Loaded, size: tuple[int, int], options: RunOptions, way: str) -> dict[str, Any]:
-    """What running an image of a size in a way would take."""
-    held = Outputs.bytes(size, loaded.spec.classes, _keeps_scores(loaded, size))
-    made = inference.plan(loaded.spec, size, replace(options, way=way, side=None), held)
-    shapes = [tile.output.shape for tile in made.tiles]
-    return {
-        "way": way,
-        "size": list(size),
-        "tiles": len(shapes),
-        "tile": [max(sides) for sides in zip(*shapes, strict=True)],  # of the largest
-        "bytes": made.bytes,
-        "free": made.free,
-        "fits": made.fits,
-    }

@@ -30,6 +30,16 @@ class Turns:
         finally:
             self._working.release()
 
+    @contextmanager
+    def free(self) -> Iterator[bool]:
+        """Whether the machine is free; then it is taken. Nobody is waited for."""
+        taken = self._working.acquire(blocking=False)
+        try:
+            yield taken
+        finally:
+            if taken:
+                self._working.release()
+
     def _take(self, progress: OnProgress, cancelled: Callable[[], bool]) -> None:
         if self._working.acquire(blocking=False):
             return

@@ -8,7 +8,7 @@ import { byActivity, byAgreement, histogram } from '../../explorer/ui/stage/expl
 import { entropyOf } from '../../explorer/ui/stage/explore/probabilities.js';
 import { GAP, scaleBox, tileAt, tileUnder, tiling } from '../../explorer/ui/stage/explore/tiling.js';
 import { keyOf } from '../../explorer/ui/stage/keys.js';
-import { complete, fromAddress } from '../../explorer/ui/stage/selection.js';
+import { better, complete, fromAddress } from '../../explorer/ui/stage/selection.js';
 
 const FRAMES = { offset: [4, 6], frames: { original: [200, 80], resized: [100, 40], network: [108, 52] } };
 
@@ -120,6 +120,21 @@ test('a choice is completed so that it fits together', () => {
   assert.equal(complete(CATALOG, FIRST, { image: 'cells.png' }).checkpoint, 'cells');
   assert.equal(complete(CATALOG, FIRST, { checkpoint: 'cells' }).image, 'cells.png');
   assert.equal(complete(CATALOG, FIRST, { image: 'own-id' }).checkpoint, 'everyday'); // a person's own image fits all
+});
+
+test('weights follow what an own image was found to show', () => {
+  const known = { ...CATALOG, domains: { 'own-id': 'nuclei' } };
+  const own = { ...FIRST, image: 'own-id' };
+  assert.deepEqual(better(known, own), { checkpoint: 'cells' });
+  assert.equal(better(known, { ...own, checkpoint: 'cells' }), null);
+  assert.equal(better(CATALOG, own), null); // nothing is known of it
+  assert.equal(better(CATALOG, FIRST), null);
+  assert.equal(complete(known, own, { model: 'unet' }).checkpoint, 'u-cells');
+  assert.equal(complete(CATALOG, own, { model: 'unet' }).checkpoint, 'u-everyday');
+  assert.equal(complete(known, own, { checkpoint: 'everyday' }).image, 'own-id'); // one's own image is never changed
+  const [fcn, unet] = CATALOG.models;
+  const models = [{ ...fcn, cards: ['everyday'] }, unet];
+  assert.deepEqual(better({ ...known, models }, own), { model: 'unet', checkpoint: 'u-cells' });
 });
 
 test('an address asks for what is on offer, or for nothing', () => {

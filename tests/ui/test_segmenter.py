@@ -16,8 +16,7 @@ from explorer import api, compare, inference, metrics
 from explorer.errors import ExplorerError
 from explorer.inference import RunOptions
 from explorer.trace import CancelledError
-from explorer.ui import app
-from explorer.ui import segmenter as segmenting
+from explorer.ui import app, offers
 from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
 from tests.ui import made as ui
@@ -201,10 +200,10 @@ def test_scores_of_large_images_are_not_kept(
     image = upload(segmenter, tmp_path, ui.photo(420, 430))
     wish = ui.raw(model="unet", checkpoint="unet", padding="valid", image=image)
     needs = {}
-    for most in (segmenting.MOST_SCORES, 1000):
-        monkeypatch.setattr(segmenting, "MOST_SCORES", most)
+    for most in (offers.MOST_SCORES, 1000):
+        monkeypatch.setattr(offers, "MOST_SCORES", most)
         found = ask(segmenter, "paper", selection=wish, options={"way": "paper"})
         assert ("scores" in found["kinds"]) == (found["difference"]["score"] is not None) == (most > 1000)
         needs[most] = ask(segmenter, "plan", selection=wish)["offers"][0]["bytes"]
     classes = segmenter.networks.get(ui.selection("unet")).spec.classes
-    assert needs[segmenting.MOST_SCORES] + 4 * classes * 420 * 430 == max(needs.values())
+    assert needs[offers.MOST_SCORES] + 4 * classes * 420 * 430 == max(needs.values())

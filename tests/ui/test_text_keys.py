@@ -75,8 +75,12 @@ def remark_codes() -> set[str]:
 
 KINDS = {*kinds(), "unknown"}
 FRAMES = {"network", "resized", "original"}
+CHIPS = {"shape", "jump", "field", "start", "parameters", "macs", "ms"}
 FAMILIES = {
     "words.*": KINDS,
+    "chip.*": CHIPS,
+    "chip.*.help": CHIPS,
+    "path.*": {"contracting", "skip", "expansive"},
     "op.*": KINDS,
     "facts.*.unseen": {"accuracy", "dice"},
     "facts.*.validation": {"accuracy", "dice"},
@@ -84,7 +88,10 @@ FAMILIES = {
     "words.conv.*": {"fc6", "fc7"},
     "words.maxpool.*": {"even", "ceil", "floor"},
     "derive.*": {"input", "same", "ceil", "floor", "crop"},
-    "note.*": WEIGHT_NOTES | {f"image.{code}" for code in images.NOTES},
+    "note.*": WEIGHT_NOTES | {f"image.{code}" for code in images.NOTES} | {"smaller_for_room"},
+    "notice.*": {images.EVERYDAY, images.NUCLEI},
+    "notice.take.*": {images.EVERYDAY, images.NUCLEI},
+    "compare.file.*": {"mask", "overlay"},
     "error.*": error_codes() | codes_of_scripts(),
     "padding.*": {padding for model in MODELS.values() for padding in model.paddings},
     "device.*": {"auto", *DEVICES},
@@ -94,14 +101,12 @@ FAMILIES = {
     "figure.unet.*": {"conv", "conv1", "copy", "pool", "up"},
     "figure.fcn.*": {"thin", "conv1", "copy", "up"},
     "picture.shown.*": {"prediction", "stage", "changes", "confidence", "entropy"},
-    "maps.low*": {"", ".signed"},
     "segment.state.*": {"waiting", "ready", "done", "old", "failed"},
     "segment.layer.*": {"prediction", "confidence", "errors", "differs"},
     "segment.way.*": {*WAYS, *COPIES} - {"auto"},
     "precision.*": set(inference.DTYPES),
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),
-    "maps.high*": {"", ".signed"},
 }
 
 
@@ -130,7 +135,7 @@ def test_no_text_is_unused():
 def test_the_searches_find_something():
     """If a search stopped matching, the tests above would hold for nothing."""
     plain, _ = keys_in_scripts()
-    assert {"bar.run", "chip.jump", "crop.kept", "words.input.resized", "error.clipboard", "progress.upload"} <= plain
+    assert {"bar.run", "chip.or", "crop.kept", "words.input.resized", "error.clipboard", "progress.upload"} <= plain
     assert {"bar.weights", "steps.next", "app.short", "sources.drop"} <= PARSED.keys
     assert {"bad_selection", "image_gone", "no_image", "upload", "internal", "no_device", "weights"} <= error_codes()
     assert {"gone", "connection", "upload", "too_large_bytes"} <= codes_of_scripts()

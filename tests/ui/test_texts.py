@@ -19,7 +19,6 @@ WITHOUT_HANGUL = {  # names that are written alike in Korean
     "bar.pixels",
     "held.summands",
     "number.percent",
-    "chip.macs",
     "device.cpu",
     "device.cuda",
     "device.cuda.name",
@@ -29,7 +28,7 @@ WITHOUT_HANGUL = {  # names that are written alike in Korean
     "maps.colours.viridis",
     "file.coco",
     "file.geojson",
-    "held.title.label",
+    "held.title.place",
     "op.argmax",
     "op.relu",
     "precision.bfloat16",
@@ -115,7 +114,7 @@ def test_notes_on_weights_and_device_names_are_filled():
 # ---- nothing said outside the tables
 
 
-CAPS = {*"uowasdcp,.+-0→←↑↓", "Home", "End", "Space", "Shift", "Enter", "Esc"}  # as they stand on the keyboard
+CAPS = {*"uowasdcpnb,.+-0→←↑↓", "Home", "End", "Space", "Shift", "Enter", "Esc"}  # as they stand on the keyboard
 
 
 def test_the_page_has_no_words_of_its_own():
@@ -124,7 +123,7 @@ def test_the_page_has_no_words_of_its_own():
     assert PARSED.labels == []
 
 
-@pytest.mark.parametrize("name", sorted(SCRIPTS))
+@pytest.mark.parametrize("name", sorted(set(SCRIPTS) - {"particles.js"}))  # that one is the grammar of Korean
 def test_the_scripts_have_no_words_of_their_own(name):
     script = without_comments(SCRIPTS[name])
     assert not HANGUL.search(script)

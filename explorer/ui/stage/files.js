@@ -1,6 +1,6 @@
 /** Files of the server: fetched, and pictures decoded to their pixels. */
 
-import { pen } from './dom.js';
+import { make, pen } from './dom.js';
 
 /** Fetch an address. Throws an Error with `status` where the server has no such file, without one where it is gone.
  * @param {string} address
@@ -30,6 +30,16 @@ export async function fetchPixels(address) {
  */
 export async function fetchBitmap(address) {
   return createImageBitmap(await fetchBlob(address));
+}
+
+/** Have the browser save a file under a name: an address of the server has none.
+ * @param {string} address
+ * @param {string} name
+ */
+export async function saved(address, name) {
+  const href = address.startsWith('blob:') ? address : URL.createObjectURL(await fetchBlob(address));
+  make('a', { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60000);
 }
 
 /** What a person is told where a file could not be fetched.

@@ -45,6 +45,7 @@ export class Words {
 
   show(value) {
     if (value?.device) return this.device(value);
+    if (value?.seconds !== undefined) return this.duration(value.seconds);
     return typeof value === 'number' ? this.number(value) : String(value);
   }
 
@@ -102,6 +103,12 @@ export class Words {
   /** An error {code, details} as a sentence. */
   error({ code, details }) {
     return this.has(`error.${code}`) ? this.t(`error.${code}`, details) : this.t('error.internal');
+  }
+
+  /** 0.4 s, 12 s, 3.5 min: a time that is about right. */
+  duration(seconds) {
+    if (seconds >= 90) return this.t('time.minutes', { value: this.number(Number((seconds / 60).toPrecision(2))) });
+    return this.t('time.seconds', { value: this.number(Number(seconds.toPrecision(seconds < 10 ? 1 : 2))) });
   }
 
   /** 640 MiB, 3.2 GiB: bytes of memory. */

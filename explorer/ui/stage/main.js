@@ -5,8 +5,10 @@ import { Bar, languageButtons } from './bar.js';
 import { Colours, roles } from './colour.js';
 import { isThere } from './files.js';
 import { Explore } from './explore/explore.js';
+import { ImageButton } from './image.js';
 import { Words, pickLanguage } from './i18n.js';
 import { keysDialog } from './keys.js';
+import { Notice } from './notice.js';
 import { ownImage, stored, themeButton } from './preferences.js';
 import { Runner } from './runner.js';
 import { Address, complete, fromAddress } from './selection.js';
@@ -36,8 +38,7 @@ class Stage {
     this.colours = new Colours(start.catalog.colours);
     for (const [role, colour] of Object.entries(roles)) root.style.setProperty(`--fx-${role}`, colour);
     this.selection = start.selection;
-    this.imageName = '';
-
+    this.image = new ImageButton(root, this);
     this.runner = new Runner({ ...gradio, alive: () => isThere(this.gradio.base), mostBytes: this.catalog.mostBytes }, {
       onProgress: (...news) => this.#progress(...news),
       onDone: (message) => this.#done(message),
@@ -47,6 +48,7 @@ class Stage {
       onChange: (change) => this.change(change),
       onRun: () => (this.busy ? this.cancel() : this.run()),
     });
+    this.notice = new Notice(root, this, (change) => this.change(change));
     this.sources = new Sources(root, {
       onFiles: (files) => this.#files(files),
       onExample: (file) => this.change({ image: file }),
@@ -71,15 +73,12 @@ class Stage {
       gradio, catalog, colours, words, resolve,
       alive: () => isThere(this.gradio.base),
       selection: () => this.selection,
-      picture: () => this.#pictureOfImage(),
+      picture: () => this.#picture(),
       say: (problem) => this.say(problem),
       onProgress: (...news) => this.#progress(...news),
       onSettle: () => this.settle(),
-      onImage: (image, name, picture) => {
-        if (!this.#example(image)) {
-          this.imageName = name || this.imageName;
-          this.picture = picture ?? this.picture;
-        }
+      onImage: (image, name, picture, domain) => {
+        this.image.learn(image, { name, picture, domain });
         this.#choose({ ...this.selection, image });
         this.settle();
       },
@@ -107,7 +106,7 @@ class Stage {
     this.bar.show(this.selection, this.words);
     this.bar.running(this.fraction ?? null, this.#progressText(), this.words.t('bar.run'));
     this.sources.list(this.catalog.examples, this.resolve, this.words);
-    this.#imageButton();
+    this.#written();
     if (this.problem) this.say(this.problem);
     this.views.panel?.write();
     this.explore.write();
@@ -133,7 +132,7 @@ class Stage {
   #wish(address, standard) {
     const own = address.has('image') ? null : ownImage();
     const wish = fromAddress(this.catalog, address, standard, own?.image);
-    if (own && wish) Object.assign(this, { imageName: own.name, picture: own.picture });
+    if (own && wish) this.image.recall(own);
     this.wantedStep = address.get('step');
     return wish;
   }
@@ -148,7 +147,7 @@ class Stage {
     const { image } = this.selection;
     if (view !== this.views.shown) this.show(view);
     else if (this.views.panel)
-      this.#with(() => this.views.panel.changed(image === before ? {} : { image }, this.#nameOfImage()));
+      this.#with(() => this.views.panel.changed(image === before ? {} : { image }, this.image.name(image)));
     else this.#with(() => this.runner.send({ selection: this.selection }, { ownImage: false }));
     if (!this.runner.request) this.wantedStep = null; // the run is the one that was left
   }
@@ -167,9 +166,9 @@ class Stage {
     if (this.busy || this.views.panel) (this.views.panel ?? this.runner).cancel(); // the choice stays
     this.explore.steps.play(false);
     this.say(null);
-    this.views.show(view, { image: this.selection.image, name: this.#nameOfImage() });
-    const stale = !this.trace || JSON.stringify(this.trace.selection) !== JSON.stringify(this.selection);
-    if (!this.views.panel && stale) this.run();
+    this.views.show(view, { image: this.selection.image, name: this.image.name(this.selection.image) });
+    this.#written();
+    if (!this.views.panel && this.#isStale()) this.run();
     this.settle();
   }
 
@@ -186,7 +185,7 @@ class Stage {
     this.#choose(complete(this.catalog, this.selection, change));
     if (this.views.panel) {
       this.settle();
-      return this.#with(() => this.views.panel.changed(change, this.#nameOfImage()));
+      return this.#with(() => this.views.panel.changed(change, this.image.name(this.selection.image)));
     }
     this.#with(() => this.runner.send({ selection: this.selection }, { ownImage: !('image' in change) }));
   }
@@ -194,7 +193,18 @@ class Stage {
   #choose(selection) {
     this.selection = selection;
     this.bar.show(selection, this.words);
-    this.#imageButton();
+    this.#written();
+  }
+
+  /** The image's button, and what there is to say of the choice: of its run only beside its steps. */
+  #written() {
+    this.image.show(this.selection.image);
+    this.notice.show(this.selection, this.views?.panel || this.#isStale() ? [] : this.trace.notes);
+  }
+
+  /** Whether no run of what is chosen is shown. */
+  #isStale() {
+    return !this.trace || JSON.stringify(this.trace.selection) !== JSON.stringify(this.selection);
   }
 
   /** Stop the run; the controls go back to what is shown. */
@@ -215,7 +225,8 @@ class Stage {
   }
 
   async #done(message) {
-    if (message.imageName) this.imageName = message.imageName;
+    const { selection: { image }, imageName: name, domain } = message;
+    this.image.learn(image, { name, domain });
     this.#choose(message.selection);
     await this.open(message.trace, message.selection);
   }
@@ -257,43 +268,21 @@ class Stage {
   async open(file, selection) {
     if (!(await this.explore.open(file, selection, this.wantedStep))) return;
     this.wantedStep = null;
-    if (!this.#example(this.trace.selection.image)) this.picture = this.trace.pictures.resized;
-    this.#imageButton();
+    this.image.learn(this.trace.selection.image, { picture: this.trace.pictures.resized });
+    this.#written();
     this.settle(); // now with the picture
     if (!this.runner.request) this.root.dataset.state = 'ready';
     this.root.dataset.run = file;
   }
 
-  #imageButton() {
-    const picture = this.#small();
-    if (picture) find(this.root, '.fx-image img').src = this.resolve(picture);
-    const name = this.#nameOfImage();
-    find(this.root, '.fx-image-name').textContent = name;
-    find(this.root, '.fx-image').setAttribute('aria-label', `${this.words.t('bar.image')}: ${name}`);
-  }
-
-  #example(file) {
-    return this.catalog.examples.find((example) => example.file === file);
-  }
-
   /** The best picture of the image there is: of a run, else a small one. */
-  #pictureOfImage() {
+  #picture() {
     const { trace, selection: { image } } = this;
-    return trace?.selection.image === image ? trace.pictures.resized : this.#small();
-  }
-
-  #small() {
-    return this.#example(this.selection.image)?.thumbnail ?? this.picture;
-  }
-
-  #nameOfImage() {
-    const example = this.#example(this.selection.image);
-    return example ? this.words.of(example.title) : this.imageName;
+    return trace?.selection.image === image ? trace.pictures.resized : this.image.small(image);
   }
 
   settle() {
-    const own = !this.#example(this.selection.image);
-    if (own) ownImage({ image: this.selection.image, name: this.imageName, picture: this.picture });
+    const own = this.image.keep(this.selection.image);
     const { selection, chosenLanguage: lang, explore: { name: step }, views: { shown: view } } = this;
     this.position.settle({ selection, step, lang, own, view });
   }

@@ -2,15 +2,18 @@
 
 import { Runner } from './runner.js';
 
+const QUIET = ['plan', 'forecast']; // questions that come along by themselves: nobody waits for them
+
 export class Panel {
   /** @type {any} */ root;
   /** @type {any} what the views need of the stage */ stage;
   /** @type {Page.Words} */ words;
   /** @type {any} of an image: as a name of the server's files */ resolve;
+  /** @type {string} what was asked last */ asked;
 
   constructor(root, stage) {
     const { gradio, alive, catalog, words, resolve } = stage;
-    Object.assign(this, { root, stage, words, resolve });
+    Object.assign(this, { root, stage, words, resolve, asked: '' });
     this.runner = new Runner(
       { ...gradio, alive, mostBytes: catalog.mostBytes },
       {
@@ -22,14 +25,39 @@ export class Panel {
     );
   }
 
-  get busy() {
-    return this.runner.request !== null;
+  get isQuiet() {
+    return QUIET.includes(this.asked);
   }
 
-  /** Ask about a file that was given, which is sent first, or about an image that the server has. */
+  /** Whether something runs that a person waits for. */
+  get busy() {
+    return this.runner.request !== null && !this.isQuiet;
+  }
+
+  /** Ask about a file that was given, which is sent first, or about an image that the server has. What was wrong with
+   * the question before it is not said any longer. */
   send(question, file) {
+    this.asked = question.what;
+    this.questioned = JSON.stringify(question);
+    if (!this.isQuiet) this.stage.say(null);
     if (file) this.runner.sendFile(file, question);
     else this.runner.send(question, { ownImage: false });
+  }
+
+  /** Send the file of true labels that an input was given, and ask about it.
+   * @param {HTMLInputElement} input @param {(path: string) => void} ask
+   */
+  async judging(input, ask) {
+    const [file] = input.files ?? [];
+    input.value = ''; // the same file may be chosen again
+    if (!file) return;
+    try {
+      const { path } = await this.stage.gradio.upload(file);
+      ask(path);
+    } catch (error) {
+      console.warn(error);
+      this.stage.say({ code: 'upload', details: {} });
+    }
   }
 
   hear(message) {
@@ -40,13 +68,15 @@ export class Panel {
     if (this.runner.request) this.runner.cancel();
   }
 
-  progress(...news) {
-    this.stage.onProgress(...news);
+  /** Tell of a question aloud or not; what was begun aloud ends aloud. */
+  progress(fraction, text, details, isAloud = !this.isQuiet) {
+    if (isAloud || this.told) this.stage.onProgress(isAloud ? fraction : null, text, details);
+    this.told = isAloud && fraction !== null;
   }
 
   async done(_message) {}
 
   failed(problem) {
-    this.stage.say(problem);
+    if (!this.isQuiet || problem.code === 'connection') this.stage.say(problem);
   }
 }

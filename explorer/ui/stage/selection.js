@@ -2,16 +2,42 @@
 
 const SETTLED = 350; // ms until a position goes into the address
 
+/** What an image shows: as its example is sorted, or as the server told of an own one by its colours; '' if not known.
+ * @param {Page.Catalog} catalog @param {string} image
+ */
+export function domainOf({ examples, domains }, image) {
+  return examples.find((e) => e.file === image)?.family ?? domains?.[image] ?? '';
+}
+
+/** The change to weights for what the image shows, of the same network if there are such; null if they are chosen, or
+ *  if nothing is known against those that are.
+ * @param {Page.Catalog} catalog @param {Page.Selection} selection
+ * @returns {Partial<Page.Selection> | null}
+ */
+export function better(catalog, { model: key, checkpoint, image }) {
+  const domain = domainOf(catalog, image);
+  const shows = (name) => catalog.cards.find((card) => card.name === name)?.examples;
+  if (!domain || !shows(checkpoint) || shows(checkpoint) === domain) return null;
+  const [own, ...others] = [...catalog.models].sort((a, b) => Number(b.key === key) - Number(a.key === key));
+  for (const model of [own, ...others]) {
+    const fitting = model.cards.find((name) => shows(name) === domain);
+    if (fitting) return { checkpoint: fitting, ...(model.key === key ? {} : { model: model.key }) };
+  }
+  return null;
+}
+
 /** The selection after one control was used: weights, geometry, size and example follow where they must.
  * @param {Page.Catalog} catalog @param {Page.Selection} old @param {Partial<Page.Selection>} change
  * @returns {Page.Selection}
  */
-export function complete({ models, cards, examples }, old, change) {
+export function complete(catalog, old, change) {
+  const { models, cards, examples } = catalog;
   const next = { ...old, ...change };
   const [model, before] = [next, old].map(({ model: key }) => models.find((m) => m.key === key) ?? models[0]);
   const card = (name) => cards.find((c) => c.name === name);
   const example = examples.find((e) => e.file === next.image);
-  const apt = (name) => !example || !card(name)?.examples || card(name)?.examples === example.family;
+  const domain = domainOf(catalog, next.image);
+  const apt = (name) => !domain || !card(name)?.examples || card(name)?.examples === domain;
   if (!model.cards.includes(next.checkpoint) || ('model' in change && !('checkpoint' in change))) {
     // another network: its own weights, for what the image shows, on the same data if there are such
     const alike = (name) => card(name)?.data === card(old.checkpoint)?.data;
@@ -19,7 +45,7 @@ export function complete({ models, cards, examples }, old, change) {
     next.checkpoint = fitting.find(alike) ?? fitting[0] ?? model.cards.find(alike) ?? model.cards[0] ?? next.checkpoint;
   } else if ('image' in change && !('checkpoint' in change) && !apt(next.checkpoint)) {
     // an example that these weights know nothing of
-    next.checkpoint = model.cards.find((name) => card(name)?.examples === example?.family) ?? next.checkpoint;
+    next.checkpoint = model.cards.find((name) => card(name)?.examples === domain) ?? next.checkpoint;
   }
   if (!model.paddings.includes(next.padding)) next.padding = model.paddings[0];
   if (before.family !== model.family && !('size' in change)) next.size = model.size;

@@ -183,6 +183,8 @@ declare namespace Page {
     devices: string[];
     mostBytes: number;
     files: string;
+    /** Of own images, by their ids, what they show: as the server tells with each answer. */
+    domains?: Record<string, string>;
     colours: {
       sequential: Record<string, number[][]>;
       diverging: number[][];

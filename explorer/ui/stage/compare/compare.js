@@ -1,13 +1,13 @@
 /** The view "compare": two to four networks on one image, looked at together. */
 
-import { find, make, makeButton, on, onButton } from '../dom.js';
+import { find, makeButton, on, onButton } from '../dom.js';
 import { radios } from '../bar.js';
 import { Panel } from '../panel.js';
-import { fetchBitmap, fetchPixels } from '../files.js';
-import { coloured, disagreement } from './layers.js';
+import { fetchBitmap, fetchPixels, saved } from '../files.js';
+import { Boards } from './boards.js';
+import { csvOf, figuresOf } from './figures.js';
+import { showTable } from './table.js';
 import { Verdict } from './verdict.js';
-import { View, Viewer } from '../viewer.js';
-import { Wipe } from './wipe.js';
 
 const MOST = 4;
 
@@ -16,35 +16,37 @@ export class Compare extends Panel {
     super(root, stage);
     const { catalog, words } = stage;
     this.catalog = catalog;
-    this.view = new View();
     this.chosen = this.#alike();
     this.file = null; // given, and not sent yet
     this.own = false; // the last comparison was at the image's own size, where another suits a network better
-    this.asked = false; // the one that runs is to be so
-    this.mode = 'beside';
-    this.boards = [];
+    this.wish = false; // the one that runs is to be so
     this.answer = null;
-    onButton(find(root, '.fx-rivals'), ({ model: key }) => {
-      this.touched = true;
-      const isChosen = (one) => this.chosen.includes(one) !== (one === key);
-      this.chosen = catalog.models.map((model) => model.key).filter(isChosen);
-      this.#rivals();
+    this.costs = null; // {of, records}: what the runs of certain networks are forecast to take
+    const title = (result) => this.#title(result);
+    this.boards = new Boards(root, { words, title });
+    this.verdict = new Verdict(words, title, (own) => !this.busy && this.run(own));
+    onButton(find(root, '.fx-rivals'), ({ model: key }) => this.#toggle(key));
+    radios(find(root, '.fx-modes'), 'mode', (mode) => this.#show(mode), this.boards.mode);
+    onButton(find(root, '.fx-take'), ({ take }) => this.#take(take));
+    onButton(find(root, '.fx-figures'), ({ kind, row }) => {
+      this.send({ what: 'export', file: kind, tokens: [this.answer.results[Number(row)].token] });
     });
-    const choose = (mode) => {
-      this.mode = mode;
-      this.#lay();
-    };
-    radios(find(root, '.fx-modes'), 'mode', choose, this.mode);
-    this.opacity = on(find(root, '.fx-compare .fx-see input'), 'input', () => this.#paint());
-    this.verdict = new Verdict(words, (result) => this.#title(result), (own) => {
-      if (!this.busy) this.run(own);
-    });
-    this.wipe = new Wipe(root, {
-      words,
-      title: (result) => this.#title(result),
-      onSides: () => this.#lay(),
-      onMove: () => this.#paint(),
-    });
+    on(find(root, '.fx-take input'), 'change', ({ target }) => this.#judge(target));
+  }
+
+  #toggle(key) {
+    this.touched = true;
+    const isChosen = (one) => this.chosen.includes(one) !== (one === key);
+    this.chosen = this.catalog.models.map((model) => model.key).filter(isChosen);
+    this.stage.say(null); // there were too few, perhaps
+    this.#rivals();
+    this.#figures();
+    this.#forecast();
+  }
+
+  #show(mode) {
+    this.boards.mode = mode;
+    this.#lay();
   }
 
   /** The view is shown; a comparison on another image is none any more. */
@@ -52,16 +54,18 @@ export class Compare extends Panel {
     if (this.answer?.image !== image) Object.assign(this, { answer: null, own: false });
     if (!this.touched && !this.answer) this.chosen = this.#alike();
     this.write();
+    this.#forecast();
   }
 
   write() {
     this.#rivals();
+    this.#figures();
     this.#lay();
   }
 
   /** A file was given: it becomes the image that is compared on. */
   add([file]) {
-    Object.assign(this, { file, answer: null, own: false });
+    Object.assign(this, { file, answer: null, own: false, costs: null });
     this.write();
     this.run();
   }
@@ -73,6 +77,7 @@ export class Compare extends Panel {
     this.answer = null;
     if (!this.touched) this.chosen = this.#alike();
     this.write();
+    this.#forecast();
   }
 
   /** The networks whose weights know the same classes as those of the stage's network: only they can agree. */
@@ -98,17 +103,28 @@ export class Compare extends Panel {
     return { ...old, model: key, checkpoint: alike, padding };
   }
 
-  #question(own) {
+  #question(what, own) {
     const selections = this.chosen.map((key) => this.#selectionOf(key));
-    return { what: 'compare', selection: this.stage.selection(), selections, options: { way: own ? 'own' : 'auto' } };
+    return { what, selection: this.stage.selection(), selections, options: { way: own ? 'own' : 'auto' } };
   }
 
   /** Compare; at the own size of the image if that is wanted or, unless said otherwise, was done before. */
   run(own = this.own) {
     if (this.chosen.length < 2) return this.stage.say({ code: 'two_networks', details: {} });
-    this.wipe.sides = null;
-    this.asked = own;
-    this.send(this.#question(own), this.file);
+    this.boards.wipe.sides = null;
+    this.wish = own;
+    this.send(this.#question('compare', own), this.file);
+  }
+
+  /** Whether what is shown is not of the networks that are chosen. */
+  get #isOld() {
+    return this.answer?.results.map(({ model }) => model).join() !== this.chosen.join();
+  }
+
+  /** Ask how long the networks chosen take, unless they were run or cannot be; a file that waits is sent by its run. */
+  #forecast() {
+    if (this.busy || this.file || !this.#isOld || this.chosen.length < 2) return;
+    this.send(this.#question('forecast', this.own));
   }
 
   #rivals() {
@@ -118,12 +134,55 @@ export class Compare extends Panel {
         makeButton({ className: 'fx-pill', 'data-model': key, 'aria-pressed': chosen.includes(key) }, title)
       )
     );
-    const stale = this.answer && this.answer.results.map(({ model }) => model).join() !== chosen.join();
-    const hint = !this.answer ? words.t('compare.begin') : stale ? words.t('compare.again') : '';
-    find(root, '.fx-compare .fx-hint').textContent = hint;
+    const seconds = this.#forecasts()?.reduce((sum, one) => sum + one.seconds, 0);
+    const time = seconds ? words.t('compare.takes', { time: { seconds } }) : '';
+    const hint = !this.answer ? words.t('compare.begin') : this.#isOld ? words.t('compare.again') : '';
+    find(root, '.fx-compare .fx-hint').textContent = hint && `${time} ${hint}`.trim();
+  }
+
+  /** What the networks chosen are forecast to take, once that is known. */
+  #forecasts() {
+    const { costs } = this;
+    return costs?.of === JSON.stringify(this.#question('forecast', this.own)) ? costs.records : null;
+  }
+
+  /** The table and what can be taken along: of a comparison, or of a forecast where there is none of the choice. */
+  #figures() {
+    const { root, answer, words } = this;
+    const forecasts = answer && !this.#isOld ? null : this.#forecasts();
+    const records = forecasts ?? (answer ? figuresOf(answer, this.judged) : []);
+    const table = find(root, '.fx-figures');
+    table.hidden = !records.length;
+    find(root, '.fx-take').hidden = !answer;
+    const noted = ({ weights, run_at: [height, width] }) => {
+      const card = this.catalog.cards.find(({ name }) => name === weights);
+      return `${card ? words.of(card.title) : weights} · ${words.t('segment.pixels', { height, width })}`;
+    };
+    const [titles, notes] = [records.map((record) => this.#title(record)), records.map(noted)];
+    if (records.length) showTable(table, { words, titles, notes, records, isForecast: Boolean(forecasts) });
   }
 
   async done(message) {
+    if (message.kind === 'timed') this.#timed(message);
+    else if (message.kind === 'exported') await saved(this.resolve(message.file), message.name);
+    else if (message.kind === 'judged') this.judged = message.each;
+    else await this.#compared(message);
+    if (message.kind === 'compared') this.write();
+    else this.#figures();
+  }
+
+  #timed({ costs }) {
+    const of = JSON.stringify(this.#question('forecast', this.own));
+    if (of !== this.questioned || costs.some(({ seconds }) => seconds === null)) return;
+    const records = costs.map(({ size, bytes, seconds, parameters, macs }, i) => ({
+      model: this.chosen[i], weights: this.#selectionOf(this.chosen[i]).checkpoint, run_at: size, memory: bytes,
+      seconds, parameters, macs, pixel_accuracy: null, mean_iou: null,
+    }));
+    this.costs = { of, records };
+    this.#rivals();
+  }
+
+  async #compared(message) {
     const { resolve } = this;
     const layers = await Promise.all(
       message.results.map(async ({ pictures }) => {
@@ -132,106 +191,40 @@ export class Compare extends Panel {
         return { image, labels };
       })
     );
-    Object.assign(this, { answer: { ...message, layers }, own: this.asked, file: null });
-    this.view.fit();
-    this.stage.onImage(message.image, message.imageName, message.results[0].pictures.image);
-    this.write();
+    Object.assign(this, { answer: { ...message, layers }, own: this.wish, file: null, judged: [] });
+    this.boards.view.fit();
+    this.stage.onImage(message.image, message.imageName, message.results[0].pictures.image, message.domain);
   }
 
-  /** The boards of a mode: one for each network, or one for the wipe or the disagreement. */
+  /** The boards, and what is said of them. */
   #lay() {
-    const { root, answer } = this;
-    for (const board of this.boards) board.viewer.drop();
-    const box = find(root, '.fx-boards');
-    this.wipe.show(answer?.results ?? [], this.mode === 'wipe');
-    this.boards = [];
-    find(root, '.fx-pairs').replaceChildren(...(answer ? this.verdict.lines(answer) : []));
-    find(root, '.fx-compare-legend').replaceChildren(...(answer ? this.verdict.legend(answer, this.mode) : []));
-    if (answer) {
-      const all = answer.results.map((_, i) => i);
-      const many = { beside: all.map((i) => [i]), wipe: [this.wipe.sides], differ: [all] }[this.mode];
-      box.dataset.boards = String(many.length);
-      box.replaceChildren(...many.map((which) => this.#board(which)));
-    } else this.#preview(box);
-    this.#paint();
-  }
-
-  /** The image that would be compared on, as far as the browser can show it. */
-  async #preview(box) {
-    const asked = (this.previewing = {}); // the latest counts, however often it is asked for
-    const { file } = this;
-    const coming = file ? createImageBitmap(file) : fetchBitmap(this.resolve(this.stage.picture()));
-    const image = await coming.catch(() => null);
-    if (this.answer || this.previewing !== asked) return;
-    box.dataset.boards = '1';
-    if (!image) return box.replaceChildren();
-    const canvas = canvasOf(this.words.t('bar.image'));
-    const viewer = new Viewer(canvas, this.view, { size: () => [image.height, image.width] });
-    Object.assign(viewer, { image, small: !file });
-    this.boards = [{ viewer, which: [], under: make('p') }];
-    box.replaceChildren(make('figure', {}, make('figcaption'), canvas));
-    viewer.soon();
-  }
-
-  #board(which) {
-    const { answer } = this;
-    const titles = which.map((i) => this.#title(answer.results[i])).join(this.mode === 'wipe' ? ' | ' : ', ');
-    const canvas = canvasOf(titles);
-    const under = make('p', { className: 'fx-here' });
-    const viewer = new Viewer(canvas, this.view, {
-      size: () => answer.results[0].size,
-      onPixel: () => this.#names(),
-      paint: (context, _, ratio) => this.mode === 'wipe' && this.wipe.line(context, ratio),
+    const { root, answer, boards } = this;
+    boards.lay(answer, async () => {
+      const { file } = this;
+      const image = await (file ? createImageBitmap(file) : fetchBitmap(this.resolve(this.stage.picture())));
+      return { image, small: !file };
     });
-    if (this.mode === 'wipe') this.wipe.draggable(canvas);
-    this.boards.push({ viewer, which, under });
-    const cost = which.length === 1 ? [this.#cost(answer.results[which[0]])] : [];
-    return make('figure', {}, make('figcaption', {}, titles), canvas, under, ...cost);
+    find(root, '.fx-pairs').replaceChildren(...(answer ? this.verdict.lines(answer) : []));
+    find(root, '.fx-compare-legend').replaceChildren(...(answer ? this.verdict.legend(answer, boards.mode) : []));
   }
 
-  #cost({ seconds, memory, device, deviceName, weightsTitle }) {
-    const { words } = this;
-    const values = {
-      weights: words.of(weightsTitle), seconds: words.number(seconds.network, 3),
-      peak: words.bytes(memory.peak ?? memory.forecast), device: words.device({ device, name: deviceName }),
-    };
-    return make('small', {}, words.t('compare.cost', values));
+  /** Files to take along: figures are those of the table. */
+  #take(kind) {
+    const { answer } = this;
+    const tokens = answer.results.map(({ token }) => token);
+    if (kind === 'zip') return this.send({ what: 'export', file: 'zip', tokens });
+    const records = figuresOf(answer, this.judged);
+    const text = kind === 'csv' ? csvOf(records) : `${JSON.stringify(records, null, 1)}\n`;
+    saved(URL.createObjectURL(new Blob([text])), `compared.${kind}`);
+  }
+
+  /** Hold all networks against true labels. */
+  #judge(input) {
+    const question = { what: 'judge', tokens: this.answer.results.map(({ token }) => token) };
+    this.judging(input, (path) => this.send({ ...question, path }));
   }
 
   #title({ model }) {
     return this.catalog.models.find(({ key }) => key === model).title;
   }
-
-  #paint() {
-    const { answer, mode, wipe: { divide } } = this;
-    const opacity = this.opacity.value / 100;
-    this.opacity.nextElementSibling.textContent = this.words.percent(opacity);
-    if (!answer) return;
-    for (const { viewer, which } of this.boards) {
-      viewer.image = answer.layers[which[0]].image;
-      const side = (i, k) => ({ canvas: coloured(answer, i), opacity, from: k ? divide : 0, to: k ? 1 : divide });
-      if (mode === 'differ') viewer.layers = [{ canvas: disagreement(answer), opacity }];
-      else if (mode === 'wipe') viewer.layers = which.map(side);
-      else viewer.layers = [{ canvas: coloured(answer, which[0]), opacity }];
-      viewer.soon();
-    }
-  }
-
-  /** What each network says of the pixel at the pointer. */
-  #names() {
-    const { answer, words, view } = this;
-    for (const { which, under } of this.boards) {
-      under.textContent = !view.pointer ? '' : which.map((i) => {
-        const { width, height, data } = answer.layers[i].labels;
-        const at = data[4 * (Math.floor(view.pointer.y * height) * width + Math.floor(view.pointer.x * width))];
-        const name = words.of(answer.results[i].classes[at].name);
-        return which.length > 1 ? `${this.#title(answer.results[i])}: ${name}` : name;
-      }).join(' · ');
-    }
-  }
-}
-
-/** A canvas that keys reach. */
-function canvasOf(label) {
-  return make('canvas', { tabIndex: 0, role: 'application', 'aria-label': label });
 }

@@ -20,7 +20,17 @@ export class Offers {
     this.hint.textContent = planned?.trained ? this.words.t('segment.trained', planned.trained) : '';
   }
 
-  #button({ way, size: [height, width], tiles, tile: [tileHeight, tileWidth], bytes, free, fits }, index) {
+  /** Say how long each takes, where that is known. */
+  time({ offers }) {
+    const places = this.box.querySelectorAll('.fx-takes');
+    offers.forEach(({ seconds }, i) => (places[i].textContent = this.#takes(seconds)));
+  }
+
+  #takes(seconds) {
+    return seconds === null ? '' : this.words.t('segment.takes', { time: { seconds } });
+  }
+
+  #button({ way, size: [height, width], tiles, tile: [tileHeight, tileWidth], bytes, free, fits, seconds }, index) {
     const { words } = this;
     const text = {
       height, width, tiles, tileHeight, tileWidth, need: words.bytes(bytes), free: words.bytes(free ?? 0),
@@ -29,6 +39,7 @@ export class Offers {
       { role: 'radio', 'data-offer': index },
       make('b', {}, words.t(`segment.way.${way}`)),
       make('span', {}, words.t(tiles > 1 ? 'segment.tiles.count' : 'segment.pixels', text)),
+      make('em', { className: 'fx-takes' }, this.#takes(seconds)),
       make('small', {}, words.t(free === null ? 'segment.needs' : fits ? 'segment.fits' : 'segment.short', text))
     );
   }

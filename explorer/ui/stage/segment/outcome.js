@@ -1,14 +1,14 @@
 /** What came of a run at full size: time and memory, areas, files to take along, figures against a truth. */
 
 import { find, make, makeButton, on, onButton, swatch } from '../dom.js';
-import { fetchBlob, fetchPixels } from '../files.js';
+import { fetchPixels, saved } from '../files.js';
 
 const AREAS = 8; // classes listed
 const SLOWEST = 5; // steps listed
 
 export class Outcome {
-  /** `ask` sends a question to the server; `upload` a file; `answer` is called with what comes back. */
-  constructor(root, { words, ask, upload, resolve }) {
+  /** `ask` sends a question to the server; `judging` has true labels sent first; `answer` hears what comes back. */
+  constructor(root, { words, ask, judging, resolve }) {
     this.words = words;
     this.resolve = resolve;
     this.box = find(root, '.fx-outcome');
@@ -16,23 +16,16 @@ export class Outcome {
       ask({ what: 'export', file: kind, tokens: [this.item.result.token] });
     });
     this.truth = find(root, '.fx-truth');
-    on(find(this.truth, 'input'), 'change', async ({ target }) => {
-      const [file] = target.files;
-      target.value = '';
-      if (!file) return;
-      const { path } = await upload(file);
-      ask({ what: 'judge', token: this.item.result.token, path });
+    on(find(this.truth, 'input'), 'change', ({ target }) => {
+      const { token } = this.item.result;
+      judging(target, (path) => ask({ what: 'judge', token, path }));
     });
   }
 
   /** A file has come, or a judgement. */
   async answer(message, item) {
-    if (message.kind === 'exported') {
-      const blob = await fetchBlob(this.resolve(message.file)); // its address has no name
-      const href = URL.createObjectURL(blob);
-      make('a', { href, download: message.name }).click();
-      setTimeout(() => URL.revokeObjectURL(href), 60000);
-    } else if (message.kind === 'judged') {
+    if (message.kind === 'exported') await saved(this.resolve(message.file), message.name);
+    else if (message.kind === 'judged') {
       item.judged = message;
       item.layers.errors = await fetchPixels(this.resolve(message.errors));
     }

@@ -24,7 +24,7 @@ export class Segment extends Panel {
     this.offers = new Offers(root, { words, choose });
     this.outcome = new Outcome(root, {
       words, resolve,
-      upload: stage.gradio.upload,
+      judging: (input, asking) => this.judging(input, asking),
       ask: (question) => this.#ask(question),
     });
     this.queue = new Queue(root, {
@@ -53,17 +53,11 @@ export class Segment extends Panel {
     on(find(root, '.fx-page select'), 'change', ({ target }) => this.#turn(Number(target.value)));
   }
 
-  /** Whether something runs that a person would wait for; a plan comes along by itself. */
-  get busy() {
-    return super.busy && this.asked !== 'plan';
-  }
-
   /** Ask about an item; what comes back is that item's, whatever is looked at then.
    * @param {any} question
    * @param {{item?: any, file?: File | null}} [about]
    */
   #ask(question, { item = this.current, file } = {}) {
-    this.asked = question.what;
     this.asking = item;
     this.key = this.#key();
     this.send({ selection: { ...this.stage.selection(), image: item.image ?? '' }, ...question }, file);
@@ -102,16 +96,18 @@ export class Segment extends Panel {
   choose(item) {
     this.current = item;
     this.sheet.view.fit();
-    if (!item.failed) this.stage.say(null);
+    this.stage.say(null); // what is wrong with an image is said over it
     if (item.image !== undefined) this.stage.onImage(item.image, item.name, item.planned?.picture);
     this.write();
     if (!this.busy) this.#ready();
   }
 
-  /** Have a plan for what is looked at. */
+  /** Have a plan for what is looked at, and how long each way to run it takes. */
   #ready() {
     const { current } = this;
-    if (current && !(current.planned?.key === this.#key() || current.failed?.key === this.#key())) this.plan();
+    if (!current || current.failed?.key === this.#key()) return;
+    if (current.planned?.key !== this.#key()) this.plan();
+    else if (!current.isTimed) this.#ask({ what: 'forecast', options: this.options });
   }
 
   /** Ask what running an image would take; a file is sent first. */
@@ -133,10 +129,9 @@ export class Segment extends Panel {
 
   /** A plan that nobody waits for is told of at the desk alone: a file is sent and read. */
   progress(fraction, text, details) {
-    const aloud = this.asked !== 'plan' || this.running;
-    if (aloud || this.told) super.progress(aloud ? fraction : null, text, details); // what was begun aloud ends aloud
-    this.told = aloud && fraction !== null;
-    if (aloud || fraction === null || this.asking !== this.current || this.current.planned) return;
+    const isAloud = !this.isQuiet || Boolean(this.running);
+    super.progress(fraction, text, details, isAloud);
+    if (isAloud || fraction === null || this.asking !== this.current || this.current.planned) return;
     find(this.root, '.fx-read').textContent = this.words.t(text, details);
   }
 
@@ -203,12 +198,16 @@ export class Segment extends Panel {
       Object.assign(item, {
         planned: { ...message, key }, preview, failed: null, image: message.image,
         name: item.name || message.name, chosen,
+        isTimed: message.offers.every(({ seconds }) => seconds !== null),
       });
       if (!message.precisions.includes(this.options.precision)) [this.options.precision] = message.precisions;
-      if (item === this.current) this.stage.onImage(message.image, item.name, message.picture);
+      if (item === this.current) this.stage.onImage(message.image, item.name, message.picture, message.domain);
+    } else if (message.kind === 'timed') {
+      if (item.planned?.key === key) this.#timed(item, message.costs);
+      return; // the offers stay: one of them may have the focus
     } else if (message.kind === 'segmented') {
       const layers = await layersOf(message, this.resolve);
-      Object.assign(item, { result: { ...message, key, way }, layers, judged: null, failed: null });
+      Object.assign(item, { result: { ...message, key, way }, layers, judged: null, failed: null, isTimed: false });
       this.sheet.layer = 'difference' in message ? 'differs' : 'prediction';
     } else {
       await this.outcome.answer(message, item);
@@ -220,10 +219,19 @@ export class Segment extends Panel {
     else this.#ready();
   }
 
+  /** How long each way of running takes; nothing where the machine was at work, until a run of these is done. */
+  #timed(item, costs) {
+    item.isTimed = true;
+    for (const offer of item.planned.offers)
+      offer.seconds = costs.find((cost) => wayOf(cost) === wayOf(offer))?.seconds ?? offer.seconds;
+    if (item === this.current) this.offers.time(item.planned);
+  }
+
   /** A plan that failed concerns its file, and is said beside it; a run that failed concerns all. */
   failed(problem) {
     const { asking: item, key } = this;
     this.eager = false;
+    if (this.asked === 'forecast') return super.failed(problem);
     if (item && problem.code !== 'connection' && (this.asked === 'plan' || this.running))
       item.failed = { ...problem, key };
     else super.failed(problem);
