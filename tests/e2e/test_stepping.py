@@ -162,7 +162,8 @@ def test_a_concatenation_shows_its_two_halves_in_one_scale(visit: Visit) -> None
     visit.go("relu_d3c")
     assert visit.page.locator(".fx-scale [data-scale=channel]").get_attribute("aria-checked") == "true"
     visit.go("conv_d3b_c")  # signed, each channel by itself: the ends that hold all of them
-    assert re.match(r"≥ −[\d.]+$", visit.text(".fx-low")) and re.match(r"≤ [\d.]+$", visit.text(".fx-high"))
+    assert re.match(r"≥ −[\d.]+$", visit.text(".fx-low"))
+    assert re.match(r"≤ [\d.]+$", visit.text(".fx-high"))
 
 
 def test_no_mark_covers_the_name_of_a_class(visit: Visit) -> None:
