@@ -14,10 +14,13 @@ NETWORKS = ("FCN-32s", "FCN-16s", "FCN-8s", "U-Net")
 SIZES = ((1024, 768), (1366, 768), (1920, 1080))
 # where every pane, every row of a pane and every tool lies; the button of a channel names it, and is as wide as that
 PLACES = """() => Object.fromEntries([...document.querySelectorAll(`.fx-bar, .fx-bar > *, .fx-main > *, .fx-maps > *,
-    .fx-tools > *, .fx-channel-tools > *, .fx-picture > *, .fx-view canvas, .fx-steps, .fx-steps > *`)].map((element, i) => {
-    const { x, y, width, height } = element.getBoundingClientRect();
-    return [`${i} ${element.className.baseVal ?? element.classList[0]}`, element.matches('.fx-pins, .fx-colours, .fx-colourbar') ? 0 : [x, y, width, height]];
-}))"""
+    .fx-tools > *, .fx-channel-tools > *, .fx-picture > *, .fx-view canvas, .fx-steps, .fx-steps > *`)].map(
+    (element, i) => {
+        const { x, y, width, height } = element.getBoundingClientRect();
+        const isFree = element.matches('.fx-pins, .fx-colours, .fx-colourbar'); // as long as their words
+        return [`${i} ${element.className.baseVal ?? element.classList[0]}`, isFree ? 0 : [x, y, width, height]];
+    }
+))"""
 TOP = "() => document.querySelector('.fx-mosaic canvas').getBoundingClientRect().y"
 SHARE = """() => { const { width, height } = document.querySelector('.fx-mosaic').getBoundingClientRect();
     return (width * height) / (innerWidth * innerHeight) }"""
@@ -141,7 +144,9 @@ def test_menus_show_their_text(visit: Visit, lang: str) -> None:
         assert cut == []
     assert visit.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     for part in (".fx-bar", ".fx-maps .fx-tools", ".fx-picture .fx-tools", ".fx-list-head"):
-        assert visit.page.evaluate(f"() => (e => e.scrollWidth <= e.clientWidth)(document.querySelector('{part}'))"), part
+        assert visit.page.evaluate(f"() => (e => e.scrollWidth <= e.clientWidth)(document.querySelector('{part}'))"), (
+            part
+        )
 
 
 SEEN = """selector => { const box = document.querySelector('.fx-answers').getBoundingClientRect();

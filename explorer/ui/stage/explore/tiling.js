@@ -1,7 +1,7 @@
 /** How the channels of a step are laid out as tiles. Pure; no page. */
 
 export const GAP = 3; // CSS pixels between tiles
-const WIDEST_GAP = 18; // between rows, where the pane is higher than they need
+const WIDEST_GAP = 40; // between rows, where the pane is higher than they need
 const SMALLEST = 34; // CSS pixels; below that the pane scrolls, and only what is in sight is drawn
 const NO_ROOMS = { strip: 0, head: 0 };
 const BAR = 14; // the pane's scroll bar
