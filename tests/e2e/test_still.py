@@ -97,8 +97,8 @@ def test_maps_have_the_room(visit: Visit) -> None:
 
 SMALL = """() => [...document.querySelectorAll('.fx *')].filter((element) => {
     const texts = [...element.childNodes].filter((node) => node.nodeType === 3 && node.textContent.trim());
-    return texts.length && element.checkVisibility({ visibilityProperty: true }) && !element.closest('.fx-unseen, .fx-said')
-        && element.tagName !== 'OPTION' && parseFloat(getComputedStyle(element).fontSize) < 24;
+    return texts.length && element.checkVisibility({ visibilityProperty: true })
+        && !element.closest('.fx-unseen, .fx-said') && element.tagName !== 'OPTION' && parseFloat(getComputedStyle(element).fontSize) < 24;
 }).map((element) => `${element.tagName} ${element.className} ${element.textContent}`)"""
 
 
@@ -121,7 +121,8 @@ def test_on_a_telephone_held_across_the_map_is_on_the_first_screen(visit: Visit)
     visit.open()
     box = visit.page.locator(".fx-mosaic").bounding_box()
     foot = visit.page.locator(".fx-steps").bounding_box()
-    assert box["y"] < 150 and min(box["y"] + box["height"], foot["y"]) - box["y"] > 150
+    assert box["y"] < 150
+    assert min(box["y"] + box["height"], foot["y"]) - box["y"] > 150
     picture = visit.page.locator(".fx-view canvas").bounding_box()
     assert picture["y"] + picture["height"] <= foot["y"]
 
@@ -134,7 +135,8 @@ def test_menus_show_their_text(visit: Visit, lang: str) -> None:
         if visit.page.get_by_role("radio", name=network, exact=True).get_attribute("aria-checked") != "true":
             visit.choose(network)
         cut = visit.page.evaluate(
-            """() => [...document.querySelectorAll('.fx select')].filter((s) => s.checkVisibility()).filter((select) => {
+            """() => [...document.querySelectorAll('.fx select')].filter((select) => {
+            if (!select.checkVisibility()) return false;
             const style = getComputedStyle(select), pen = document.createElement('canvas').getContext('2d');
             pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
             const room = select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
@@ -167,7 +169,8 @@ def test_the_sum_its_field_and_the_crops_legend_are_seen_together(visit: Visit, 
     visit.page.wait_for_selector(".fx-held > div > b")
     assert visit.page.evaluate(SEEN, ".fx-explain p, .fx-held h3, .fx-held > div > b, .fx-held > div > b + p")
     view = visit.page.locator(".fx-view canvas").bounding_box()
-    assert view["y"] >= 0 and view["y"] + view["height"] <= 768
+    assert view["y"] >= 0
+    assert view["y"] + view["height"] <= 768
 
 
 def test_the_prose_on_weights_is_a_dialog(visit: Visit) -> None:
@@ -175,7 +178,9 @@ def test_the_prose_on_weights_is_a_dialog(visit: Visit) -> None:
     assert "Weights:" not in visit.text(".fx-picture")
     visit.page.get_by_role("button", name="About these weights").click()
     dialog = visit.page.locator(".fx-about")
-    assert dialog.is_visible() and "mean IoU" in dialog.inner_text() and "Weights:" in dialog.inner_text()
+    assert dialog.is_visible()
+    assert "mean IoU" in dialog.inner_text()
+    assert "Weights:" in dialog.inner_text()
 
 
 def test_the_sentence_unfolds_and_folds_and_moves_nothing(visit: Visit) -> None:
