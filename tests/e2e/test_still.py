@@ -98,7 +98,8 @@ def test_maps_have_the_room(visit: Visit) -> None:
 SMALL = """() => [...document.querySelectorAll('.fx *')].filter((element) => {
     const texts = [...element.childNodes].filter((node) => node.nodeType === 3 && node.textContent.trim());
     return texts.length && element.checkVisibility({ visibilityProperty: true })
-        && !element.closest('.fx-unseen, .fx-said') && element.tagName !== 'OPTION' && parseFloat(getComputedStyle(element).fontSize) < 24;
+        && !element.closest('.fx-unseen, .fx-said') && element.tagName !== 'OPTION'
+        && parseFloat(getComputedStyle(element).fontSize) < 24;
 }).map((element) => `${element.tagName} ${element.className} ${element.textContent}`)"""
 
 
