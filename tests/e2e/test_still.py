@@ -18,10 +18,25 @@ PLACES = """() => Object.fromEntries([...document.querySelectorAll(`.fx-bar, .fx
     (element, i) => {
         const { x, y, width, height } = element.getBoundingClientRect();
         const isFree = element.matches('.fx-pins, .fx-colours, .fx-colourbar'); // as long as their words
-        return [`${i} ${element.className.baseVal ?? element.classList[0]}`, isFree ? 0 : [x, y, width, height]];
+        return [`${i} ${element.className.baseVal ?? element.classList[0]}`, isFree ? '' : `${[x, y, width, height]}`];
     }
 ))"""
-TOP = "() => document.querySelector('.fx-mosaic canvas').getBoundingClientRect().y"
+# steps to the end, and names what lies elsewhere than at the first step; of the maps the upper edge
+MOVED = f"""async () => {{
+    const places = {PLACES};
+    const all = () => ({{ ...places(), top: document.querySelector('.fx-mosaic canvas').getBoundingClientRect().y }});
+    const [stage, count] = ['.fx', '.fx-count'].map((name) => document.querySelector(name)), first = all(), moved = [];
+    const [, total] = count.textContent.split(' / ').map(Number);
+    for (let at = 2; at <= total; at++) {{
+        const before = stage.dataset.step;
+        document.body.dispatchEvent(new KeyboardEvent('keydown', {{ key: 'ArrowRight', bubbles: true }}));
+        while (stage.dataset.step === before) await new Promise((done) => setTimeout(done, 4));
+        const now = all();
+        const others = Object.keys(now).filter((name) => now[name] !== first[name]);
+        moved.push(...others.map((name) => [stage.dataset.step, name, first[name], now[name]]));
+    }}
+    return [total, moved];
+}}"""
 SHARE = """() => { const { width, height } = document.querySelector('.fx-mosaic').getBoundingClientRect();
     return (width * height) / (innerWidth * innerHeight) }"""
 
@@ -55,15 +70,9 @@ def test_no_pane_moves_by_a_pixel(visit: Visit, lang: str) -> None:
             visit.page.wait_for_selector(".fx[data-step=input]")
             if held:
                 hold(visit, 0.2, 0.3)
-            places, top = visit.page.evaluate(PLACES), visit.page.evaluate(TOP)
-            last = int(visit.text(".fx-count").split("/")[1])
-            for step in range(2, last + 1):
-                before = visit.step
-                visit.press("ArrowRight")
-                visit.page.wait_for_function("n => document.querySelector('.fx').dataset.step !== n", arg=before)
-                now = visit.page.evaluate(PLACES)
-                assert {k: v for k, v in now.items() if v != places[k]} == {}, (network, visit.step)
-                assert visit.page.evaluate(TOP) == top, (network, step)
+            total, moved = visit.page.evaluate(MOVED)
+            assert total > 40
+            assert moved == [], network
             visit.press("Escape")
 
 
