@@ -179,7 +179,7 @@ class Visit:
 
     def go(self, name: str) -> Visit:
         """Click a step in the list and wait until it is drawn."""
-        self.page.locator(f".fx-list button:has(b:text-is('{name}'))").click()
+        self.page.locator(f".fx-list button[title^='{name} ·']").click()
         self.page.wait_for_selector(f".fx[data-step='{name}']")
         return self
 

@@ -190,7 +190,8 @@ def test_a_step_left_before_its_maps_came_leaves_no_veil(visit: Visit) -> None:
     at_hand, veiled = visit.step, "() => document.querySelector('.fx').classList.contains('fx-fetching')"
     held: list[Any] = []
     visit.page.route(re.compile(r"\.(png|webp)$"), lambda route: held.append(route))
-    visit.press("End")
+    visit.press("End")  # the labels, which are at hand
+    visit.press("ArrowLeft")
     visit.page.wait_for_function(veiled)
     visit.page.locator(f".fx-net button[title^='{at_hand} ']").click()
     visit.page.wait_for_selector(f".fx[data-step='{at_hand}']")

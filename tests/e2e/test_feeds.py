@@ -60,6 +60,8 @@ def test_windows_are_those_of_the_operations(visit: Visit, query: str) -> None:
     found = visit.page.evaluate(WINDOWS)
     assert len(found) > 20
     for name, units in found:
+        if name == "argmax":  # appended to what the network computes: it reads its own place
+            continue
         module = net.get_submodule(name)
         for unit, windows in units:
             if isinstance(module, Concat):

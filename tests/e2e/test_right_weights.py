@@ -27,7 +27,7 @@ def micrograph(tmp_path: Path) -> Path:
 
 def boxes(visit: Visit) -> list[Any]:
     """Where the panes lie."""
-    names = [".fx-bar", ".fx-run", ".fx-weights", ".fx-list", ".fx-maps", ".fx-picture", ".fx-steps"]
+    names = [".fx-bar", ".fx-run", ".fx-list", ".fx-maps", ".fx-picture", ".fx-steps"]
     return [visit.page.locator(name).first.bounding_box() for name in names]
 
 

@@ -106,7 +106,8 @@ def test_after_the_pointer_the_arrows_step_and_reached_by_tab_they_slide(visit: 
     visit.press("ArrowRight")
     visit.page.wait_for_selector(".fx[data-step=conv4_1]")
     assert visit.run == run
-    visit.page.locator(".fx-training input").focus()
+    visit.press("Tab")
+    visit.press("Shift+Tab")  # back to the slider, by the keyboard
     at = int(visit.page.locator(".fx-training input").input_value())
     visit.press("ArrowLeft")
     visit.after(run)
