@@ -1,0 +1,304 @@
+"""Crop lab: where a network's crops cut at any input size, what meets there, and what another crop would predict.
+
+U-Net crops its skips to the up-convolved maps ("copy and crop", Ronneberger et al. 2015, Fig. 1), FCN the larger of two
+score maps to the smaller, and its output to the image. The aligned offset follows from the grids of both maps; half of
+the difference in size is that offset only where the sizes happen to allow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from explorer import operations
+from explorer.geometry import Axis, Box
+from explorer.labs.judging import Figures, Output, check_truth, judge, output_of
+from explorer.labs.walk import Cut, Placing, Walk, legal, walk
+from explorer.models import ModelSpec, without_weights
+from explorer.replay import Made, Progress, Replay
+from explorer.trace import CancelledError
+
+MOST_SHIFTS = 9  # of a crop that a sweep tries
+
+
+@dataclass(frozen=True)
+class Field:
+    """Input pixels that a unit sees, clipped to the input; rows and columns, None where it sees padding alone."""
+
+    rows: tuple[int, int] | None  # first and last
+    cols: tuple[int, int] | None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        height, width = (0 if span is None else span[1] - span[0] + 1 for span in (self.rows, self.cols))
+        return height, width
+
+    @property
+    def centre(self) -> tuple[Fraction | None, Fraction | None]:
+        rows, cols = (None if span is None else Fraction(sum(span), 2) for span in (self.rows, self.cols))
+        return rows, cols
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """The fields of the two units that meet at a place, and how far the centre of the cropped map's unit lies behind
+    the other's (None where one of them sees no pixel), in input pixels."""
+
+    own: Field
+    other: Field
+    shift: tuple[Fraction | None, Fraction | None]
+
+
+@dataclass(frozen=True, eq=False)
+class CropOf:
+    """One crop: of which map, to which reference, and where they are joined (None: they are not)."""
+
+    name: str
+    of: str
+    reference: str
+    join: str | None
+    rows: Cut
+    cols: Cut
+
+    def meeting(self, row: int, column: int) -> Meeting:
+        """What meets at unit (row, column) of the cropped map. Raises IndexError if it has no such unit."""
+        own = Field(_span(self.rows.own, row), _span(self.cols.own, column))
+        other = Field(_span(self.rows.other, row), _span(self.cols.other, column))
+        down, across = (
+            None if a is None or b is None else a - b for a, b in zip(own.centre, other.centre, strict=True)
+        )
+        return Meeting(own, other, (down, across))
+
+
+@dataclass(frozen=True)
+class Size:
+    """Height and width of a step's map, and the rows and columns of what it reads that it passes over."""
+
+    step: str
+    operation: str
+    shape: tuple[int, int]
+    passed: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class CropLab:
+    """A network's crops at an input size. `legal` and `nearest` are of height and width; `output` is the box of input
+    pixels that get a label."""
+
+    size: tuple[int, int]
+    legal: tuple[bool, bool]
+    nearest: tuple[tuple[int, ...], tuple[int, ...]]
+    steps: tuple[Size, ...]
+    crops: tuple[CropOf, ...]
+    output: Box
+
+    def __getitem__(self, name: str) -> CropOf:
+        return {crop.name: crop for crop in self.crops}[name]
+
+
+def crop(
+    model: str = "unet",
+    padding: str = "",
+    size: int | tuple[int, int] = 572,
+    mode: str = "aligned",
+    modes: Mapping[str, str] | None = None,
+    shifts: Mapping[str, int] | None = None,
+    seed: int = 0,
+) -> CropLab:
+    """Where the crops of a network cut, from geometry alone: no weights, no image, any size.
+
+    size    height and width, or both in one; the network itself may refuse it
+    mode    "aligned": where the grids of both maps meet; "centre": half of the difference in size; "random": drawn by
+            `seed`, rows and columns apart; "corner": at the top left; "pad": nothing is cut, the other map gets zeros
+            around it until it is as large (half of them, rounded down, before it)
+    modes   another mode for some crops, by name; shifts  units by which some lie behind that place, down and right
+
+    Raises ExplorerError for a size at which no map is left, a crop that does not fit, and unknown names.
+
+    >>> lab = crop("unet", "valid", 500, "centre")
+    >>> [(c.rows.offset, c.rows.aligned, int(c.rows.misalignment)) for c in lab.crops]
+    [(4, 4, 0), (17, 16, 4), (42, 40, 4), (92, 88, 4)]
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    network = without_weights(ModelSpec(model, padding))
+    rows, cols = walks(network, (height, width), placing(mode, modes, shifts, seed))
+    sizes, kinds = legal(network), _kinds(network, rows)
+    steps = tuple(
+        Size(name, kinds[name], (len(axis), len(cols.axes[name])), (rows.passed.get(name, 0), cols.passed.get(name, 0)))
+        for name, axis in rows.axes.items()
+    )
+    (top, tall), (left, wide) = ((int(w.output.grid.start), len(w.output)) for w in (rows, cols))
+    return CropLab(
+        (height, width),
+        (height in sizes, width in sizes),
+        (sizes.nearest(height), sizes.nearest(width)),
+        steps,
+        tuple(_crop_of(name, rows, cols) for name in rows.cuts),
+        Box(top, left, top + tall, left + wide),
+    )
+
+
+def placing(
+    mode: str = "aligned",
+    modes: Mapping[str, str] | None = None,
+    shifts: Mapping[str, int] | None = None,
+    seed: int = 0,
+) -> Placing:
+    """The settings of `crop` as one value."""
+    return Placing(mode, tuple((modes or {}).items()), tuple((shifts or {}).items()), seed)
+
+
+def walks(module: nn.Module, size: tuple[int, int], where: Placing | None = None) -> tuple[Walk, Walk]:
+    """Along rows and along columns."""
+    return walk(module, size[0], where, 0), walk(module, size[1], where, 1)
+
+
+def _kinds(network: nn.Module, rows: Walk) -> dict[str, str]:
+    known = {name: operations.known(network.get_submodule(name)) for name in rows.axes}
+    return {name: "unknown" if operation is None else operation.kind for name, operation in known.items()}
+
+
+def _crop_of(name: str, rows: Walk, cols: Walk) -> CropOf:
+    of, reference = rows.given[name]
+    return CropOf(name, of, reference, rows.joins.get(name), rows.cuts[name], cols.cuts[name])
+
+
+def _span(axis: Axis, unit: int) -> tuple[int, int] | None:
+    if not 0 <= unit < len(axis):
+        raise IndexError(f"the map has {len(axis)} units, none at {unit}")
+    return None if axis.empty[unit] else (int(axis.lo[unit]), int(axis.hi[unit]))
+
+
+# ---- with weights
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a network predicts under other crops, beside what it predicts untouched."""
+
+    made: Output
+    untouched: Output
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of a sweep: a crop shifted by so many units from the aligned place, on both axes, that is by so many
+    input pixels."""
+
+    crop: str
+    units: int
+    misalignment: Fraction
+    figures: Figures
+
+
+def predict(
+    module: nn.Module,
+    image: Tensor,
+    where: Placing,
+    truth: np.ndarray | None = None,
+    progress: Progress | None = None,
+) -> Prediction:
+    """What a network in eval mode predicts for an image (1 x C x H x W) with its crops placed otherwise.
+
+    truth     true labels on the network's input, H x W, 255 where they are not judged
+    progress  called before each step with (steps done, steps in all, name); returning False stops with CancelledError
+
+    Sizes that the network itself refuses are run all the same if a map is left at every step. Raises what `crop` does.
+    """
+    size = (image.shape[2], image.shape[3])
+    check_truth(truth, size)
+    before, after = walks(module, size), walks(module, size, where)
+    instead = _instead(module, after)
+    replay = Replay(module, image, instead, at_any_size(module, size), progress)
+    untouched = output_of(replay.final, _axes(before))
+    made = output_of(replay.run(instead), _axes(after))
+    return Prediction(made, untouched, judge(made, untouched, replay.final.shape[1], truth))
+
+
+def sweep(
+    module: nn.Module,
+    image: Tensor,
+    crops: tuple[str, ...] = (),
+    truth: np.ndarray | None = None,
+    progress: Progress | None = None,
+) -> tuple[Point, ...]:
+    """IoU against misalignment: each crop alone, shifted by at most `MOST_SHIFTS` amounts, the same on both axes.
+
+    crops     those that are shifted, by name (default: all)
+    progress  called before each run with (runs done, runs in all, name of the crop); returning False stops with
+              CancelledError
+    """
+    size = (image.shape[2], image.shape[3])
+    check_truth(truth, size)
+    before = walks(module, size, placing(modes=dict.fromkeys(crops, "aligned")))
+    names = crops or tuple(before[0].cuts)
+    plan = [(name, shift) for name in names for shift in shifts_of(before[0].cuts[name], before[1].cuts[name])]
+    replay = Replay(module, image, names, at_any_size(module, size), lambda *_: _asked(progress, 0, len(plan) + 1, ""))
+    untouched, points = output_of(replay.final, _axes(before)), []
+    for done, (name, shift) in enumerate(plan, 1):
+        if _asked(progress, done, len(plan) + 1, name) is False:
+            raise CancelledError(name)
+        cuts = [w.cuts[name] for w in before]
+        made = replay.run({name: _cut(cuts[0].aligned + shift, cuts[1].aligned + shift)})
+        figures = judge(output_of(made, _axes(before)), untouched, made.shape[1], truth)
+        points.append(Point(name, shift, shift * cuts[0].jump, figures))
+    return tuple(points)
+
+
+def shifts_of(rows: Cut, cols: Cut) -> tuple[int, ...]:
+    """At most `MOST_SHIFTS` shifts of a crop, in units from the aligned place: none, and evenly spread as far as the
+    maps reach on both axes."""
+    low = max(-rows.aligned, -cols.aligned)
+    high = min(rows.room - rows.aligned, cols.room - cols.aligned)
+    half = MOST_SHIFTS // 2 + 1
+    spread = [*np.linspace(low, 0, half), *np.linspace(0, high, half)]
+    return tuple(sorted({round(float(shift)) for shift in spread}))
+
+
+def at_any_size(module: nn.Module, size: tuple[int, int]) -> dict[str, Made]:
+    """What lets a network run at a size that it refuses: its input is handed on unasked."""
+    if all(n in legal(module) for n in size):
+        return {}
+    return {"input": lambda image: image}
+
+
+def _asked(progress: Progress | None, done: int, total: int, name: str) -> bool | None:
+    return progress(done, total, name) if progress else None
+
+
+def _axes(walked: tuple[Walk, Walk]) -> tuple[Axis, Axis]:
+    return walked[0].output, walked[1].output
+
+
+def _cut(top: int, left: int) -> Made:
+    """A crop at another offset."""
+    return lambda x, to: x[:, :, top : top + to.shape[2], left : left + to.shape[3]]
+
+
+def _instead(module: nn.Module, walked: tuple[Walk, Walk]) -> dict[str, Made]:
+    """The steps that other crops make otherwise."""
+    rows, cols = walked
+    found: dict[str, Made] = {}
+    for name, down in rows.cuts.items():
+        across = cols.cuts[name]
+        if down.mode == "pad":
+            found[name] = lambda x, to: x
+            join = rows.joins[name]
+            found[join] = _padding(
+                module.get_submodule(join), rows.given[join].index(rows.given[name][1]), down, across
+            )
+        elif (down.offset, across.offset) != (module.get_submodule(name).offset,) * 2:
+            found[name] = _cut(down.offset, across.offset)
+    return found
+
+
+def _padding(join: nn.Module, which: int, down: Cut, across: Cut) -> Callable[..., Tensor]:
+    """A join that first puts zeros around one of the maps that it is given."""
+    zeros = (*across.padded, *down.padded)
+    return lambda *maps: join(*(F.pad(m, zeros) if i == which else m for i, m in enumerate(maps)))
