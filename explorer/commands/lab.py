@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from explorer import api, images, inference, labs
 from explorer.checked import json_ready
 from explorer.commands import CommandError
-from explorer.labs.inputs import Input, network_input
-from explorer.models import MODELS
+from explorer.labs.inputs import Input, network_input, plain_input
+from explorer.models import MODELS, ModelSpec
 from explorer.results import truth
 
 
@@ -31,6 +31,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     crop.add_argument("--seed", type=int, default=0, help="of --mode random (default: 0)")
     crop.add_argument("--unit", metavar="ROW,COLUMN", default="0,0", help="of each crop, whose fields are compared")
     crop.add_argument("--sweep", action="store_true", help="with an image: IoU against misalignment, crop by crop")
+    border = _parser(commands, "border", "how much of each field is padding, and which pixels reach what", "unet")
+    border.add_argument("--kind", help="how the border is treated: valid, same, mirrored, paper or in-phase")
+    border.add_argument("--vectors", type=int, default=labs.VECTORS, help="with an image: random vectors (default: 16)")
     tap = _parser(commands, "tap", "which maps the skips could take, and what each score layer brings", "fcn8s")
     tap.add_argument("--scale", action="append", default=[], metavar="LAYER=FACTOR", help="scale a stream; 0: off")
     tap.add_argument("--pixel", metavar="ROW,COLUMN", help="with an image: the terms of this pixel of the output")
@@ -53,7 +56,7 @@ def _parser(commands: Any, name: str, said: str, model: str) -> argparse.Argumen
 
 def run(given: argparse.Namespace) -> int:
     """What a lab finds, as JSON or as tables."""
-    found = {"crop": _crop, "tap": _tap}[given.lab](given)
+    found = {"crop": _crop, "border": _border, "tap": _tap}[given.lab](given)
     if given.json:
         print(json.dumps(json_ready(plain(found)), indent=1, allow_nan=False))
     else:
@@ -107,6 +110,47 @@ def _about(crop: labs.CropOf, row: int, column: int) -> dict[str, Any]:
     own = (len(crop.rows.own), len(crop.cols.own))
     met = crop.meeting(row, column) if 0 <= row < own[0] and 0 <= column < own[1] else None
     return {"name": crop.name, "of": crop.of, "reference": crop.reference, "join": crop.join, **cuts, "meeting": met}
+
+
+def _border(given: argparse.Namespace) -> dict[str, Any]:
+    kind = given.kind or given.padding or labs.borders(given.model)[0]
+    size, found = _size(given.size) or (572, 572), {}
+    if given.image:
+        spec = labs.spec_of(ModelSpec(given.model), kind)
+        loaded = api.network(given.model, given.weights, spec.padding)
+        mirror, side = kind == labs.MIRRORED, max(_size(given.size) or (320,))
+        image = plain_input(loaded, images.read(given.image).pixels, side, not mirror)
+        module = labs.with_border(loaded.module, given.model, kind)
+        device = inference.pick_device(given.device)
+        on = inference.on_device(module, device), image.to(device)
+        depends = labs.dependence(*on, mirror, given.vectors)
+        size = (image.shape[2], image.shape[3])
+        found = {"dependence": {"vectors": depends.vectors, "by_distance": depends.by_distance}}
+        if given.json:
+            found["dependence"] |= {"root": depends.root, "error": depends.error}
+    elif given.weights or given.truth:
+        raise CommandError("--weights and --truth need an image")
+    lab = labs.border(given.model, kind, size)
+    reached = [*lab.skips, lab.output]
+    return {
+        "kind": kind,
+        "size": lab.size,
+        "image": lab.image,
+        "first": lab.first,
+        "margin": lab.margin,
+        "lost": lab.lost,
+        "outside": [
+            {"step": o.step, "most": max(o.rows.max(), o.cols.max()), "free": o.free, "blind": o.blind}
+            | ({"rows": o.rows, "cols": o.cols} if given.json else {})
+            for o in lab.outside
+        ],
+        "reached": [
+            {"step": r.step, "seen": r.seen, "kept": r.share, "unreached": r.unreached}
+            | ({"rows": r.rows, "cols": r.cols} if given.json else {})
+            for r in reached
+        ],
+        **found,
+    }
 
 
 def _tap(given: argparse.Namespace) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from explorer import inference, metrics
+from explorer import images, inference, metrics
 from explorer.errors import ExplorerError
 from explorer.geometry import Region
 from explorer.inference import Canvas, Frame, Frames
@@ -46,6 +46,25 @@ def network_input(
         made = Canvas(prepared.resized, frames, (), ()).crop(Region((0, size[0]), (0, size[1])))
     laid = None if truth is None else _laid(truth, frames)
     return Input(inference.normalise(made, steps.mean, steps.std), laid, frames)
+
+
+def plain_input(loaded: Loaded, pixels: np.ndarray, side: int = 320, exact: bool = True) -> Tensor:
+    """An image of at most `side` pixels as a network's input, 1 x C x h x w, with no pixel beyond its edges: the
+    largest part at its top left that the network takes; with `exact` unset the whole of it.
+
+    Raises ExplorerError ("lab_size") for an image that is smaller than the least size that the network takes.
+    """
+    steps, sizes = loaded.card.preprocessing, inference.placement(loaded.spec).sizes
+    resized = images.resize(pixels, side)
+    if exact:
+        if min(resized.shape[:2]) < sizes.minimum:
+            said = (
+                f"An image of {resized.shape[0]} x {resized.shape[1]} pixels is too small: {sizes.minimum} are needed."
+            )
+            raise ExplorerError("lab_size", said, n=min(resized.shape[:2]), nearest=(sizes.minimum,))
+        height, width = (sizes.nearest(n)[0] for n in resized.shape[:2])
+        resized = resized[:height, :width]
+    return inference.normalise(np.ascontiguousarray(resized), steps.mean, steps.std)
 
 
 def _inner(loaded: Loaded, pixels: np.ndarray, size: tuple[int, int]) -> int:
