@@ -38,6 +38,7 @@ LEVELS = {  # a module may import what lies on a lower level, or on its own wher
     "fields": 5,
     "giant": 5,
     "local": 5,
+    "replay": 5,
     "weights": 5,
     "inference": 6,
     "unit": 6,

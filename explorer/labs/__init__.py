@@ -7,9 +7,10 @@ border  how much of each field is padding, where pixels get lost, which reach wh
         output depends on each pixel
 """
 
-from explorer.labs.crops import CropLab, CropOf, Prediction, crop, placing, predict, sweep
+from explorer.labs.crops import CropLab, CropOf, crop, placing
 from explorer.labs.dependence import VECTORS, Dependence, dependence
 from explorer.labs.margins import BorderLab, border, stream_weights
+from explorer.labs.predicting import Prediction, predict, sweep
 from explorer.labs.split import Split, Streams
 from explorer.labs.surgery import Cutting, Surgery, operate
 from explorer.labs.tapping import SkipTaps, Tap, taps

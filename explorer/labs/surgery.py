@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from explorer.errors import ExplorerError
-from explorer.labs.crops import at_any_size, walks
+from explorer.labs.crops import walks
 from explorer.labs.judging import Figures, Output, check_truth, judge, output_of
+from explorer.labs.predicting import at_any_size
 from explorer.replay import Made, Progress, Replay
 
 KINDS = ("zero", "shift", "swap")

@@ -211,7 +211,10 @@ class _State:
         mode, shift = self.placing.of(name)
         aligned, room = geometry.crop_offset(of.grid, reference.grid), len(of) - len(reference)
         if mode == "pad" and join is None:
-            raise ExplorerError("lab_crop", f"{name} cuts the output to the image, which cannot be padded.", crop=name)
+            if name in dict(self.placing.modes):
+                said = f"{name} cuts the output to the image, which cannot be padded: choose another mode for it."
+                raise ExplorerError("lab_crop", said, crop=name)
+            mode = "aligned"  # what is asked of all crops is done by those that can
         offset = self._offset(mode, aligned, room, len(self.cuts)) + shift
         if not 0 <= offset <= room:
             raise _does_not_fit(name, offset, aligned, len(of), len(reference))

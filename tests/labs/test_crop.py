@@ -1,8 +1,7 @@
-"""The crop lab: its geometry against coordinates sent through networks, its predictions against networks said again."""
+"""The crop lab's geometry, against coordinates sent through networks, autograd, torch's sizes and the papers."""
 
 from __future__ import annotations
 
-import copy
 import doctest
 
 import numpy as np
@@ -15,9 +14,7 @@ from explorer import labs
 from explorer.errors import ExplorerError
 from explorer.labs import crops
 from explorer.models import ModelSpec, SizeError, build
-from explorer.replay import Replay
-from explorer.trace import CancelledError
-from tests.labs.made import cropping, picture, unet
+from tests.labs.made import cropping, unet
 from tests.test_geometry_autograd import linear, one_channel
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -30,9 +27,6 @@ def offsets(lab: labs.CropLab) -> list[int]:
 
 def test_examples() -> None:
     assert doctest.testmod(crops) == (0, 2)
-
-
-# ---- geometry
 
 
 @pytest.mark.parametrize(
@@ -175,206 +169,10 @@ def test_same_grid_another_field_of_view() -> None:
         ({"mode": "middle"}, "choose one of aligned"),
         ({"modes": {"crop_d9c": "pad"}}, "choose one of crop_d3c"),
         ({"shifts": {"crop_d3c": 5}}, "shifts of -4 to 4 units"),
-        ({"model": "fcn8s", "padding": "paper", "mode": "pad"}, "cannot"),
+        ({"model": "fcn8s", "padding": "paper", "mode": "pad"}, "another mode of the crop before it fits"),
+        ({"model": "fcn16s", "padding": "paper", "modes": {"score": "pad"}}, "cannot be padded"),
     ],
 )
 def test_what_cannot_run_is_refused_with_what_can(given: dict, said: str) -> None:
     with pytest.raises(ExplorerError, match=said):
         labs.crop(**given)
-
-
-# ---- predictions
-
-
-def random_offsets(lab: labs.CropLab) -> dict[int, tuple[int, int]]:
-    return {level: (lab[f"crop_d{level}c"].rows.offset, lab[f"crop_d{level}c"].cols.offset) for level in range(4)}
-
-
-@pytest.mark.parametrize(
-    ("padding", "size", "mode"),
-    [
-        ("valid", (188, 204), "random"),
-        ("valid", (200, 194), "centre"),
-        ("valid", (204, 188), "corner"),
-        ("same", (50, 39), "centre"),
-    ],
-)
-def test_predictions_are_those_of_the_network_said_again(thin, padding, size, mode) -> None:
-    network, image = thin("unet", padding), picture(*size)
-    found = labs.predict(network, image, labs.placing(mode, seed=3))
-    lab = labs.crop("unet", padding, size, mode, seed=3)
-    expected = unet(network, image, cropping(random_offsets(lab)))
-    assert torch.equal(found.made.scores, expected)
-    assert np.array_equal(found.made.labels, expected[0].argmax(0).numpy())
-    assert found.made.box == lab.output == found.untouched.box
-    untouched = unet(network, image, cropping(random_offsets(labs.crop("unet", padding, size))))
-    assert torch.equal(found.untouched.scores, untouched)
-    same = expected.argmax(1) == untouched.argmax(1)
-    assert not torch.equal(expected, untouched)
-    assert found.figures.agreement == found.figures.pixel_accuracy == pytest.approx(float(same.float().mean()))
-    assert found.figures.mean_iou == pytest.approx(mean_iou(untouched.argmax(1), expected.argmax(1)))
-    assert (found.figures.against, found.figures.before) == ("untouched", 1)
-
-
-def mean_iou(real: torch.Tensor, made: torch.Tensor) -> float:
-    shares = []
-    for c in torch.cat((real, made)).unique():
-        both, either = ((real == c) & (made == c)).sum(), ((real == c) | (made == c)).sum()
-        shares.append(float(both / either))
-    return float(np.mean(shares))
-
-
-def test_padding_the_other_map_is_what_ports_do(thin) -> None:
-    """milesial/Pytorch-UNet pads the up-sampled map by half of the difference, rounded down, at the top and left."""
-
-    def fit(level, skip, x):
-        down, across = skip.shape[2] - x.shape[2], skip.shape[3] - x.shape[3]
-        return skip, F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2))
-
-    network, image = thin("unet", "valid"), picture(204, 188)
-    found = labs.predict(network, image, labs.placing("pad"))
-    expected = unet(network, image, fit)
-    assert torch.equal(found.made.scores, expected)
-    assert (found.made.top, found.made.left) == (4, 4)  # two unpadded convolutions down, two up
-    inner = expected[:, :, 88 : 88 + 20, 88 : 88 + 4]  # the untouched one is 204 - 184 by 188 - 184
-    assert found.figures.pixels == 20 * 4
-    assert found.figures.agreement == pytest.approx(float((inner.argmax(1) == network(image).argmax(1)).float().mean()))
-
-
-def test_true_labels_are_judged_where_both_predictions_are(thin) -> None:
-    network, image = thin("unet", "valid"), picture(204, 204)
-    truth = np.random.default_rng(0).integers(0, 4, (204, 204)).astype(np.uint8)
-    truth[100] = 255
-    found = labs.predict(network, image, labs.placing("corner"), truth)
-    real = torch.from_numpy(truth[92:112, 92:112])
-    made = torch.from_numpy(found.made.labels)
-    judged = real != 255
-    assert found.figures.against == "truth"
-    assert found.figures.mean_iou == pytest.approx(mean_iou(real[judged], made[judged]))
-    before = torch.from_numpy(found.untouched.labels)
-    assert found.figures.before == pytest.approx(mean_iou(real[judged], before[judged]))
-    with pytest.raises(ExplorerError, match="204 x 204"):
-        labs.predict(network, image, labs.placing(), truth[1:])
-
-
-def test_misalignment_zero_is_the_untouched_prediction_bit_for_bit(network) -> None:
-    """Also where every crop is really cut again."""
-    sizes = network.input.sizes
-    image = picture(sizes.at_least(40), sizes.at_least(60))
-    with torch.inference_mode():
-        expected = network(image)
-    assert torch.equal(labs.predict(network, image, labs.placing()).made.scores, expected)
-    lab = crops.walks(network, image.shape[2:])[0].cuts
-    replay = Replay(network, image, lab)
-    assert torch.equal(replay.run({name: crops._cut(cut.aligned, cut.aligned) for name, cut in lab.items()}), expected)
-    zero = [point for point in labs.sweep(network, image) if not point.units]
-    assert [point.crop for point in zero] == list(lab)
-    assert all(point.figures.agreement == 1 and point.misalignment == 0 for point in zero)
-
-
-def test_a_shifted_crop_of_fcn_is_that_of_a_network_with_this_offset(thin) -> None:
-    for padding, name, by in (("paper", "crop_pool4", 3), ("same", "crop_upscore_pool4", 1), ("paper", "score", -7)):
-        network, image = thin("fcn8s", padding), picture(70, 61)
-        changed = copy.deepcopy(network)
-        changed.get_submodule(name).offset += by
-        with torch.inference_mode():
-            expected = changed(image)
-        found = labs.predict(network, image, labs.placing(shifts={name: by}))
-        assert torch.equal(found.made.scores, expected)
-        assert not torch.equal(expected, network(image))
-
-
-def test_a_sweep_asks_for_at_most_nine_shifts_and_can_be_stopped(thin) -> None:
-    network, image = thin("unet", "valid"), picture(204, 188)
-    asked: list[tuple[int, int, str]] = []
-    points = labs.sweep(network, image, progress=lambda *call: asked.append(call))
-    runs = len(points) + 1
-    assert {done for done, _, _ in asked} == set(range(runs))
-    assert {total for _, total, _ in asked} == {runs}
-    for name, reach, jump in zip(UNET, (4, 16, 40, 88), (8, 4, 2, 1), strict=True):
-        units = [point.units for point in points if point.crop == name]
-        assert len(units) == 9
-        assert (units[0], units[4], units[-1]) == (-reach, 0, reach)
-        assert [int(p.misalignment) for p in points if p.crop == name] == [jump * u for u in units]
-    point = next(p for p in points if p.crop == "crop_d1c" and p.units == 40)
-    changed = copy.deepcopy(network)
-    changed.crop_d1c.offset = 80
-    with torch.inference_mode():
-        ours, theirs = changed(image).argmax(1), network(image).argmax(1)
-    assert point.figures.mean_iou == pytest.approx(mean_iou(theirs, ours))
-    for stop in (0, 5):
-        with pytest.raises(CancelledError):
-            labs.sweep(network, image, ("crop_d1c",), progress=lambda done, total, name, stop=stop: done < stop)
-
-
-# ---- surgery
-
-
-def test_surgery_that_changes_nothing_changes_nothing(network) -> None:
-    sizes = network.input.sizes
-    image = picture(sizes.at_least(40), sizes.at_least(60))
-    with torch.inference_mode():
-        expected = network(image)
-    skips = labs.operate(network, image, {}).skips
-    for cutting in (labs.Cutting("shift"), labs.Cutting("swap")):
-        found = labs.operate(network, image, dict.fromkeys(skips, cutting), image)
-        assert torch.equal(found.made.scores, expected)
-        assert found.figures.agreement == 1
-
-
-def test_a_skip_at_zero_is_one_whose_weights_are_zero(thin) -> None:
-    network, image = thin("unet", "valid"), picture(204, 188)
-    changed = copy.deepcopy(network)
-    channels = changed.upconv_u2a.out_channels
-    with torch.no_grad():
-        changed.conv_u2b_c.weight[:, channels:] = 0
-        found = labs.operate(network, image, {"concat_u2b": labs.Cutting("zero")})
-        assert torch.equal(found.made.scores, changed(image))
-    for padding in ("paper", "same"):
-        network, image = thin("fcn8s", padding), picture(70, 61)
-        changed = copy.deepcopy(network)
-        with torch.no_grad():
-            changed.score_pool4.weight.zero_()
-            changed.score_pool4.bias.zero_()
-            found = labs.operate(network, image, {"fuse_pool4": labs.Cutting("zero")})
-            assert torch.equal(found.made.scores, changed(image))
-
-
-def test_skips_are_swapped_and_shifted(thin) -> None:
-    network, image, other = thin("unet", "valid"), picture(188, 204), picture(188, 204, 1)
-    theirs: dict[int, torch.Tensor] = {}
-    plain = cropping({3: (4, 4), 2: (16, 16), 1: (40, 40), 0: (88, 88)})
-
-    def note(level, skip, x):
-        theirs[level], _ = plain(level, skip, x)
-        return theirs[level], x
-
-    def swap(level, skip, x):
-        own, _ = plain(level, skip, x)
-        return (theirs[level] if level == 1 else own), x
-
-    def shift(level, skip, x):
-        own, _ = plain(level, skip, x)
-        if level == 0:
-            own = F.pad(own, (0, 5, 2, 0))[:, :, : own.shape[2], 5:]  # down by 2, left by 5
-        return own, x
-
-    unet(network, other, note)
-    found = labs.operate(network, image, {"concat_u1b": labs.Cutting("swap")}, other)
-    assert torch.equal(found.made.scores, unet(network, image, swap))
-    found = labs.operate(network, image, {"concat_u0b": labs.Cutting("shift", 2, -5)})
-    assert torch.equal(found.made.scores, unet(network, image, shift))
-    assert labs.operate(network, image, {"concat_u0b": labs.Cutting("shift", 999)}).figures.agreement <= 1
-
-
-@pytest.mark.parametrize(
-    ("cuttings", "said"),
-    [
-        ({"conv_d0a_b": labs.Cutting("zero")}, "concat_u3b, concat_u2b"),
-        ({"concat_u3b": labs.Cutting("cut")}, "zero, shift, swap"),
-        ({"concat_u3b": labs.Cutting("swap")}, "another image"),
-    ],
-)
-def test_surgery_is_refused_with_what_can_be_done(thin, cuttings, said) -> None:
-    with pytest.raises(ExplorerError, match=said):
-        labs.operate(thin("unet", "valid"), picture(188, 188), cuttings)
