@@ -120,11 +120,8 @@ def _border(given: argparse.Namespace) -> dict[str, Any]:
         module = labs.with_border(loaded.module, given.model, kind)
         device = inference.pick_device(given.device)
         on = inference.on_device(module, device), image.to(device)
-        depends = labs.dependence(*on, mirror, given.vectors)
         size = (image.shape[2], image.shape[3])
-        found = {"dependence": {"vectors": depends.vectors, "by_distance": depends.by_distance}}
-        if given.json:
-            found["dependence"] |= {"root": depends.root, "error": depends.error}
+        found = _dependence(labs.dependence(*on, mirror, given.vectors), given.json)
     elif given.weights or given.truth:
         raise CommandError("--weights and --truth need an image")
     lab = labs.border(given.model, kind, size)
@@ -148,6 +145,16 @@ def _border(given: argparse.Namespace) -> dict[str, Any]:
         ],
         **found,
     }
+
+
+def _dependence(found: labs.Dependence, whole: bool) -> dict[str, Any]:
+    """By distance from the edge of the image: all of them, and each pixel, or some to be read."""
+    means = found.by_distance
+    if whole:
+        arrays = {"root": found.root, "error": found.error, "by_distance": means}
+        return {"dependence": {"vectors": found.vectors, **arrays}}
+    some = [d for d in (0, *(2**k for k in range(12))) if d < len(means)]
+    return {"vectors": found.vectors, "dependence": [{"pixels from the edge": d, "root": means[d]} for d in some]}
 
 
 def _tap(given: argparse.Namespace) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
+from torch import nn
 
 from explorer.fields import Reach, whole_fields
 from explorer.geometry import Axis
@@ -203,7 +204,11 @@ def stream_weights(model: str = "fcn8s", kind: str = "", size: int | tuple[int, 
     """How much of what each score layer gives reaches each pixel of the output, H x W by name of the layer: the sum of
     the up-sampling's weights, 1 where it comes whole. With the paper's padding FCN's coarse scores are weaker at the
     border, where no unit stands any more. Settings and errors are those of `border`."""
-    kind = kind or borders(model)[0]
+    network = _one_channel(model, kind or borders(model)[0])
+    return weights_of_streams(network, (size, size) if isinstance(size, int) else size)
+
+
+@lru_cache(maxsize=16)
+def _one_channel(model: str, kind: str) -> nn.Module:
     spec = spec_of(ModelSpec(model, width=0, fc_channels=1, in_channels=1, classes=1), kind)
-    one_channel = with_border(build(spec), model, kind)
-    return weights_of_streams(one_channel, (size, size) if isinstance(size, int) else size)
+    return with_border(build(spec), model, kind)

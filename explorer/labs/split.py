@@ -109,22 +109,27 @@ def _times(layer: nn.Module, factor: float) -> Made:
 
 
 def weights_of_streams(module: nn.Module, size: tuple[int, int]) -> dict[str, np.ndarray]:
-    """How much of each score layer's map reaches each output pixel: the sum of the weights of all units that it is made
-    of, H x W, by name of the layer. 1 where it comes whole; less near the border where the enlarged map ends."""
-    layers = walk(module, size[0]).score_layers
-    channels = int(module.input.channels)  # type: ignore[union-attr,arg-type]
-    replay = Replay(module, next(module.parameters()).new_zeros((1, channels, *size)), layers)
-    found = {}
-    for layer in layers:
-        filled = {other: _filled(module.get_submodule(other), float(other == layer)) for other in layers}
-        found[layer] = replay.run(filled)[0, 0].cpu().numpy()
-    return found
+    """How much of each score layer's map reaches each output pixel of an input of this size: the sum of the weights of
+    all units that it is made of, H x W, by name of the layer. 1 where it comes whole; less near the border where the
+    enlarged map ends. Only what lies behind the score layers is computed."""
+    rows, cols = walk(module, size[0], axis=0), walk(module, size[1], axis=1)
+    layers, like = rows.score_layers, next(module.parameters())
+    behind: set[str] = set()
+    for step, reads in rows.reads.items():
+        if step in layers or behind & set(reads):
+            behind.add(step)
+    instead = {step: _nothing for step, reads in rows.reads.items() if reads and step not in behind}
+    channels, classes = int(module.input.channels), int(module.classes)  # type: ignore[union-attr,arg-type]
+    shapes = {layer: (1, classes, len(rows.axes[layer]), len(cols.axes[layer])) for layer in layers}
+    ones = {layer: _constant(like.new_ones(shape)) for layer, shape in shapes.items()}
+    zeros = {layer: _constant(like.new_zeros(shape)) for layer, shape in shapes.items()}
+    replay = Replay(module, like.new_zeros((1, channels, *size)), layers, {**instead, **ones})
+    return {layer: replay.run({**zeros, layer: ones[layer]})[0, 0].cpu().numpy() for layer in layers}
 
 
-def _filled(layer: nn.Module, value: float) -> Made:
-    """A layer that gives a number everywhere."""
+def _nothing(x: Tensor) -> Tensor:
+    return x[:0]
 
-    def made(x: Tensor) -> Tensor:
-        return torch.full_like(layer(x), value)
 
-    return made
+def _constant(value: Tensor) -> Made:
+    return lambda *_: value
