@@ -34,6 +34,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     tap = _parser(commands, "tap", "which maps the skips could take, and what each score layer brings", "fcn8s")
     tap.add_argument("--scale", action="append", default=[], metavar="LAYER=FACTOR", help="scale a stream; 0: off")
     tap.add_argument("--pixel", metavar="ROW,COLUMN", help="with an image: the terms of this pixel of the output")
+    for parser in (crop, tap):
+        parser.add_argument("--truth", metavar="PATH", help="with an image: its true labels")
 
 
 def _parser(commands: Any, name: str, said: str, model: str) -> argparse.ArgumentParser:
@@ -45,7 +47,6 @@ def _parser(commands: Any, name: str, said: str, model: str) -> argparse.Argumen
     parser.add_argument(
         "--size", metavar="N", help="the network's input: N or HEIGHTxWIDTH pixels, also where it refuses"
     )
-    parser.add_argument("--truth", metavar="PATH", help="with an image: its true labels")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
@@ -93,7 +94,6 @@ def _about(crop: labs.CropOf, row: int, column: int) -> dict[str, Any]:
         facts = (
             "mode",
             "units",
-            "reference",
             "offset",
             "aligned",
             "centre",
@@ -122,8 +122,8 @@ def _border(given: argparse.Namespace) -> dict[str, Any]:
         on = inference.on_device(module, device), image.to(device)
         size = (image.shape[2], image.shape[3])
         found = _dependence(labs.dependence(*on, mirror, given.vectors), given.json)
-    elif given.weights or given.truth:
-        raise CommandError("--weights and --truth need an image")
+    elif given.weights:
+        raise CommandError("--weights needs an image")
     lab = labs.border(given.model, kind, size)
     reached = [*lab.skips, lab.output]
     return {

@@ -15,8 +15,7 @@ from torch import nn
 
 from explorer import operations
 from explorer.geometry import Axis, Box
-from explorer.labs.walk import Cut, Placing, Walk, legal, walk
-from explorer.models import ModelSpec, without_weights
+from explorer.labs.walk import Cut, Placing, Walk, legal, network_of, walk
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def crop(
     [(4, 4, 0), (17, 16, 4), (42, 40, 4), (92, 88, 4)]
     """
     height, width = (size, size) if isinstance(size, int) else size
-    network = without_weights(ModelSpec(model, padding))
+    network = network_of(model, padding)
     rows, cols = walks(network, (height, width), placing(mode, modes, shifts, seed))
     sizes, kinds = legal(network), _kinds(network, rows)
     steps = tuple(

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explorer.errors import ExplorerError
 from explorer.inference.canvas import mirrored
 from explorer.labs.walk import legal, walk
 from explorer.replay import Progress
@@ -56,10 +57,12 @@ def dependence(
     progress  called before the forward pass and before each vector with (done, in all, name); returning False stops
               with CancelledError
 
-    Raises SizeError for an input that the network does not take.
+    Raises SizeError for an input that the network does not take, ExplorerError for too few vectors.
     """
     if vectors < 2:
-        raise ValueError(f"a standard error takes at least 2 vectors, not {vectors}")
+        raise ExplorerError(
+            "lab_vectors", f"A standard error takes at least 2 vectors, not {vectors}.", vectors=vectors
+        )
     generator = torch.Generator().manual_seed(seed)
     total, squares = (
         torch.zeros(image.shape[2:], dtype=torch.float64),

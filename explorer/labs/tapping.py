@@ -13,8 +13,7 @@ from torch import nn
 
 from explorer import geometry, operations
 from explorer.geometry import POINTWISE, Grid, MisalignedError, Op, Transposed, Window
-from explorer.labs.walk import Walk, legal, walk
-from explorer.models import ModelSpec, without_weights
+from explorer.labs.walk import Walk, legal, network_of, walk
 
 HALVE = 2  # what a tap of half the jump is brought to the skip's by
 
@@ -68,14 +67,14 @@ def taps(model: str = "fcn8s", padding: str = "") -> tuple[SkipTaps, ...]:
     """The skips of a network and the maps that each could take, in the order in which they are joined.
 
     Those are what pooling and convolutions make on the way down with the jump of the map that is taken, or with half of
-    it: these as they are (the network then becomes finer), averaged, or sub-sampled. Raises ValueError for an unknown
-    network.
+    it: these as they are (the network then becomes finer), averaged, or sub-sampled. Raises ExplorerError for an
+    unknown network.
 
     >>> four, three = taps("fcn8s", "paper")
     >>> four["pool4", "as it is"].offset, four["conv4_3", "average"].offset, str(four["conv4_3", "sub-sample"].apart)
     (5, 5, '4')
     """
-    network = without_weights(ModelSpec(model, padding))
+    network = network_of(model, padding)
     sizes = legal(network)
     found = walk(network, sizes.minimum + 16 * sizes.period)  # grids do not depend on the size
     return tuple(_skip(network, found, join, skip, other) for join, skip, other in found.skips)

@@ -14,7 +14,7 @@ from explorer.errors import ExplorerError
 from explorer.geometry import POINTWISE, Window
 from explorer.graph import align
 from explorer.inference import placement
-from explorer.labs.walk import legal, walk
+from explorer.labs.walk import legal, network_of, walk
 from explorer.models import MODELS, ModelSpec, without_weights
 
 MIRRORED = "mirrored"  # valid convolutions on an image that goes on as its mirror image
@@ -28,12 +28,11 @@ def borders(model: str) -> tuple[str, ...]:
     >>> borders("fcn8s"), borders("unet")
     (('paper', 'same', 'in-phase'), ('valid', 'same', 'mirrored'))
     """
-    if model not in MODELS:
-        raise ExplorerError("lab_mode", f"There is no network {model!r}: choose one of {', '.join(MODELS)}.")
+    usual = network_of(model)
     found = MODELS[model].paddings
     if placement(ModelSpec(model)).margin > 0:
         found += (MIRRORED,)
-    if 0 < _phase(model) <= _padding(without_weights(ModelSpec(model))):
+    if 0 < _phase(model) <= _padding(usual):
         found += (IN_PHASE,)
     return found
 

@@ -17,6 +17,7 @@ from explorer import geometry, operations
 from explorer.errors import ExplorerError
 from explorer.geometry import Axis, GeometryError, LegalSizes, MisalignedError
 from explorer.graph import graph_of
+from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.operations.layers import Crop
 from explorer.roles import Node, Role, roles_of
 
@@ -153,11 +154,11 @@ def walk(module: nn.Module, n: int, placing: Placing | None = None, axis: int = 
     _check(placing, [str(node.target) for node, part in parts.items() if isinstance(part, Crop)])
     state = _State(n, placing, axis)
     for node in nodes:
-        if node.op == "placeholder":
-            state.axes[node] = geometry.source(n)
-            continue
         try:
-            state.step(node, parts[node])
+            if node.op == "placeholder":
+                state.axes[node] = geometry.source(n)
+            else:
+                state.step(node, parts[node])
         except MisalignedError as error:
             raise ExplorerError(
                 "lab_crop", f"{node.target} cannot be aligned: {error}.", crop=str(node.target)
@@ -173,7 +174,21 @@ def _too_small(module: nn.Module, n: int) -> ExplorerError:
     return ExplorerError("lab_size", f"{n} pixels are too few for this network: take {said}.", n=n, nearest=nearest)
 
 
+def network_of(model: str, padding: str = "") -> nn.Module:
+    """The paper's network without weights; its own padding by default. Shared: not to be changed. Raises ExplorerError
+    ("lab_mode") for one that there is not."""
+    if model not in MODELS:
+        raise ExplorerError("lab_mode", f"There is no network {model!r}: choose one of {', '.join(MODELS)}.")
+    known = MODELS[model].paddings
+    if padding and padding not in known:
+        said = f"{MODELS[model].title} has no padding {padding!r}: choose one of {', '.join(known)}."
+        raise ExplorerError("lab_mode", said, padding=padding)
+    return without_weights(ModelSpec(model, padding))
+
+
 def _check(placing: Placing, crops: list[str]) -> None:
+    if placing.seed < 0:
+        raise ExplorerError("lab_mode", f"A seed is 0 or more, not {placing.seed}.", seed=placing.seed)
     for mode in (placing.mode, *(mode for _, mode in placing.modes)):
         if mode not in MODES:
             raise ExplorerError("lab_mode", f"There is no mode {mode!r}: choose one of {', '.join(MODES)}.", mode=mode)

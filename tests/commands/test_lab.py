@@ -114,7 +114,11 @@ def test_border_without_an_image(capsys: pytest.CaptureFixture[str]) -> None:
         (["crop", "--shift", "crop_d3c=far"], "whole number"),
         (["crop", "--unit", "3"], "ROW,COLUMN"),
         (["border", "--model", "unet", "--kind", "in-phase"], "valid, same, mirrored"),
-        (["border", "--weights", "unet-nuclei"], "need an image"),
+        (["border", "--weights", "unet-nuclei"], "needs an image"),
+        (["border", "--size", "0"], "take 188"),
+        (["crop", "--padding", "paper"], "valid, same"),
+        (["tap", "--model", "fcn8s", "--padding", "valid"], "paper, same"),
+        (["crop", "--mode", "random", "--seed", "-1"], "0 or more"),
         (["tap", "--scale", "score_fr=0"], "need an image"),
     ],
 )

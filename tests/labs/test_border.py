@@ -225,5 +225,5 @@ def test_dependence_tells_where_it_is_and_can_be_stopped(thin) -> None:
     for stop in (0, 2):
         with pytest.raises(CancelledError):
             labs.dependence(network, image, progress=lambda done, total, name, stop=stop: done < stop)
-    with pytest.raises(ValueError, match="at least 2"):
+    with pytest.raises(ExplorerError, match="at least 2"):
         labs.dependence(network, image, vectors=1)
