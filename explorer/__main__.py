@@ -9,6 +9,7 @@ from importlib import import_module
 COMMANDS = {
     "segment": "label images, from file to file",
     "trace": "the steps of a network on an image",
+    "lab": "one experiment on a network: its crops, its border, its taps",
     "info": "what is known of weights, and of this machine",
     "evaluate": "measure a checkpoint on labelled images",
 }

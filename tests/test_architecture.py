@@ -39,6 +39,7 @@ LEVELS = {  # a module may import what lies on a lower level, or on its own wher
     "giant": 5,
     "local": 5,
     "refinement": 5,
+    "replay": 5,
     "weights": 5,
     "inference": 6,
     "unit": 6,

@@ -1,5 +1,5 @@
 """The commands of `python -m explorer`, one a file: each has `add(parser)` and `run(given) -> exit code`. `accuracy`
-puts figures into words for two of them.
+puts figures into words for two of them, `plainly` the data of labs into JSON and tables.
 """
 
 import argparse

@@ -1,0 +1,47 @@
+"""Labs: one experiment a file. Plain settings go in, plain data comes out, computed then and there.
+
+crop    where a network's crops cut, what meets there; `predict` and `sweep`: what other crops would predict
+operate  skips set to zero, shifted or swapped
+taps    which maps a skip could take; `Streams`: FCN's scores as the sum of what its score layers bring
+border  how much of each field is padding, where pixels get lost, which reach which skip; `dependence`: how much the
+        output depends on each pixel
+"""
+
+from explorer.labs.crops import CropLab, CropOf, crop, placing
+from explorer.labs.dependence import VECTORS, Dependence, dependence
+from explorer.labs.margins import BorderLab, border, stream_weights
+from explorer.labs.predicting import Prediction, predict, sweep
+from explorer.labs.split import Split, Streams
+from explorer.labs.surgery import Cutting, Surgery, operate
+from explorer.labs.tapping import SkipTaps, Tap, taps
+from explorer.labs.variants import MIRRORED, borders, spec_of, with_border
+from explorer.labs.walk import MODES
+
+__all__ = [
+    "MIRRORED",
+    "MODES",
+    "VECTORS",
+    "BorderLab",
+    "CropLab",
+    "CropOf",
+    "Cutting",
+    "Dependence",
+    "Prediction",
+    "SkipTaps",
+    "Split",
+    "Streams",
+    "Surgery",
+    "Tap",
+    "border",
+    "borders",
+    "crop",
+    "dependence",
+    "operate",
+    "placing",
+    "predict",
+    "spec_of",
+    "stream_weights",
+    "sweep",
+    "taps",
+    "with_border",
+]

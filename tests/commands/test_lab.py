@@ -1,0 +1,129 @@
+"""python -m explorer lab: what it prints is what the labs give."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from explorer import api, images, labs
+from explorer.labs.inputs import network_input, plain_input
+from tests.commands.made import photo, run
+
+
+def asked(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:
+    assert run("lab", *arguments, "--json") == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_crop_without_an_image(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, "crop", "--size", "500x512", "--crop", "crop_d2c=centre", "--shift", "crop_d0c=-3")
+    lab = labs.crop("unet", "", (500, 512), modes={"crop_d2c": "centre"}, shifts={"crop_d0c": -3})
+    assert found["size"] == [500, 512]
+    assert found["nearest"] == [[492, 508], [508, 524]]
+    assert [step["shape"] for step in found["steps"]] == [list(step.shape) for step in lab.steps]
+    for said, crop in zip(found["crops"], lab.crops, strict=True):
+        assert said["name"] == crop.name
+        assert said["rows"]["offset"] == crop.rows.offset
+        assert said["cols"]["misalignment"] == crop.cols.misalignment
+        assert said["meeting"]["own"]["rows"] == list(crop.meeting(0, 0).own.rows)
+        assert said["meeting"]["shift"] == [float(n) for n in crop.meeting(0, 0).shift]
+    assert run("lab", "crop", "--size", "500", "--mode", "centre") == 0
+    table = capsys.readouterr().out
+    assert "crop_d2c" in table
+    assert "misalignment" in table
+
+
+def test_crop_of_an_image_at_a_size_that_the_network_refuses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, real = photo(tmp_path / "a.png", 60, 50), tmp_path / "real.png"
+    labels = np.random.default_rng(0).integers(0, 3, (60, 50)).astype(np.uint8)
+    Image.fromarray(labels).save(real)
+    given = (path, "--weights", "unet-nuclei", "--size", "203x190", "--mode", "centre", "--device", "cpu")
+    found = asked(capsys, "crop", *given, "--truth", real, "--sweep")
+    loaded = api.network("unet", "unet-nuclei")
+    entered = network_input(loaded, images.read(path).pixels, size=(203, 190), truth=labels)
+    assert entered.image.shape == (1, 3, 203, 190)
+    assert set(np.unique(entered.truth)) == {0, 1, 2, 255}
+    figures = labs.predict(loaded.module, entered.image, labs.placing("centre"), entered.truth).figures
+    assert found["prediction"] == pytest.approx(vars(figures))
+    assert found["prediction"]["against"] == "truth"
+    points = labs.sweep(loaded.module, entered.image, (), entered.truth)
+    assert [(p["crop"], p["units"], p["misalignment"]) for p in found["sweep"]] == [
+        (p.crop, p.units, p.misalignment) for p in points
+    ]
+    assert [p["figures"]["mean_iou"] for p in found["sweep"]] == pytest.approx([p.figures.mean_iou for p in points])
+
+
+def test_tap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = photo(tmp_path / "a.png", 60, 50)
+    given = (path, "--weights", "fcn8s-everyday", "--device", "cpu", "--pixel", "20,30", "--scale", "score_pool3=0")
+    found = asked(capsys, "tap", *given)
+    loaded = api.network("fcn8s", "fcn8s-everyday")
+    streams = labs.Streams(loaded.module, network_input(loaded, images.read(path).pixels).image)
+    terms = streams.split().at(20, 30)
+    for c, row in enumerate(found["terms"]):
+        assert row["score"] == pytest.approx(float(streams.untouched.scores[0, c, 20, 30]), abs=1e-4)
+        for name, term in terms.items():
+            assert row[name] == pytest.approx(float(term[c]), abs=1e-4)
+    assert found["rest"] <= 1e-4
+    assert found["figures"] == pytest.approx(vars(streams.scaled({"score_pool3": 0}).figures))
+    skips = labs.taps("fcn8s", loaded.spec.padding)
+    assert [skip["taken"] for skip in found["skips"]] == [skip.taken for skip in skips]
+    for said, skip in zip(found["skips"], skips, strict=True):
+        assert [tap["apart"] for tap in said["taps"]] == [tap.apart for tap in skip.taps]
+
+
+@pytest.mark.parametrize(("kind", "model"), [("mirrored", "unet"), ("in-phase", "fcn8s")])
+def test_border(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, model: str) -> None:
+    path = photo(tmp_path / "a.png", 30, 20)
+    found = asked(capsys, "border", path, "--model", model, "--kind", kind, "--device", "cpu", "--vectors", 2)
+    lab = labs.border(model, kind, (30, 20))
+    assert found["size"] == list(lab.size)
+    assert found["margin"] == list(lab.margin)
+    assert [o["rows"] for o in found["outside"]] == [pytest.approx(list(o.rows)) for o in lab.outside]
+    assert [r["cols"] for r in found["reached"]] == [r.cols.tolist() for r in (*lab.skips, lab.output)]
+    loaded = api.network(model, None, {"unet": "valid", "fcn8s": "paper"}[model])
+    image = plain_input(loaded, images.read(path).pixels, exact=model != "unet")
+    module = labs.with_border(loaded.module, model, kind)
+    expected = labs.dependence(module, image, kind == "mirrored", 2)
+    np.testing.assert_allclose(found["dependence"]["root"], expected.root, rtol=1e-3)
+    np.testing.assert_allclose(found["dependence"]["by_distance"], expected.by_distance, rtol=1e-3)
+
+
+def test_border_without_an_image(capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, "border", "--size", 572)
+    assert found["margin"] == [92, 92, 92, 92]
+    assert run("lab", "border", "--size", 500) == 0
+    assert "pool_d3c" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["crop", "--size", "100"], "take 188"),
+        (["crop", "--size", "much"], "HEIGHTxWIDTH"),
+        (["crop", "--sweep"], "need an image"),
+        (["crop", "--crop", "crop_d9c=pad"], "choose one of crop_d3c"),
+        (["crop", "--shift", "crop_d3c=far"], "whole number"),
+        (["crop", "--unit", "3"], "ROW,COLUMN"),
+        (["border", "--model", "unet", "--kind", "in-phase"], "valid, same, mirrored"),
+        (["border", "--weights", "unet-nuclei"], "needs an image"),
+        (["border", "--size", "0"], "take 188"),
+        (["crop", "--padding", "paper"], "valid, same"),
+        (["tap", "--model", "fcn8s", "--padding", "valid"], "paper, same"),
+        (["crop", "--mode", "random", "--seed", "-1"], "0 or more"),
+        (["tap", "--scale", "score_fr=0"], "need an image"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("lab", *arguments) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert said in err
