@@ -52,6 +52,6 @@ def _in_pieces(v: Tensor, middle: float = 0.0) -> Stats:
         squares += torch.dot(away, away).item()
     mean = total / n
     variance = max(0.0, squares / n - mean**2) if math.isfinite(squares) else math.nan
-    if not middle and variance < mean**2 / 1000:
+    if not middle and variance < mean**2 / 10:
         return _in_pieces(v, mean)
     return Stats(float(low), float(high), middle + mean, math.sqrt(variance), zeros / n)

@@ -203,7 +203,7 @@ def test_snapshots_are_shipped_too(photos: Path, tmp_path: Path) -> None:
     assert not weights.load(snapshots[0]).module.score_fr.bias.any()  # nothing was learned that could be taken out
     assert weights.load(snapshots[1]).module.score_fr.bias.any()
     assert snapshots[0].title["en"] == "Step 0 · tiny"
-    assert snapshots[0].title["ko"] == "0스텝 · 작은 것"
+    assert snapshots[0].title["ko"] == "학습 0스텝 · 작은 것"
     first, later = (weights.load(c).module for c in snapshots)
     torch.manual_seed(0)
     start = build(snapshots[0].spec)  # the folded first state is the plain random start, as norm begins as the identity

@@ -71,6 +71,7 @@ export class Look {
   show(trace, step, drawn, pixels, crop, margin) {
     const { root, picture, words } = this;
     const isNew = trace !== this.trace || drawn !== this.drawn;
+    if (isNew) this.maps.hover = null; // pointed at while these maps were on their way: a unit of others
     Object.assign(this, { trace, step, drawn });
     const kept = crop && drawn.name === crop.source;
     const cut = kept ? { top: crop.offset, left: crop.offset, height: crop.kept[0], width: crop.kept[1] } : null;

@@ -18,11 +18,17 @@ export class Steps {
     this.at = 0;
     this.slider = on(find(root, '.fx-track input'), 'input', ({ target }) => onStep(Number(target.value)));
     for (const [name, by] of Object.entries({ first: -Infinity, previous: -1, next: 1 })) {
-      on(find(root, `.fx-${name}`), 'click', () => onStep(this.#beyond(by)));
+      on(find(root, `.fx-${name}`), 'click', () => this.#stepBy(by));
     }
     this.playButton = on(find(root, '.fx-play'), 'click', () => this.play(!this.timer));
     this.speed = on(find(root, '.fx-speed select'), 'change', () => this.timer && this.play(true));
     on(document, 'keydown', (event) => this.#key(event));
+  }
+
+  /** A person steps by hand: that ends the play. */
+  #stepBy(by, how) {
+    this.play(false);
+    this.onStep(this.#beyond(by), how);
   }
 
   /** The step so many stops further on (or back): every step, or every block where the network is drawn by blocks. */
@@ -39,9 +45,9 @@ export class Steps {
     const key = keyOf(event);
     if (key in MOVES) {
       if (active?.getAttribute('role') === 'radio') return;
-      this.onStep(this.#beyond(MOVES[key]));
+      this.#stepBy(MOVES[key]);
     } else if (key === 'u' || key === 'o') {
-      this.onStep(this.#beyond(key === 'o' ? 1 : -1), { keepPlace: true });
+      this.#stepBy(key === 'o' ? 1 : -1, { keepPlace: true });
     } else if (key === ' ' && active?.tagName !== 'BUTTON') this.play(!this.timer);
     else return;
     event.preventDefault();
