@@ -116,7 +116,7 @@ def visits(browser: Any, url: str) -> dict[str, float]:
         page = fresh(browser, url)
         total = int(page.inner_text(".fx-count").split(" / ")[1])
         for i in rng.permutation(total):
-            name = page.locator(f".fx-list li:nth-child({i + 1}) b").inner_text()
+            name = page.locator(f".fx-list li:nth-child({i + 1}) b").text_content()
             first.append(
                 page.evaluate(
                     """async ([i, name]) => { const stage = document.querySelector('.fx'), began = performance.now();
