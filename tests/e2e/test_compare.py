@@ -178,7 +178,8 @@ def test_a_comparison_goes_with_its_image(compared: Visit) -> None:
     compared.page.locator(".fx-examples button", has_text="Cat").first.click()
     compared.page.wait_for_selector(".fx-boards[data-boards='1'] canvas")  # the other image, not compared yet
     assert compared.page.locator(".fx-pairs li").count() == 0
-    assert compared.text(".fx-compare .fx-hint") == EN["compare.begin"]
+    # a forecast of its time may have come in front of it by now
+    assert compared.text(".fx-compare .fx-hint").endswith(EN["compare.begin"].split(". ")[-1])
 
 
 def test_other_networks_wait_for_run(compared: Visit) -> None:

@@ -233,9 +233,9 @@ def test_argmax_is_a_step_and_its_map_the_classes(visit: Visit, query: str) -> N
     row, column = (int(n) for n in re.search(r"\((\d+), (\d+)\)", visit.text(".fx-held h3")).groups())
     here = wanted[:, row, column]
     order = np.argsort(-here, kind="stable")[:5]
-    lines = [line.split("\n") for line in visit.page.locator(".fx-scores li").all_inner_texts()]
-    assert [name.strip() for name, *_ in lines] == [card.classes[i].name["en"] for i in order]
-    told = [float(value.replace("−", "-").replace(",", "")) for *_, value in lines]
+    names, values = (visit.page.locator(f".fx-scores li {part}").all_text_contents() for part in ("span", "b"))
+    assert [name.strip() for name in names] == [card.classes[i].name["en"] for i in order]
+    told = [float(value.replace("−", "-").replace(",", "")) for value in values]
     assert told == pytest.approx(here[order].tolist(), rel=1e-3, abs=1e-3)
     assert visit.text(".fx-held b").strip() == card.classes[order[0]].name["en"]
     assert card.classes[order[0]].name["en"] in visit.text(".fx-unit")

@@ -99,7 +99,7 @@ export class Segment extends Panel {
     this.stage.say(null); // what is wrong with an image is said over it
     if (item.image !== undefined) this.stage.onImage(item.image, item.name, item.planned?.picture);
     this.write();
-    if (!this.busy) this.#ready();
+    if (!this.busy && !this.running) this.#ready(); // a question of its own would end the others' turn
   }
 
   /** Have a plan for what is looked at, and how long each way to run it takes. */
@@ -180,7 +180,7 @@ export class Segment extends Panel {
 
   /** A control of the bar was used. Results stay until there are others. */
   changed(change, name) {
-    if (this.busy) this.cancel();
+    if (this.busy || this.running) this.cancel();
     const { image } = this.stage.selection();
     const { current } = this;
     if ('image' in change || (current && !current.file && current.image !== image)) return this.enter({ image, name });
