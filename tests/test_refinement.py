@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -15,18 +14,9 @@ from explorer.models import MODELS
 from explorer.operations.layers import Add, BilinearUp, Concat, Crop
 from explorer.refinement import Refiner, Stage, labelling
 from explorer.trace import Trace, trace
+from tests.labs.made import with_zeros
 
 Thin = Callable[[str, str], nn.Module]
-
-
-def zeroed(network: nn.Module, names: Sequence[str]) -> nn.Module:
-    """A copy in which every parameter of these layers is zero."""
-    other = copy.deepcopy(network)
-    with torch.no_grad():
-        for name in names:
-            for parameter in other.get_submodule(name).parameters():
-                parameter.zero_()
-    return other
 
 
 def refined(network: nn.Module, image: Tensor) -> tuple[Refiner, Trace, tuple[Stage, ...]]:
@@ -57,7 +47,7 @@ def test_the_stages_of_fcn(thin: Thin, model: str, padding: str) -> None:
     image = photo(network)
     for stage in stages:
         with torch.inference_mode():
-            wanted = zeroed(network, stage.zeroed)(image)
+            wanted = with_zeros(network, *stage.zeroed)(image)
         assert torch.equal(refiner.scores(stage, run), wanted)
     sums = [float(refiner.scores(stage, run).double().abs().sum()) for stage in stages]
     assert len(set(sums)) == len(stages)  # every layer says something
@@ -117,7 +107,9 @@ def test_any_score_layers_by_their_level(levels: list[int], seed: int) -> None:
     for stage, level in zip(stages, sorted(set(levels), reverse=True), strict=True):
         assert set(stage.zeroed) == {f"s{i}" for i, other in enumerate(levels) if other < level}
         with torch.inference_mode():
-            torch.testing.assert_close(refiner.scores(stage, run), zeroed(network, stage.zeroed)(image), rtol=0, atol=0)
+            torch.testing.assert_close(
+                refiner.scores(stage, run), with_zeros(network, *stage.zeroed)(image), rtol=0, atol=0
+            )
     assert stages[-1].zeroed == ()
 
 
@@ -140,7 +132,7 @@ def test_score_layers_that_depend_on_each_other() -> None:
     refiner, run, stages = refined(network, image)
     assert [stage.zeroed for stage in stages] == [("fine",), ()]
     with torch.inference_mode():
-        wanted = zeroed(network, ["fine"])(image)
+        wanted = with_zeros(network, "fine")(image)
     assert torch.equal(refiner.scores(stages[0], run), wanted)
     assert not torch.equal(wanted, run.final)
 

@@ -19,7 +19,7 @@ from explorer.geometry import Axis, GeometryError, LegalSizes, MisalignedError
 from explorer.graph import graph_of
 from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.operations.layers import Crop
-from explorer.roles import Node, Role, roles_of
+from explorer.roles import Node, Role, roles_of, score_layers
 
 MODES = ("aligned", "centre", "random", "corner", "pad")
 
@@ -108,6 +108,7 @@ class Walk:
     given: dict[str, tuple[str, ...]]
     reads: dict[str, tuple[str, ...]]
     roles: dict[str, Role]
+    score_layers: tuple[str, ...]  # that make class scores of features
     cuts: dict[str, Cut]
     passed: dict[str, int]
     joins: dict[str, str]
@@ -115,12 +116,6 @@ class Walk:
     @property
     def output(self) -> Axis:
         return list(self.axes.values())[-1]
-
-    @property
-    def score_layers(self) -> tuple[str, ...]:
-        """The steps that make class scores of features."""
-        scored = {name for name, role in self.roles.items() if role.scores}
-        return tuple(name for name in self.axes if name in scored and not scored & set(self.reads[name]))
 
     @property
     def skips(self) -> tuple[tuple[str, str, str], ...]:
@@ -279,6 +274,7 @@ class _State:
             {str(node.target): tuple(str(i.target) for i in node.all_input_nodes if i in parts) for node in parts},
             {step.name: step.reads for step in steps},
             {step.name: role for step, role in zip(steps, roles_of(steps), strict=True)},
+            score_layers({step.name: step.reads for step in steps}, {step.name: step.operation for step in steps}),
             self.cuts,
             self.passed,
             self.joins,
