@@ -104,6 +104,17 @@ def test_maps_have_the_room(visit: Visit) -> None:
     assert 0.36 <= visit.page.evaluate(SHARE) < 0.45
 
 
+FILLED = """() => { const [pane, maps] = ['.fx-mosaic', '.fx-mosaic canvas'].map((name) =>
+    document.querySelector(name).getBoundingClientRect());
+    return maps.height / pane.height }"""
+
+
+@pytest.mark.parametrize("step", ["pool1", "conv3_2", "fuse_pool4", "score"])
+def test_maps_leave_no_blank_band(visit: Visit, step: str) -> None:
+    visit.open().go(step)
+    assert visit.page.evaluate(FILLED) > 0.9
+
+
 SMALL = """() => [...document.querySelectorAll('.fx *')].filter((element) => {
     const texts = [...element.childNodes].filter((node) => node.nodeType === 3 && node.textContent.trim());
     return texts.length && element.checkVisibility({ visibilityProperty: true })

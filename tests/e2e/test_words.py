@@ -73,3 +73,20 @@ def test_shares_are_rounded_by_their_decimal_digits(visit: Visit) -> None:
         digits = (Decimal(number) / 100).quantize(Decimal("0.1"), ROUND_HALF_UP)
         assert told.replace("\u00a0", " ") == f"{digits} ± {digits} %"
         assert percent(number / 10000) == digits
+
+
+@pytest.mark.parametrize("query", ["?lang=ko", "?lang=ko&model=unet"])
+def test_korean_particles_are_chosen_at_every_step(visit: Visit, query: str) -> None:
+    """None is left to the reader, and a crop's offset has the one that its last digit asks for: 5로, 16으로, 40으로."""
+    visit.open(query)
+    visit.press("Home")
+    visit.page.wait_for_selector(".fx[data-step=input]")
+    said = [visit.text(".fx-words")]
+    for _ in range(int(visit.text(".fx-count").split(" / ")[1]) - 1):
+        before = visit.step
+        visit.press("ArrowRight")
+        visit.page.wait_for_function("n => document.querySelector('.fx').dataset.step !== n", arg=before)
+        said.append(visit.text(".fx-words"))
+    assert not [text for text in said if re.search(r"\((는|가|를|와|으)\)", text)]
+    offsets = {word for text in said for word in re.findall(r"= (\d+\D+?) 정해지며", text)}
+    assert offsets == ({"4로", "16으로", "40으로", "88로"} if "unet" in query else {"5로", "9로", "31로"})
