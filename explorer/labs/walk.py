@@ -223,7 +223,7 @@ class _State:
         if mode == "pad" and join is None:
             if name in dict(self.placing.modes):
                 said = f"{name} cuts the output to the image, which cannot be padded: choose another mode for it."
-                raise ExplorerError("lab_crop", said, crop=name)
+                raise ExplorerError("lab_crop_pad", said, crop=name)
             mode = "aligned"  # what is asked of all crops is done by those that can
         offset = self._offset(mode, aligned, room, len(self.cuts)) + shift
         if not 0 <= offset <= room:
@@ -284,7 +284,10 @@ class _State:
 def _does_not_fit(name: str, offset: int, aligned: int, units: int, reference: int) -> ExplorerError:
     room = units - reference
     if room < 0:
-        can = f"its map has {units} units and is to be cut to {reference}: another mode of the crop before it fits"
-    else:
-        can = f"offsets from 0 to {room} fit, that is shifts of {-aligned} to {room - aligned} units"
-    return ExplorerError("lab_crop", f"{name} cannot cut at offset {offset}: {can}.", crop=name, offset=offset)
+        said = f"{name} cannot cut {units} units to {reference}: another mode of the crop before it fits."
+        return ExplorerError("lab_crop_small", said, crop=name, units=units, reference=reference)
+    low, high = -aligned, room - aligned
+    said = (
+        f"{name} cannot cut at offset {offset}: offsets from 0 to {room} fit, that is shifts of {low} to {high} units."
+    )
+    return ExplorerError("lab_crop", said, crop=name, offset=offset, room=room, low=low, high=high)

@@ -1,4 +1,4 @@
-"""The Gradio app: one gr.HTML component, the stage, and the events it sends: run, cancel, inspect and segment."""
+"""The Gradio app: one gr.HTML component, the stage, and the events it sends: run, cancel, inspect, segment and lab."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ STAGE = Path(__file__).parent / "stage"
 MOST_AT_ONCE = 40  # runs that are told where they stand; Gradio has as many threads
 TITLE = "FCN · U-Net Explorer"
 
-# 'run', 'cancel', 'inspect' and 'segment' stand here in quotes: Gradio looks for the names of events in this text
+# The events stand here in quotes: Gradio looks for their names in this text
 JS = """
-const events = ['run', 'cancel', 'inspect', 'segment'];
+const events = ['run', 'cancel', 'inspect', 'segment', 'lab'];
 const root = new URL(window.gradio_config?.root ?? '.', location.href).pathname;
 const base = new URL(root.endsWith('/') ? root : `${root}/`, location.origin); // below a proxy's path, by its scheme
 import(new URL('__MAIN__', base).href)
@@ -99,9 +99,11 @@ def build_app(bench: Workbench) -> gr.Blocks:
         )
         settings: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
         on_run, on_segment = telling(partial(run_messages, bench)), telling(partial(segment_messages, bench.segmenter))
+        on_lab = telling(partial(lab_messages, bench))
         on_inspect = telling(lambda data, stop: inspect_messages(bench.inspector, data))
         stage.run(on_run, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)  # they take turns in the workbench
         stage.segment(on_segment, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)
+        stage.lab(on_lab, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)
         stage.inspect(on_inspect, None, stage, concurrency_limit=2, **settings)
         stage.cancel(on_cancel, None, None, queue=False, **settings)
     return demo
@@ -133,6 +135,17 @@ def segment_messages(
         finally:
             if truth:
                 _forget(truth)
+
+    return _messages(work, cancelled)
+
+
+def lab_messages(bench: Workbench, data: dict[str, Any], cancelled: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """What the page hears of a question to a lab: progress; last the answer or an error."""
+
+    def work(progress: OnProgress, stop: Callable[[], bool]) -> dict[str, Any]:
+        question, name = _with_upload(bench.pictures, data, progress)
+        found = bench.labs.answer(question, progress, stop)
+        return {**found, **bench.labs.about(question["selection"]["image"], name)} if name else found
 
     return _messages(work, cancelled)
 

@@ -8,6 +8,7 @@ from explorer import cards
 from explorer.files import EXAMPLES
 from explorer.ui.image_store import ImageStore
 from explorer.ui.inspector import Inspector
+from explorer.ui.labs import Labs
 from explorer.ui.network_cache import NetworkCache
 from explorer.ui.run_store import RunStore
 from explorer.ui.segmenter import Segmenter
@@ -25,3 +26,4 @@ class Workbench:
         self.inspector = Inspector(self.files)
         self.runs = RunStore(self.files, self.pictures, self.networks, self.inspector, self.turns)
         self.segmenter = Segmenter(self.files, self.pictures, self.networks, self.turns)
+        self.labs = Labs(self.files, self.pictures, self.networks, self.turns)

@@ -43,11 +43,17 @@ def demo(bench):
         return build_app(bench)
 
 
-def test_the_page_is_blocks_with_one_stage_and_four_events(demo):
+def test_the_page_is_blocks_with_one_stage_and_its_events(demo):
     assert isinstance(demo, gr.Blocks)
     stages = [block for block in demo.blocks.values() if isinstance(block, gr.HTML)]
     assert len(stages) == 1
-    assert {target[1] for fn in demo.fns.values() for target in fn.targets} == {"run", "cancel", "inspect", "segment"}
+    assert {target[1] for fn in demo.fns.values() for target in fn.targets} == {
+        "run",
+        "cancel",
+        "inspect",
+        "segment",
+        "lab",
+    }
     assert not any(fn.api_visibility == "public" for fn in demo.fns.values())
     start = json.loads(stages[0].value)
     assert set(start) == {"catalog", "selection", "trace"}

@@ -6,15 +6,19 @@ import ast
 import re
 from pathlib import Path
 
-from explorer import images, inference, results, weights
+from explorer import figures, images, inference, labs, results, weights
 from explorer.figures.palettes import SEQUENTIAL
 from explorer.inference.plan import WAYS
+from explorer.labs import surgery
 from explorer.models import MODELS
 from explorer.operations import kinds
 from explorer.results import bundle, truth
 from explorer.ui.asked import COPIES
+from explorer.ui.labs import tap
 from tests.ui.texts import DEVICES, EN, PARSED, SCRIPTS, UI, WEIGHT_NOTES, without_comments
 
+LABS = Path(labs.__file__).parent
+FIGURES = Path(figures.__file__).parent
 PREFIXES = {key.split(".")[0] for key in EN}
 KEY = re.compile(rf"""['"`]((?:{"|".join(sorted(PREFIXES))})(?:\.[\w${{}}.]+)+)['"`]""")
 
@@ -31,7 +35,12 @@ def keys_in_scripts() -> tuple[set[str], set[str]]:
 def error_codes() -> set[str]:
     """Codes that the server sends: ExplorerError("..."), {"kind": "error", "code": "..."}."""
     found = set(images.SENTENCES)
-    for path in [*UI.rglob("*.py"), *Path(inference.__file__).parent.glob("*.py"), Path(truth.__file__)]:
+    for path in [
+        *UI.rglob("*.py"),
+        *LABS.glob("*.py"),
+        *Path(inference.__file__).parent.glob("*.py"),
+        Path(truth.__file__),
+    ]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ExplorerError":
                 found |= {c.value for c in ast.walk(node.args[0]) if isinstance(c, ast.Constant)}
@@ -54,12 +63,25 @@ def codes_of_scripts() -> set[str]:
 
 
 def keys_in_python() -> set[str]:
-    """Keys written out in Python: the progress of runs, names of languages, what a page that is not built says."""
+    """Keys written out in Python: the progress of runs, names of languages, what a page that is not built says, and
+    what labs and their figures say."""
+    found = set()
+    for path in [*UI.rglob("*.py"), *FIGURES.glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                key = re.fullmatch(r"(?:t:)?((progress|error|language|lab)\.[\w.]*\w)", node.value)
+                found |= {key[1]} if key else set()
+    return found
+
+
+def templates_in_python() -> set[str]:
+    """Keys of labs with places in them, such as f"lab.crop.mode.{mode}", with * for each place."""
     found = set()
     for path in UI.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found |= {node.value} if re.fullmatch(r"(progress|error|language)\.[\w.]+", node.value) else set()
+            if isinstance(node, ast.JoinedStr):
+                text = "".join(part.value if isinstance(part, ast.Constant) else "*" for part in node.values)
+                found |= {text} if text.startswith("lab.") else set()
     return found
 
 
@@ -105,6 +127,17 @@ FAMILIES = {
     "segment.layer.*": {"prediction", "confidence", "errors", "differs"},
     "segment.way.*": {*WAYS, *COPIES} - {"auto"},
     "precision.*": set(inference.DTYPES),
+    "lab.crop.mode.*": set(labs.MODES),
+    "lab.crop.cut.*": set(surgery.KINDS),
+    "lab.crop.meet.*": {"own", "other"},
+    "lab.crop.head.*": {"crop", "units", "reference", "offset", "centre", "aligned", "misalignment"},
+    "lab.border.kind.*": {kind for model in MODELS for kind in labs.borders(model)},
+    "lab.tap.way.*": set(tap.WAYS.values()),
+    "lab.tap.way.said.*": set(tap.WAYS.values()),
+    "lab.tap.way.short.*": set(tap.WAYS.values()),
+    "lab.tap.head.*": {"step", "way", "jump", "start", "up", "fits", "own"},
+    "lab.tap.evidence.*": {"tap", "question", "mean", "spread", "runs", "verdict"},
+    "lab.tap.verdict.*": {"better", "worse", "undecided"},
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),
 }
@@ -113,7 +146,7 @@ FAMILIES = {
 def wanted_keys() -> set[str]:
     plain, templates = keys_in_scripts()
     wanted = plain | PARSED.keys | keys_in_python()
-    for template in templates:
+    for template in templates | templates_in_python():
         wanted |= {template.replace("*", choice, 1) for choice in FAMILIES[template]}
     return wanted
 
@@ -121,7 +154,7 @@ def wanted_keys() -> set[str]:
 def test_every_family_of_keys_is_known_here():
     """A new `family.${x}` in a script has to be listed in FAMILIES, or the next two tests would not see it."""
     _, templates = keys_in_scripts()
-    assert templates == set(FAMILIES)
+    assert templates | templates_in_python() == set(FAMILIES)
 
 
 def test_every_key_that_is_asked_for_exists():

@@ -19,6 +19,8 @@ WITHOUT_HANGUL = {  # names that are written alike in Korean
     "bar.pixels",
     "held.summands",
     "number.percent",
+    "lab.tap.px",
+    "lab.border.kind.valid",
     "device.cpu",
     "device.cuda",
     "device.cuda.name",

@@ -1,9 +1,9 @@
 """The stage in one piece each: its modules, its styles, its page. The browser asks for one file instead of forty, which
 Gradio's own scripts would queue up with, and nobody needs a build step.
 
-Modules and styles lie by view: `explore/`, `segment/`, `compare/`, what they share above. Each module stays a module of
-its own, under an address that the browser makes for it (a blob); the page learns these addresses in the order in which
-modules need each other. Nothing in a module is changed but where its imports come from.
+Modules and styles lie by view: `explore/`, `segment/`, `compare/`, `labs/`, what they share above. Each module stays a
+module of its own, under an address that the browser makes for it (a blob); the page learns these addresses in the order
+in which modules need each other. Nothing in a module is changed but where its imports come from.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ STYLES = (  # a later rule wins over an earlier one of the same weight
     "explore/steps.css",
     "segment/segment.css",
     "compare/compare.css",
+    "labs/labs.css",
     "dialogs.css",
     "explore/figure.css",
     "screens.css",

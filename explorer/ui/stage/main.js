@@ -1,4 +1,4 @@
-/** The stage: wires controls, runs and the three views. Python is called to run a network, for nothing else. */
+/** The stage: wires controls, runs and the views. Python is called to run a network, for nothing else. */
 
 import { find, on } from './dom.js';
 import { Bar, languageButtons } from './bar.js';
@@ -10,6 +10,7 @@ import { Words, pickLanguage } from './i18n.js';
 import { keysDialog } from './keys.js';
 import { Notice } from './notice.js';
 import { ownImage, stored, themeButton } from './preferences.js';
+import { questions } from './questions.js';
 import { Runner } from './runner.js';
 import { Address, complete, fromAddress } from './selection.js';
 import { Sources } from './sources.js';
@@ -93,6 +94,7 @@ class Stage {
     on(find(this.root, '.fx-message button'), 'click', () => this.say(null));
     themeButton(find(this.root, '.fx-theme'), this.address);
     keysDialog(this.root);
+    questions(this.root, (question) => this.#openLab(question));
     on(document, 'keydown', (event) => {
       if (event.key === 'Escape' && !document.querySelector('dialog[open]')) this.explore.look.escape();
     });
@@ -142,6 +144,7 @@ class Stage {
     this.position.turned();
     const address = new URLSearchParams(location.search);
     const view = this.views.has(address.get('view')) ? address.get('view') : 'explore';
+    this.views.labs.restore(address);
     const { image: before } = this.selection;
     this.#choose(this.#wish(address, standard) ?? standard);
     const { image } = this.selection;
@@ -160,7 +163,7 @@ class Stage {
     return this.views.panel ? this.views.panel.busy : this.runner.request !== null;
   }
 
-  /** Look inside, segment, or compare; what goes on in the view that is left ends. */
+  /** Look inside, segment, compare, or open the labs; what goes on in the view that is left ends. */
   show(view) {
     if (this.views.shown === view) return;
     if (this.busy || this.views.panel) (this.views.panel ?? this.runner).cancel(); // the choice stays
@@ -170,6 +173,13 @@ class Stage {
     this.#written();
     if (!this.views.panel && this.#isStale()) this.run();
     this.settle();
+  }
+
+  /** A question was pressed: the lab that answers it, with the network that it is about. */
+  #openLab({ lab, model, settings }) {
+    this.views.labs.begin(lab, settings);
+    if (this.selection.model !== model) this.#choose(complete(this.catalog, this.selection, { model }));
+    this.show('labs');
   }
 
   /** Files that a person gave: one is looked into, several are segmented. */
@@ -284,6 +294,7 @@ class Stage {
   settle() {
     const own = this.image.keep(this.selection.image);
     const { selection, chosenLanguage: lang, explore: { name: step }, views: { shown: view } } = this;
-    this.position.settle({ selection, step, lang, own, view });
+    const { address: lab } = this.views.panel ?? {};
+    this.position.settle({ selection, step, lang, own, view, lab });
   }
 }

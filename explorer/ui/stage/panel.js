@@ -1,4 +1,4 @@
-/** What the views "segment" and "compare" have in common: questions about images at their own size, one at a time. */
+/** What the views besides the steps have in common: questions to the server, one at a time. */
 
 import { Runner } from './runner.js';
 
@@ -11,7 +11,8 @@ export class Panel {
   /** @type {any} of an image: as a name of the server's files */ resolve;
   /** @type {string} what was asked last */ asked;
 
-  constructor(root, stage) {
+  /** `event` is what the server hears questions by. */
+  constructor(root, stage, event = 'segment') {
     const { gradio, alive, catalog, words, resolve } = stage;
     Object.assign(this, { root, stage, words, resolve, asked: '' });
     this.runner = new Runner(
@@ -21,7 +22,7 @@ export class Panel {
         onDone: (message) => this.done(message),
         onError: (problem) => this.failed(problem),
       },
-      'segment'
+      event
     );
   }
 

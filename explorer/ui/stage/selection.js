@@ -108,7 +108,7 @@ export class Address {
     this.settled = null;
   }
 
-  settle({ selection, step, lang, own, view }) {
+  settle({ selection, step, lang, own, view, lab = [] }) {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       const at = new URLSearchParams(location.search);
@@ -116,9 +116,11 @@ export class Address {
       if (own) at.delete('image');
       if (step) at.set('step', step);
       if (lang) at.set('lang', lang);
+      for (const name of [...at.keys()]) if (name === 'lab' || name.startsWith('lab.')) at.delete(name);
+      for (const [name, value] of lab) at.set(name, value);
       if (view === 'explore') at.delete('view');
       else at.set('view', view);
-      const now = `${selection.model} ${view}`;
+      const now = `${selection.model} ${view} ${at.get('lab')}`;
       const isPage = this.settled && this.settled !== now;
       this.settled = now;
       history[isPage ? 'pushState' : 'replaceState'](null, '', `${location.pathname}?${at}`);

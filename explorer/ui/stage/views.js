@@ -1,15 +1,17 @@
-/** Which view is shown: the steps of a run ("explore"), images at their own size ("segment"), networks side by side. */
+/** Which view is shown: steps of a run ("explore"), images at their own size ("segment"), networks compared, labs. */
 
 import { find } from './dom.js';
 import { radios } from './bar.js';
 import { Segment } from './segment/segment.js';
 import { Compare } from './compare/compare.js';
+import { Labs } from './labs/labs.js';
 
 export class Views {
   /** `shared` is what the views need of the stage; `onShow(view)` is called when a person chooses one. */
   constructor(root, shared, { onShow }) {
     this.root = root;
-    this.others = { segment: new Segment(root, shared), compare: new Compare(root, shared) };
+    this.labs = new Labs(root, shared);
+    this.others = { segment: new Segment(root, shared), compare: new Compare(root, shared), labs: this.labs };
     this.choose = radios(find(root, '.fx-views'), 'view', onShow, this.shown);
   }
 

@@ -1,0 +1,230 @@
+/** The view "labs": experiments in which a person changes one thing and reads what is measured then and there. */
+
+import { find, on, onButton } from '../dom.js';
+import { radios } from '../bar.js';
+import { Panel } from '../panel.js';
+import { Controls } from './controls.js';
+import { draw, onPlace, plotly } from './plot.js';
+import { onRow, showFacts, showTable } from './telling.js';
+
+const SETTLED = 250; // ms without a change, after which what takes longer is measured
+const PREFIX = 'lab.'; // of settings in the address
+
+export class Labs extends Panel {
+  constructor(root, stage) {
+    super(root, stage, 'lab');
+    this.box = find(root, '.fx-labs');
+    this.settings = {}; // by lab: those that were changed
+    this.lab = 'crop';
+    this.answers = {}; // by lab: what is shown, slot by slot
+    this.rooms = [...this.box.querySelectorAll('.fx-lab')];
+    const set = (name, value) => this.#set({ [name]: value });
+    this.controls = new Controls(find(root, '.fx-lab-controls'), stage.words, set);
+    this.choose = radios(find(root, '.fx-lab-choice'), 'lab', (lab) => this.open(lab), this.lab);
+    this.restore(new URLSearchParams(location.search));
+    onButton(this.box, ({ ask }) => ask && this.ask(ask));
+    on(find(root, '.fx-lab-reset'), 'click', () => this.#reset());
+    for (const node of this.box.querySelectorAll('[data-pick]')) this.#picked(node);
+    for (const node of this.box.querySelectorAll('[data-table]')) {
+      onRow(node, (row) => this.#set(this.answer.tables[node.dataset.table].rows[row].pick));
+    }
+    new MutationObserver(() => this.#figures()).observe(document.body, { attributeFilter: ['class'] });
+  }
+
+  get answer() {
+    return (this.answers[this.lab] ??= { figures: {}, facts: {}, tables: {}, pictures: {}, controls: [] });
+  }
+
+  get isQuiet() {
+    return this.asked === 'geometry';
+  }
+
+  /** What the address says of the lab that is open. */
+  get address() {
+    const own = this.settings[this.lab] ?? {};
+    return [['lab', this.lab], ...Object.entries(own).map(([name, value]) => [PREFIX + name, String(value)])];
+  }
+
+  /** Take lab and settings from an address that has one. @param {URLSearchParams} address */
+  restore(address) {
+    const lab = address.get('lab');
+    if (!this.rooms.some((room) => room.dataset.lab === lab)) return;
+    this.lab = String(lab);
+    const own = [...address].filter(([name]) => name.startsWith(PREFIX));
+    this.settings[this.lab] = Object.fromEntries(own.map(([name, text]) => [name.slice(PREFIX.length), typed(text)]));
+  }
+
+  /** Begin a lab anew, with some settings of its own, the next time that the view is shown. */
+  begin(lab, settings) {
+    this.lab = lab;
+    this.settings[lab] = settings;
+  }
+
+  /** Open a lab; it goes on where it was left. */
+  open(lab) {
+    if (this.runner.request) this.cancel();
+    this.lab = lab;
+    this.stage.say(null);
+    this.enter();
+    this.stage.onSettle();
+  }
+
+  enter() {
+    this.choose(this.lab);
+    for (const room of this.rooms) room.hidden = room.dataset.lab !== this.lab;
+    this.write();
+    this.ask('geometry');
+  }
+
+  /** Another network, other weights or another image. */
+  changed() {
+    if (this.runner.request) this.cancel();
+    this.file = null;
+    this.ask('geometry');
+  }
+
+  /** A file was given: it becomes the image that experiments are made with. */
+  add([file]) {
+    clearTimeout(this.timer);
+    this.#send('values', file);
+  }
+
+  run() {
+    this.ask('values');
+  }
+
+  cancel() {
+    clearTimeout(this.timer);
+    super.cancel();
+  }
+
+  #set(change) {
+    const own = (this.settings[this.lab] ??= {});
+    Object.assign(own, change);
+    this.stage.onSettle();
+    this.ask('geometry');
+  }
+
+  #reset() {
+    this.settings[this.lab] = {};
+    this.stage.onSettle();
+    this.ask('geometry');
+  }
+
+  /** Ask; while geometry is on its way, the latest settings wait for it. */
+  ask(what) {
+    clearTimeout(this.timer);
+    if (what === 'geometry' && this.runner.request && this.isQuiet) {
+      this.waits = true;
+      return;
+    }
+    this.#send(what);
+  }
+
+  #send(what, file) {
+    this.waits = false;
+    const { lab } = this;
+    if (what === 'geometry' && this.busy) super.cancel(); // what runs is of other settings
+    this.send({ what, lab, selection: this.stage.selection(), settings: this.settings[lab] ?? {} }, file);
+  }
+
+  async done(message) {
+    if (message.lab !== this.lab) return;
+    if (this.waits) setTimeout(() => this.ask('geometry'));
+    if (message.plotly) this.library = this.resolve(message.plotly);
+    const { answer } = this;
+    if (message.what === 'geometry') {
+      this.stage.say(null);
+      for (const kind of ['figures', 'facts', 'tables', 'pictures']) {
+        for (const slot of this.later ?? []) delete answer[kind][slot]; // of other settings
+      }
+      this.box.dataset.state = 'measuring';
+      if (!this.waits) this.timer = setTimeout(() => this.ask('values'), SETTLED);
+    } else {
+      this.later = [...new Set([...(this.later ?? []), ...slotsOf(message)])];
+      this.box.dataset.state = 'measured';
+    }
+    for (const kind of ['figures', 'facts', 'tables', 'pictures']) Object.assign(answer[kind], message[kind]);
+    if (message.controls) answer.controls = message.controls;
+    if (message.imageName) this.stage.onImage(message.image, message.imageName, message.picture, message.domain);
+    await this.write();
+    this.box.dataset.answered = `${message.lab} ${message.what}`;
+  }
+
+  failed(problem) {
+    this.stage.say(problem);
+    if (this.waits) this.ask('geometry');
+  }
+
+  /** Show what is known of the lab, in the language that is chosen. */
+  async write() {
+    const { answer, words } = this;
+    this.controls.show(answer.controls);
+    const room = this.rooms.find((one) => !one.hidden);
+    for (const box of room.querySelectorAll('[data-facts]')) {
+      showFacts(box, words, answer.facts[box.dataset.facts] ?? []);
+    }
+    for (const box of room.querySelectorAll('[data-table]')) {
+      const table = answer.tables[box.dataset.table];
+      if (table) showTable(box, words, table);
+      else box.replaceChildren();
+    }
+    for (const image of room.querySelectorAll('[data-picture]')) {
+      const name = answer.pictures[image.dataset.picture];
+      image.hidden = !name;
+      if (name) image.src = this.resolve(name);
+    }
+    for (const card of room.querySelectorAll('.fx-lab-card')) card.hidden = !this.#isFilled(card);
+    await this.#figures();
+  }
+
+  /** Whether a card has something to show, or a button that gets it. */
+  #isFilled(card) {
+    const { figures, facts, tables, pictures } = this.answer;
+    const filled = { figure: figures, facts, table: tables, picture: pictures };
+    if (card.querySelector('[data-ask]') && !card.dataset.needs) return true;
+    return Object.entries(filled).some(([kind, slots]) =>
+      [...card.querySelectorAll(`[data-${kind}]`)].some((node) => slots[node.dataset[kind]])
+    );
+  }
+
+  async #figures() {
+    const { answer, library, words } = this;
+    const room = this.rooms.find((one) => !one.hidden);
+    if (!library || !room || this.box.hidden) return;
+    try {
+      const Plotly = await plotly(library);
+      for (const node of room.querySelectorAll('[data-figure]')) {
+        const figure = answer.figures[node.dataset.figure];
+        node.hidden = !figure;
+        if (figure) await draw(Plotly, node, figure, words);
+      }
+    } catch (error) {
+      console.warn(error);
+      this.stage.say({ code: 'connection', details: {} });
+    }
+  }
+
+  /** A place in a figure or a picture is chosen by pressing it. */
+  #picked(node) {
+    const choose = (row, column) => this.#set({ [node.dataset.pick]: `${row},${column}` });
+    if (node.dataset.figure) return onPlace(node, choose);
+    on(node, 'click', ({ offsetX, offsetY }) => {
+      choose(
+        Math.floor((offsetY / node.clientHeight) * node.naturalHeight),
+        Math.floor((offsetX / node.clientWidth) * node.naturalWidth)
+      );
+    });
+  }
+}
+
+/** The slots that an answer fills. */
+function slotsOf({ figures = {}, facts = {}, tables = {}, pictures = {} }) {
+  return [figures, facts, tables, pictures].flatMap((slots) => Object.keys(slots));
+}
+
+/** A value of an address as what it was. */
+function typed(text) {
+  if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
+  return text === 'true' ? true : text === 'false' ? false : text;
+}

@@ -1,0 +1,93 @@
+"""The labs in a real browser: from the first page, one setting changed, the number shown against the Python call's."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from explorer import labs
+from explorer.ui.i18n import TEXTS
+from tests.e2e.conftest import Visit
+
+LANGUAGES = pytest.mark.parametrize(
+    "visit", [{"locale": "en-US"}, {"locale": "ko-KR"}], indirect=True, ids=["en", "ko"]
+)
+ANSWERED = ".fx-labs[data-answered='{} {}']"
+
+
+def texts(visit: Visit) -> dict[str, str]:
+    return TEXTS[visit.page.evaluate("() => document.documentElement.lang")]
+
+
+def pattern(text: str) -> str:
+    """A text with its places open, for a look at the page; particles are chosen there."""
+    text = re.sub(r"\(?[가-힣]\)[가-힣]|[가-힣]\([가-힣]\)", "@", text)
+    return re.sub(r"\\\{\w+\\\}", "(.+?)", re.escape(text)).replace("@", ".{1,2}")
+
+
+def numbers(visit: Visit, slot: str, key: str) -> list[str]:
+    """What fills a sentence in a slot of the page, in the order of the language's text."""
+    text = texts(visit)[key]
+    names = re.findall(r"\{(\w+)\}", text)
+    for line in visit.page.locator(f".fx-lab:not([hidden]) [data-facts='{slot}'] p").all_inner_texts():
+        if found := re.fullmatch(pattern(text), line):
+            return [value for _, value in sorted(zip(names, found.groups(), strict=True))]
+    raise AssertionError(f"{key} is not said in {slot}")
+
+
+@LANGUAGES
+def test_the_crop_lab_from_the_first_page(visit: Visit) -> None:
+    page = visit.open("").page
+    page.click(".fx-questions [data-lab=crop]:not([data-settings])")
+    page.wait_for_selector(ANSWERED.format("crop", "values"))
+    page.get_by_role("radio", name=texts(visit)["lab.crop.mode.centre"], exact=True).click()
+    for name in ("height", "width"):
+        label = texts(visit)[f"lab.crop.set.{name}"]
+        box = page.locator(".fx-lab-control", has_text=label).locator("input[type=number]")
+        box.fill("500")
+        box.press("Enter")
+    page.wait_for_function(
+        "() => document.querySelector('.fx-labs').dataset.state === 'measured' && location.search.includes('500')"
+    )
+    crop = labs.crop("unet", "valid", 500, "centre").crops[-1]
+    assert numbers(visit, "crop", "lab.crop.cut.off") == [str(crop.rows.misalignment), str(crop.cols.misalignment)]
+    cells = page.locator("[data-table=crops] tr[data-row]").last.locator("td").all_inner_texts()
+    assert cells[2:5] == [str(n) for n in (crop.rows.offset, crop.rows.centre, crop.rows.aligned)]
+    assert (
+        page.locator(".fx-lab:not([hidden]) [data-picture=values]").evaluate("e => e.complete && e.naturalWidth") == 312
+    )
+    assert page.locator("[data-figure=regions] .plot").count()
+    address = page.evaluate("location.search")
+    assert {"view=labs", "lab=crop", "lab.mode=centre", "lab.height=500"} <= set(address[1:].split("&"))
+    page.reload()  # the address is the whole state
+    page.wait_for_selector(ANSWERED.format("crop", "values"))
+    assert numbers(visit, "crop", "lab.crop.cut.off") == [str(crop.rows.misalignment), str(crop.cols.misalignment)]
+
+
+def test_settings_that_cannot_be_are_refused_and_the_next_one_holds(visit: Visit) -> None:
+    page = visit.open("?view=labs&lab=crop&model=unet&padding=valid&lab.height=60&lang=en").page
+    page.wait_for_selector(".fx-message:not([hidden])")
+    assert "60" in page.inner_text(".fx-message p")
+    page.click(".fx-lab-reset")
+    page.wait_for_selector(ANSWERED.format("crop", "values"))
+    assert page.locator(".fx-message").is_hidden()
+
+
+def test_figures_follow_the_theme(visit: Visit) -> None:
+    page = visit.open("?view=labs&lab=crop&model=unet&padding=valid").page
+    page.wait_for_selector(ANSWERED.format("crop", "values"))
+    ink = "() => document.querySelector('[data-figure=regions] .xtick text').style.fill"
+    before = page.evaluate(ink)
+    page.click(".fx-theme")
+    page.wait_for_function("(before) => (%s)() !== before" % ink, arg=before)  # noqa: UP031
+
+
+def test_the_questions_can_be_put_away(visit: Visit) -> None:
+    page = visit.open("").page
+    assert page.locator(".fx-questions button[data-lab]").count() == 4
+    page.click(".fx-questions-close")
+    assert page.locator(".fx-questions").is_hidden()
+    page.reload()
+    page.wait_for_selector(".fx[data-state=ready]")
+    assert page.locator(".fx-questions").is_hidden()
