@@ -146,7 +146,7 @@ def _heat(
 ) -> go.Figure:
     figure = go.Figure()
     figure.add_heatmap(
-        z=np.round(values, 3).tolist(),
+        z=np.round(values, 3),  # plotly looks at every number of a list, and at none of an array
         y=rows.tolist(),
         x=cols.tolist(),
         colorscale=scale,

@@ -68,7 +68,7 @@ def maps(streams: Mapping[str, np.ndarray]) -> go.Figure:
     figure = make_subplots(cols=len(streams), subplot_titles=list(streams), horizontal_spacing=0.03)
     for i, stream in enumerate(streams.values(), 1):
         rows, cols = (sampled(n, 100) for n in stream.shape)
-        values = np.round(stream[rows[:, None], cols[None]], 3).tolist()
+        values = np.round(stream[rows[:, None], cols[None]].astype(float), 3)
         figure.add_heatmap(
             z=values, y=rows.tolist(), x=cols.tolist(), coloraxis="coloraxis", col=i, row=1, hoverinfo="x+y+z"
         )

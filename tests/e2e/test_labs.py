@@ -54,15 +54,54 @@ def test_the_crop_lab_from_the_first_page(visit: Visit) -> None:
     assert numbers(visit, "crop", "lab.crop.cut.off") == [str(crop.rows.misalignment), str(crop.cols.misalignment)]
     cells = page.locator("[data-table=crops] tr[data-row]").last.locator("td").all_inner_texts()
     assert cells[2:5] == [str(n) for n in (crop.rows.offset, crop.rows.centre, crop.rows.aligned)]
-    assert (
-        page.locator(".fx-lab:not([hidden]) [data-picture=values]").evaluate("e => e.complete && e.naturalWidth") == 312
+    picture = page.locator(".fx-lab:not([hidden]) [data-picture=values]")
+    visit.until(
+        lambda: (
+            picture.evaluate("e => e.complete && e.naturalWidth")
+            == labs.crop("unet", "valid", 500, "centre").output.shape[1]
+        )
     )
-    assert page.locator("[data-figure=regions] .plot").count()
+    page.wait_for_selector("[data-figure=regions] .main-svg", state="attached")
     address = page.evaluate("location.search")
     assert {"view=labs", "lab=crop", "lab.mode=centre", "lab.height=500"} <= set(address[1:].split("&"))
     page.reload()  # the address is the whole state
     page.wait_for_selector(ANSWERED.format("crop", "values"))
     assert numbers(visit, "crop", "lab.crop.cut.off") == [str(crop.rows.misalignment), str(crop.cols.misalignment)]
+
+
+@LANGUAGES
+def test_the_border_lab_from_the_first_page(visit: Visit) -> None:
+    page = visit.open("").page
+    page.click(".fx-questions [data-lab=border]")
+    page.wait_for_selector(ANSWERED.format("border", "values"))
+    margin = [str(int(n)) for n in labs.border("unet", "valid", 572).margin]
+    assert numbers(visit, "lost", "lab.border.lost.said") == margin
+    pixel = page.locator(".fx-lab-control input[type=text]")
+    pixel.fill("40,300")
+    pixel.press("Enter")
+    page.wait_for_function("() => location.search.includes('lab.pixel=40')")
+    lab = labs.border("unet", "valid", 572)
+    shown = page.locator(".fx-lab:not([hidden]) [data-facts=reach] p")
+    visit.until(lambda: "40" in shown.first.inner_text())
+    for one, line in zip((*lab.skips, lab.output), shown.all_inner_texts()[1:], strict=True):
+        assert re.search(rf"{one.step}\D+{one.count(40, 300):,}\D", line)
+
+
+@LANGUAGES
+def test_the_tap_lab_from_the_first_page(visit: Visit) -> None:
+    page = visit.open("").page
+    page.click(".fx-questions [data-lab=tap]")
+    page.wait_for_selector(ANSWERED.format("tap", "values"))
+    total, score = [float(n.replace("−", "-")) for n in numbers(visit, "terms", "lab.tap.sum")[1:]][::-1]
+    assert total == pytest.approx(score, abs=1e-3)
+    row = page.locator("[data-table=taps] tr", has_text="conv4_3").last
+    row.click()
+    apart = labs.taps("fcn8s", "paper")[0]["conv4_3", "sub-sample"].apart
+    key = texts(visit)["lab.tap.never"]
+    visit.until(
+        lambda: any(re.fullmatch(pattern(key), t) for t in page.locator("[data-facts=tap] p").all_inner_texts())
+    )
+    assert numbers(visit, "tap", "lab.tap.never")[0] == str(apart)
 
 
 def test_settings_that_cannot_be_are_refused_and_the_next_one_holds(visit: Visit) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from functools import lru_cache
 from importlib.resources import files as resources
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
 from explorer.ui.state import Files
@@ -22,7 +24,15 @@ def library(files: Files) -> str:
 
 def figure_json(figure: go.Figure) -> dict[str, Any]:
     """A figure as plain lists: what plotly.js draws. Its theme is the page's."""
-    figure.update_layout(template="none")
-    made = json.loads(figure.to_json(engine="json"))
+    made: dict[str, Any] = json.loads(figure.to_json(engine="json"), object_hook=_unpacked)
     made["layout"].pop("template", None)
     return {"data": made["data"], "layout": made["layout"]}
+
+
+def _unpacked(part: dict[str, Any]) -> Any:
+    """An array as a list: plotly packs arrays, and plotly.js of other versions may not know how."""
+    if "bdata" not in part:
+        return part
+    numbers = np.frombuffer(base64.b64decode(part["bdata"]), part["dtype"])
+    shape = [int(n) for n in str(part.get("shape", numbers.size)).split(",")]
+    return numbers.reshape(shape).tolist()

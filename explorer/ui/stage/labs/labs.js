@@ -147,8 +147,9 @@ export class Labs extends Panel {
     for (const kind of ['figures', 'facts', 'tables', 'pictures']) Object.assign(answer[kind], message[kind]);
     if (message.controls) answer.controls = message.controls;
     if (message.imageName) this.stage.onImage(message.image, message.imageName, message.picture, message.domain);
+    this.latest = message;
     await this.write();
-    this.box.dataset.answered = `${message.lab} ${message.what}`;
+    if (this.latest === message) this.box.dataset.answered = `${message.lab} ${message.what}`; // and drawn
   }
 
   failed(problem) {
