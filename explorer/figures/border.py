@@ -15,8 +15,8 @@ from explorer.figures.palettes import HEAT, OKABE_ITO, ROLES, SEQUENTIAL
 from explorer.labs import BorderLab, Dependence
 from explorer.labs.margins import Outside, Reached
 
-MOST = 128  # cells of a heat map along a side; more are sampled
-MOST_POINTS = 600
+MOST = 96  # cells of a heat map along a side; more are sampled
+MOST_POINTS = 300
 
 
 def lost(lab: BorderLab) -> go.Figure:
@@ -43,7 +43,7 @@ def lost(lab: BorderLab) -> go.Figure:
 def outside(share: Outside) -> go.Figure:
     """Per unit of a step, the share of its field that lies in padding, in per cent."""
     rows, cols = (sampled(len(axis)) for axis in (share.rows, share.cols))
-    values = 100 * (1 - np.outer(1 - share.rows[rows], 1 - share.cols[cols]))
+    values = np.round(100 * (1 - np.outer(1 - share.rows[rows], 1 - share.cols[cols])), 1)
     figure = _heat(values, rows, cols, SEQUENTIAL[0], "t:lab.axis.row", "t:lab.axis.column", "%")
     return figure.update_traces(zmin=0, zmax=100)
 
@@ -56,7 +56,7 @@ def reach(skips: Sequence[Reached], output: Reached, row: int) -> go.Figure:
         at = sampled(len(one.rows), MOST_POINTS)
         share = one.rows[at] / max(1, one.rows.max())
         figure.add_scatter(
-            x=at.tolist(), y=(100 * share).tolist(), mode="lines", name=one.step, line={"color": colour, "dash": dash}
+            x=at, y=np.round(100 * share, 2), mode="lines", name=one.step, line={"color": colour, "dash": dash}
         )
     figure.add_vline(x=row, line={"color": ROLES["skip"], "dash": "dot", "width": 1.5})
     figure.update_layout(margin=MARGIN, legend=LEGEND, showlegend=True)
@@ -93,7 +93,7 @@ def weights(streams: Mapping[str, np.ndarray]) -> go.Figure:
         at = sampled(weight.shape[1], MOST_POINTS)
         middle = weight[weight.shape[0] // 2]
         figure.add_scatter(
-            x=at.tolist(), y=middle[at].tolist(), mode="lines", name=name, line={"color": colour, "dash": dash}
+            x=at, y=np.round(middle[at], 4), mode="lines", name=name, line={"color": colour, "dash": dash}
         )
     figure.update_layout(margin=MARGIN, legend=LEGEND, showlegend=True)
     figure.update_xaxes(title={"text": "t:lab.axis.pixel.column"})
@@ -106,7 +106,7 @@ def dependence(found: Dependence) -> go.Figure:
     rows, cols = (sampled(n) for n in found.root.shape)
     values = found.root[rows[:, None], cols[None]]
     least = values[values > 0].min() if (values > 0).any() else 1.0
-    powers = np.log10(np.maximum(values, least))
+    powers = np.round(np.log10(np.maximum(values, least)), 3)
     figure = _heat(powers, rows, cols, HEAT, "t:lab.axis.pixel.row", "t:lab.axis.pixel.column", "")
     figure.update_layout(title={"text": "t:lab.border.depends.log"}, margin={**MARGIN, "t": 30})
     return figure
@@ -146,7 +146,7 @@ def _heat(
 ) -> go.Figure:
     figure = go.Figure()
     figure.add_heatmap(
-        z=np.round(values, 3),  # plotly looks at every number of a list, and at none of an array
+        z=values,  # plotly looks at every number of a list, and at none of an array
         y=rows.tolist(),
         x=cols.tolist(),
         colorscale=scale,

@@ -76,7 +76,7 @@ def test_the_heat_map_is_the_share_that_autograd_finds(bench):  # noqa: F811
     own = seen[before // jump : (before + n) // jump]
     inside = own[:, before : before + n].sum(1) / own.sum(1)
     (heat,) = answer["figures"]["outside"]["data"]
-    np.testing.assert_allclose(heat["z"], 100 * (1 - np.outer(inside, inside)), atol=1e-3)
+    np.testing.assert_allclose(heat["z"], 100 * (1 - np.outer(inside, inside)), atol=0.06)
     said = dict(answer["facts"]["outside"])["lab.border.outside.said"]
     assert said["free"] == int((inside == 1).sum()) ** 2
     assert said["units"] == len(own) ** 2
@@ -89,7 +89,7 @@ def test_a_large_map_is_sampled_with_its_edges():
     assert len(heat.z) == len(heat.y) == figures.MOST
     assert (heat.y[0], heat.y[-1]) == (0, len(share.rows) - 1)
     for i, row in enumerate(heat.y):
-        np.testing.assert_allclose(heat.z[i], 100 * share.map[row, list(heat.x)], atol=1e-3)
+        np.testing.assert_allclose(heat.z[i], 100 * share.map[row, list(heat.x)], atol=0.06)
 
 
 @pytest.mark.parametrize(("model", "kind"), KINDS)
@@ -127,7 +127,7 @@ def test_curves_are_the_lab_s_counts_by_their_maximum():
     for curve, reached in zip(figures.reach(one.skips, one.output, 0).data, (*one.skips, one.output), strict=True):
         assert curve.name == reached.step
         assert max(curve.y) == 100
-        np.testing.assert_allclose(curve.y, 100 * reached.rows[list(curve.x)] / reached.rows.max())
+        np.testing.assert_allclose(curve.y, 100 * reached.rows[list(curve.x)] / reached.rows.max(), atol=0.01)
 
 
 def test_a_pixel_beyond_the_input_is_the_nearest_one(bench):  # noqa: F811
@@ -138,14 +138,13 @@ def test_a_pixel_beyond_the_input_is_the_nearest_one(bench):  # noqa: F811
 # ---- FCN's coarse scores
 
 
-def test_the_weights_of_streams_are_the_lab_s_and_another_network_clears_them(bench):  # noqa: F811
-    answer = geometry(bench, "fcn8s", size=320)
+def test_the_weights_of_streams_are_the_lab_s(bench):  # noqa: F811
+    answer = ask(bench, "border", "values", selection(bench, "fcn8s", "paper"), size=320)
     found = labs.stream_weights("fcn8s", "paper", 320)
     for curve, (name, weight) in zip(answer["figures"]["weights"]["data"], found.items(), strict=True):
         assert curve["name"] == name
-        np.testing.assert_allclose(curve["y"], weight[160, curve["x"]])
-    other = geometry(bench)
-    assert other["figures"]["weights"] is other["facts"]["weights"] is None
+        np.testing.assert_allclose(curve["y"], weight[160, curve["x"]], atol=1e-4)
+    assert set(ask(bench, "border", "values", selection(bench, "unet", "valid"))) == {"kind", "lab", "what"}
 
 
 # ---- settings

@@ -71,16 +71,8 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
         "outside": figure_json(figures.outside(share)),
         "reach": figure_json(figures.reach(lab.skips, lab.output, row)),
         "places": figure_json(figures.places((*lab.skips, lab.output), row, column)),
-        "weights": None,  # named, so that those of the network before are cleared
     }
-    facts = {"lost": _lost(lab), "outside": _outside(share), "reach": _reach(lab, row, column), "weights": None}
-    if MODELS[q.selection.model].family == "fcn":
-        streams = _weights(q.selection.model, kind, lab.size[0])
-        made["weights"] = figure_json(figures.weights(streams))
-        facts["weights"] = [
-            told("lab.border.weights.said", layer=name, least=percent(float(w.min())), middle=percent(_middle(w)))
-            for name, w in streams.items()
-        ]
+    facts = {"lost": _lost(lab), "outside": _outside(share), "reach": _reach(lab, row, column)}
     return {"controls": _controls(q, lab, kind, share, f"{row},{column}"), "figures": made, "facts": facts}
 
 
@@ -137,8 +129,16 @@ def _reach(lab: BorderLab, row: int, column: int) -> list[Told]:
 
 
 def values(bench: Bench, q: Question, stretch: Stretch) -> dict[str, Any]:
-    """Nothing runs by itself: what takes an image takes a button."""
-    return {}
+    """How much of each score layer reaches a pixel, where there are several: what lies behind them is run."""
+    if MODELS[q.selection.model].family != "fcn":
+        return {}
+    kind = _kind(q)
+    streams = _weights(q.selection.model, kind, labs.border(q.selection.model, kind, _size(q, kind)).size[0])
+    said = [
+        told("lab.border.weights.said", layer=name, least=percent(float(w.min())), middle=percent(_middle(w)))
+        for name, w in streams.items()
+    ]
+    return {"figures": {"weights": figure_json(figures.weights(streams))}, "facts": {"weights": said}}
 
 
 def depends(bench: Bench, q: Question, stretch: Stretch) -> dict[str, Any]:

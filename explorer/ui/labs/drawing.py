@@ -24,7 +24,7 @@ def library(files: Files) -> str:
 
 def figure_json(figure: go.Figure) -> dict[str, Any]:
     """A figure as plain lists: what plotly.js draws. Its theme is the page's."""
-    made: dict[str, Any] = json.loads(figure.to_json(engine="json"), object_hook=_unpacked)
+    made: dict[str, Any] = json.loads(figure.to_json(validate=False, engine="json"), object_hook=_unpacked)
     made["layout"].pop("template", None)
     return {"data": made["data"], "layout": made["layout"]}
 

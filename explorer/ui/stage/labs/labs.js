@@ -9,6 +9,7 @@ import { onRow, showFacts, showTable } from './telling.js';
 
 const SETTLED = 250; // ms without a change, after which what takes longer is measured
 const PREFIX = 'lab.'; // of settings in the address
+const KINDS = ['figures', 'facts', 'tables', 'pictures'];
 
 export class Labs extends Panel {
   constructor(root, stage) {
@@ -32,7 +33,8 @@ export class Labs extends Panel {
   }
 
   get answer() {
-    return (this.answers[this.lab] ??= { figures: {}, facts: {}, tables: {}, pictures: {}, controls: [] });
+    const empty = { figures: {}, facts: {}, tables: {}, pictures: {}, controls: [], measured: {} };
+    return (this.answers[this.lab] ??= empty);
   }
 
   get isQuiet() {
@@ -70,6 +72,7 @@ export class Labs extends Panel {
   }
 
   enter() {
+    this.#forget(() => true); // of an image or a network before, perhaps
     this.choose(this.lab);
     for (const room of this.rooms) room.hidden = room.dataset.lab !== this.lab;
     this.write();
@@ -79,7 +82,7 @@ export class Labs extends Panel {
   /** Another network, other weights or another image. */
   changed() {
     if (this.runner.request) this.cancel();
-    this.file = null;
+    this.#forget(() => true);
     this.ask('geometry');
   }
 
@@ -135,21 +138,28 @@ export class Labs extends Panel {
     const { answer } = this;
     if (message.what === 'geometry') {
       this.stage.say(null);
-      for (const kind of ['figures', 'facts', 'tables', 'pictures']) {
-        for (const slot of this.later ?? []) delete answer[kind][slot]; // of other settings
-      }
+      this.#forget((what) => what !== 'values'); // of other settings; what is measured by itself stays until it is anew
       this.box.dataset.state = 'measuring';
       if (!this.waits) this.timer = setTimeout(() => this.ask('values'), SETTLED);
     } else {
-      this.later = [...new Set([...(this.later ?? []), ...slotsOf(message)])];
+      this.#forget((what) => what === message.what);
+      this.answer.measured[message.what] = slotsOf(message);
       this.box.dataset.state = 'measured';
     }
-    for (const kind of ['figures', 'facts', 'tables', 'pictures']) Object.assign(answer[kind], message[kind]);
+    for (const kind of KINDS) Object.assign(answer[kind], message[kind]);
     if (message.controls) answer.controls = message.controls;
     if (message.imageName) this.stage.onImage(message.image, message.imageName, message.picture, message.domain);
     this.latest = message;
     await this.write();
     if (this.latest === message) this.box.dataset.answered = `${message.lab} ${message.what}`; // and drawn
+  }
+
+  /** Empty the slots that some experiments filled. */
+  #forget(isOld) {
+    for (const what of Object.keys(this.answer.measured).filter(isOld)) {
+      for (const kind of KINDS) for (const slot of this.answer.measured[what]) delete this.answer[kind][slot];
+      delete this.answer.measured[what];
+    }
   }
 
   failed(problem) {
@@ -174,6 +184,11 @@ export class Labs extends Panel {
       const name = answer.pictures[image.dataset.picture];
       image.hidden = !name;
       if (name) image.src = this.resolve(name);
+    }
+    const later = this.answer.measured.values ?? [];
+    for (const node of room.querySelectorAll('[data-facts], [data-figure], [data-picture]')) {
+      const { facts, figure, picture } = node.dataset;
+      node.toggleAttribute('data-later', later.includes(facts ?? figure ?? picture));
     }
     for (const card of room.querySelectorAll('.fx-lab-card')) card.hidden = !this.#isFilled(card);
     await this.#figures();
