@@ -47,9 +47,9 @@ def test_the_crop_lab_from_the_first_page(visit: Visit) -> None:
         box = page.locator(".fx-lab-control", has_text=label).locator("input[type=number]")
         box.fill("500")
         box.press("Enter")
-    page.wait_for_function(
-        "() => document.querySelector('.fx-labs').dataset.state === 'measured' && location.search.includes('500')"
-    )
+    page.wait_for_function("() => ['height', 'width'].every((n) => location.search.includes(`lab.${n}=500`))")
+    table = page.locator("[data-table=crops] tr[data-row]").last
+    visit.until(lambda: "496 × 496" in table.inner_text())
     crop = labs.crop("unet", "valid", 500, "centre").crops[-1]
     assert numbers(visit, "crop", "lab.crop.cut.off") == [str(crop.rows.misalignment), str(crop.cols.misalignment)]
     cells = page.locator("[data-table=crops] tr[data-row]").last.locator("td").all_inner_texts()
