@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import Tensor
@@ -37,15 +37,21 @@ def network_input(
     truth  true labels, H x W, as large as the image; each pixel of the resized one takes the nearest
     """
     steps = loaded.card.preprocessing
-    if truth is not None and truth.shape != pixels.shape[:2]:
-        raise ExplorerError("lab_truth", "The true labels have another size than the image.")
     prepared = inference.prepare(pixels, loaded.spec, side if size is None else _inner(loaded, pixels, size))
     frames, made = prepared.frames, prepared.network
     if size is not None:
         frames = Frames(frames.original, frames.resized, Frame("network", *size), frames.top, frames.left)
         made = Canvas(prepared.resized, frames, (), ()).crop(Region((0, size[0]), (0, size[1])))
-    laid = None if truth is None else _laid(truth, frames)
-    return Input(inference.normalise(made, steps.mean, steps.std), laid, frames)
+    given = Input(inference.normalise(made, steps.mean, steps.std), None, frames)
+    return given if truth is None else with_truth(given, truth)
+
+
+def with_truth(given: Input, truth: np.ndarray) -> Input:
+    """An input with true labels of its image (H x W, as large as that). Raises ExplorerError ("lab_truth")."""
+    size = given.frames.original
+    if truth.shape != (size.height, size.width):
+        raise ExplorerError("lab_truth", "The true labels have another size than the image.")
+    return replace(given, truth=_laid(truth, given.frames))
 
 
 def plain_input(loaded: Loaded, pixels: np.ndarray, side: int = 320, exact: bool = True) -> Tensor:

@@ -64,12 +64,15 @@ class Reached:
 
     seen   first and last input pixel that some unit sees, of rows and of columns; None if none sees any
     share  of the units of the map that these are cut from, those that are kept
+    far    input pixels between each pixel and the middle of the farthest unit that it reaches, of rows and of columns;
+           NaN where it reaches none
     """
 
     step: str
     rows: np.ndarray
     cols: np.ndarray
     share: float
+    far: tuple[np.ndarray, np.ndarray]
 
     @property
     def seen(self) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
@@ -85,6 +88,11 @@ class Reached:
     def count(self, row: int, column: int) -> int:
         """Units that a pixel reaches."""
         return int(self.rows[row] * self.cols[column])
+
+    def farthest(self, row: int, column: int) -> float | None:
+        """Input pixels, along rows or along columns, between a pixel and the farthest unit that it reaches; None if it
+        reaches none."""
+        return float(max(self.far[0][row], self.far[1][column])) if self.count(row, column) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,15 +197,22 @@ def _edges(axis: Axis, n: int) -> tuple[Fraction, Fraction]:
 def _reached(step: str, rows: Walk, cols: Walk) -> Reached:
     cuts = rows.cuts.get(step), cols.cuts.get(step)
     kept = [1.0 if cut is None else cut.reference / cut.units for cut in cuts]
-    return Reached(step, _counts(rows.axes[step], rows.n), _counts(cols.axes[step], cols.n), kept[0] * kept[1])
+    (down, far_rows), (across, far_cols) = (_seen(walk.axes[step], walk.n) for walk in (rows, cols))
+    return Reached(step, down, across, kept[0] * kept[1], (far_rows, far_cols))
 
 
-def _counts(axis: Axis, n: int) -> np.ndarray:
-    """How many units along an axis see each of n pixels."""
-    change = np.zeros(n + 1, int)
-    np.add.at(change, axis.lo[~axis.empty], 1)
-    np.add.at(change, axis.hi[~axis.empty] + 1, -1)
-    return change[:-1].cumsum()
+def _seen(axis: Axis, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each of n pixels: how many units along an axis see it, and how far from it the farthest of them stands."""
+    unit, pixel = np.flatnonzero(~axis.empty), np.arange(n)
+    first = np.searchsorted(axis.hi[unit], pixel)  # fields begin and end in the order of their units
+    last = np.searchsorted(axis.lo[unit], pixel, side="right") - 1
+    counts = np.maximum(last - first + 1, 0)
+    far = np.full(n, np.nan)
+    there = counts > 0
+    centres = np.array([float(axis.grid.centre(int(u))) for u in unit])
+    ends = [np.abs(centres[end[there]] - pixel[there]) for end in (first, last)]
+    far[there] = np.maximum(*ends)
+    return counts, far
 
 
 def stream_weights(model: str = "fcn8s", kind: str = "", size: int | tuple[int, int] = 500) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -128,13 +128,9 @@ def segment_messages(
     """What the page hears of a question about an image at its own size: progress; last the answer or an error."""
 
     def work(progress: OnProgress, stop: Callable[[], bool]) -> dict[str, Any]:
-        truth = uploaded(data["path"]) if isinstance(data.get("path"), str) else None  # true labels
-        try:
+        with _truth(data) as truth:
             question, name = _with_upload(segmenter.pictures, data, progress)
             return {**segmenter.answer({**question, "path": truth}, progress, stop), "imageName": name}
-        finally:
-            if truth:
-                _forget(truth)
 
     return _messages(work, cancelled)
 
@@ -143,8 +139,9 @@ def lab_messages(bench: Workbench, data: dict[str, Any], cancelled: Callable[[],
     """What the page hears of a question to a lab: progress; last the answer or an error."""
 
     def work(progress: OnProgress, stop: Callable[[], bool]) -> dict[str, Any]:
-        question, name = _with_upload(bench.pictures, data, progress)
-        found = bench.labs.answer(question, progress, stop)
+        with _truth(data) as truth:
+            question, name = _with_upload(bench.pictures, data, progress)
+            found = bench.labs.answer({**question, "path": truth}, progress, stop)
         return {**found, **bench.labs.about(question["selection"]["image"], name)} if name else found
 
     return _messages(work, cancelled)
@@ -223,6 +220,17 @@ def _with_upload(pictures: ImageStore, data: dict[str, Any], progress: OnProgres
     finally:
         _forget(path)
     return {**data, "selection": {**selection, "image": image} if isinstance(selection, dict) else None}, name
+
+
+@contextmanager
+def _truth(data: dict[str, Any]) -> Iterator[Path | None]:
+    """The file of true labels that came with a question, if one did; it is deleted afterwards."""
+    path = uploaded(data["path"]) if isinstance(data.get("path"), str) else None
+    try:
+        yield path
+    finally:
+        if path:
+            _forget(path)
 
 
 def _forget(path: Path) -> None:

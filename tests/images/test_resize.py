@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from explorer.images import read, resize
 from tests.images.made import scene
@@ -60,3 +61,12 @@ def test_examples_are_listed_credited_and_readable() -> None:
         assert entry["source"] in credits
     assert {entry["family"] for entry in listed} == {"everyday", "nuclei"}
     assert sum(path.stat().st_size for path in EXAMPLES.iterdir()) < 2.5 * 2**20
+
+
+def test_true_labels_of_examples_fit_them() -> None:
+    with_truth = [e for e in json.loads((EXAMPLES / "examples.json").read_text("utf-8")) if "truth" in e]
+    assert {e["truth"] for e in with_truth} == {path.name for path in (ROOT / "assets" / "truth").iterdir()} != set()
+    for entry in with_truth:
+        labels = np.asarray(Image.open(ROOT / "assets" / "truth" / entry["truth"]))
+        assert labels.shape == read(EXAMPLES / entry["file"]).pixels.shape[:2]
+        assert set(np.unique(labels)) == set(range(len(entry["classes"])))

@@ -116,6 +116,10 @@ def test_units_that_a_pixel_reaches_are_those_that_autograd_counts(bench):  # no
         assert one["units"] == counts[row] * counts[column]
         assert one["unreached"]["percent"] == pytest.approx(1 - (counts > 0).mean() ** 2)
     maps = [one["step"] for one in said]
+    last = reads(network, (size, size), 0)[maps[-1]]  # output pixel j is input pixel 92 + j
+    reached = [np.flatnonzero(last[:, at]) + 92 for at in (row, column)]
+    far = max(abs(units - at).max() for units, at in zip(reached, (row, column), strict=True))
+    assert dict(answer["facts"]["reach"])["lab.border.reach.far"] == {"far": far, "middle": 23.5}
     places = answer["figures"]["places"]["data"][0]
     for y, line in zip(places["y"], places["z"], strict=True):
         for x, count in zip(places["x"], line, strict=True):

@@ -66,7 +66,7 @@ def test_factors_of_one_change_nothing_and_a_moved_slider_runs_nothing_anew(benc
     kept = kept_of(bench, chosen)
     off = ask(bench, "tap", "values", chosen, scale__score_fr=0)
     assert kept_of(bench, chosen) is kept
-    agreement = dict(off["facts"]["scaled"])["lab.crop.agreement"]["share"]["percent"]
+    agreement = dict(off["facts"]["scaled"])["lab.agreement"]["share"]["percent"]
     assert agreement == pytest.approx(kept.streams.scaled({"score_fr": 0}).figures.agreement)
 
 

@@ -100,12 +100,13 @@ def test_all_taps_start_from_the_same_function(question: str) -> None:
 
 
 def test_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = taps.Plan(steps=1, fc_channels=4, crop=32, batch=2, seeds=(0, 1))
+    plan = taps.Plan(steps=dict.fromkeys(ROWS, 1), fc_channels=4, crop=32, batch=2, seeds=(0, 1))
     rng = torch.Generator().manual_seed(0)
     pixels = [(torch.randn(3, 32, 40, generator=rng), torch.randint(0, 3, (32, 40), generator=rng)) for _ in range(3)]
+    data = dict.fromkeys(plan.data.values(), (pixels, pixels))
     folder, table = tmp_path / "runs", tmp_path / "taps.json"
-    assert taps.go_on(plan, folder, table, pixels, pixels, minutes=0) == []
-    runs = taps.go_on(plan, folder, table, pixels, pixels)
+    assert taps.go_on(plan, folder, table, data, minutes=0) == []
+    runs = taps.go_on(plan, folder, table, data)
     assert [(r["question"], r["tap"], r["seed"]) for r in runs] == taps.jobs(plan)
     whole = json.loads(table.read_text())
     assert whole["left_out"] == []
@@ -113,7 +114,7 @@ def test_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     lost = folder / "unet-after-pooling-1.json"
     lost.unlink()
-    assert len(taps.go_on(plan, folder, table, pixels, pixels, minutes=0)) == len(runs) - 1
+    assert len(taps.go_on(plan, folder, table, data, minutes=0)) == len(runs) - 1
     assert json.loads(table.read_text())["left_out"] == [{"question": "unet", "tap": "after pooling", "seed": 1}]
 
     trained: list[Any] = []
@@ -124,7 +125,7 @@ def test_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         return real(*given)
 
     monkeypatch.setattr(taps, "train", noted)
-    again = taps.go_on(plan, folder, table, pixels, pixels)
+    again = taps.go_on(plan, folder, table, data)
     assert trained == [("unet", "after pooling", 1)]
     assert [r["mean_iou"] for r in again] == [r["mean_iou"] for r in runs]  # the same figure from the same seed
 

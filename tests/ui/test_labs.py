@@ -10,13 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from explorer import labs
+from explorer.checked import checked_as
 from explorer.errors import ExplorerError
 from explorer.trace import CancelledError
 from explorer.ui import catalog
 from explorer.ui.labs import LABS
-from explorer.ui.labs.base import nested, place
+from explorer.ui.labs.base import Question, nested, place
+from explorer.ui.session import Workbench
+from explorer.ui.state import Selection
 from tests.ui.texts import EN, placeholders
 
 
@@ -91,7 +95,7 @@ def test_misalignment_zero_is_the_untouched_prediction(bench):
     chosen = selection(bench, "unet", "valid")
     answer = ask(bench, "crop", "values", chosen, height=252, width=268)
     assert answer["pictures"]["values"] == answer["pictures"]["values.untouched"]  # named by what is in them
-    assert dict(answer["facts"]["values"])["lab.crop.agreement"] == {"share": {"percent": 1.0}}
+    assert dict(answer["facts"]["values"])["lab.agreement"] == {"share": {"percent": 1.0}}
 
 
 def test_the_figures_of_a_crop_are_those_of_the_lab(bench):
@@ -101,9 +105,10 @@ def test_the_figures_of_a_crop_are_those_of_the_lab(bench):
     loaded = bench.networks.get(checked)
     image = labs.inputs.network_input(loaded, bench.pictures.get(checked.image).pixels, size=(252, 252)).image
     figures = labs.predict(loaded.module, image, labs.placing("corner")).figures
-    said = dict(answer["facts"]["values"])["lab.crop.judged"]
+    said = dict(answer["facts"]["values"])["lab.judged.untouched"]
     expected = None if np.isnan(figures.mean_iou) else figures.mean_iou
-    assert said == {"iou": {"percent": expected}, "pixels": figures.pixels}
+    before = {"percent": figures.before}
+    assert said == {"iou": {"percent": expected}, "before": before, "pixels": figures.pixels}
 
 
 def test_surgery_is_done_where_it_is_asked_for(bench):
@@ -168,3 +173,59 @@ def test_names_with_a_dot_are_entries():
 )
 def test_places_are_the_nearest_ones(text, expected):
     assert place(text, (10, 20), (5, 5)) == expected
+
+
+# ---- true labels
+
+
+def judged(answer: dict[str, Any], slot: str = "values") -> dict[str, Any]:
+    return dict(answer["facts"][slot])
+
+
+def test_an_example_with_true_labels_is_judged_by_them():
+    """The figures stand for a crop off by nine units, against the file in assets, counted here."""
+    bench = Workbench()  # with the weights that are bundled
+    chosen = {**selection(bench, "unet", "valid"), "checkpoint": "unet-nuclei", "image": "nuclei_crowded.png"}
+    answer = ask(bench, "crop", "values", chosen, height=348, width=348, shifts__crop_d0c=9)
+    said = judged(answer)["lab.judged.truth"]
+    q = Question("crop", "values", bench.networks.check(checked_as(Selection, chosen)), LABS["crop"].Settings())
+    loaded, given = bench.labs.bench.loaded(q), bench.labs.bench.input(q, (348, 348))
+    where = labs.placing(shifts={"crop_d0c": 9})
+    made = labs.predict(loaded.module, given.image, where).made
+    real = np.asarray(Image.open(bench.pictures.folder.parent / "truth" / "nuclei_crowded.png"))
+    frames, box = given.frames, made.box
+    rows = np.arange(box.top, box.bottom) - frames.top
+    cols = np.arange(box.left, box.right) - frames.left
+    rows, there_rows = np.clip(rows, 0, frames.resized.height - 1), (rows >= 0) & (rows < frames.resized.height)
+    cols, there_cols = np.clip(cols, 0, frames.resized.width - 1), (cols >= 0) & (cols < frames.resized.width)
+    scale = real.shape[0] / frames.resized.height
+    laid = real[((rows + 0.5) * scale).astype(int)[:, None], ((cols + 0.5) * scale).astype(int)[None]]
+    there = np.outer(there_rows, there_cols)
+    shares = []
+    for label in range(3):
+        ours, theirs = (made.labels == label) & there, (laid == label) & there
+        shares.append((ours & theirs).sum() / (ours | theirs).sum())
+    assert said["iou"]["percent"] == pytest.approx(np.mean(shares))
+    assert said["pixels"] == made.labels.size
+    assert said["before"]["percent"] > said["iou"]["percent"]
+
+
+def test_true_labels_that_were_given_judge_their_image_alone(bench, tmp_path):
+    chosen = {**selection(bench, "fcn16s", "same"), "image": "cat.jpg"}
+    height, width = bench.pictures.get("cat.jpg").pixels.shape[:2]
+    file = tmp_path / "labels.png"
+    Image.fromarray(np.full((height, width), 255, np.uint8)).save(file)
+    question = {"lab": "tap", "what": "values", "selection": chosen, "settings": {}}
+    first = bench.labs.answer({**question, "path": file}, lambda *_: None, lambda: False)
+    assert judged(first, "scaled")["lab.judged.truth"]["iou"]["percent"] is None  # nothing is judged
+    assert len(first["truth"]) > 16
+    later = bench.labs.answer({**question, "truth": first["truth"]}, lambda *_: None, lambda: False)
+    assert judged(later, "scaled") == judged(first, "scaled")
+    for other in ({"truth": "x" * 22}, {"truth": first["truth"], "selection": {**chosen, "image": "bus.jpg"}}):
+        answer = bench.labs.answer({**question, **other}, lambda *_: None, lambda: False)
+        assert "lab.judged.untouched" in judged(answer, "scaled")
+    with pytest.raises(ExplorerError) as caught:
+        bench.labs.answer(
+            {**question, "path": file, "selection": {**chosen, "image": "bus.jpg"}}, lambda *_: None, lambda: False
+        )
+    assert caught.value.code == "truth_size"

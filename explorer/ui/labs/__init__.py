@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +33,8 @@ class Asked:
     what: StrictStr
     selection: Selection
     settings: dict[StrictStr, Value]
+    truth: StrictStr = ""
+    path: Path | None = None  # of true labels that come with the question
 
 
 class Labs:
@@ -44,13 +47,18 @@ class Labs:
     def answer(self, data: dict[str, Any], progress: OnProgress, cancelled: Callable[[], bool]) -> dict[str, Any]:
         """What a lab finds: `what` is "geometry", answered at once, or an experiment, which takes its turn. Raises
         ExplorerError, or CancelledError when cancelled."""
-        given = asked(Asked, {key: data.get(key) for key in ("lab", "what", "selection", "settings")})
+        given = asked(Asked, {field.name: data[field.name] for field in fields(Asked) if field.name in data})
         lab = LABS.get(given.lab)
         if lab is None:
             raise ExplorerError("bad_selection", f"there is no lab {given.lab!r}")
         settings = asked(lab.Settings, nested(given.settings))
-        question = Question(given.lab, given.what, self.bench.networks.check(given.selection), settings)
-        told = {"kind": "lab", "lab": given.lab, "what": given.what}
+        selection = self.bench.networks.check(given.selection)
+        question = Question(given.lab, given.what, selection, settings, given.truth)
+        told: dict[str, Any] = {"kind": "lab", "lab": given.lab, "what": given.what}
+        if given.path:
+            classes = self.bench.loaded(question).card.classes
+            question = replace(question, truth=self.bench.truths.add(given.path, selection.image, classes))
+            told["truth"] = question.truth
         if given.what == "geometry":
             return {**told, "plotly": library(self.files), **lab.geometry(self.bench, question)}
         if given.what not in lab.RUNS:

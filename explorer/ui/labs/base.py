@@ -15,10 +15,12 @@ import numpy as np
 from pydantic import StrictBool, StrictFloat, StrictInt, StrictStr
 
 from explorer.errors import ExplorerError
-from explorer.labs.inputs import Input, network_input
+from explorer.labs.inputs import Input, network_input, with_truth
+from explorer.labs.judging import Figures
 from explorer.replay import Progress
 from explorer.ui.image_store import ImageStore
 from explorer.ui.keeping import jpeg
+from explorer.ui.labs.truths import Truths
 from explorer.ui.network_cache import NetworkCache
 from explorer.ui.stage.payload import png
 from explorer.ui.state import Bounded, Files, Selection
@@ -41,6 +43,7 @@ class Question:
     what: str
     selection: Selection
     settings: Any
+    truth: str = ""  # token of true labels that were given
 
 
 class Bench:
@@ -49,6 +52,7 @@ class Bench:
     def __init__(self, files: Files, pictures: ImageStore, networks: NetworkCache) -> None:
         self.files, self.pictures, self.networks = files, pictures, networks
         self._inputs: Bounded[Input] = Bounded(8)
+        self.truths = Truths(pictures)
         self._shown: Bounded[str] = Bounded(MOST_PICTURES, lambda name: files.release([name]))
         self._count = 0
 
@@ -57,11 +61,16 @@ class Bench:
         return self.networks.get(q.selection)
 
     def input(self, q: Question, size: tuple[int, int] | None = None, image: str = "") -> Input:
-        """The image of a question, or another one, as its network gets it; `size` is of the network's input."""
-        key = (q.selection.checkpoint, q.selection.model, q.selection.padding, image or q.selection.image, size)
+        """The image of a question with its true labels, or another image, as its network gets it; `size` is of the
+        network's input."""
+        name, truth = image or q.selection.image, "" if image else q.truth
+        key = (q.selection.checkpoint, q.selection.model, q.selection.padding, name, size, truth)
         made = self._inputs.get(key)
         if made is None:
-            made = network_input(self.loaded(q), self.pictures.get(image or q.selection.image).pixels, SIDE, size)
+            loaded = self.loaded(q)
+            made = network_input(loaded, self.pictures.get(name).pixels, SIDE, size)
+            real = None if image else self.truths.get(name, loaded.card.classes, truth)
+            made = made if real is None else with_truth(made, real)
             self._inputs.put(key, made, 1)
         return made
 
@@ -101,6 +110,12 @@ def background(given: Input, loaded: Loaded, box: Any) -> np.ndarray:
 def told(key: str, **params: Any) -> Told:
     """A sentence: a key of the texts and what fills it; fractions become numbers."""
     return [key, {name: number(value) for name, value in params.items()}]
+
+
+def judged(figures: Figures) -> list[Told]:
+    """What a change does to a prediction, in sentences."""
+    shares = {"iou": percent(figures.mean_iou), "before": percent(figures.before), "pixels": figures.pixels}
+    return [told(f"lab.judged.{figures.against}", **shares), told("lab.agreement", share=percent(figures.agreement))]
 
 
 def number(value: Any) -> Any:

@@ -122,6 +122,10 @@ def _reach(lab: BorderLab, row: int, column: int) -> list[Told]:
     for one in (*lab.skips, lab.output):
         key = "lab.border.reach.said"
         said.append(told(key, step=one.step, units=one.count(row, column), unreached=percent(one.unreached)))
+    far = lab.output.farthest(row, column)
+    if far is not None:
+        middle = max(abs(n / 2 - 0.5 - p) for n, p in zip(lab.size, (row, column), strict=True))
+        said.append(told("lab.border.reach.far", far=far, middle=middle))
     return said
 
 

@@ -17,7 +17,7 @@ from explorer.labs.judging import Figures, Output
 from explorer.labs.surgery import KINDS
 from explorer.labs.walk import legal, network_of
 from explorer.models import MODELS
-from explorer.ui.labs.base import Bench, Question, Told, background, control, number, percent, place, told
+from explorer.ui.labs.base import Bench, Question, Told, background, control, judged, number, percent, place, told
 from explorer.ui.labs.drawing import figure_json
 from explorer.ui.stretch import Stretch
 
@@ -240,14 +240,14 @@ def _table(lab: CropLab, shown: CropOf) -> dict[str, Any]:
 def values(bench: Bench, q: Question, stretch: Stretch) -> dict[str, Any]:
     """The prediction with crops placed so, beside the untouched one; and the one after surgery, if there is any."""
     loaded, given = bench.loaded(q), bench.input(q, _affordable(size_of(q)))
-    made = labs.predict(loaded.module, given.image, labs.placing(**_where(q)), None, bench.progress(stretch))
+    made = labs.predict(loaded.module, given.image, labs.placing(**_where(q)), given.truth, bench.progress(stretch))
     found = _judged(bench, q, "values", made.made, made.untouched, made.figures)
     cuts = _cuttings(q)
     if cuts:
         other = None
         if any(cut.kind == "swap" for cut in cuts.values()):
             other = bench.input(q, size_of(q), _other(bench, q)).image
-        after = labs.operate(loaded.module, given.image, cuts, other, None, bench.progress(stretch))
+        after = labs.operate(loaded.module, given.image, cuts, other, given.truth, bench.progress(stretch))
         extra = _judged(bench, q, "surgery", after.made, after.untouched, after.figures)
         found = {slot: {**found[slot], **extra[slot]} for slot in found}
     return found
@@ -270,28 +270,29 @@ def _cuttings(q: Question) -> dict[str, Cutting]:
 
 
 def _judged(
-    bench: Bench, q: Question, name: str, made: Output, untouched: Output, judged: Figures
+    bench: Bench, q: Question, name: str, made: Output, untouched: Output, figures: Figures
 ) -> dict[str, dict[str, Any]]:
     loaded, given = bench.loaded(q), bench.input(q, size_of(q))
     pictures = {}
     for slot, output in ((name, made), (f"{name}.untouched", untouched)):
         pictures[slot] = bench.overlay(output.labels, q, background(given, loaded, output.box))
-    said = [
-        told("lab.crop.judged", iou=percent(judged.mean_iou), pixels=judged.pixels),
-        told("lab.crop.agreement", share=percent(judged.agreement)),
-    ]
-    return {"pictures": pictures, "facts": {name: said}}
+    return {"pictures": pictures, "facts": {name: judged(figures)}}
 
 
 def sweep(bench: Bench, q: Question, stretch: Stretch) -> dict[str, Any]:
     """Mean IoU against misalignment, crop by crop."""
     module, given = bench.loaded(q).module, bench.input(q, _affordable(size_of(q)))
-    points = labs.sweep(module, given.image, (), None, bench.progress(stretch))
+    points = labs.sweep(module, given.image, (), given.truth, bench.progress(stretch))
     worst = min(points, key=lambda point: point.figures.mean_iou)
     off = {"crop": worst.crop, "pixels": worst.misalignment, "iou": percent(worst.figures.mean_iou)}
     return {
         "figures": {"sweep": figure_json(figures.sweep(points))},
-        "facts": {"sweep": [told("lab.crop.sweep.said", runs=len(points)), told("lab.crop.sweep.worst", **off)]},
+        "facts": {
+            "sweep": [
+                told(f"lab.crop.sweep.{worst.figures.against}", runs=len(points)),
+                told("lab.crop.sweep.worst", **off),
+            ]
+        },
     }
 
 

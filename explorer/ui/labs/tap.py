@@ -18,7 +18,19 @@ from explorer.figures import tap as figures
 from explorer.labs import SkipTaps, Split, Streams, Tap
 from explorer.labs.inputs import Input
 from explorer.labs.walk import legal, network_of, walk
-from explorer.ui.labs.base import Bench, Question, Told, Value, background, control, number, percent, place, told
+from explorer.ui.labs.base import (
+    Bench,
+    Question,
+    Told,
+    Value,
+    background,
+    control,
+    judged,
+    number,
+    percent,
+    place,
+    told,
+)
 from explorer.ui.labs.drawing import figure_json
 from explorer.ui.state import Bounded
 from explorer.ui.stretch import Stretch
@@ -131,7 +143,8 @@ def _said(skip: SkipTaps, tap: Tap) -> list[Told]:
     if tap.offset is None:
         said.append(told("lab.tap.never", step=tap.step, apart=tap.apart))
     else:
-        said.append(told("lab.tap.fits", factor=tap.upsampling, offset=tap.offset))
+        cut = "none" if tap.offset == 0 else "tap" if tap.offset > 0 else "below"
+        said.append(told(f"lab.tap.fits.{cut}", factor=tap.upsampling, units=abs(tap.offset)))
     if grid.jump < taken.grid.jump:
         said.append(told("lab.tap.finer", step=tap.step, factor=tap.upsampling))
     others = [one.step for one in skip.taps if one.way == "as it is" and one.grid == grid and one.step != tap.step]
@@ -143,9 +156,8 @@ def _said(skip: SkipTaps, tap: Tap) -> list[Told]:
 def _table(skip: SkipTaps, shown: Tap) -> dict[str, Any]:
     rows = []
     for tap in skip.taps:
-        fits = (
-            told("lab.tap.apart", apart=tap.apart) if tap.offset is None else told("lab.tap.offset", offset=tap.offset)
-        )
+        off = told("lab.tap.apart", apart=tap.apart)
+        fits = off if tap.offset is None else told("lab.tap.offset", units=abs(tap.offset))
         cells = [
             tap.step,
             told(f"lab.tap.way.short.{WAYS[tap.way]}"),
@@ -170,10 +182,12 @@ def _evidence() -> dict[str, dict[str, Any]]:
     for one in found["summary"]:
         shares = [percent(float("nan") if one[name] is None else one[name]) for name in ("mean", "spread")]
         verdict = told(f"lab.tap.verdict.{one['verdict']}") if one["verdict"] in VERDICTS else None
-        rows.append({"cells": [one["tap"], one["question"], *shares, one["runs"], verdict]})
-    columns = ("tap", "question", "mean", "spread", "runs", "verdict")
+        question = one["question"]
+        trained = told("lab.tap.evidence.trained", data=found["data"][question], steps=found["steps"][question])
+        rows.append({"cells": [one["tap"], question, trained, *shares, one["runs"], verdict]})
+    columns = ("tap", "question", "data", "mean", "spread", "runs", "verdict")
     table = {"head": [told(f"lab.tap.evidence.{column}") for column in columns], "rows": rows}
-    said = told("lab.tap.evidence.said", data=found["data"], steps=found["steps"], crop=found["crop"])
+    said = told("lab.tap.evidence.said", crop=found["crop"])
     drawn = [one for one in found["summary"] if one["mean"] is not None]
     return {
         "facts": {"evidence": [said]},
@@ -230,16 +244,10 @@ def _kept(bench: Bench, q: Question, stretch: Stretch) -> _Kept:
 
 def _scaled(bench: Bench, q: Question, kept: _Kept) -> dict[str, Any]:
     factors = {layer: by for layer, by in q.settings.scale.items() if layer in kept.streams.layers}
-    scaled = kept.streams.scaled(factors)
+    scaled = kept.streams.scaled(factors, kept.given.truth)
     behind = background(kept.given, kept.loaded, scaled.untouched.box)
-    judged = scaled.figures
     return {
-        "facts": {
-            "scaled": [
-                told("lab.crop.judged", iou=percent(judged.mean_iou), pixels=judged.pixels),
-                told("lab.crop.agreement", share=percent(judged.agreement)),
-            ]
-        },
+        "facts": {"scaled": judged(scaled.figures)},
         "pictures": {
             "scaled": bench.overlay(scaled.made.labels, q, behind),
             "scaled.untouched": bench.overlay(scaled.untouched.labels, q, behind),

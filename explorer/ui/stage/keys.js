@@ -41,7 +41,14 @@ function occupied(event) {
   return writes || event.ctrlKey || event.altKey || event.metaKey || Boolean(document.querySelector('dialog[open]'));
 }
 
-/** The list of keys: of the steps, or of the two other views. A question mark opens it as well.
+/** Escape leaves a view, unless a field or a dialog takes the key.
+ * @param {() => boolean} isShown @param {() => void} leave
+ */
+export function onLeave(isShown, leave) {
+  on(document, 'keydown', (event) => event.key === 'Escape' && isShown() && !occupied(event) && leave());
+}
+
+/** The list of keys: of the steps, of the labs, or of the two other views. A question mark opens it as well.
  * @param {HTMLElement} root
  */
 export function keysDialog(root) {

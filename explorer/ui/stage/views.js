@@ -2,6 +2,7 @@
 
 import { find } from './dom.js';
 import { radios } from './bar.js';
+import { onLeave } from './keys.js';
 import { Segment } from './segment/segment.js';
 import { Compare } from './compare/compare.js';
 import { Labs } from './labs/labs.js';
@@ -13,6 +14,7 @@ export class Views {
     this.labs = new Labs(root, shared);
     this.others = { segment: new Segment(root, shared), compare: new Compare(root, shared), labs: this.labs };
     this.choose = radios(find(root, '.fx-views'), 'view', onShow, this.shown);
+    onLeave(() => this.shown === 'labs', () => onShow('explore'));
   }
 
   get shown() {

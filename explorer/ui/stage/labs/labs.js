@@ -9,6 +9,7 @@ import { onRow, showFacts, showTable } from './telling.js';
 
 const SETTLED = 250; // ms without a change, after which what takes longer is measured
 const PREFIX = 'lab.'; // of settings in the address
+const JUDGING = ['crop', 'tap']; // labs that judge predictions
 const KINDS = ['figures', 'facts', 'tables', 'pictures'];
 
 export class Labs extends Panel {
@@ -17,6 +18,7 @@ export class Labs extends Panel {
     this.box = find(root, '.fx-labs');
     this.settings = {}; // by lab: those that were changed
     this.lab = 'crop';
+    this.truth = ''; // token of true labels that were given
     this.answers = {}; // by lab: what is shown, slot by slot
     this.rooms = [...this.box.querySelectorAll('.fx-lab')];
     const set = (name, value) => this.#set({ [name]: value });
@@ -24,6 +26,8 @@ export class Labs extends Panel {
     this.choose = radios(find(root, '.fx-lab-choice'), 'lab', (lab) => this.open(lab), this.lab);
     this.restore(new URLSearchParams(location.search));
     onButton(this.box, ({ ask }) => ask && this.ask(ask));
+    const truth = find(root, '.fx-lab-truth input');
+    on(truth, 'change', () => this.judging(truth, (path) => this.#send('values', { path })));
     on(find(root, '.fx-lab-reset'), 'click', () => this.#reset());
     for (const node of this.box.querySelectorAll('[data-pick]')) this.#picked(node);
     for (const node of this.box.querySelectorAll('[data-table]')) {
@@ -75,6 +79,7 @@ export class Labs extends Panel {
     this.#forget(() => true); // of an image or a network before, perhaps
     this.choose(this.lab);
     for (const room of this.rooms) room.hidden = room.dataset.lab !== this.lab;
+    find(this.root, '.fx-lab-truth').hidden = !JUDGING.includes(this.lab);
     this.write();
     this.ask('geometry');
   }
@@ -89,7 +94,7 @@ export class Labs extends Panel {
   /** A file was given: it becomes the image that experiments are made with. */
   add([file]) {
     clearTimeout(this.timer);
-    this.#send('values', file);
+    this.#send('values', {}, file);
   }
 
   run() {
@@ -124,14 +129,16 @@ export class Labs extends Panel {
     this.#send(what);
   }
 
-  #send(what, file) {
+  #send(what, more = {}, file = undefined) {
     this.waits = false;
-    const { lab } = this;
+    const { lab, truth } = this;
     if (what === 'geometry' && this.busy) super.cancel(); // what runs is of other settings
-    this.send({ what, lab, selection: this.stage.selection(), settings: this.settings[lab] ?? {} }, file);
+    const settings = this.settings[lab] ?? {};
+    this.send({ what, lab, selection: this.stage.selection(), settings, truth, ...more }, file);
   }
 
   async done(message) {
+    this.truth = message.truth ?? this.truth; // of one image; with others the server takes no notice of it
     if (message.lab !== this.lab) return;
     if (this.waits) setTimeout(() => this.ask('geometry'));
     if (message.plotly) this.library = this.resolve(message.plotly);
