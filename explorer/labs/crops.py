@@ -8,8 +8,10 @@ the difference in size is that offset only where the sizes happen to allow it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from torch import nn
 
@@ -147,7 +149,20 @@ def placing(
 
 def walks(module: nn.Module, size: tuple[int, int], where: Placing | None = None) -> tuple[Walk, Walk]:
     """Along rows and along columns."""
-    return walk(module, size[0], where, 0), walk(module, size[1], where, 1)
+    rows = walk(module, size[0], where, 0)
+    modes = () if where is None else (where.mode, *dict(where.modes).values())
+    alike = size[0] == size[1] and "random" not in modes and _is_square(module)
+    return rows, rows if alike else walk(module, size[1], where, 1)
+
+
+@lru_cache(maxsize=32)
+def _is_square(module: nn.Module) -> bool:
+    """Whether a network does the same along rows and along columns."""
+    for part in module.children():
+        with suppress(TypeError):  # what joins two maps has no operation of its own along an axis
+            if operations.along(part, 0) != operations.along(part, 1):
+                return False
+    return True
 
 
 def _kinds(network: nn.Module, rows: Walk) -> dict[str, str]:

@@ -209,7 +209,7 @@ def _seen(axis: Axis, n: int) -> tuple[np.ndarray, np.ndarray]:
     counts = np.maximum(last - first + 1, 0)
     far = np.full(n, np.nan)
     there = counts > 0
-    centres = np.array([float(axis.grid.centre(int(u))) for u in unit])
+    centres = float(axis.grid.start) + unit * float(axis.grid.jump)
     ends = [np.abs(centres[end[there]] - pixel[there]) for end in (first, last)]
     far[there] = np.maximum(*ends)
     return counts, far

@@ -9,6 +9,7 @@ import torch
 from explorer import labs
 from explorer.errors import ExplorerError
 from explorer.figures import border as figures
+from explorer.figures import plot
 from explorer.labs.inputs import plain_input
 from explorer.models import MODELS, ModelSpec, build
 from explorer.trace import CancelledError
@@ -86,7 +87,7 @@ def test_the_heat_map_is_the_share_that_autograd_finds(bench):  # noqa: F811
 def test_a_large_map_is_sampled_with_its_edges():
     share = labs.border("unet", "same", 576)["conv_d0a_b"]
     (heat,) = figures.outside(share).data
-    assert len(heat.z) == len(heat.y) == figures.MOST
+    assert len(heat.z) == len(heat.y) == plot.MOST
     assert (heat.y[0], heat.y[-1]) == (0, len(share.rows) - 1)
     for i, row in enumerate(heat.y):
         np.testing.assert_allclose(heat.z[i], 100 * share.map[row, list(heat.x)], atol=0.06)
