@@ -41,7 +41,7 @@ def figure(
 
     Made in one call, without plotly's own theme: twenty updates, each checked by plotly, take ten times as long.
     """
-    made = {"margin": MARGIN, "template": "none", **layout}
+    made = {"margin": MARGIN, "template": {}, **layout}
     made["xaxis"] = {"title": {"text": across}, **(x or {})} if across else dict(x or {})
     made["yaxis"] = {"title": {"text": down}, **(y or {})} if down else dict(y or {})
     return go.Figure(data=list(traces), layout=made)

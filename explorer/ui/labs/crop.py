@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import Field as Bounds
@@ -24,12 +25,8 @@ from explorer.ui.stretch import Stretch
 Side = Annotated[StrictInt, Bounds(ge=0, le=2000)]  # pixels; 0: as the paper has it
 Units = Annotated[StrictInt, Bounds(ge=-2000, le=2000)]
 
-LARGEST = 800  # pixels of a side that an experiment runs at
-SMALLEST = 32
-PAPER = {
-    "unet": 572,
-    "fcn": 500,
-}  # Ronneberger et al. 2015, Fig. 1; Long et al. 2015: PASCAL's photographs, at most 500
+SMALLEST, LARGEST = 32, 800  # pixels of a side that an experiment runs at
+PAPER = {"unet": 572, "fcn": 500}  # Ronneberger et al. 2015, Fig. 1; PASCAL's photographs of Long et al. 2015
 REACH = 8  # units that surgery shifts a skip by, at most
 
 
@@ -52,20 +49,25 @@ class Settings:
 
 def size_of(q: Question) -> tuple[int, int]:
     """Height and width of the network's input: as asked, or the paper's."""
-    paper = _paper(q)
+    paper = _paper(q.selection.model, q.selection.padding)
     return q.settings.height or paper, q.settings.width or paper
 
 
-def _paper(q: Question) -> int:
+def _paper(model: str, padding: str) -> int:
     """The size in the paper, or the next one that the network takes."""
-    return legal(network_of(q.selection.model, q.selection.padding)).nearest(PAPER[MODELS[q.selection.model].family])[0]
+    return int(legal(network_of(model, padding)).nearest(PAPER[MODELS[model].family])[0])
+
+
+@lru_cache(maxsize=32)
+def _crops(model: str, padding: str) -> tuple[tuple[str, str | None], ...]:
+    """A network's crops by name, each with the step that joins what it keeps."""
+    return tuple((one.name, one.join) for one in labs.crop(model, padding, _paper(model, padding)).crops)
 
 
 def _where(q: Question) -> dict[str, Any]:
     """The settings of a crop. What belongs to crops of another network is left out."""
     s = q.settings
-    known = labs.crop(q.selection.model, q.selection.padding, _paper(q)).crops
-    names = {crop.name for crop in known}
+    names = {name for name, _ in _crops(q.selection.model, q.selection.padding)}
     modes = {name: mode for name, mode in s.modes.items() if name in names and mode}
     shifts = {name: shift for name, shift in s.shifts.items() if name in names}
     return {"mode": s.mode, "modes": modes, "shifts": shifts, "seed": s.seed}
@@ -94,12 +96,11 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
 def _controls(bench: Bench, q: Question, lab: CropLab, shown: CropOf, unit: str) -> list[dict[str, Any]]:
     s, (height, width) = q.settings, lab.size
     bounds: dict[str, Any] = {"min": SMALLEST, "max": LARGEST, "step": 1}
+    modes_of = [(mode, told(f"lab.crop.mode.{mode}")) for mode in labs.MODES]
     made = [
         control("height", "range", told("lab.crop.set.height"), height, **bounds),
         control("width", "range", told("lab.crop.set.width"), width, **bounds),
-        control(
-            "mode", "radios", told("lab.crop.set.mode"), s.mode, [(m, told(f"lab.crop.mode.{m}")) for m in labs.MODES]
-        ),
+        control("mode", "radios", told("lab.crop.set.mode"), s.mode, modes_of),
     ]
     modes = {cut.rows.mode for cut in lab.crops}
     if "random" in modes:
@@ -263,7 +264,7 @@ def _affordable(size: tuple[int, int]) -> tuple[int, int]:
 
 def _cuttings(q: Question) -> dict[str, Cutting]:
     """Surgery as it is asked for, of the skips that this network has."""
-    skips = {c.join for c in labs.crop(q.selection.model, q.selection.padding, _paper(q)).crops}
+    skips = {join for _, join in _crops(q.selection.model, q.selection.padding)}
     asked = {join: kind for join, kind in q.settings.cuts.items() if kind and join in skips}
     moves = {join: q.settings.moves.get(join, 1) for join in asked}
     return {join: Cutting(kind, moves[join], moves[join]) for join, kind in asked.items()}

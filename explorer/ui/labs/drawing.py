@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 from functools import lru_cache
 from importlib.resources import files as resources
 from typing import Any
@@ -24,15 +23,20 @@ def library(files: Files) -> str:
 
 def figure_json(figure: go.Figure) -> dict[str, Any]:
     """A figure as plain lists: what plotly.js draws. Its theme is the page's."""
-    made: dict[str, Any] = json.loads(figure.to_json(validate=False, engine="json"), object_hook=_unpacked)
+    made = figure.to_plotly_json()
     made["layout"].pop("template", None)
-    return {"data": made["data"], "layout": made["layout"]}
+    return {"data": _plain(made["data"]), "layout": _plain(made["layout"])}
 
 
-def _unpacked(part: dict[str, Any]) -> Any:
-    """An array as a list: plotly packs arrays, and plotly.js of other versions may not know how."""
-    if "bdata" not in part:
-        return part
-    numbers = np.frombuffer(base64.b64decode(part["bdata"]), part["dtype"])
-    shape = [int(n) for n in str(part.get("shape", numbers.size)).split(",")]
-    return numbers.reshape(shape).tolist()
+def _plain(part: Any) -> Any:
+    """Arrays as lists: plotly packs them, and plotly.js of other versions may not know how."""
+    if isinstance(part, np.ndarray | np.generic):
+        return part.tolist()
+    if isinstance(part, dict) and "bdata" in part:
+        numbers = np.frombuffer(base64.b64decode(part["bdata"]), part["dtype"])
+        return numbers.reshape([int(n) for n in str(part.get("shape", numbers.size)).split(",")]).tolist()
+    if isinstance(part, dict):
+        return {name: _plain(value) for name, value in part.items()}
+    if isinstance(part, list | tuple) and part and not isinstance(part[0], int | float):
+        return [_plain(value) for value in part]
+    return part

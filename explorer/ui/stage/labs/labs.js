@@ -4,7 +4,7 @@ import { find, on, onButton } from '../dom.js';
 import { radios } from '../bar.js';
 import { Panel } from '../panel.js';
 import { Controls } from './controls.js';
-import { draw, onPlace, plotly } from './plot.js';
+import { OnScreen, draw, onPlace, plotly } from './plot.js';
 import { onRow, showFacts, showTable } from './telling.js';
 
 const SETTLED = 250; // ms without a change, after which what takes longer is measured
@@ -33,6 +33,7 @@ export class Labs extends Panel {
     for (const node of this.box.querySelectorAll('[data-table]')) {
       onRow(node, (row) => this.#set(this.answer.tables[node.dataset.table].rows[row].pick));
     }
+    this.figures = new OnScreen(this.box.querySelectorAll('[data-figure]'), (node) => this.#draw(node));
     new MutationObserver(() => this.#figures()).observe(document.body, { attributeFilter: ['class'] });
   }
 
@@ -212,16 +213,18 @@ export class Labs extends Panel {
   }
 
   async #figures() {
-    const { answer, library, words } = this;
     const room = this.rooms.find((one) => !one.hidden);
-    if (!library || !room || this.box.hidden) return;
+    if (!this.library || !room || this.box.hidden) return;
+    const nodes = [...room.querySelectorAll('[data-figure]')];
+    for (const node of nodes) node.hidden = !this.answer.figures[node.dataset.figure];
+    await this.figures.draw(nodes.filter((node) => !node.hidden));
+  }
+
+  async #draw(node) {
     try {
-      const Plotly = await plotly(library);
-      for (const node of room.querySelectorAll('[data-figure]')) {
-        const figure = answer.figures[node.dataset.figure];
-        node.hidden = !figure;
-        if (figure) await draw(Plotly, node, figure, words);
-      }
+      const Plotly = await plotly(this.library);
+      const figure = this.answer.figures[node.dataset.figure];
+      if (figure) await draw(Plotly, node, figure, this.words);
     } catch (error) {
       console.warn(error);
       this.stage.say({ code: 'connection', details: {} });

@@ -78,6 +78,34 @@ export function draw(library, node, figure, words) {
   return library.react(node, data, themed(layout, node), settings);
 }
 
+/** Figures that are drawn while they are on the screen, and else when they come onto it. */
+export class OnScreen {
+  /** @param {Iterable<Element>} nodes @param {(node: HTMLElement) => Promise<void>} drawn draws a node's figure anew */
+  constructor(nodes, drawn) {
+    this.drawn = drawn;
+    this.there = new Set();
+    this.old = new Set();
+    const watch = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (!isIntersecting) this.there.delete(target);
+        else {
+          this.there.add(target);
+          if (this.old.delete(target)) this.drawn(/** @type {HTMLElement} */ (target));
+        }
+      }
+    });
+    for (const node of nodes) watch.observe(node);
+  }
+
+  /** Draw those on the screen; the others are old now. @param {Iterable<HTMLElement>} nodes */
+  async draw(nodes) {
+    for (const node of nodes) {
+      if (this.there.has(node)) await this.drawn(node);
+      else this.old.add(node);
+    }
+  }
+}
+
 /** Hear which place of a figure is pressed, in the units of its axes: (row, column).
  * @param {any} node @param {(row: number, column: number) => void} act
  */
