@@ -13,6 +13,7 @@ from explorer.labs import surgery
 from explorer.models import MODELS
 from explorer.operations import kinds
 from explorer.results import bundle, truth
+from explorer.training import taps
 from explorer.ui.asked import COPIES
 from explorer.ui.labs import tap
 from tests.ui.texts import DEVICES, EN, PARSED, SCRIPTS, UI, WEIGHT_NOTES, without_comments
@@ -139,8 +140,8 @@ FAMILIES = {
     "lab.tap.way.said.*": set(tap.WAYS.values()),
     "lab.tap.way.short.*": set(tap.WAYS.values()),
     "lab.tap.head.*": {"step", "way", "jump", "start", "up", "fits", "own"},
-    "lab.tap.evidence.*": {"tap", "question", "data", "mean", "spread", "runs", "verdict"},
-    "lab.tap.verdict.*": {"better", "worse", "undecided"},
+    "lab.evidence.head.*": {"tap", "question", "trained", "mean", "spread", "runs", "verdict"},
+    "lab.evidence.*": {"better", "worse", "undecided", "before", "after", *taps.Plan().data.values()},
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),
 }

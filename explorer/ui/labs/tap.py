@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.resources import files as resources
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from explorer.figures import tap as figures
 from explorer.labs import SkipTaps, Split, Streams, Tap
 from explorer.labs.inputs import Input
 from explorer.labs.walk import legal, network_of, walk
+from explorer.ui.labs import evidence
 from explorer.ui.labs.base import (
     Bench,
     Question,
@@ -27,7 +27,6 @@ from explorer.ui.labs.base import (
     control,
     judged,
     number,
-    percent,
     place,
     told,
 )
@@ -40,7 +39,6 @@ LARGEST = 2.0  # factor of a stream
 STEP = 0.25
 SHOWN = 5  # classes whose terms are drawn, those of the largest scores
 AUTO = -1  # the class of the largest score at the pixel
-VERDICTS = ("better", "worse", "undecided")
 WAYS = {"as it is": "own", "average": "average", "sub-sample": "every"}  # of taking a map, as the texts call them
 
 Options = list[tuple[Value, Any]]
@@ -97,7 +95,7 @@ def _key(tap: Tap) -> str:
 
 def geometry(bench: Bench, q: Question) -> dict[str, Any]:
     """Whether the tap can meet the map from below, and all other taps of the skip."""
-    found, chosen = _evidence(), _chosen(q)
+    found, chosen = evidence.taps(), _chosen(q)
     # slots without content are named too: those of the network before are then cleared
     if chosen is None:
         facts: list[Told] = [told("lab.tap.none", model=q.selection.model)]
@@ -107,9 +105,9 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
         figure = figure_json(figures.standing(chosen[1]))
     return {
         "controls": _controls(bench, q, chosen),
-        "facts": {"tap": facts, **found.get("facts", {})},
-        "tables": {"taps": table, **found.get("tables", {})},
-        "figures": {"standing": figure, **found.get("figures", {})},
+        "facts": {"tap": facts, **found["facts"]},
+        "tables": {"taps": table, **found["tables"]},
+        "figures": {"standing": figure, **found["figures"]},
     }
 
 
@@ -170,32 +168,6 @@ def _table(skip: SkipTaps, shown: Tap) -> dict[str, Any]:
         rows.append({"cells": cells, "pick": {"skip": skip.join, "tap": _key(tap)}, "chosen": tap is shown})
     columns = ("step", "way", "jump", "start", "up", "fits", "own")
     return {"head": [told(f"lab.tap.head.{column}") for column in columns], "rows": rows}
-
-
-def _evidence() -> dict[str, dict[str, Any]]:
-    """What trained networks say of their taps, where it has been measured."""
-    file = resources("explorer.labs") / "evidence" / "taps.json"
-    if not file.is_file():
-        return {}
-    found = json.loads(file.read_text("utf-8"))
-    rows = []
-    for one in found["summary"]:
-        shares = [percent(float("nan") if one[name] is None else one[name]) for name in ("mean", "spread")]
-        verdict = told(f"lab.tap.verdict.{one['verdict']}") if one["verdict"] in VERDICTS else None
-        question = one["question"]
-        trained = told("lab.tap.evidence.trained", data=found["data"][question], steps=found["steps"][question])
-        rows.append({"cells": [one["tap"], question, trained, *shares, one["runs"], verdict]})
-    columns = ("tap", "question", "data", "mean", "spread", "runs", "verdict")
-    table = {"head": [told(f"lab.tap.evidence.{column}") for column in columns], "rows": rows}
-    said = told("lab.tap.evidence.said", crop=found["crop"])
-    drawn = [one for one in found["summary"] if one["mean"] is not None]
-    return {
-        "facts": {"evidence": [said]},
-        "tables": {"evidence": table},
-        "figures": {
-            "evidence": figure_json(figures.evidence([{**one, "spread": one["spread"] or 0} for one in drawn]))
-        },
-    }
 
 
 # ---- values
