@@ -5,10 +5,12 @@ operate  skips set to zero, shifted or swapped
 taps    which maps a skip could take; `Streams`: FCN's scores as the sum of what its score layers bring
 border  how much of each field is padding, where pixels get lost, which reach which skip; `dependence`: how much the
         output depends on each pixel
+cam     why this class here: gradient-weighted activation of any step for a class and a region
 """
 
 from explorer.labs.crops import CropLab, CropOf, crop, placing
 from explorer.labs.dependence import VECTORS, Dependence, dependence
+from explorer.labs.gradcam import Cam, cam
 from explorer.labs.margins import BorderLab, border, stream_weights
 from explorer.labs.predicting import Prediction, predict, sweep
 from explorer.labs.split import Split, Streams
@@ -22,6 +24,7 @@ __all__ = [
     "MODES",
     "VECTORS",
     "BorderLab",
+    "Cam",
     "CropLab",
     "CropOf",
     "Cutting",
@@ -34,6 +37,7 @@ __all__ = [
     "Tap",
     "border",
     "borders",
+    "cam",
     "crop",
     "dependence",
     "operate",

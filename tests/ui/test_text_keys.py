@@ -133,6 +133,7 @@ FAMILIES = {
     "lab.crop.meet.*": {"own", "other"},
     "lab.crop.head.*": {"crop", "units", "reference", "offset", "centre", "aligned", "misalignment"},
     "lab.border.kind.*": {kind for model in MODELS for kind in labs.borders(model)},
+    "lab.cam.head.*": {"channel", "weight", "share"},
     "lab.crop.sweep.*": {"untouched", "truth"},
     "lab.judged.*": {"untouched", "truth"},
     "lab.tap.fits.*": {"none", "tap", "below"},

@@ -46,6 +46,11 @@ export class ImageButton {
     return this.example(image)?.thumbnail ?? this.picture;
   }
 
+  /** The best picture of an image there is: of the run that is shown, else a small one. */
+  best(image, trace) {
+    return trace?.selection.image === image ? trace.pictures.resized : this.small(image);
+  }
+
   show(image) {
     const picture = this.small(image);
     if (picture) find(this.root, '.fx-image img').src = this.resolve(picture);

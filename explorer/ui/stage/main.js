@@ -8,6 +8,7 @@ import { Explore } from './explore/explore.js';
 import { ImageButton } from './image.js';
 import { Words, pickLanguage } from './i18n.js';
 import { keysDialog } from './keys.js';
+import { Message } from './message.js';
 import { Notice } from './notice.js';
 import { ownImage, stored, themeButton } from './preferences.js';
 import { questions } from './questions.js';
@@ -26,7 +27,6 @@ export function mount({ element, props, trigger, upload, watch, base }) {
 class Stage {
   /** @type {(code: string) => void} marks its button */ chooseLanguage;
   /** @type {any} {text, details} of what goes on */ progress;
-  /** @type {any} {code, details} that is said, or null */ problem;
 
   constructor(root, start, gradio) {
     this.root = root;
@@ -39,6 +39,7 @@ class Stage {
     this.colours = new Colours(start.catalog.colours);
     for (const [role, colour] of Object.entries(roles)) root.style.setProperty(`--fx-${role}`, colour);
     this.selection = start.selection;
+    this.message = new Message(root, this.words);
     this.image = new ImageButton(root, this);
     this.runner = new Runner({ ...gradio, alive: () => isThere(this.gradio.base), mostBytes: this.catalog.mostBytes }, {
       onProgress: (...news) => this.#progress(...news),
@@ -74,10 +75,11 @@ class Stage {
       gradio, catalog, colours, words, resolve,
       alive: () => isThere(this.gradio.base),
       selection: () => this.selection,
-      picture: () => this.#picture(),
+      picture: () => this.image.best(this.selection.image, this.trace),
       say: (problem) => this.say(problem),
       onProgress: (...news) => this.#progress(...news),
       onSettle: () => this.settle(),
+      onOpen: (place) => this.#openAt(place),
       onImage: (image, name, picture, domain) => {
         this.image.learn(image, { name, picture, domain });
         this.#choose({ ...this.selection, image });
@@ -91,7 +93,6 @@ class Stage {
       this.chosenLanguage = stored('language', lang);
       this.words.use(lang).then(() => this.translate());
     });
-    on(find(this.root, '.fx-message button'), 'click', () => this.say(null));
     themeButton(find(this.root, '.fx-theme'), this.address);
     keysDialog(this.root);
     questions(this.root, (question) => this.#openLab(question));
@@ -109,7 +110,7 @@ class Stage {
     this.bar.running(this.fraction ?? null, this.#progressText(), this.words.t('bar.run'));
     this.sources.list(this.catalog.examples, this.resolve, this.words);
     this.#written();
-    if (this.problem) this.say(this.problem);
+    this.message.write();
     this.views.panel?.write();
     this.explore.write();
   }
@@ -180,6 +181,15 @@ class Stage {
     this.views.labs.begin(lab, settings);
     if (this.selection.model !== model) this.#choose(complete(this.catalog, this.selection, { model }));
     this.show('labs');
+  }
+
+  /** A channel of a step was pressed in a lab: it is shown large, in a run of what the lab looked at. */
+  #openAt(place) {
+    this.wantedStep = place.step;
+    this.explore.wished = place;
+    const there = !this.#isStale();
+    this.show('explore');
+    if (there) this.explore.go(this.trace.index.get(place.step));
   }
 
   /** Files that a person gave: one is looked into, several are segmented. */
@@ -267,11 +277,7 @@ class Stage {
 
   /** Say an error {code, details} in words, or nothing. */
   say(problem) {
-    this.problem = problem;
-    const box = find(this.root, '.fx-message');
-    box.hidden = !problem;
-    if (!problem) return;
-    box.firstElementChild.textContent = this.words.error(problem);
+    this.message.say(problem);
   }
 
   /** Show a finished run. */
@@ -283,12 +289,6 @@ class Stage {
     this.settle(); // now with the picture
     if (!this.runner.request) this.root.dataset.state = 'ready';
     this.root.dataset.run = file;
-  }
-
-  /** The best picture of the image there is: of a run, else a small one. */
-  #picture() {
-    const { trace, selection: { image } } = this;
-    return trace?.selection.image === image ? trace.pictures.resized : this.image.small(image);
   }
 
   settle() {

@@ -29,6 +29,7 @@ export class Explore {
     this.stage = stage;
     this.words = words;
     this.step = 0;
+    this.wished = null; // {step, channel} to show once that step is shown
     const onStep = (name) => this.choose(this.trace.index.get(name));
     this.asker = new Asker(gradio.trigger, alive);
     this.output = new Output(root, colours, {
@@ -151,6 +152,10 @@ export class Explore {
       if (!picture) return;
     }
     this.#show(step, drawn, crop, picture);
+    if (this.wished?.step === step.name) {
+      this.look.pick(this.wished.channel);
+      this.wished = null;
+    }
     token.place = null;
     if (place && !this.look.anchor) this.look.lookAt(place);
     for (let d = 1; d <= AHEAD; d++) {

@@ -5,6 +5,7 @@ import { radios } from '../bar.js';
 import { Panel } from '../panel.js';
 import { Controls } from './controls.js';
 import { OnScreen, draw, onPlace, plotly } from './plot.js';
+import { onRegion } from './region.js';
 import { onRow, showFacts, showTable } from './telling.js';
 
 const SETTLED = 250; // ms without a change, after which what takes longer is measured
@@ -30,8 +31,14 @@ export class Labs extends Panel {
     on(truth, 'change', () => this.judging(truth, (path) => this.#send('values', { path })));
     on(find(root, '.fx-lab-reset'), 'click', () => this.#reset());
     for (const node of this.box.querySelectorAll('[data-pick]')) this.#picked(node);
+    for (const node of this.box.querySelectorAll('[data-draw]')) {
+      onRegion(node, (...edges) => this.#set({ [node.dataset.draw]: edges.join() }));
+    }
     for (const node of this.box.querySelectorAll('[data-table]')) {
-      onRow(node, (row) => this.#set(this.answer.tables[node.dataset.table].rows[row].pick));
+      onRow(node, (row) => {
+        const { pick, open } = this.answer.tables[node.dataset.table].rows[row];
+        return pick ? this.#set(pick) : stage.onOpen(open);
+      });
     }
     this.figures = new OnScreen(this.box.querySelectorAll('[data-figure]'), (node) => this.#draw(node));
     new MutationObserver(() => this.#figures()).observe(document.body, { attributeFilter: ['class'] });

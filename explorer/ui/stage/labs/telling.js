@@ -30,18 +30,18 @@ export function showFacts(box, words, facts) {
   box.replaceChildren(...facts.map((fact) => make('p', {}, tell(words, fact))));
 }
 
-/** A table; rows that choose something have a button in their first cell, and are pressed anywhere.
+/** A table; rows that choose or open something have a button in their first cell, and are pressed anywhere.
  * @param {HTMLElement} box @param {Page.Words} words @param {{head: any[], rows: any[]}} table
  */
 export function showTable(box, words, { head, rows }) {
   const heads = head.map((cell) => make('th', { scope: 'col' }, tell(words, cell)));
-  const body = rows.map(({ cells, pick, chosen }, row) => {
+  const body = rows.map(({ cells, pick, open, chosen }, row) => {
     const [first, ...others] = cells.map((cell) => tell(words, cell));
     const pressed = { type: 'button', 'aria-pressed': Boolean(chosen), 'data-row': row };
-    const name = make('th', { scope: 'row' }, pick ? make('button', pressed, first) : first);
+    const name = make('th', { scope: 'row' }, pick || open ? make('button', pressed, first) : first);
     const line = make('tr', { className: chosen ? 'fx-chosen-row' : '' }, name);
     line.append(...others.map((text) => make('td', {}, text)));
-    if (pick) line.dataset.row = String(row);
+    if (pick || open) line.dataset.row = String(row);
     return line;
   });
   const table = make('table', {}, make('thead', {}, make('tr', {}, ...heads)), make('tbody', {}, ...body));
