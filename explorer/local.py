@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, fx, nn
 
+from explorer.alter import Altered
 from explorer.geometry import Region
 from explorer.operations import Operation, Part, Work, operation_of, values_of
 from explorer.trace import CancelledError, graph_of
@@ -21,12 +22,14 @@ class WindowRunner:
     """A network on one image, computed where it is asked for.
 
     module  in eval mode; image  1 x C x H x W on the module's device, or on "meta" where windows of it are handed in.
-    `shapes` are those of the whole run's steps. Asking for what depends on an operation that is not known raises
-    TypeError.
+    `shapes` are those of the whole run's steps, `altered` what was changed in it. Asking for what depends on an
+    operation that is not known raises TypeError.
     """
 
-    def __init__(self, module: nn.Module, image: Tensor, shapes: dict[str, tuple[int, ...]]) -> None:
-        self.module, self.image, self.shapes = module, image, shapes
+    def __init__(
+        self, module: nn.Module, image: Tensor, shapes: dict[str, tuple[int, ...]], altered: Altered | None = None
+    ) -> None:
+        self.module, self.image, self.shapes, self.altered = module, image, shapes, altered or {}
         self.nodes = [node for node in graph_of(module).nodes if node.op == "call_module"]
         self._sources = {
             str(n.target): values_of(module.get_submodule(str(n.target)), [_name(i) for i in n.all_input_nodes])
@@ -151,7 +154,9 @@ class WindowRunner:
         if dtype := operation.weight_type(module):
             values = [value.to(dtype) for value in values]
         sizes = tuple(self.size(source) for source, _ in reads)
-        return operation.window(module, values, Part(region, tuple(read for _, read in reads), sizes, in_place))
+        part = Part(region, tuple(read for _, read in reads), sizes, in_place)
+        made = operation.window(module, values, part)
+        return self.altered[name](made, region) if name in self.altered else made
 
 
 def _name(node: fx.Node) -> str:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from explorer import operations
+from explorer.alter import Altered
 from explorer.graph import graph_of
 from explorer.operations import Map
 from explorer.operations.layers import Argmax
@@ -31,14 +32,14 @@ class Stage:
 
 class Refiner:
     """Keeps what is needed of a run while it goes on: pass `visit` to `trace`, then ask for `stages`, and their
-    `scores`. `module` and `image` are those of the run.
+    `scores`. `module`, `image` and `altered` are those of the run.
 
     Nothing is kept of a network with one score layer, or where something that is no convolution makes classes of
     features: there the only stage is the network's own output.
     """
 
-    def __init__(self, module: nn.Module, image: Tensor) -> None:
-        self.module = module
+    def __init__(self, module: nn.Module, image: Tensor, altered: Altered | None = None) -> None:
+        self.module, self.altered = module, altered or {}
         self._nodes = [node for node in graph_of(module).nodes if node.op == "call_module"]
         parts = {str(node.target): module.get_submodule(str(node.target)) for node in self._nodes}
         known = {name: operations.known(part) for name, part in parts.items()}
@@ -90,7 +91,8 @@ class Refiner:
                 name = str(node.target)
                 if name not in stage.zeroed:
                     read = [values[other] for other in _names(node)]
-                    values[name] = self.module.get_submodule(name)(*read)
+                    made = self.module.get_submodule(name)(*read)
+                    values[name] = self.altered[name](made) if name in self.altered else made
         return values[trace.output.name]
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from explorer import geometry, operations
+from explorer.alter import Altered
 from explorer.geometry import Axis, GeometryError
 from explorer.graph import graph_of
 from explorer.operations import Formula, Map
@@ -102,8 +103,10 @@ class _Recorder(fx.Interpreter):
         keep: bool,
         progress: Callable[[int, int, str], bool | None] | None,
         visit: Callable[[Step, Tensor], None] | None,
+        altered: Altered,
     ) -> None:
         super().__init__(module, graph=graph_of(module))
+        self.altered = altered
         self.extra_traceback = False  # an error keeps its own words: people read them
         self.keep, self.progress, self.visit = keep, progress, visit
         self.convolved = getattr(module, "convolved", ())  # names of fully connected layers that became convolutions
@@ -126,6 +129,8 @@ class _Recorder(fx.Interpreter):
         synchronise(source.device)
         began = time.perf_counter()
         value = super().run_node(n)
+        if name in self.altered:
+            value = self.altered[name](value)
         synchronise(source.device)
         spent = (time.perf_counter() - began) * 1000
         step = self._step(n, source, value)
@@ -212,6 +217,7 @@ def trace(
     keep: bool = True,
     progress: Callable[[int, int, str], bool | None] | None = None,
     visit: Callable[[Step, Tensor], None] | None = None,
+    altered: Altered | None = None,
 ) -> Trace:
     """Run `module` (in eval mode) on `image` (N x C x H x W, its device) and record every step.
 
@@ -219,12 +225,13 @@ def trace(
     progress  called before each step with (steps done, steps in all, name); returning False stops with CancelledError.
     visit     called after each step with (step, value): what to take of a value that is not kept. Roles and
               levels are known when all steps have run.
+    altered   what some steps make, changed before others read it.
     A step whose operation is not known has its map, and no geometry; nor has any step behind it.
     Raises SizeError for an illegal input size.
     """
     if module.training:
         raise ValueError("trace a network in eval mode: module.eval()")
-    recorder = _Recorder(module, keep, progress, visit)
+    recorder = _Recorder(module, keep, progress, visit, altered or {})
     with torch.inference_mode():
         final = recorder.run(image)
     steps = tuple(recorder.steps.values())

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from explorer.alter import Altered
 from explorer.inference.canvas import Prepared, normalise
 from explorer.inference.devices import is_out_of_memory, out_of_memory
 from explorer.inference.frames import Frames
@@ -49,24 +50,25 @@ def trace_and_label(
     device: str = "cpu",
     progress: Callable[[int, int, str], bool | None] | None = None,
     visit: Callable[[Step, Tensor], None] | None = None,
+    altered: Altered | None = None,
 ) -> Segmentation:
     """Run `module` on a prepared image and label every pixel of the resized frame.
 
-    `progress` and `visit` are those of `trace.trace`. Raises ExplorerError when the device is out of memory.
+    `progress`, `visit` and `altered` are those of `trace.trace`. Raises ExplorerError when the device is out of memory.
     """
     began = time.perf_counter()
     frame = prepared.frames.resized
     try:
         image = normalise(prepared.network, mean, std).to(device)
         network = on_device(module, device)
-        refiner = Refiner(network, image)
+        refiner = Refiner(network, image, altered)
 
         def both(step: Step, value: Tensor) -> None:
             refiner.visit(step, value)
             if visit:
                 visit(step, value)
 
-        run = trace(network, image, keep=False, progress=progress, visit=both)
+        run = trace(network, image, keep=False, progress=progress, visit=both, altered=altered)
         scores = run.final[0, :, : frame.height, : frame.width]
         probabilities = scores.float().softmax(0)
         whole = _labels(run.final)

@@ -10,7 +10,8 @@ from typing import Any
 from explorer import images
 from explorer.errors import ExplorerError
 from explorer.images import Photograph
-from explorer.ui.i18n import in_all
+from explorer.images.synthetic import MADE
+from explorer.ui.i18n import TEXTS, in_all
 from explorer.ui.stage.payload import png
 from explorer.ui.state import Bounded, Files
 
@@ -29,11 +30,20 @@ class ImageStore:
         self._domains: Bounded[str] = Bounded(1000)  # image id -> what it shows, "" where that is not known
 
     def examples(self) -> list[dict[str, Any]]:
-        """The examples for the page, each with its thumbnail."""
-        return [{**e, "title": in_all(e["title"]), "thumbnail": self._thumbnail(e["file"])} for e in self.listed]
+        """The examples for the page, each with its thumbnail, and behind them the images that are made."""
+        made = [
+            {"file": name, "title": {lang: texts[f"sources.{name}"] for lang, texts in TEXTS.items()}, "made": True}
+            | {"family": "", "credit": "", "licence": dict.fromkeys(TEXTS, ""), "source": ""}
+            for name in MADE
+        ]
+        shown = [{**example, "title": in_all(example["title"])} for example in self.listed] + made
+        return [{**example, "thumbnail": self._thumbnail(example["file"])} for example in shown]
 
     def _thumbnail(self, file: str) -> str:
-        return self.files.add(png(images.resize(images.read(self.folder / file).pixels, THUMBNAIL)), ".png")
+        return self.files.add(png(images.resize(self._example(file).pixels, THUMBNAIL)), ".png")
+
+    def _example(self, file: str) -> Photograph:
+        return images.read(png(MADE[file]()), file) if file in MADE else images.read(self.folder / file)
 
     def add(self, path: Path, name: str, page: int = 0) -> str:
         """Read an uploaded file and return the image's id. Raises ExplorerError with the reason.
@@ -63,8 +73,8 @@ class ImageStore:
     def get(self, key: str) -> Photograph:
         """An example by its file name or an upload by its id. Raises ExplorerError."""
         photograph = self._held.get(key)
-        if photograph is None and any(example["file"] == key for example in self.listed):
-            photograph = images.read(self.folder / key)
+        if photograph is None and (key in MADE or any(example["file"] == key for example in self.listed)):
+            photograph = self._example(key)
             self._held.put(key, photograph, photograph.pixels.nbytes)
         if photograph is None:
             raise ExplorerError("image_gone" if key else "no_image")
@@ -74,6 +84,8 @@ class ImageStore:
         """What an image shows: "everyday" or "nuclei"; None where its colours do not tell. Raises ExplorerError."""
         if listed := [example["family"] for example in self.listed if example["file"] == key]:
             return str(listed[0])
+        if key in MADE:
+            return None
         found = self._domains.get(key)
         if found is None:
             found = images.domain_of(self.get(key).pixels) or ""

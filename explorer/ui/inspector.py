@@ -7,7 +7,7 @@ network lies, so that questions do not wait for runs on a graphics card.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from explorer import inference, unit
+from explorer.alter import Altered
 from explorer.checked import json_ready
 from explorer.errors import ExplorerError
 from explorer.figures.mosaic import mosaic
@@ -36,17 +37,26 @@ MADE_BYTES = 64 * 2**20
 @dataclass(frozen=True, eq=False)
 class Scene:
     """All it takes to compute any value of a run again. `pixels` is the network's input, H x W x 3 uint8; `argmax` the
-    step behind the network's own."""
+    step behind the network's own; `altered` what was changed, `before` the input of the unaltered run that this one is
+    shown as the difference from."""
 
     loaded: Loaded
     pixels: np.ndarray
     shapes: dict[str, tuple[int, ...]]
     argmax: Step
+    altered: Altered = field(default_factory=dict)
+    before: Tensor | None = None
 
     @cached_property
     def local(self) -> WindowRunner:
         pre = self.loaded.card.preprocessing
-        return WindowRunner(self.loaded.module, inference.normalise(self.pixels, pre.mean, pre.std), self.shapes)
+        image = inference.normalise(self.pixels, pre.mean, pre.std)
+        return WindowRunner(self.loaded.module, image, self.shapes, self.altered)
+
+    @cached_property
+    def plain(self) -> WindowRunner | None:
+        """The run that this one is the difference from."""
+        return None if self.before is None else WindowRunner(self.loaded.module, self.before, self.shapes)
 
 
 class Inspector:
@@ -93,6 +103,10 @@ class Inspector:
                 raise ExplorerError("bad_selection", f"{question} asks for nothing that is known")
 
     def _unit(self, scene: Scene, step: str, channel: int, row: int, column: int) -> Iterator[dict[str, Any]]:
+        if scene.plain:
+            raise ExplorerError("difference_unit")
+        if step in scene.altered:
+            raise ExplorerError("altered_unit", step=step)
         chosen = step == scene.argmax.name
         source = scene.argmax.reads[0] if chosen else step
         try:
@@ -148,7 +162,10 @@ class Inspector:
             height, width = scene.shapes[step][2:]
             local = scene.local  # made outside inference mode: its weights serve gradients too
             with torch.inference_mode():
-                found = local.values(step, Region((0, height), (0, width)))[step]
+                whole = Region((0, height), (0, width))
+                found = local.values(step, whole)[step]
+                if scene.plain:
+                    found = found - scene.plain.values(step, whole)[step]
             self._values.put((run, step), found, found.nbytes)
         return found
 

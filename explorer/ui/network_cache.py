@@ -11,6 +11,7 @@ from explorer import inference, weights
 from explorer.cards import Card
 from explorer.errors import ExplorerError
 from explorer.models import MODELS, shown
+from explorer.ui import alterations
 from explorer.ui.asked import asked
 from explorer.ui.catalog import SIZES
 from explorer.ui.state import Bounded, Selection
@@ -42,6 +43,7 @@ class NetworkCache:
             and selection.device in ("auto", *inference.devices())
         ):
             raise ExplorerError("bad_selection", f"{selection} is not on offer")
+        alterations.parse(selection.altered)
         return selection
 
     def get(self, selection: Selection) -> Loaded:

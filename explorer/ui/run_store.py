@@ -14,12 +14,15 @@ from explorer.inference import RunOptions
 from explorer.inference.plan import SHARE
 from explorer.models import MODELS, ModelSpec, without_weights
 from explorer.refinement import labelling
+from explorer.ui import alterations
 from explorer.ui.catalog import SIZES, device_words, image_notes, legend, network_notes
 from explorer.ui.image_store import ImageStore
 from explorer.ui.inspector import Inspector, Scene
 from explorer.ui.network_cache import NetworkCache
+from explorer.ui.probing import Probe, visiting
 from explorer.ui.stage.payload import Recorder
 from explorer.ui.state import Bounded, Files, Selection
+from explorer.ui.stretch import Stretch
 from explorer.ui.turns import OnProgress, Turns
 
 MOST_SHOWN = 1600  # longer side of the original as the page shows it
@@ -93,25 +96,37 @@ class RunStore:
         prepared = inference.prepare(photograph.pixels, loaded.spec, size)
         fields = _fields(loaded.spec)
 
-        def step(done: int, total: int, name: str) -> bool:
-            progress(0.1 + 0.88 * done / total, "progress.step", {"done": done + 1, "total": total, "name": name})
-            return not cancelled()
-
-        pre = loaded.card.preprocessing
-        done = inference.trace_and_label(
-            loaded.module, prepared, pre.mean, pre.std, selection.device, progress=step, visit=recorder.visit
-        )
+        probe = Probe(selection, loaded, prepared, self.pictures)
+        altered, pre = probe.altered(), loaded.card.preprocessing
+        stretch = Stretch(progress, cancelled, 0.1, 0.98)
+        first, second = stretch.parts([1, 1]) if selection.against else (stretch, stretch)
+        with visiting(recorder, probe, selection.device, _steps(first)) as visit:
+            done = inference.trace_and_label(
+                loaded.module, prepared, pre.mean, pre.std, selection.device, _steps(second), visit, altered
+            )
         about = {
             "title": MODELS[selection.model].title,
             "deviceName": device_words(selection.device),
             "classes": legend(loaded.card),
-            "notes": notes + network_notes(loaded) + image_notes(photograph.notes),
+            "notes": notes + network_notes(loaded) + image_notes(photograph.notes) + alterations.notes(selection),
+            "difference": bool(selection.against),
         }
         file = recorder.finish(done, prepared, images.resize(photograph.pixels, MOST_SHOWN), fields, about)
         shapes = {step.name: step.shape for step in done.trace.steps}
-        scene = Scene(loaded, prepared.network, shapes, labelling(done.trace))
+        scene = Scene(loaded, prepared.network, shapes, labelling(done.trace), altered, probe.baseline())
         self.inspector.add(file, scene)
         return Run(file, tuple(recorder.names), scene, size)
+
+
+def _steps(stretch: Stretch) -> Callable[[int, int, str], bool]:
+    """Progress of a run, step by step."""
+
+    def step(done: int, total: int, name: str) -> bool:
+        share = stretch.low + (stretch.high - stretch.low) * done / total
+        stretch.progress(share, "progress.step", {"done": done + 1, "total": total, "name": name})
+        return not stretch.cancelled()
+
+    return step
 
 
 def _room(spec: ModelSpec, size: tuple[int, int], selection: Selection) -> tuple[int, list[dict[str, Any]]]:

@@ -31,7 +31,9 @@ T = TypeVar("T")
 class Selection:
     """What is being looked at, as a page sends it; small and hashable.
 
-    image  an example's file name or the id of an upload
+    image    an example's file name or the id of an upload
+    altered  what is changed in the run, see `probing`
+    against  "" or what its maps are shown as the difference from: "plain", the run unaltered; or another image
     """
 
     model: StrictStr
@@ -40,6 +42,8 @@ class Selection:
     image: StrictStr
     size: StrictInt
     device: StrictStr
+    altered: StrictStr = ""
+    against: StrictStr = ""
 
 
 class Bounded(Generic[T]):

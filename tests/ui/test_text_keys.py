@@ -6,8 +6,9 @@ import ast
 import re
 from pathlib import Path
 
-from explorer import figures, images, inference, labs, results, weights
+from explorer import alter, figures, images, inference, labs, results, weights
 from explorer.figures.palettes import SEQUENTIAL
+from explorer.images.synthetic import MADE
 from explorer.inference.plan import WAYS
 from explorer.labs import surgery
 from explorer.models import MODELS
@@ -41,6 +42,7 @@ def error_codes() -> set[str]:
         *LABS.glob("*.py"),
         *Path(inference.__file__).parent.glob("*.py"),
         Path(truth.__file__),
+        Path(alter.__file__),
     ]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ExplorerError":
@@ -76,13 +78,13 @@ def keys_in_python() -> set[str]:
 
 
 def templates_in_python() -> set[str]:
-    """Keys of labs with places in them, such as f"lab.crop.mode.{mode}", with * for each place."""
+    """Keys with places in them, such as f"lab.crop.mode.{mode}", with * for each place."""
     found = set()
     for path in UI.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.JoinedStr):
                 text = "".join(part.value if isinstance(part, ast.Constant) else "*" for part in node.values)
-                found |= {text} if text.startswith("lab.") else set()
+                found |= {text} if text.startswith(("lab.", "sources.")) else set()
     return found
 
 
@@ -97,6 +99,8 @@ def remark_codes() -> set[str]:
 
 
 KINDS = {*kinds(), "unknown"}
+PROBES = {f"altered.{way}{of}" for way in ("scale", "swap") for of in ("", ".channel")}
+PROBES |= {"difference.plain", "difference.image"}
 FRAMES = {"network", "resized", "original"}
 CHIPS = {"shape", "jump", "field", "start", "parameters", "macs", "ms"}
 FAMILIES = {
@@ -111,7 +115,8 @@ FAMILIES = {
     "words.conv.*": {"fc6", "fc7"},
     "words.maxpool.*": {"even", "ceil", "floor"},
     "derive.*": {"input", "same", "ceil", "floor", "crop"},
-    "note.*": WEIGHT_NOTES | {f"image.{code}" for code in images.NOTES} | {"smaller_for_room"},
+    "note.*": WEIGHT_NOTES | {f"image.{code}" for code in images.NOTES} | {"smaller_for_room", *PROBES},
+    "sources.*": set(MADE),
     "notice.*": {images.EVERYDAY, images.NUCLEI},
     "notice.take.*": {images.EVERYDAY, images.NUCLEI},
     "compare.file.*": {"mask", "overlay"},
@@ -133,6 +138,7 @@ FAMILIES = {
     "lab.crop.meet.*": {"own", "other"},
     "lab.crop.head.*": {"crop", "units", "reference", "offset", "centre", "aligned", "misalignment"},
     "lab.border.kind.*": {kind for model in MODELS for kind in labs.borders(model)},
+    "probe.how.*": {"zero", "scale", "swap"},
     "lab.cam.head.*": {"channel", "weight", "share"},
     "lab.crop.sweep.*": {"untouched", "truth"},
     "lab.judged.*": {"untouched", "truth"},

@@ -21,6 +21,7 @@ STYLES = (  # a later rule wins over an earlier one of the same weight
     "explore/picture.css",
     "explore/refinement.css",
     "explore/steps.css",
+    "explore/probe.css",
     "segment/segment.css",
     "compare/compare.css",
     "labs/labs.css",

@@ -52,7 +52,7 @@ export class Colours {
     let low = Math.min(...maps.min);
     let high = Math.max(...maps.max);
     const kept = scale === 'fixed' && fixed;
-    const signed = low < 0 || (kept && fixed[0] < 0); // zero stays where it was
+    const signed = maps.signed || low < 0 || (kept && fixed[0] < 0); // zero stays where it was
     if (kept) [low, high] = fixed;
     /** @param {number[]} ends @returns {[number, number]} */
     const symmetric = ([a, b]) => {

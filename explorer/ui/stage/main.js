@@ -17,9 +17,7 @@ import { Address, complete, fromAddress } from './selection.js';
 import { Sources } from './sources.js';
 import { Views } from './views.js';
 
-/**
- * @param {any} gradio what its HTML component hands to a script, and the address of the page
- */
+/** @param {any} gradio what its HTML component hands to a script, and the address of the page */
 export function mount({ element, props, trigger, upload, watch, base }) {
   new Stage(find(element, '.fx'), JSON.parse(props.value), { props, trigger, upload, watch, base });
 }
@@ -75,6 +73,10 @@ class Stage {
       gradio, catalog, colours, words, resolve,
       alive: () => isThere(this.gradio.base),
       selection: () => this.selection,
+      change: (change) => this.change(change),
+      /** The image was painted on: it is run, and shown as the difference from the one before. */
+      onEdited: (file, against) =>
+        this.#with(() => this.runner.sendFile(file, { selection: { ...this.selection, against } })),
       picture: () => this.image.best(this.selection.image, this.trace),
       say: (problem) => this.say(problem),
       onProgress: (...news) => this.#progress(...news),
@@ -96,9 +98,6 @@ class Stage {
     themeButton(find(this.root, '.fx-theme'), this.address);
     keysDialog(this.root);
     questions(this.root, (question) => this.#openLab(question));
-    on(document, 'keydown', (event) => {
-      if (event.key === 'Escape' && !document.querySelector('dialog[open]')) this.explore.look.escape();
-    });
   }
 
   /** Show everything in the chosen language; what the person was doing stays. */
@@ -187,9 +186,9 @@ class Stage {
   #openAt(place) {
     this.wantedStep = place.step;
     this.explore.wished = place;
-    const there = !this.#isStale();
+    const at = this.#isStale() ? undefined : this.trace.index.get(place.step);
     this.show('explore');
-    if (there) this.explore.go(this.trace.index.get(place.step));
+    if (at !== undefined) this.explore.go(at);
   }
 
   /** Files that a person gave: one is looked into, several are segmented. */
@@ -219,6 +218,7 @@ class Stage {
   /** The image's button, and what there is to say of the choice: of its run only beside its steps. */
   #written() {
     this.image.show(this.selection.image);
+    this.explore?.probe.write();
     this.notice.show(this.selection, this.views?.panel || this.#isStale() ? [] : this.trace.notes);
   }
 

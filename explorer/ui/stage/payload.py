@@ -23,6 +23,7 @@ from explorer.figures.probabilities import STEPS, sheet
 from explorer.geometry import Axis, hull
 from explorer.inference import Prepared, Segmentation
 from explorer.refinement import labelling
+from explorer.stats import Stats
 from explorer.trace import Step, Trace
 from explorer.ui.state import Files
 
@@ -42,15 +43,18 @@ class Recorder:
         self.names: list[str] = []
         self._maps: dict[str, dict[str, Any]] = {}
         self._axes: list[Axis] = []
+        self._differences: dict[str, Stats] = {}
 
     def _add(self, content: bytes, suffix: str) -> str:
         name = self.files.add(content, suffix)
         self.names.append(name)
         return name
 
-    def visit(self, step: Step, value: Tensor) -> None:
-        """Write a step's mosaic."""
+    def visit(self, step: Step, value: Tensor, difference: Stats | None = None) -> None:
+        """Write a step's mosaic; `difference` are the statistics of a value that is one between two runs."""
         drawn = mosaic(value)
+        if difference:
+            self._differences[step.name] = difference
         self._maps[step.name] = {
             "file": self._add(png(drawn.pixels), ".png"),
             "tile": drawn.tile,
@@ -58,6 +62,7 @@ class Recorder:
             "reduction": drawn.reduction,
             "min": [_short(v) for v in drawn.minimum],
             "max": [_short(v) for v in drawn.maximum],
+            "signed": difference is not None,
         }
 
     def _labels(self, labels: np.ndarray) -> dict[str, Any]:
@@ -132,6 +137,7 @@ class Recorder:
         }
 
     def _step(self, step: Step, reach: Reach) -> dict[str, Any]:
+        stats = self._differences.get(step.name, step.stats)
         return {
             "name": step.name,
             "op": step.operation,
@@ -148,7 +154,7 @@ class Recorder:
             "parameters": step.parameters,
             "macs": step.macs,
             "ms": step.milliseconds,
-            "stats": step.stats and {k: v if math.isfinite(v) else None for k, v in vars(step.stats).items()},
+            "stats": stats and {k: v if math.isfinite(v) else None for k, v in vars(stats).items()},
             "rows": step.axes and self._axis(step.rows),
             "cols": step.axes and self._axis(step.cols),
             "field": sorted({hi - lo + 1 for lo, hi in reach}),

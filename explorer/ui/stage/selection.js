@@ -48,9 +48,12 @@ export function complete(catalog, old, change) {
     next.checkpoint = model.cards.find((name) => card(name)?.examples === domain) ?? next.checkpoint;
   }
   if (!model.paddings.includes(next.padding)) next.padding = model.paddings[0];
+  if (next.altered && next.model !== old.model && !('altered' in change)) next.altered = ''; // its steps are others
+  const isOf = next.against === 'plain' ? next.altered === '' && old.altered !== '' : next.image !== old.image;
+  if (next.against && isOf && !('against' in change)) next.against = ''; // what it was the difference from is gone
   if (before.family !== model.family && !('size' in change)) next.size = model.size;
   const wanted = card(next.checkpoint)?.examples;
-  if (example && !('image' in change) && wanted && example.family !== wanted) {
+  if (example?.family && !('image' in change) && wanted && example.family !== wanted) {
     next.image = examples.find((e) => e.family === wanted)?.file ?? next.image;
   }
   return next;
@@ -112,8 +115,11 @@ export class Address {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       const at = new URLSearchParams(location.search);
-      for (const [key, value] of Object.entries(selection)) at.set(key, value);
-      if (own) at.delete('image');
+      for (const [key, value] of Object.entries(selection)) {
+        if (value === '') at.delete(key);
+        else at.set(key, value);
+      }
+      if (own) for (const key of ['image', 'against']) if (at.get(key) !== 'plain') at.delete(key);
       if (step) at.set('step', step);
       if (lang) at.set('lang', lang);
       for (const name of [...at.keys()]) if (name === 'lab' || name.startsWith('lab.')) at.delete(name);

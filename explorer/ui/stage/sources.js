@@ -25,7 +25,7 @@ export class Sources {
     on(find(root, '.fx-camera'), 'click', () => this.#startCamera());
     on(find(root, '.fx-shoot'), 'click', () => this.#shoot());
     on(find(root, '.fx-webcam-stop'), 'click', () => this.stop());
-    onButton(find(root, '.fx-examples'), ({ file }) => {
+    for (const list of root.querySelectorAll('.fx-examples')) onButton(list, ({ file }) => {
       this.dialog.close();
       onExample(file);
     });
@@ -58,15 +58,15 @@ export class Sources {
 
   /** Thumbnails of the examples with title and credit. */
   list(examples, resolve, words) {
-    const cards = examples.map(({ file, thumbnail, title, credit, licence }) =>
+    const card = ({ file, thumbnail, title, credit, licence }) =>
       makeButton(
         { title: credit, 'data-file': file },
         make('img', { src: resolve(thumbnail), alt: '', loading: 'lazy' }),
         make('span', {}, words.of(title)),
-        make('small', {}, `${credit} · ${words.of(licence)}`)
-      )
-    );
-    find(this.root, '.fx-examples').replaceChildren(...cards);
+        ...(credit ? [make('small', {}, `${credit} · ${words.of(licence)}`)] : [])
+      );
+    find(this.root, '.fx-examples').replaceChildren(...examples.filter(({ made }) => !made).map(card));
+    find(this.root, '.fx-examples-made').replaceChildren(...examples.filter(({ made }) => made).map(card));
   }
 
   /** Hand on files, if there are any. */

@@ -128,6 +128,8 @@ declare namespace Page {
     image: string;
     size: number;
     device: string;
+    altered: string;
+    against: string;
   }
 
   interface Model {

@@ -1,6 +1,6 @@
 /** The view "explore": the steps of one run, their maps, the picture, and how one goes from step to step. */
 
-import { find } from '../dom.js';
+import { find, on } from '../dom.js';
 import { Asker } from './asker.js';
 import { radios } from '../bar.js';
 import { counterpart } from './counterpart.js';
@@ -13,6 +13,7 @@ import { showChips, showCrop } from './panels.js';
 import { lost } from '../files.js';
 import { gently } from '../preferences.js';
 import { isSameTraining } from '../selection.js';
+import { Probe } from './probe.js';
 import { Steps } from './steps.js';
 import { Trace } from './trace.js';
 import { nameText, sentence } from './words.js';
@@ -47,6 +48,7 @@ export class Explore {
     });
     this.cursor = new Cursor(root, { look: this.look, output: this.output });
     this.figure = new FigureView(root, { onStep });
+    this.probe = new Probe(root, stage, () => ({ trace: this.trace, step: this.name, channel: this.look.chosen }));
     this.steps = new Steps(root, {
       onStep: (i, how) => (how?.keepPlace ? this.goWithPlace(i) : this.go(i)),
       onChoose: (i) => this.choose(i),
@@ -60,6 +62,9 @@ export class Explore {
     radios(find(root, '.fx-cropview'), 'cropview', viewCrop, this.cropView);
     const { map } = this.steps;
     radios(find(root, '.fx-grain'), 'grain', (grain) => map.use(grain), map.grain);
+    on(document, 'keydown', ({ key }) => {
+      if (key === 'Escape' && !document.querySelector('dialog[open]')) this.look.escape();
+    });
     foldings(root, (isLarge) => this.look.maps.write(isLarge));
   }
 

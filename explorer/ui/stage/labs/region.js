@@ -13,7 +13,8 @@ export function onRegion(image, act) {
   const at = ({ clientX, clientY }) => {
     const { left, top, width, height } = image.getBoundingClientRect();
     const within = (value, n) => Math.min(Math.max(Math.floor(value * n), 0), n - 1);
-    return [within((clientY - top) / height, image.naturalHeight), within((clientX - left) / width, image.naturalWidth)];
+    const [y, x] = [(clientY - top) / height, (clientX - left) / width];
+    return [within(y, image.naturalHeight), within(x, image.naturalWidth)];
   };
   const box = (event) => {
     const [a, b] = [first, at(event)];

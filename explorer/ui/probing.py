@@ -1,0 +1,127 @@
+"""Probes of a run: steps whose maps are changed, and the signed difference from another run, step by step. No Gradio.
+
+Both are part of a selection, see `alterations`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from torch import Tensor
+
+from explorer import inference
+from explorer.alter import Alteration, Altered, Several
+from explorer.errors import ExplorerError
+from explorer.graph import graph_of
+from explorer.inference import Prepared
+from explorer.inference.devices import is_out_of_memory, out_of_memory
+from explorer.labs.inputs import network_input
+from explorer.stats import stats_of
+from explorer.trace import Step, trace
+from explorer.ui.alterations import PLAIN, Wanted, parse
+from explorer.ui.image_store import ImageStore
+from explorer.ui.stage.payload import Recorder
+from explorer.ui.state import Selection
+from explorer.weights import Loaded
+
+OnStep = Callable[[int, int, str], bool | None]
+Visit = Callable[[Step, Tensor], None]
+
+
+class Probe:
+    """What a selection asks to be changed in its run. `images` are swapped in from `pictures`."""
+
+    def __init__(self, selection: Selection, loaded: Loaded, prepared: Prepared, pictures: ImageStore) -> None:
+        self.selection, self.loaded, self.prepared, self.pictures = selection, loaded, prepared, pictures
+        pre = loaded.card.preprocessing
+        self.image = inference.normalise(prepared.network, pre.mean, pre.std)
+
+    def altered(self) -> Altered:
+        """The alterations, on the CPU. Raises ExplorerError ("bad_selection") for a step or a channel that the network
+        has not, and for an image that is gone."""
+        wanted = parse(self.selection.altered)
+        steps = {str(node.target) for node in graph_of(self.loaded.module).nodes if node.op == "call_module"}
+        if unknown := [one.step for one in wanted if one.step not in steps]:
+            raise ExplorerError("bad_selection", f"the network has no step {unknown[0]!r}")
+        maps = self._maps(wanted)
+        found: dict[str, list[Alteration]] = defaultdict(list)
+        for one in wanted:
+            source = maps.get((one.image, one.step))
+            found[one.step].append(Alteration(one.channel, one.factor, source))
+        return {step: Several(tuple(parts)) for step, parts in found.items()}
+
+    def _maps(self, wanted: tuple[Wanted, ...]) -> dict[tuple[str, str], Tensor]:
+        """The maps of other images' runs that are wanted, by image and step."""
+        found: dict[tuple[str, str], Tensor] = {}
+        for name in {one.image for one in wanted if one.image}:
+            steps = {one.step for one in wanted if one.image == name}
+
+            def keep(step: Step, value: Tensor, name: str = name, steps: set[str] = steps) -> None:
+                if step.name in steps:
+                    found[name, step.name] = value
+
+            trace(self.loaded.module, self._other(name), keep=False, visit=keep)
+        return found
+
+    def _other(self, name: str) -> Tensor:
+        """Another image as this network's input, of the same size."""
+        photograph = self.pictures.get(name)
+        if photograph.identity == self.selection.image:
+            return self.image
+        height, width = self.prepared.network.shape[:2]
+        return network_input(self.loaded, photograph.pixels, size=(height, width)).image
+
+    def baseline(self) -> Tensor | None:
+        """The input of the run that the difference is taken from, if one is. Raises ExplorerError
+        ("difference_size")."""
+        if not self.selection.against:
+            return None
+        if self.selection.against == PLAIN:
+            return self.image
+        other = inference.prepare(
+            self.pictures.get(self.selection.against).pixels, self.loaded.spec, max(self.prepared.resized.shape[:2])
+        )
+        if other.network.shape != self.prepared.network.shape:
+            sizes = {"height": self.prepared.network.shape[0], "width": self.prepared.network.shape[1]}
+            raise ExplorerError("difference_size", "The two images are not of one shape.", **sizes)
+        pre = self.loaded.card.preprocessing
+        return inference.normalise(other.network, pre.mean, pre.std)
+
+
+def visiting(recorder: Recorder, probe: Probe, device: str, progress: OnStep) -> AbstractContextManager[Visit]:
+    """A visitor of a run that records its maps, or how they differ from another run's if the selection says so."""
+    return _differing(recorder, probe, device, progress) if probe.selection.against else nullcontext(recorder.visit)
+
+
+@contextmanager
+def _differing(recorder: Recorder, probe: Probe, device: str, progress: OnStep) -> Iterator[Visit]:
+    """A visitor that records how each step's map differs from that of the run without alterations.
+
+    That run is made first; its maps wait in a temporary file, in the order in which the second run makes its own.
+    """
+    with tempfile.TemporaryFile() as file:
+        network = inference.on_device(probe.loaded.module, device)
+        before = probe.baseline()
+        image = (probe.image if before is None else before).to(device)
+
+        def write(_step: Step, value: Tensor) -> None:
+            value.float().cpu().contiguous().numpy().tofile(file)
+
+        try:
+            trace(network, image, keep=False, progress=progress, visit=write)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise out_of_memory(device) from error
+        file.seek(0)
+
+        def read(step: Step, value: Tensor) -> None:
+            before = torch.frombuffer(bytearray(file.read(4 * value.numel())), dtype=torch.float32)
+            difference = value.float().cpu() - before.reshape(value.shape)
+            recorder.visit(step, difference, stats_of(difference))
+
+        yield read
