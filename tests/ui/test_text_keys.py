@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import fields
 from pathlib import Path
 
 from explorer import figures, images, inference, labs, results, weights
@@ -15,6 +16,7 @@ from explorer.operations import kinds
 from explorer.results import bundle, truth
 from explorer.training import taps
 from explorer.ui.asked import COPIES
+from explorer.ui.labs import scale as scale_lab
 from explorer.ui.labs import tap
 from tests.ui.texts import DEVICES, EN, PARSED, SCRIPTS, UI, WEIGHT_NOTES, without_comments
 
@@ -142,6 +144,11 @@ FAMILIES = {
     "lab.tap.head.*": {"step", "way", "jump", "start", "up", "fits", "own"},
     "lab.evidence.head.*": {"tap", "question", "trained", "mean", "spread", "runs", "verdict"},
     "lab.evidence.*": {"better", "worse", "undecided", "before", "after", *taps.Plan().data.values()},
+    "lab.scale.set.*": {field.name for field in fields(labs.Design)},
+    "lab.scale.far.*": {"own", "full", "layers", "kernel", "dilation"},
+    "lab.scale.head.*": set(scale_lab.HEAD),
+    "lab.scale.sizes.head.*": {"size", "map", "network"},
+    "lab.scale.measure.head.*": {"network", "macs", "seconds", "memory"},
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),
 }
