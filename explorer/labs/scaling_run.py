@@ -247,7 +247,12 @@ class _Alive(TorchDispatchMode):
         self.most = self._image.nbytes()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
+        given = kwargs or {}
+        with self:  # an operation made of others is seen as these: only so does a pooling show its places
+            made = func.decompose(*args, **given)
+        if made is not NotImplemented:
+            return made
+        made = func(*args, **given)
         for part in tree_leaves(made):
             if isinstance(part, Tensor):
                 self._storages.add(part.untyped_storage())

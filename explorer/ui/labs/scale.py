@@ -105,11 +105,16 @@ def _bytes(made: Sequence[Layer]) -> int:
     return sum(layer.activation_bytes for layer in made)
 
 
+def _short(value: float) -> float:
+    """With three significant digits."""
+    return float(f"{value:.3g}")
+
+
 def _facts(own: Sequence[Layer], full: Sequence[Layer]) -> dict[str, list[Told]]:
     macs, memory = (_macs(own), _macs(full)), (_bytes(own), _bytes(full))
     last = own[-1]
-    grown = {"own": macs[0] / 1e9, "full": macs[1] / 1e9, "ratio": macs[1] / macs[0]}
-    held = {"own": memory[0] / MIB, "full": memory[1] / MIB, "ratio": memory[1] / memory[0]}
+    grown = {"own": _short(macs[0] / 1e9), "full": _short(macs[1] / 1e9), "ratio": _short(macs[1] / macs[0])}
+    held = {"own": _short(memory[0] / MIB), "full": _short(memory[1] / MIB), "ratio": _short(memory[1] / memory[0])}
     map_ = {"height": last.height, "channels": last.channels_out}
     return {
         "field": [
@@ -151,7 +156,7 @@ HEAD = ("way", "convolutions", "kernel", "dilations", "field", "parameters", "ma
 def _way(name: Told, made: Sequence[Layer], kernel: int, dilations: Sequence[int]) -> dict[str, Any]:
     count = sum(layer.kind == "conv" for layer in made)
     cells = [name, count, f"{kernel} × {kernel}", _listed(dilations), made[-1].field]
-    return {"cells": [*cells, _parameters(made), _macs(made) / 1e9], "chosen": made[-1].kind != "conv"}
+    return {"cells": [*cells, _parameters(made), _short(_macs(made) / 1e9)], "chosen": made[-1].kind != "conv"}
 
 
 def _listed(dilations: Sequence[int]) -> str:
@@ -202,10 +207,11 @@ def measure(bench: Bench, q: Question, stretch: Stretch) -> dict[str, Any]:
     said = [told("lab.scale.measure.how", passes=labs.PASSES, threads=found.threads)]
     if found.full:
         rows.append(_ran("full", found.full))
-        cost = found.full.forecast.macs / found.own.forecast.macs
-        memory = found.full.activations / found.own.activations
-        rows.append({"cells": [told("lab.scale.measure.ratio"), cost, found.ratio, memory]})
-        said.insert(0, told("lab.scale.measure.said", macs=cost, seconds=found.ratio))
+        cost = _short(found.full.forecast.macs / found.own.forecast.macs)
+        times = _short(found.full.seconds / found.own.seconds)
+        memory = _short(found.full.activations / found.own.activations)
+        rows.append({"cells": [told("lab.scale.measure.ratio"), cost, times, memory]})
+        said.insert(0, told("lab.scale.measure.said", macs=cost, seconds=times))
     if found.refused:
         said.insert(0, _refusal(found.refused))
     if not design.poolings:
@@ -219,7 +225,7 @@ def _refusal(error: ExplorerError) -> Told:
 
 
 def _ran(name: str, run: Run) -> dict[str, Any]:
-    cells = [told(f"lab.scale.far.{name}"), run.forecast.macs / 1e9, run.seconds, run.activations / MIB]
+    cells = [told(f"lab.scale.far.{name}"), *map(_short, (run.forecast.macs / 1e9, run.seconds, run.activations / MIB))]
     return {"cells": cells}
 
 
