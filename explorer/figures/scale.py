@@ -37,21 +37,21 @@ def values(made: tuple[Layer, ...], quantity: str) -> np.ndarray:
 
 
 def curves(networks: Mapping[str, tuple[Layer, ...]], quantity: str) -> go.Figure:
-    """A quantity of DOWN against depth, on a logarithmic scale; poolings are marked by larger, open markers."""
+    """A quantity of DOWN against depth, on a logarithmic scale; poolings have larger marks."""
     traces = []
     for i, (name, made) in enumerate(networks.items()):
         how = style(i, 2.5 if i == 0 else 1.5)
         pools = [layer.kind == "pool" for layer in made]
-        how["marker"] |= {"size": [8 if pool else 4 for pool in pools]}
+        how["marker"] |= {"size": np.where(pools, 8, 4), "line": {"width": 0}}
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
                 "name": name,
-                "x": depths(made).tolist(),
-                "y": [float(f"{value:.5g}") for value in values(made, quantity)],
-                "text": [layer.name for layer in made],
-                "hovertemplate": "%{text}: %{y}<extra></extra>",
+                "x": depths(made),
+                "y": values(made, quantity),
+                "text": np.array([layer.name for layer in made]),
+                "hovertemplate": "%{text}: %{y:.4~r}<extra></extra>",
                 **how,
             }
         )

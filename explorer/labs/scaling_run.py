@@ -227,9 +227,9 @@ def _seconds(part: nn.Module, x: Tensor) -> float:
 
 def _too_long(design: Design, seconds: float) -> ExplorerError:
     nearest = max(2**design.poolings, int(design.size * math.sqrt(LONGEST / seconds)))
-    seconds, most = round(seconds, 1), LONGEST
+    seconds, most = float(f"{seconds:.2g}"), LONGEST
     said = (
-        f"At {design.size} pixels a pass takes about {seconds} seconds, and {most:g} are allowed: "
+        f"At {design.size} pixels a pass takes about {seconds:g} seconds, and {most:g} are allowed: "
         f"take at most {nearest} pixels."
     )
     return ExplorerError("lab_scale_time", said, size=design.size, seconds=seconds, most=most, nearest=nearest)

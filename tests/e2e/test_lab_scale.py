@@ -1,4 +1,4 @@
-"""The scale lab in a real browser: one setting changed, both networks run, the page against the Python call's numbers."""
+"""The scale lab in a real browser: one setting changed, both networks run, numbers against the Python call's."""
 
 from __future__ import annotations
 

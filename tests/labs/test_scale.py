@@ -31,7 +31,7 @@ DESIGNS = st.builds(
     bottleneck=st.booleans(),
     size=st.integers(8, 19),
 )
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=15, deadline=None)
 
 
 def flops(network: nn.Module, size: int) -> int:

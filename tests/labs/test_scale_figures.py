@@ -92,13 +92,22 @@ def test_the_tables_are_the_alternatives_and_the_sizes(bench):  # noqa: F811
 
 
 @pytest.mark.parametrize(
-    "settings", [{"poolings": 0}, {"kernel": 1}, {"bottleneck": True}, {"kernel": 4, "growth": 1.6}, {"growth": 1}]
+    "settings",
+    [
+        {"poolings": 0},
+        {"kernel": 1},
+        {"bottleneck": True},
+        {"kernel": 4, "growth": 1.6},
+        {"growth": 1},
+        {"poolings": 6, "size": 16},
+    ],
 )
 def test_each_sentence_is_in_the_texts_whatever_is_set(bench, settings):  # noqa: F811
     answer = asked(bench, **settings)
     for key, params in told({name: answer[name] for name in answer if name != "plotly"}):
         assert placeholders(EN[key]) <= set(params), key
     shown = {control["set"]: control["value"] for control in answer["controls"]}
+    assert shown["size"] == (64 if "size" in settings else Design.size)
     assert shown["kernel"] in (1, 3, 5, 7)
     assert shown["growth"] in (1, 1.5, 2)
     assert (answer["tables"]["far"] is None) == (settings.get("poolings") == 0)
@@ -143,7 +152,7 @@ def test_a_measurement_of_the_page_is_cancelled(bench):  # noqa: F811
         asked(bench, "measure", lambda: True, **SETTINGS)
 
 
-@pytest.mark.parametrize("bad", [{"poolings": 7}, {"size": 63}, {"width": 3}, {"dilation": "1"}, {"bottleneck": 1}])
+@pytest.mark.parametrize("bad", [{"poolings": 7}, {"size": 15}, {"width": 3}, {"dilation": "1"}, {"bottleneck": 1}])
 def test_what_no_control_offers_is_refused(bench, bad):  # noqa: F811
     with pytest.raises(ExplorerError) as caught:
         asked(bench, **bad)

@@ -147,7 +147,7 @@ FAMILIES = {
     "lab.scale.set.*": {field.name for field in fields(labs.Design)},
     "lab.scale.far.*": {"own", "full", "layers", "kernel", "dilation"},
     "lab.scale.head.*": set(scale_lab.HEAD),
-    "lab.scale.sizes.head.*": {"size", "map", "network"},
+    "lab.scale.sizes.head.*": {"size", "map", "network", "connected"},
     "lab.scale.measure.head.*": {"network", "macs", "seconds", "memory"},
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),

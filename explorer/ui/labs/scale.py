@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from itertools import groupby
 from typing import Annotated, Any
 
@@ -22,15 +20,14 @@ from explorer.ui.labs.base import Bench, Question, Told, control, told
 from explorer.ui.labs.drawing import figure_json
 from explorer.ui.stretch import Stretch
 
-SMALLEST, LARGEST = 64, 1024  # pixels of a side; 64 are enough for all poolings
+SMALLEST, LARGEST = 16, 1024  # pixels of a side
 RANGES = ("poolings", "convolutions", "dilation", "width")
 MIB = 2**20
-PAPER = "t:lab.scale.curve.paper"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Those of a `Design`; kernel and growth become the nearest that there is."""
+    """Those of a `Design`; kernel, growth and size become the nearest that there is."""
 
     poolings: Annotated[StrictInt, Bounds(ge=0, le=6)] = Design.poolings
     convolutions: Annotated[StrictInt, Bounds(ge=1, le=4)] = Design.convolutions
@@ -44,7 +41,8 @@ class Settings:
 
 def _design(q: Question) -> Design:
     given = asdict(q.settings)
-    return Design(**{**given, **{name: _nearest(name, given[name]) for name in ("kernel", "growth")}})
+    known = {name: _nearest(name, given[name]) for name in ("kernel", "growth")}
+    return Design(**{**given, **known, "size": max(q.settings.size, 2**q.settings.poolings)})
 
 
 def _nearest(name: str, value: float) -> int | float:
@@ -58,7 +56,7 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
     networks = {
         "t:lab.scale.curve.own": own,
         "t:lab.scale.curve.full": full,
-        **{_paper(model): labs.reference(model) for model in PAPERS},
+        **{f"{MODELS[model].title}, {size} px": labs.reference(model) for model, (_, size) in PAPERS.items()},
     }
     found = labs.without_poolings(design)
     return {
@@ -67,12 +65,6 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
         "tables": {"far": _far(own, full, found), "sizes": _sizes(design), "measure": None},
         "figures": {quantity: figure_json(figures.curves(networks, quantity)) for quantity in figures.DOWN},
     }
-
-
-@lru_cache(maxsize=8)
-def _paper(model: str) -> str:
-    name = {"name": MODELS[model].title, "size": PAPERS[model][1]}
-    return f"{PAPER}|{json.dumps(name)}"
 
 
 def _controls(design: Design) -> list[dict[str, Any]]:
@@ -86,8 +78,9 @@ def _controls(design: Design) -> list[dict[str, Any]]:
         return control(name, "select", told(f"lab.scale.set.{name}"), made[name], options)
 
     first, second, third, fourth = (slider(name, CHOICES[name][0], CHOICES[name][-1]) for name in RANGES)  # type: ignore[arg-type]
+    size = slider("size", max(SMALLEST, 2**design.poolings), LARGEST)
     check = control("bottleneck", "check", told("lab.scale.set.bottleneck"), design.bottleneck)
-    return [first, second, choice("kernel"), third, fourth, choice("growth"), check, slider("size", SMALLEST, LARGEST)]
+    return [first, second, choice("kernel"), third, fourth, choice("growth"), check, size]
 
 
 # ---- what it sees and costs
@@ -175,7 +168,11 @@ def _sizes_said() -> list[Told]:
     fc6 = next(layer for layer in made if layer.name == "fc6")
     whole = _parameters(made)
     said = {"kernel": fc6.kernel, "parameters": fc6.parameters, "whole": whole}
-    return [told("lab.scale.sizes.said"), told("lab.scale.sizes.fc6", **said)]
+    return [
+        told("lab.scale.sizes.said"),
+        told("lab.scale.sizes.units", units=VGG_UNITS),
+        told("lab.scale.sizes.fc6", **said),
+    ]
 
 
 def _sizes(design: Design) -> dict[str, Any]:
@@ -187,8 +184,8 @@ def _sizes(design: Design) -> dict[str, Any]:
         shape = f"{last.height} × {last.height} × {last.channels_out}"
         cells = [f"{size} × {size}", shape, _parameters(made), labs.fully_connected(made)]
         rows.append({"cells": cells, "chosen": size == design.size})
-    head = [told(f"lab.scale.sizes.head.{name}") for name in ("size", "map", "network")]
-    return {"head": [*head, told("lab.scale.sizes.head.connected", units=VGG_UNITS)], "rows": rows}
+    head = [told(f"lab.scale.sizes.head.{name}") for name in ("size", "map", "network", "connected")]
+    return {"head": head, "rows": rows}
 
 
 # ---- run
