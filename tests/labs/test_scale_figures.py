@@ -114,6 +114,17 @@ def test_each_sentence_is_in_the_texts_whatever_is_set(bench, settings):  # noqa
     assert ("lab.scale.far.never" in dict(answer["facts"]["far"])) == (settings.get("kernel") == 1)
 
 
+def test_what_a_pass_takes_is_said_before_it_is_run(bench):  # noqa: F811
+    said = dict(asked(bench, **SETTINGS)["facts"]["forecast"])
+    for key, poolings in (("own", True), ("full", False)):
+        assert said[f"lab.scale.forecast.{key}"] == {"mib": three(labs.forecast(DESIGN, poolings).bytes / 2**20)}
+    said = dict(asked(bench, width=128, size=1024)["facts"]["forecast"])
+    with pytest.raises(ExplorerError) as caught:
+        labs.forecast(Design(width=128, size=1024), poolings=False)
+    refused = said["lab.scale.forecast.refused"]
+    assert refused == {"network": ["lab.scale.far.full", {}], "why": ["error.lab_scale_room", caught.value.details]}
+
+
 def test_nothing_is_run_by_itself(bench):  # noqa: F811
     assert asked(bench, "values") == {"kind": "lab", "lab": "scale", "what": "values"}
 

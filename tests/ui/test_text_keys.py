@@ -146,6 +146,7 @@ FAMILIES = {
     "lab.evidence.*": {"better", "worse", "undecided", "before", "after", *taps.Plan().data.values()},
     "lab.scale.set.*": {field.name for field in fields(labs.Design)},
     "lab.scale.far.*": {"own", "full", "layers", "kernel", "dilation"},
+    "lab.scale.forecast.*": {"own", "full"},
     "lab.scale.head.*": set(scale_lab.HEAD),
     "lab.scale.sizes.head.*": {"size", "map", "network", "connected"},
     "lab.scale.measure.head.*": {"network", "macs", "seconds", "memory"},

@@ -61,7 +61,12 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
     found = labs.without_poolings(design)
     return {
         "controls": _controls(design),
-        "facts": {**_facts(own, full), "far": _far_said(design, own, full, found), "sizes": _sizes_said()},
+        "facts": {
+            **_facts(own, full),
+            "far": _far_said(design, own, full, found),
+            "sizes": _sizes_said(),
+            "forecast": _forecast(design),
+        },
         "tables": {"far": _far(own, full, found), "sizes": _sizes(design), "measure": None},
         "figures": {quantity: figure_json(figures.curves(networks, quantity)) for quantity in figures.DOWN},
     }
@@ -191,6 +196,18 @@ def _sizes(design: Design) -> dict[str, Any]:
 # ---- run
 
 
+def _forecast(design: Design) -> list[Told]:
+    """What a pass will take, or why it cannot be run."""
+    said = []
+    for name in ("own", "full") if design.poolings else ("own",):
+        try:
+            mib = _short(labs.forecast(design, name == "own").bytes / MIB)
+            said.append(told(f"lab.scale.forecast.{name}", mib=mib))
+        except ExplorerError as error:
+            said.append(told("lab.scale.forecast.refused", network=told(f"lab.scale.far.{name}"), why=_why(error)))
+    return said
+
+
 def values(bench: Bench, q: Question, stretch: Stretch) -> dict[str, Any]:
     """Nothing is run by itself: a pass may take seconds."""
     return {}
@@ -210,15 +227,15 @@ def measure(bench: Bench, q: Question, stretch: Stretch) -> dict[str, Any]:
         rows.append({"cells": [told("lab.scale.measure.ratio"), cost, times, memory]})
         said.insert(0, told("lab.scale.measure.said", macs=cost, seconds=times))
     if found.refused:
-        said.insert(0, _refusal(found.refused))
+        said.insert(0, told("lab.scale.measure.refused", why=_why(found.refused)))
     if not design.poolings:
         said.insert(0, told("lab.scale.measure.same"))
     head = [told(f"lab.scale.measure.head.{name}") for name in ("network", "macs", "seconds", "memory")]
     return {"facts": {"measure": said}, "tables": {"measure": {"head": head, "rows": rows}}}
 
 
-def _refusal(error: ExplorerError) -> Told:
-    return told("lab.scale.measure.refused", why=[f"error.{error.code}", error.details])
+def _why(error: ExplorerError) -> Told:
+    return [f"error.{error.code}", error.details]
 
 
 def _ran(name: str, run: Run) -> dict[str, Any]:
