@@ -1,5 +1,6 @@
 """The commands of `python -m explorer`, one a file: each has `add(parser)` and `run(given) -> exit code`. `accuracy`
-puts figures into words for two of them, `plainly` the data of labs into JSON and tables.
+puts figures into words for two of them, `plainly` the data of labs into JSON and tables,
+and `lab_scale` is one of the labs of `lab`.
 """
 
 import argparse

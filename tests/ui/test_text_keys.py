@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import fields
 from pathlib import Path
 
 from explorer import alter, figures, images, inference, labs, results, weights
@@ -16,6 +17,7 @@ from explorer.operations import kinds
 from explorer.results import bundle, truth
 from explorer.training import taps
 from explorer.ui.asked import COPIES
+from explorer.ui.labs import scale as scale_lab
 from explorer.ui.labs import tap
 from tests.ui.texts import DEVICES, EN, PARSED, SCRIPTS, UI, WEIGHT_NOTES, without_comments
 
@@ -149,6 +151,12 @@ FAMILIES = {
     "lab.tap.head.*": {"step", "way", "jump", "start", "up", "fits", "own"},
     "lab.evidence.head.*": {"tap", "question", "trained", "mean", "spread", "runs", "verdict"},
     "lab.evidence.*": {"better", "worse", "undecided", "before", "after", *taps.Plan().data.values()},
+    "lab.scale.set.*": {field.name for field in fields(labs.Design)},
+    "lab.scale.far.*": {"own", "full", "layers", "kernel", "dilation"},
+    "lab.scale.forecast.*": {"own", "full"},
+    "lab.scale.head.*": set(scale_lab.HEAD),
+    "lab.scale.sizes.head.*": {"size", "map", "network", "connected"},
+    "lab.scale.measure.head.*": {"network", "macs", "seconds", "memory"},
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),
 }
