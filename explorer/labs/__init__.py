@@ -5,12 +5,16 @@ operate  skips set to zero, shifted or swapped
 taps    which maps a skip could take; `Streams`: FCN's scores as the sum of what its score layers bring
 border  how much of each field is padding, where pixels get lost, which reach which skip; `dependence`: how much the
         output depends on each pixel
+shift   what of a network's maps and labels moves with the image and what stays; `pooled`: one unit while it moves
 """
 
 from explorer.labs.crops import CropLab, CropOf, crop, placing
 from explorer.labs.dependence import VECTORS, Dependence, dependence
 from explorer.labs.margins import BorderLab, border, stream_weights
+from explorer.labs.pooling import Pooled, pooled
 from explorer.labs.predicting import Prediction, predict, sweep
+from explorer.labs.shared import Layer, layers
+from explorer.labs.shifts import Moved, Shifted, Shifts, shift
 from explorer.labs.split import Split, Streams
 from explorer.labs.surgery import Cutting, Surgery, operate
 from explorer.labs.tapping import SkipTaps, Tap, taps
@@ -26,7 +30,12 @@ __all__ = [
     "CropOf",
     "Cutting",
     "Dependence",
+    "Layer",
+    "Moved",
+    "Pooled",
     "Prediction",
+    "Shifted",
+    "Shifts",
     "SkipTaps",
     "Split",
     "Streams",
@@ -36,9 +45,12 @@ __all__ = [
     "borders",
     "crop",
     "dependence",
+    "layers",
     "operate",
     "placing",
+    "pooled",
     "predict",
+    "shift",
     "spec_of",
     "stream_weights",
     "sweep",
