@@ -90,13 +90,13 @@ class Layer:
 def layers(module: nn.Module, window: tuple[int, int]) -> dict[str, Layer]:
     """All steps of a network in a window of h x w pixels, in order of computation.
 
-    Raises ExplorerError ("lab_size") for a window that the network does not take.
+    Raises ExplorerError ("lab_window") for a window that the network does not take.
     """
     for n in window:
         if n not in legal(module):
             nearest = legal(module).nearest(n)
             said = f"A window of {n} pixels is none that this network takes: take {' or '.join(map(str, nearest))}."
-            raise ExplorerError("lab_size", said, n=n, nearest=nearest)
+            raise ExplorerError("lab_window", said, n=n, nearest=nearest)
     walked = walk(module, window[0])
     periods = _periods(walked)
     rows = _fields(module, walked, window[0], max(periods.values()))

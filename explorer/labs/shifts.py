@@ -85,8 +85,8 @@ class Shifts:
     steps   whose maps are compared (default: all); each is kept once, as far as its units see no padding
     progress  called before each step with (done, in all, name); returning False stops with CancelledError
 
-    Raises ExplorerError ("lab_size") for a window that the network does not take, ("lab_canvas") for a canvas that does
-    not hold it or another one of another size.
+    Raises ExplorerError ("lab_window") for a window that the network does not take, ("lab_canvas") for a canvas that
+    does not hold it or another one of another size.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from pathlib import Path
 from explorer import figures, images, inference, labs, results, weights
 from explorer.figures.palettes import SEQUENTIAL
 from explorer.inference.plan import WAYS
-from explorer.labs import surgery
+from explorer.labs import shared, surgery
 from explorer.models import MODELS
 from explorer.operations import kinds
 from explorer.results import bundle, truth
@@ -142,6 +142,9 @@ FAMILIES = {
     "lab.tap.head.*": {"step", "way", "jump", "start", "up", "fits", "own"},
     "lab.evidence.head.*": {"tap", "question", "trained", "mean", "spread", "runs", "verdict"},
     "lab.evidence.*": {"better", "worse", "undecided", "before", "after", *taps.Plan().data.values()},
+    "lab.shift.axis.*": set(shared.AXES),
+    "lab.shift.head.*": {"step", "jump", "period", "field", "units", "repeats"},
+    "lab.shift.changed.*": {"least", "most"},
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),
 }
