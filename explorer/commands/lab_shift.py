@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from math import isnan
 from typing import Any
 
 from explorer import api, images, inference, labs
@@ -45,11 +44,12 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     device = inference.pick_device(given.device)
     canvas = window[0] + MOST, window[1] + MOST
     pixels = [images.read(path).pixels for path in (given.image, given.other)]
-    maps = [network_input(loaded, one, size=canvas).image.to(device) for one in pixels]
-    shifts = labs.Shifts(inference.on_device(network, device), *maps, window, [step["step"] for step in steps])
+    canvases = [network_input(loaded, one, size=canvas).image.to(device) for one in pixels]
+    network = inference.on_device(network, device)
+    shifts = labs.Shifts(network, canvases[0], canvases[1], window, [step["step"] for step in steps])
     shifted = shifts.at(given.shift, given.axis)
     judged = ("pixels", "flipped", "inside", "flipped_inside")
-    found["labels"] = {fact: _number(getattr(shifted, fact)) for fact in judged}
+    found["labels"] = {fact: getattr(shifted, fact) for fact in judged}
     found["steps"] = [one | _plain(shifted[one["step"]]) for one in steps]
     if given.sweep:
         if given.sweep not in shifts.steps:
@@ -70,9 +70,4 @@ def _window(given: argparse.Namespace, standard: int) -> tuple[int, int]:
 
 
 def _plain(moved: labs.Moved) -> dict[str, Any]:
-    return {name: _number(value) for name, value in asdict(moved).items() if name not in ("jump", "period")}
-
-
-def _number(value: Any) -> Any:
-    """None where nothing could be compared."""
-    return None if isinstance(value, float) and isnan(value) else value
+    return {name: value for name, value in asdict(moved).items() if name not in ("jump", "period")}

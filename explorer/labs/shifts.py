@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 
 import numpy as np
 import torch
@@ -153,7 +152,9 @@ class Shifts:
             if progress and progress(done, len(shifts), str(shift)) is False:
                 raise CancelledError(step)
             runner = WindowRunner(self.module, self._part(self.canvas, by), self._shapes)
-            found.append(self._moved(step, by, partial(_run_part, runner, step)))
+            layer = self.layers[step]
+            units = _further(layer, layer.moved(by), by).joined(layer.still(by))
+            found.append(self._moved(step, by, _part_of(runner, step, units)))
         return tuple(found)
 
     def values(self, step: str, unit: tuple[int, int], by: tuple[int, int]) -> dict[str, Tensor]:
@@ -267,19 +268,26 @@ def _half(progress: Progress | None, which: int) -> Progress | None:
 
 def _further(layer: Layer, region: Region, by: tuple[int, int]) -> Region:
     """The units that stand where a region's were moved to."""
-    rows, cols = (
-        (span[0] + layer.units(n), span[1] + layer.units(n)) for span, n in zip(region.spans, by, strict=True)
-    )
-    return Region(rows, cols)
+    if not region.area:
+        return region
+    down, right = (layer.units(n) for n in by)
+    (top, bottom), (left, far) = region.spans
+    return Region((top + down, bottom + down), (left + right, far + right))
 
 
 def _cut(value: Tensor, region: Region) -> Tensor:
     return value[:, :, slice(*region.rows), slice(*region.cols)]
 
 
-def _run_part(runner: WindowRunner, step: str, region: Region) -> Tensor:
-    image = _cut(runner.image, runner.regions(step, region)["image"])
-    return runner.run(step, region, image)
+def _part_of(runner: WindowRunner, step: str, units: Region) -> Callable[[Region], Tensor]:
+    """Regions of a part of a step's map that is computed once."""
+    if not units.area:
+        return lambda region: _cut(runner.image, region)  # nothing is asked for
+    made = runner.run(step, units, _cut(runner.image, runner.regions(step, units)["image"]))
+    top, left = units.rows[0], units.cols[0]
+    return lambda region: made[
+        :, :, region.rows[0] - top : region.rows[1] - top, region.cols[0] - left : region.cols[1] - left
+    ]
 
 
 def _ratio(distance: Tensor, norm: Tensor) -> float:

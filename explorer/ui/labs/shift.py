@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -64,6 +64,12 @@ def _layers(model: str, padding: str, window: int) -> dict[str, Layer]:
     return labs.layers(network_of(model, padding), (window, window))
 
 
+def _spec(bench: Bench, q: Question) -> ModelSpec:
+    """Of the network that is chosen; its weights are not needed for geometry."""
+    card = next(card for card in bench.networks.cards if card.name == q.selection.checkpoint)
+    return replace(card.spec, model=q.selection.model, padding=q.selection.padding)
+
+
 @lru_cache(maxsize=32)
 def _largest(spec: ModelSpec) -> int:
     """The largest window that a run takes little enough time at; the smallest that there is where none does."""
@@ -87,7 +93,7 @@ def _offered(spec: ModelSpec) -> tuple[int, int, int]:
 
 def _window(bench: Bench, q: Question) -> int:
     """Pixels of a side: as asked, or the next below that is offered."""
-    least, most, apart = _offered(bench.loaded(q).spec)
+    least, most, apart = _offered(_spec(bench, q))
     asked = q.settings.window or STANDARD[MODELS[q.selection.model].family]
     return least + (min(max(asked, least), most) - least) // apart * apart
 
@@ -155,7 +161,7 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
 
 
 def _controls(bench: Bench, q: Question, window: int, layers: dict[str, Layer]) -> list[dict[str, Any]]:
-    s, (least, most, apart) = q.settings, _offered(bench.loaded(q).spec)
+    s, (least, most, apart) = q.settings, _offered(_spec(bench, q))
     pooling = _pooling(q, layers)
     row, column = _unit(q, layers[pooling])
     images = [(example["file"], {"names": in_all(example["title"])}) for example in bench.pictures.listed]
@@ -188,6 +194,7 @@ def values(bench: Bench, q: Question, stretch: Stretch) -> dict[str, Any]:
         "facts": {
             "equivariance": said.moved(found.steps, shift, layers),
             "invariance": said.changed(found.steps, shift, layers),
+            "field": said.by_field(found.steps, shift, layers),
             "labels": labels["facts"],
             "pooled": said.followed(unit, shifts),
         },

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isnan
 
+import numpy as np
+
 from explorer.labs import Layer, Moved, Pooled, Shifts
 from explorer.labs.shifts import MOST
 from explorer.ui.labs.base import Told, percent, told
@@ -57,6 +59,27 @@ def changed(steps: Sequence[Moved], shift: int, layers: dict[str, Layer]) -> lis
     if empty := [one.step for one in steps if isnan(one.invariance)]:
         said.append(told("lab.shift.changed.none", steps=len(empty), first=empty[0]))
     return said
+
+
+def by_field(steps: Sequence[Moved], shift: int, layers: dict[str, Layer]) -> list[Told]:
+    """Whether maps with larger fields change less."""
+    compared = [one for one in steps if not isnan(one.invariance)]
+    fields, changes = [max(layers[one.step].field) for one in compared], [one.invariance for one in compared]
+    rank = rank_correlation(fields, changes)
+    said = "–" if isnan(rank) else f"{rank:.2f}".replace("-", "−")
+    return [told("lab.shift.field.said", shift=shift, steps=len(compared), rank=said)]
+
+
+def rank_correlation(a: Sequence[float], b: Sequence[float]) -> float:
+    """Spearman's: the correlation of ranks, equal values sharing their mean rank; NaN where all are equal."""
+    ranks: list[np.ndarray] = []
+    for values in (a, b):
+        _, at, counts = np.unique(np.asarray(values, float), return_inverse=True, return_counts=True)
+        shared: np.ndarray = np.cumsum(counts) - (counts - 1) / 2
+        ranks.append(shared[at])
+    if any(len(rank) < 2 or np.ptp(rank) == 0 for rank in ranks):
+        return float("nan")
+    return float(np.corrcoef(ranks)[0, 1])
 
 
 def followed(unit: Pooled, shifts: Shifts) -> list[Told]:
