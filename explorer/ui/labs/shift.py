@@ -144,9 +144,9 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
     for one in shown:
         cells = [
             one.step,
-            told("lab.shift.px", pixels=one.jump),
-            told("lab.shift.px", pixels=one.period),
-            told("lab.shift.px", pixels=max(one.field)),
+            told("lab.tap.px", pixels=one.jump),
+            told("lab.tap.px", pixels=one.period),
+            told("lab.tap.px", pixels=max(one.field)),
             one.moved(by).area,
             told("lab.shift.yes" if q.settings.shift % one.period == 0 else "lab.shift.no"),
         ]
