@@ -47,7 +47,7 @@ def below(*places: str) -> set[str]:
 
 def test_a_wheel_holds_the_package_with_weights_and_examples_and_nothing_else(wheel: Path) -> None:
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    data = below("checkpoints", "assets/examples", "assets/CREDITS.md", "assets/icon.svg")
+    data = below("checkpoints", "assets/examples", "assets/truth", "assets/CREDITS.md", "assets/icon.svg")
     package = {name for name in held if not name.startswith("explorer/_data/")}
     assert held - package == {f"explorer/_data/{name}" for name in data}
     assert package >= below("explorer")

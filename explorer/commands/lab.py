@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from explorer import api, images, inference, labs
 from explorer.checked import json_ready
-from explorer.commands import CommandError, lab_scale
+from explorer.commands import CommandError, lab_scale, lab_shift
 from explorer.commands.plainly import plain, text
 from explorer.labs.inputs import Input, network_input, plain_input
 from explorer.models import MODELS, ModelSpec
@@ -35,6 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     tap.add_argument("--scale", action="append", default=[], metavar="LAYER=FACTOR", help="scale a stream; 0: off")
     tap.add_argument("--pixel", metavar="ROW,COLUMN", help="with an image: the terms of this pixel of the output")
     lab_scale.add(commands)
+    lab_shift.add(_parser(commands, "shift", "what of maps and labels moves with the image, what stays", "fcn8s"))
     for parser in (crop, tap):
         parser.add_argument("--truth", metavar="PATH", help="with an image: its true labels")
 
@@ -55,7 +56,8 @@ def _parser(commands: Any, name: str, said: str, model: str) -> argparse.Argumen
 
 def run(given: argparse.Namespace) -> int:
     """What a lab finds, as JSON or as tables."""
-    found = {"crop": _crop, "border": _border, "tap": _tap, "scale": lab_scale.found}[given.lab](given)
+    own = {"crop": _crop, "border": _border, "tap": _tap, "scale": lab_scale.found, "shift": lab_shift.run}
+    found = own[given.lab](given)
     if given.json:
         print(json.dumps(json_ready(plain(found)), indent=1, allow_nan=False))
     else:

@@ -6,9 +6,8 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from explorer import labs
-from explorer.labs import Design, Layer
-from explorer.labs.scaling import CHOICES
+from explorer.labs import scaling, scaling_run, unpooled
+from explorer.labs.scaling import CHOICES, Design, Layer
 
 HELP = "what poolings buy: a contracting path beside the same layers at full resolution"
 
@@ -29,22 +28,22 @@ def add(commands: Any) -> None:
 def found(given: argparse.Namespace) -> dict[str, Any]:
     """What the lab finds. Raises ExplorerError for settings outside of their bounds, and for a run that is refused."""
     design = Design(**{name: getattr(given, name) for name in (*CHOICES, "bottleneck")})
-    own, full = labs.layers(design), labs.full_resolution(design)
+    own, full = scaling.layers(design), scaling.full_resolution(design)
     sizes = [size for size in (design.size, 2 * design.size, 4 * design.size) if size in CHOICES["size"]]
     made: dict[str, Any] = {
         "design": design,
         "total": [{"network": "with poolings", **_total(own)}, {"network": "at full resolution", **_total(full)}]
-        + [{"network": model, **_total(labs.reference(model))} for model in ("fcn8s", "unet")],
+        + [{"network": model, **_total(scaling.reference(model))} for model in ("fcn8s", "unet")],
         "layers": own,
         "full_resolution": full,
         "without_poolings": [
             {"way": one.way, "kernel": one.kernel, "largest dilation": max(one.dilations), **_total(one.layers)}
-            for one in labs.without_poolings(design)
+            for one in unpooled.without_poolings(design)
         ],
         "sizes": [_at(replace(design, size=size)) for size in sizes],
     }
     if given.measure:
-        measured = labs.measure(design)
+        measured = scaling_run.measure(design)
         made["measured"] = _measured(measured)
         if measured.refused:
             made["refused at full resolution"] = str(measured.refused)
@@ -62,12 +61,12 @@ def _total(layers: tuple[Layer, ...]) -> dict[str, Any]:
 
 
 def _at(design: Design) -> dict[str, Any]:
-    layers = labs.layers(design)
+    layers = scaling.layers(design)
     parameters = sum(layer.parameters for layer in layers)
-    return {"size": design.size, "parameters": parameters, "fully_connected": labs.fully_connected(layers)}
+    return {"size": design.size, "parameters": parameters, "fully_connected": scaling.fully_connected(layers)}
 
 
-def _measured(measured: labs.Measured) -> list[dict[str, Any]]:
+def _measured(measured: scaling_run.Measured) -> list[dict[str, Any]]:
     runs = [("with poolings", measured.own), ("at full resolution", measured.full)]
     return [
         {"network": name, "seconds": run.seconds, "activation_bytes": run.activations, "macs": run.forecast.macs}

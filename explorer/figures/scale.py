@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from explorer.figures.plot import MARGIN, lines, style
-from explorer.labs import Layer
+from explorer.labs.scaling import Layer
 
 DOWN = {  # titles, by quantity
     "field": "t:lab.scale.axis.field",

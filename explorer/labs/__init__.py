@@ -6,41 +6,40 @@ taps    which maps a skip could take; `Streams`: FCN's scores as the sum of what
 border  how much of each field is padding, where pixels get lost, which reach which skip; `dependence`: how much the
         output depends on each pixel
 cam     why this class here: gradient-weighted activation of any step for a class and a region
-scale   what poolings buy: `layers` beside `full_resolution` and `reference`, `without_poolings`, and `measure`
+`scaling`, `scaling_run`, `unpooled`: what poolings buy, beside the same network at full resolution
+shift   what of a network's maps and labels moves with the image and what stays; `pooled`: one unit while it moves
 """
 
 from explorer.labs.crops import CropLab, CropOf, crop, placing
 from explorer.labs.dependence import VECTORS, Dependence, dependence
 from explorer.labs.gradcam import Cam, cam
 from explorer.labs.margins import BorderLab, border, stream_weights
+from explorer.labs.pooling import Pooled, pooled
 from explorer.labs.predicting import Prediction, predict, sweep
-from explorer.labs.scaling import Design, Layer, full_resolution, fully_connected, layers, reference
-from explorer.labs.scaling_run import PASSES, Forecast, Measured, Run, build, forecast, measure
+from explorer.labs.shared import Layer, layers
+from explorer.labs.shifts import Moved, Shifted, Shifts, shift
 from explorer.labs.split import Split, Streams
 from explorer.labs.surgery import Cutting, Surgery, operate
 from explorer.labs.tapping import SkipTaps, Tap, taps
-from explorer.labs.unpooled import Alternative, without_poolings
 from explorer.labs.variants import MIRRORED, borders, spec_of, with_border
 from explorer.labs.walk import MODES
 
 __all__ = [
     "MIRRORED",
     "MODES",
-    "PASSES",
     "VECTORS",
-    "Alternative",
     "BorderLab",
     "Cam",
     "CropLab",
     "CropOf",
     "Cutting",
     "Dependence",
-    "Design",
-    "Forecast",
     "Layer",
-    "Measured",
+    "Moved",
+    "Pooled",
     "Prediction",
-    "Run",
+    "Shifted",
+    "Shifts",
     "SkipTaps",
     "Split",
     "Streams",
@@ -48,23 +47,18 @@ __all__ = [
     "Tap",
     "border",
     "borders",
-    "build",
     "cam",
     "crop",
     "dependence",
-    "forecast",
-    "full_resolution",
-    "fully_connected",
     "layers",
-    "measure",
     "operate",
     "placing",
+    "pooled",
     "predict",
-    "reference",
+    "shift",
     "spec_of",
     "stream_weights",
     "sweep",
     "taps",
     "with_border",
-    "without_poolings",
 ]

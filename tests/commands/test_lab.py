@@ -12,6 +12,7 @@ from PIL import Image
 
 from explorer import api, images, labs
 from explorer.labs.inputs import network_input, plain_input
+from explorer.labs.walk import network_of
 from tests.commands.made import photo, run
 
 
@@ -127,3 +128,45 @@ def test_what_cannot_be_done_is_one_line(arguments: list[str], said: str, capsys
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert said in err
+
+
+def test_shift(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [photo(tmp_path / f"{name}.png", 90, 80) for name in "ab"]
+    given = (
+        paths[0],
+        "--other",
+        paths[1],
+        "--model",
+        "unet",
+        "--padding",
+        "same",
+        "--device",
+        "cpu",
+        "--size",
+        "80x96",
+    )
+    found = asked(capsys, "shift", *given, "--shift", "6", "--axis", "cols", "--sweep", "pool_d1c")
+    loaded = api.network("unet", None, "same")
+    canvases = [network_input(loaded, images.read(path).pixels, size=(112, 128)).image for path in paths]
+    shifts = labs.Shifts(loaded.module, canvases[0], canvases[1], (80, 96))
+    shifted, points = shifts.at(6, "cols"), shifts.sweep("pool_d1c", "cols")
+    assert found["shift"] == [0, 6]
+    assert found["labels"]["flipped"] == pytest.approx(shifted.flipped)
+    for step in found["steps"]:
+        one = shifted[step["step"]]
+        assert (step["jump"], step["period"], step["units"]) == (one.jump, one.period, one.units)
+        assert step["equivariance"] == (
+            None if np.isnan(one.equivariance) else pytest.approx(one.equivariance, abs=1e-6)
+        )
+    assert [p["equivariance"] for p in found["sweep"]] == pytest.approx([p.equivariance for p in points], abs=1e-6)
+    without = asked(capsys, "shift", "--model", "fcn32s", "--shift", "32", "--size", "480")
+    assert without["steps"][-1]["units"] == labs.layers(network_of("fcn32s"), (480, 480))["score"].moved((32, 32)).area
+    for wrong in (
+        ("--sweep", "score"),
+        ("--shift", "33"),
+        ("--size", "1x2x3"),
+        (paths[0],),
+        ("--weights", "unet-nuclei"),
+    ):
+        assert run("lab", "shift", *wrong) != 0
+    assert run("lab", "shift", *given, "--sweep", "nothing") != 0

@@ -15,7 +15,7 @@ from tests.e2e.test_labs import ANSWERED, LANGUAGES, numbers
 def test_a_region_is_drawn_and_a_channel_opened(visit: Visit) -> None:
     page = visit.open("?view=labs&lab=cam&model=fcn8s&padding=same&image=bus.jpg").page
     page.wait_for_selector(ANSWERED.format("cam", "values"))
-    image = page.locator("[data-picture='cam.labels']")
+    image = page.locator(".fx-lab:not([hidden]) [data-picture='cam.labels']")
     box = image.bounding_box()
     assert box
     wide, high = image.evaluate("e => [e.naturalWidth, e.naturalHeight]")
@@ -35,7 +35,7 @@ def test_a_region_is_drawn_and_a_channel_opened(visit: Visit) -> None:
     found = labs.cam(loaded.module, given.image, step, None, Box(60, 90, 100, 150))
     filled = numbers(visit, "cam", "lab.cam.weights")
     assert str(int((found.weights > 0).sum())) in filled
-    rows = page.locator("[data-table=channels] tbody tr")
+    rows = page.locator(".fx-lab:not([hidden]) [data-table=channels] tbody tr")
     first = int(found.order[0])
     assert rows.first.locator("th").inner_text().endswith(str(first))
     rows.first.click()

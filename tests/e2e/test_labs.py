@@ -48,11 +48,11 @@ def test_the_crop_lab_from_the_first_page(visit: Visit) -> None:
         box.fill("500")
         box.press("Enter")
     page.wait_for_function("() => ['height', 'width'].every((n) => location.search.includes(`lab.${n}=500`))")
-    table = page.locator("[data-table=crops] tr[data-row]").last
+    table = page.locator(".fx-lab:not([hidden]) [data-table=crops] tr[data-row]").last
     visit.until(lambda: "496 × 496" in table.inner_text())
     crop = labs.crop("unet", "valid", 500, "centre").crops[-1]
     assert numbers(visit, "crop", "lab.crop.cut.off") == [str(crop.rows.misalignment), str(crop.cols.misalignment)]
-    cells = page.locator("[data-table=crops] tr[data-row]").last.locator("td").all_inner_texts()
+    cells = page.locator(".fx-lab:not([hidden]) [data-table=crops] tr[data-row]").last.locator("td").all_inner_texts()
     assert cells[2:5] == [str(n) for n in (crop.rows.offset, crop.rows.centre, crop.rows.aligned)]
     picture = page.locator(".fx-lab:not([hidden]) [data-picture=values]")
     visit.until(
@@ -61,7 +61,7 @@ def test_the_crop_lab_from_the_first_page(visit: Visit) -> None:
             == labs.crop("unet", "valid", 500, "centre").output.shape[1]
         )
     )
-    page.wait_for_selector("[data-figure=regions] .main-svg", state="attached")
+    page.wait_for_selector(".fx-lab:not([hidden]) [data-figure=regions] .main-svg", state="attached")
     address = page.evaluate("location.search")
     assert {"view=labs", "lab=crop", "lab.mode=centre", "lab.height=500"} <= set(address[1:].split("&"))
     page.reload()  # the address is the whole state
@@ -96,12 +96,15 @@ def test_the_tap_lab_from_the_first_page(visit: Visit) -> None:
     page.wait_for_selector(ANSWERED.format("tap", "values"))
     total, score = [float(n.replace("−", "-")) for n in numbers(visit, "terms", "lab.tap.sum")[1:]][::-1]
     assert total == pytest.approx(score, abs=1e-3)
-    row = page.locator("[data-table=taps] tr", has_text="conv4_3").last
+    row = page.locator(".fx-lab:not([hidden]) [data-table=taps] tr", has_text="conv4_3").last
     row.click()
     apart = labs.taps("fcn8s", "paper")[0]["conv4_3", "sub-sample"].apart
     key = texts(visit)["lab.tap.never"]
     visit.until(
-        lambda: any(re.fullmatch(pattern(key), t) for t in page.locator("[data-facts=tap] p").all_inner_texts())
+        lambda: any(
+            re.fullmatch(pattern(key), t)
+            for t in page.locator(".fx-lab:not([hidden]) [data-facts=tap] p").all_inner_texts()
+        )
     )
     assert numbers(visit, "tap", "lab.tap.never")[0] == str(apart)
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from explorer import labs
 from explorer.errors import ExplorerError
-from explorer.labs import Design, Layer
+from explorer.labs import scaling, scaling_run, unpooled
+from explorer.labs.scaling import Design, Layer
 from explorer.models import ModelSpec
 from explorer.models import build as paper
 from tests.ui.texts import EN, placeholders
@@ -56,10 +56,10 @@ def seen(made: tuple[Layer, ...]) -> int:
 
 def built_field(design: Design) -> int:
     """The same of the built network in two dimensions: all weights one, gradient of one unit in the middle."""
-    made = labs.layers(design)
+    made = scaling.layers(design)
     last = made[-1]
     size = (2 * last.field // last.jump + 3) * last.jump
-    parts = [nn.AvgPool2d(2) if isinstance(p, nn.MaxPool2d) else p for p in labs.build(design)]
+    parts = [nn.AvgPool2d(2) if isinstance(p, nn.MaxPool2d) else p for p in scaling_run.build(design)]
     network = nn.Sequential(*(p for p in parts if not isinstance(p, nn.ReLU))).double()
     for parameter in network.parameters():
         nn.init.constant_(parameter, 1e-2)
@@ -74,8 +74,8 @@ def built_field(design: Design) -> int:
 @FEW
 @given(DESIGNS)
 def test_layers_are_those_of_the_built_network(design):
-    for made in (labs.layers(design), labs.full_resolution(design)):
-        network = labs.build(made)
+    for made in (scaling.layers(design), scaling.full_resolution(design)):
+        network = scaling_run.build(made)
         assert sum(layer.parameters for layer in made) == sum(p.numel() for p in network.parameters())
         assert sum(layer.macs for layer in made) == flops(network, design.size) / 2
         x = torch.zeros(1, 3, design.size, design.size)
@@ -89,7 +89,7 @@ def test_layers_are_those_of_the_built_network(design):
 @FEW
 @given(DESIGNS)
 def test_fields_are_those_of_autograd(design):
-    for made in (labs.layers(design), labs.full_resolution(design)):
+    for made in (scaling.layers(design), scaling.full_resolution(design)):
         for n in range(1, len(made) + 1):
             assert made[n - 1].field == seen(made[:n])
 
@@ -98,7 +98,7 @@ def test_fields_are_those_of_autograd(design):
     "design", [Design(2, 1, 3, 1, 4), Design(1, 2, 3, 2, 4), Design(3, 1, 1, 1, 4), Design(1, 1, 5, 1, 4, 2, True)]
 )
 def test_the_last_field_is_that_of_the_built_network(design):
-    assert labs.layers(design)[-1].field == built_field(design)
+    assert scaling.layers(design)[-1].field == built_field(design)
 
 
 @FEW
@@ -106,15 +106,15 @@ def test_the_last_field_is_that_of_the_built_network(design):
 def test_fields_follow_the_closed_formula(design):
     """Level by level, as the arithmetic of convolutions is written in textbooks."""
     reach = design.dilation * (design.kernel - 1) * design.convolutions
-    assert labs.layers(design)[-1].field == 1 + sum(reach * 2**level for level in range(design.poolings + 1)) + (
+    assert scaling.layers(design)[-1].field == 1 + sum(reach * 2**level for level in range(design.poolings + 1)) + (
         2**design.poolings - 1
     )
-    assert labs.full_resolution(design)[-1].field == 1 + reach * (design.poolings + 1)
+    assert scaling.full_resolution(design)[-1].field == 1 + reach * (design.poolings + 1)
 
 
 def test_the_contracting_path_of_u_net_is_one_of_the_designs():
     """Ronneberger et al. 2015, Fig. 1: with 64 channels, 140 pixels at the bottom."""
-    made, told = labs.layers(Design(width=64, size=512)), labs.reference("unet")
+    made, told = scaling.layers(Design(width=64, size=512)), scaling.reference("unet")
     half = told[: len(made)]
     assert [layer.field for layer in made] == [layer.field for layer in half]
     assert [layer.parameters for layer in made[1:]] == [layer.parameters for layer in half[1:]]  # colours differ
@@ -124,7 +124,7 @@ def test_the_contracting_path_of_u_net_is_one_of_the_designs():
 @pytest.mark.parametrize(("model", "total"), [("fcn8s", 134_489_759), ("unet", 31_030_658)])
 def test_the_papers_networks_are_as_a_built_one_says(model, total):
     """Built on the meta device and run there with hooks; multiply-accumulates as torch counts them."""
-    made = {layer.name: layer for layer in labs.reference(model)}
+    made = {layer.name: layer for layer in scaling.reference(model)}
     assert sum(layer.parameters for layer in made.values()) == total
     channels, classes, size = (1, 2, 572) if model == "unet" else (3, 21, 500)
     with torch.device("meta"):
@@ -146,7 +146,7 @@ def test_the_papers_networks_are_as_a_built_one_says(model, total):
 
 def test_other_networks_are_not_known():
     with pytest.raises(ExplorerError):
-        labs.reference("vgg")
+        scaling.reference("vgg")
 
 
 # ---- as far without poolings
@@ -155,8 +155,8 @@ def test_other_networks_are_not_known():
 @FEW
 @given(DESIGNS)
 def test_alternatives_see_as_far_and_less_does_not(design):
-    aim = labs.layers(design)[-1].field
-    found = {one.way: one for one in labs.without_poolings(design)}
+    aim = scaling.layers(design)[-1].field
+    found = {one.way: one for one in unpooled.without_poolings(design)}
     assert set(found) == (
         set() if not design.poolings else {"kernel"} if design.kernel == 1 else {"layers", "kernel", "dilation"}
     )
@@ -164,7 +164,7 @@ def test_alternatives_see_as_far_and_less_does_not(design):
         last = one.layers[-1]
         assert last.field == seen(one.layers) >= aim
         assert last.height == design.size
-        network = labs.build(one.layers)
+        network = scaling_run.build(one.layers)
         assert sum(p.numel() for p in network.parameters()) == sum(layer.parameters for layer in one.layers)
         wide = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
         wide = [m for m in wide if m.kernel_size[0] == one.kernel and (one.kernel > 1)]
@@ -183,8 +183,8 @@ def test_alternatives_see_as_far_and_less_does_not(design):
 
 def test_dilations_cost_no_parameters_and_layers_and_kernels_do():
     design = Design()
-    own = sum(layer.parameters for layer in labs.layers(design))
-    costs = {one.way: sum(layer.parameters for layer in one.layers) for one in labs.without_poolings(design)}
+    own = sum(layer.parameters for layer in scaling.layers(design))
+    costs = {one.way: sum(layer.parameters for layer in one.layers) for one in unpooled.without_poolings(design)}
     assert costs["dilation"] == own < costs["kernel"]
     assert own < costs["layers"]
 
@@ -193,20 +193,20 @@ def test_dilations_cost_no_parameters_and_layers_and_kernels_do():
 
 
 def test_only_a_fully_connected_layer_grows_with_the_image():
-    network, counts = labs.build(Design(poolings=2, width=4)), []
+    network, counts = scaling_run.build(Design(poolings=2, width=4)), []
     for size in (16, 32, 64):
-        made = labs.layers(Design(poolings=2, width=4, size=size))
+        made = scaling.layers(Design(poolings=2, width=4, size=size))
         last = network(torch.zeros(1, 3, size, size))  # one network, three sizes
         assert sum(layer.parameters for layer in made) == sum(p.numel() for p in network.parameters())
         with torch.device("meta"):
             connected = nn.Linear(last[0].numel(), 4096)
         counts.append(sum(p.numel() for p in connected.parameters()))
-        assert labs.fully_connected(made) == counts[-1]
+        assert scaling.fully_connected(made) == counts[-1]
     assert counts[0] < counts[1] < counts[2]
 
 
 def test_fc6_as_a_convolution_has_the_parameters_of_the_fully_connected_layer():
-    fc6 = next(layer for layer in labs.reference("fcn8s") if layer.name == "fc6")
+    fc6 = next(layer for layer in scaling.reference("fcn8s") if layer.name == "fc6")
     with torch.device("meta"):
         vgg = nn.Linear(512 * 7 * 7, 4096)
     assert fc6.parameters == sum(p.numel() for p in vgg.parameters())

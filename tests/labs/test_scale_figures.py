@@ -7,11 +7,11 @@ import re
 import numpy as np
 import pytest
 
-from explorer import labs
 from explorer.errors import ExplorerError
 from explorer.figures import scale as figures
-from explorer.labs import Design
+from explorer.labs import scaling, scaling_run, unpooled
 from explorer.labs import scaling_run as running
+from explorer.labs.scaling import Design
 from explorer.trace import CancelledError
 from tests.ui.conftest import bench, checkpoints  # noqa: F401
 from tests.ui.test_labs import ask, selection, told
@@ -30,7 +30,11 @@ def asked(bench, what="geometry", stop=lambda: False, **settings):  # noqa: F811
 
 
 def test_curves_are_the_layers_added_up():
-    networks = {"own": labs.layers(DESIGN), "full": labs.full_resolution(DESIGN), "unet": labs.reference("unet")}
+    networks = {
+        "own": scaling.layers(DESIGN),
+        "full": scaling.full_resolution(DESIGN),
+        "unet": scaling.reference("unet"),
+    }
     for quantity in figures.DOWN:
         for trace, made in zip(figures.curves(networks, quantity).data, networks.values(), strict=True):
             depth, field, macs, parameters = 0, 0, 0, 0
@@ -47,7 +51,12 @@ def test_curves_are_the_layers_added_up():
 
 def test_the_curves_of_the_page_are_yours_full_resolution_and_the_papers(bench):  # noqa: F811
     answer = asked(bench, **SETTINGS)
-    networks = [labs.layers(DESIGN), labs.full_resolution(DESIGN), labs.reference("fcn8s"), labs.reference("unet")]
+    networks = [
+        scaling.layers(DESIGN),
+        scaling.full_resolution(DESIGN),
+        scaling.reference("fcn8s"),
+        scaling.reference("unet"),
+    ]
     for quantity in figures.DOWN:
         data = answer["figures"][quantity]["data"]
         for trace, made in zip(data, networks, strict=True):
@@ -58,14 +67,14 @@ def test_the_curves_of_the_page_are_yours_full_resolution_and_the_papers(bench):
 
 def test_sentences_say_what_the_lab_gives(bench):  # noqa: F811
     facts = asked(bench, **SETTINGS)["facts"]
-    own, full = labs.layers(DESIGN), labs.full_resolution(DESIGN)
+    own, full = scaling.layers(DESIGN), scaling.full_resolution(DESIGN)
     said = {"convolutions": 4, "field": own[-1].field, "full": full[-1].field}
     assert dict(facts["field"])["lab.scale.field.said"] == said
     macs = [sum(layer.macs for layer in made) for made in (own, full)]
     assert dict(facts["macs"])["lab.scale.macs.said"] == {
         "own": three(macs[0] / 1e9), "full": three(macs[1] / 1e9), "ratio": three(macs[1] / macs[0])
     }  # fmt: skip
-    counted = sum(p.numel() for p in labs.build(DESIGN).parameters())
+    counted = sum(p.numel() for p in scaling_run.build(DESIGN).parameters())
     assert dict(facts["parameters"])["lab.scale.parameters.said"] == {"parameters": counted}
     fc6 = dict(facts["sizes"])["lab.scale.sizes.fc6"]
     assert fc6 == {"kernel": 7, "parameters": 102_764_544, "whole": 134_489_759}  # Long et al. 2015
@@ -74,11 +83,11 @@ def test_sentences_say_what_the_lab_gives(bench):  # noqa: F811
 def test_the_tables_are_the_alternatives_and_the_sizes(bench):  # noqa: F811
     tables = asked(bench, **SETTINGS)["tables"]
     rows = [row["cells"] for row in tables["far"]["rows"]]
-    made = [labs.layers(DESIGN), labs.full_resolution(DESIGN)]
-    made += [one.layers for one in labs.without_poolings(DESIGN)]
+    made = [scaling.layers(DESIGN), scaling.full_resolution(DESIGN)]
+    made += [one.layers for one in unpooled.without_poolings(DESIGN)]
     for cells, layers in zip(rows, made, strict=True):
         assert cells[4] == layers[-1].field
-        assert cells[5] == sum(p.numel() for p in labs.build(layers).parameters())
+        assert cells[5] == sum(p.numel() for p in scaling_run.build(layers).parameters())
         assert cells[6] == three(sum(layer.macs for layer in layers) / 1e9)
         values = [(int(n), int(times or 1)) for n, times in re.findall(r"(\d+)(?: \((\d+)×\))?", str(cells[3]))]
         wide = [layer.dilation for layer in layers if layer.kind == "conv" and layer.kernel > 1]
@@ -87,7 +96,7 @@ def test_the_tables_are_the_alternatives_and_the_sizes(bench):  # noqa: F811
     assert [cells[0] for cells in sizes] == ["32 × 32", "64 × 64", "128 × 128"]
     assert len({cells[2] for cells in sizes}) == 1
     assert [cells[3] for cells in sizes] == [
-        labs.fully_connected(labs.layers(Design(**{**SETTINGS, "size": size}))) for size in (32, 64, 128)
+        scaling.fully_connected(scaling.layers(Design(**{**SETTINGS, "size": size}))) for size in (32, 64, 128)
     ]
 
 
@@ -117,10 +126,10 @@ def test_each_sentence_is_in_the_texts_whatever_is_set(bench, settings):  # noqa
 def test_what_a_pass_takes_is_said_before_it_is_run(bench):  # noqa: F811
     said = dict(asked(bench, **SETTINGS)["facts"]["forecast"])
     for key, poolings in (("own", True), ("full", False)):
-        assert said[f"lab.scale.forecast.{key}"] == {"mib": three(labs.forecast(DESIGN, poolings).bytes / 2**20)}
+        assert said[f"lab.scale.forecast.{key}"] == {"mib": three(scaling_run.forecast(DESIGN, poolings).bytes / 2**20)}
     said = dict(asked(bench, width=128, size=1024)["facts"]["forecast"])
     with pytest.raises(ExplorerError) as caught:
-        labs.forecast(Design(width=128, size=1024), poolings=False)
+        scaling_run.forecast(Design(width=128, size=1024), poolings=False)
     refused = said["lab.scale.forecast.refused"]
     assert refused == {"network": ["lab.scale.far.full", {}], "why": ["error.lab_scale_room", caught.value.details]}
 
@@ -133,7 +142,7 @@ def test_what_is_measured_is_shown_beside_the_forecast(bench):  # noqa: F811
     answer = asked(bench, "measure", **SETTINGS)
     own, full, ratio = (row["cells"] for row in answer["tables"]["measure"]["rows"])
     for cells, poolings in ((own, True), (full, False)):
-        expected = labs.forecast(DESIGN, poolings)
+        expected = scaling_run.forecast(DESIGN, poolings)
         assert cells[1] == three(expected.macs / 1e9)
         assert cells[3] == three(expected.activations / 2**20)
     assert ratio[2] == pytest.approx(full[2] / own[2], rel=0.02)
@@ -144,7 +153,7 @@ def test_what_is_measured_is_shown_beside_the_forecast(bench):  # noqa: F811
 
 
 def test_a_twin_that_is_refused_says_why(bench, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(running, "ROOM", labs.forecast(DESIGN).bytes)
+    monkeypatch.setattr(running, "ROOM", scaling_run.forecast(DESIGN).bytes)
     answer = asked(bench, "measure", **SETTINGS)
     assert len(answer["tables"]["measure"]["rows"]) == 1
     why = dict(answer["facts"]["measure"])["lab.scale.measure.refused"]["why"]

@@ -49,6 +49,8 @@ def told(part: Any) -> list[tuple[str, dict[str, Any]]]:
         own = [(part["t"], {})] if set(part) == {"t"} else []
         return own + [found for value in part.values() for found in told(value)]
     if isinstance(part, list | tuple):
+        if len(part) == 2 and isinstance(part[1], dict) and "names" in part[1]:
+            return []  # a choice of something that has a name of its own
         if len(part) == 2 and isinstance(part[0], str) and isinstance(part[1], dict) and "." in part[0]:
             return [(part[0], part[1]), *told(part[1])]
         return [found for value in part for found in told(value)]

@@ -11,7 +11,7 @@ from explorer import alter, figures, images, inference, labs, results, weights
 from explorer.figures.palettes import SEQUENTIAL
 from explorer.images.synthetic import MADE
 from explorer.inference.plan import WAYS
-from explorer.labs import surgery
+from explorer.labs import scaling, shared, surgery
 from explorer.models import MODELS
 from explorer.operations import kinds
 from explorer.results import bundle, truth
@@ -151,12 +151,15 @@ FAMILIES = {
     "lab.tap.head.*": {"step", "way", "jump", "start", "up", "fits", "own"},
     "lab.evidence.head.*": {"tap", "question", "trained", "mean", "spread", "runs", "verdict"},
     "lab.evidence.*": {"better", "worse", "undecided", "before", "after", *taps.Plan().data.values()},
-    "lab.scale.set.*": {field.name for field in fields(labs.Design)},
+    "lab.scale.set.*": {field.name for field in fields(scaling.Design)},
     "lab.scale.far.*": {"own", "full", "layers", "kernel", "dilation"},
     "lab.scale.forecast.*": {"own", "full"},
     "lab.scale.head.*": set(scale_lab.HEAD),
     "lab.scale.sizes.head.*": {"size", "map", "network", "connected"},
     "lab.scale.measure.head.*": {"network", "macs", "seconds", "memory"},
+    "lab.shift.axis.*": set(shared.AXES),
+    "lab.shift.head.*": {"step", "jump", "period", "field", "units", "repeats"},
+    "lab.shift.changed.*": {"least", "most"},
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),
 }

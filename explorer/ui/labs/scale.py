@@ -10,11 +10,12 @@ from typing import Annotated, Any
 from pydantic import Field as Bounds
 from pydantic import StrictBool, StrictFloat, StrictInt
 
-from explorer import labs
 from explorer.errors import ExplorerError
 from explorer.figures import scale as figures
-from explorer.labs import Alternative, Design, Layer, Run
-from explorer.labs.scaling import CHOICES, PAPERS, VGG_UNITS
+from explorer.labs import scaling, scaling_run, unpooled
+from explorer.labs.scaling import CHOICES, PAPERS, VGG_UNITS, Design, Layer
+from explorer.labs.scaling_run import Run
+from explorer.labs.unpooled import Alternative
 from explorer.models import MODELS
 from explorer.ui.labs.base import Bench, Question, Told, control, told
 from explorer.ui.labs.drawing import figure_json
@@ -52,13 +53,13 @@ def _nearest(name: str, value: float) -> int | float:
 def geometry(bench: Bench, q: Question) -> dict[str, Any]:
     """All that follows from the settings: nothing is run."""
     design = _design(q)
-    own, full = labs.layers(design), labs.full_resolution(design)
+    own, full = scaling.layers(design), scaling.full_resolution(design)
     networks = {
         "t:lab.scale.curve.own": own,
         "t:lab.scale.curve.full": full,
-        **{f"{MODELS[model].title}, {size} px": labs.reference(model) for model, (_, size) in PAPERS.items()},
+        **{f"{MODELS[model].title}, {size} px": scaling.reference(model) for model, (_, size) in PAPERS.items()},
     }
-    found = labs.without_poolings(design)
+    found = unpooled.without_poolings(design)
     return {
         "controls": _controls(design),
         "facts": {
@@ -169,7 +170,7 @@ def _listed(dilations: Sequence[int]) -> str:
 
 
 def _sizes_said() -> list[Told]:
-    made = labs.reference("fcn8s")
+    made = scaling.reference("fcn8s")
     fc6 = next(layer for layer in made if layer.name == "fc6")
     whole = _parameters(made)
     said = {"kernel": fc6.kernel, "parameters": fc6.parameters, "whole": whole}
@@ -184,10 +185,10 @@ def _sizes(design: Design) -> dict[str, Any]:
     least, most = 2**design.poolings, int(CHOICES["size"][-1])
     rows = []
     for size in sorted({max(least, design.size // 2), design.size, min(most, 2 * design.size)}):
-        made = labs.layers(replace(design, size=size))
+        made = scaling.layers(replace(design, size=size))
         last = made[-1]
         shape = f"{last.height} × {last.height} × {last.channels_out}"
-        cells = [f"{size} × {size}", shape, _parameters(made), labs.fully_connected(made)]
+        cells = [f"{size} × {size}", shape, _parameters(made), scaling.fully_connected(made)]
         rows.append({"cells": cells, "chosen": size == design.size})
     head = [told(f"lab.scale.sizes.head.{name}") for name in ("size", "map", "network", "connected")]
     return {"head": head, "rows": rows}
@@ -201,7 +202,7 @@ def _forecast(design: Design) -> list[Told]:
     said = []
     for name in ("own", "full") if design.poolings else ("own",):
         try:
-            mib = _short(labs.forecast(design, name == "own").bytes / MIB)
+            mib = _short(scaling_run.forecast(design, name == "own").bytes / MIB)
             said.append(told(f"lab.scale.forecast.{name}", mib=mib))
         except ExplorerError as error:
             said.append(told("lab.scale.forecast.refused", network=told(f"lab.scale.far.{name}"), why=_why(error)))
@@ -216,9 +217,9 @@ def values(bench: Bench, q: Question, stretch: Stretch) -> dict[str, Any]:
 def measure(bench: Bench, q: Question, stretch: Stretch) -> dict[str, Any]:
     """Seconds and memory of the design and of the same layers at full resolution, on this machine."""
     design = _design(q)
-    found = labs.measure(design, bench.progress(stretch))
+    found = scaling_run.measure(design, bench.progress(stretch))
     rows = [_ran("own", found.own)]
-    said = [told("lab.scale.measure.how", passes=labs.PASSES, threads=found.threads)]
+    said = [told("lab.scale.measure.how", passes=scaling_run.PASSES, threads=found.threads)]
     if found.full:
         rows.append(_ran("full", found.full))
         cost = _short(found.full.forecast.macs / found.own.forecast.macs)
