@@ -5,10 +5,12 @@ operate  skips set to zero, shifted or swapped
 taps    which maps a skip could take; `Streams`: FCN's scores as the sum of what its score layers bring
 border  how much of each field is padding, where pixels get lost, which reach which skip; `dependence`: how much the
         output depends on each pixel
+field_of_view  what the unit of each step at a place could see; `measure`: how much of that it uses
 """
 
 from explorer.labs.crops import CropLab, CropOf, crop, placing
 from explorer.labs.dependence import VECTORS, Dependence, dependence
+from explorer.labs.field import FieldLab, field_of_view, measure, runner
 from explorer.labs.margins import BorderLab, border, stream_weights
 from explorer.labs.predicting import Prediction, predict, sweep
 from explorer.labs.split import Split, Streams
@@ -26,6 +28,7 @@ __all__ = [
     "CropOf",
     "Cutting",
     "Dependence",
+    "FieldLab",
     "Prediction",
     "SkipTaps",
     "Split",
@@ -36,9 +39,12 @@ __all__ = [
     "borders",
     "crop",
     "dependence",
+    "field_of_view",
+    "measure",
     "operate",
     "placing",
     "predict",
+    "runner",
     "spec_of",
     "stream_weights",
     "sweep",

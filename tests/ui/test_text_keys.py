@@ -15,7 +15,7 @@ from explorer.operations import kinds
 from explorer.results import bundle, truth
 from explorer.training import taps
 from explorer.ui.asked import COPIES
-from explorer.ui.labs import tap
+from explorer.ui.labs import field, tap
 from tests.ui.texts import DEVICES, EN, PARSED, SCRIPTS, UI, WEIGHT_NOTES, without_comments
 
 LABS = Path(labs.__file__).parent
@@ -142,6 +142,9 @@ FAMILIES = {
     "lab.tap.head.*": {"step", "way", "jump", "start", "up", "fits", "own"},
     "lab.evidence.head.*": {"tap", "question", "trained", "mean", "spread", "runs", "verdict"},
     "lab.evidence.*": {"better", "worse", "undecided", "before", "after", *taps.Plan().data.values()},
+    "lab.field.of.*": set(field.OF),
+    "lab.field.joint.*": set(field.PARTS),
+    "lab.field.joint.*.said": set(field.PARTS),
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),
 }
