@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from explorer.figures.palettes import HEAT, PAGE, ROLES, lookup_table
-from explorer.figures.plot import MARGIN, MOST, Trace, figure, lines
+from explorer.figures.palettes import HEAT, OKABE_ITO, PAGE, ROLES, lookup_table
+from explorer.figures.plot import MARGIN, MOST, Trace, heat, lines
 from explorer.geometry import Box
-from explorer.labs.field import Effective, FieldLab
+from explorer.labs.field import LEAST, Effective, FieldLab
 
 COULD = ROLES["field"]
 USES = "#{:02X}{:02X}{:02X}".format(*lookup_table(HEAT)[150])  # the heat map's colour in its upper half
 EDGE = {"color": PAGE["padding"], "width": 1}  # yellow is not seen on white without one
 DIMMED = 0.35  # how much of the picture stays below the heat
-GAP = 0.04  # between maps, of the figure's width
+WEAK = 96  # of 256 colours of the heat scale: the one that no gradient would have, on a dark picture
 
 
 def curve(lab: FieldLab, found: Mapping[str, Effective]) -> go.Figure:
     """Sides of the theoretical fields along the network, whole and within the input, and of those effective fields that
     were measured, on a logarithmic scale."""
-    steps = [seen.step for seen in lab.changing]
-    whole = [round(seen.size, 1) for seen in lab.changing]
-    inside = [round(seen.clipped, 1) or None for seen in lab.changing]
+    steps = [seen.step for seen in lab.way]
+    whole = [round(seen.size, 1) for seen in lab.way]
+    inside = [round(seen.clipped, 1) or None for seen in lab.way]
     thick, soft = {"color": COULD, "width": 3}, {"color": PAGE["zero"], "width": 1.5, "dash": "dot"}
     marker = {"symbol": "square", "size": 7, "line": EDGE}
     traces = [
@@ -65,47 +64,36 @@ def could_see(pixels: np.ndarray, inside: Box | None, place: tuple[int, int]) ->
 
 
 def uses(pixels: np.ndarray, found: Effective, place: tuple[int, int]) -> np.ndarray:
-    """The input, darkened, below the magnitudes of an effective field; their roots are drawn, so that what is weak
-    stays to be seen."""
+    """The input, darkened, below the magnitudes of an effective field: their roots in the upper part of the heat scale,
+    so that what is weak stays to be seen; what counts covers the picture by half at least."""
     made = (pixels * DIMMED).astype(np.uint8)
-    heat, top, left = np.sqrt(found.field.heat), found.field.top, found.field.left
-    there = (slice(top, top + heat.shape[0]), slice(left, left + heat.shape[1]))
-    colours = lookup_table(HEAT)[np.rint(heat * 255).astype(int)]
-    share = heat[..., None]
+    root, top, left = np.sqrt(found.field.heat), found.field.top, found.field.left
+    there = (slice(top, top + root.shape[0]), slice(left, left + root.shape[1]))
+    colours = lookup_table(HEAT)[np.rint(WEAK + (255 - WEAK) * root).astype(int)]
+    share = np.minimum(1, root / (2 * np.sqrt(LEAST)))[..., None]
     made[there] = np.rint(share * colours + (1 - share) * made[there]).astype(np.uint8)
     if found.seen.inside:
         _outline(made, found.seen.inside)
     return made
 
 
-def at_skip(maps: Sequence[tuple[str, Effective]]) -> go.Figure:
-    """Effective fields side by side (title and field), on one part of the input and in one scale: roots of magnitudes,
-    by the largest of all."""
-    fields = [found.field for _, found in maps]
+def at_skip(found: Sequence[tuple[str, Effective]]) -> list[go.Figure]:
+    """Effective fields (title and field) as maps of one part of the input in one scale: roots of magnitudes, by the
+    largest of all."""
+    fields = [one.field for _, one in found]
     top, left = (min(getattr(f, side) for f in fields) for side in ("top", "left"))
     bottom, right = max(f.top + f.heat.shape[0] for f in fields), max(f.left + f.heat.shape[1] for f in fields)
     most = max(f.peak for f in fields) or 1.0
     block = max(1, -(-max(bottom - top, right - left) // MOST))
-    traces: list[Trace] = []
-    made: dict[str, Any] = {}
-    notes = []
-    width = (1 - GAP * (len(maps) - 1)) / len(maps)
-    for i, ((title, _), f) in enumerate(zip(maps, fields, strict=True)):
+    made = []
+    for (title, _), f in zip(found, fields, strict=True):
         values = np.zeros((bottom - top, right - left))
         values[f.top - top :, f.left - left :][: f.heat.shape[0], : f.heat.shape[1]] = f.heat
         cells = np.round(np.sqrt(_largest(values, block) * f.peak / most), 3)
-        n, start, end = "" if i == 0 else str(i + 1), i * (width + GAP), min(1.0, i * (width + GAP) + width)
-        rows, cols = (top + block * np.arange(cells.shape[0]), left + block * np.arange(cells.shape[1]))
-        cell = {"z": cells, "y": rows.tolist(), "x": cols.tolist(), "coloraxis": "coloraxis", "hoverinfo": "x+y+z"}
-        traces.append({"type": "heatmap", **cell, "xaxis": f"x{n}", "yaxis": f"y{n}"})
-        made[f"xaxis{n}"] = {"domain": [start, end], "anchor": f"y{n}", "scaleanchor": f"y{n}", "constrain": "domain"}
-        made[f"yaxis{n}"] = {"autorange": "reversed", "anchor": f"x{n}", "showticklabels": i == 0}
-        at = {"x": (start + end) / 2, "xref": "paper", "y": 1, "yref": "paper", "yanchor": "bottom"}
-        notes.append({"text": title, "showarrow": False, "font": {"size": 13}, **at})
-    bar = {"thickness": 12, "title": {"text": "t:lab.field.joint.scale", "side": "right"}}
-    made["coloraxis"] = {"colorscale": HEAT, "cmin": 0, "cmax": 1, "colorbar": bar}
-    made |= {"margin": {**MARGIN, "t": 30}, "annotations": notes}
-    return figure(traces, x=made.pop("xaxis"), y=made.pop("yaxis"), **made)
+        rows, cols = (first + block * np.arange(n) for first, n in zip((top, left), cells.shape, strict=True))
+        more: Trace = {"zmin": 0, "zmax": 1, "showscale": False, "title": title}
+        made.append(heat(cells, rows, cols, HEAT, "t:lab.axis.pixel.row", "t:lab.axis.pixel.column", **more))
+    return made
 
 
 def titled(key: str, size: float) -> str:
@@ -133,10 +121,10 @@ def _outline(pixels: np.ndarray, box: Box, colour: str = COULD) -> None:
         pixels[top : bottom + 1, [left, right]] = line
 
 
-def _cross(pixels: np.ndarray, place: tuple[int, int], arm: int = 6) -> None:
-    """Mark a place, white on dark, and leave its own pixel as it is."""
+def _cross(pixels: np.ndarray, place: tuple[int, int], arm: int = 9) -> None:
+    """Mark a place, and leave its own pixel as it is."""
     row, column = place
-    for wide, shade in ((1, str(EDGE["color"])), (0, "#FFFFFF")):
+    for wide, shade in ((2, str(PAGE["light"])), (1, OKABE_ITO["vermilion"])):
         for down, across in ((arm, wide), (wide, arm)):
             middle = pixels[row, column].copy()
             rows, cols = (slice(max(0, at - far), at + far + 1) for at, far in ((row, down), (column, across)))

@@ -49,6 +49,7 @@ class Seen:
 
     step: str
     operation: str
+    role: str  # contracting, skip, fusion, expansive or score: see roles.py
     jump: Fraction  # input pixels between units, along rows
     unit: tuple[int, int]
     whole: Box
@@ -92,14 +93,19 @@ class FieldLab:
         return tuple(seen for seen in self.steps if seen.operation not in SAME_FIELD)
 
     @property
+    def way(self) -> tuple[Seen, ...]:
+        """Those of them on the way from the input to the output through the deepest map, without the skips."""
+        return tuple(seen for seen in self.changing if seen.role != "skip")
+
+    @property
     def marks(self) -> tuple[Seen, ...]:
         """The fewest that show the way: poolings, joins, what lies deepest, and the last step."""
         joints = {joint.step for joint in self.joints}
-        deepest = max(self.changing, key=lambda seen: (seen.jump, self.steps.index(seen)))
+        deepest = max(self.way, key=lambda seen: (seen.jump, self.steps.index(seen)))
         return tuple(
             seen
-            for seen in self.changing
-            if "pool" in seen.operation or seen.step in joints or seen in (deepest, self.changing[-1])
+            for seen in self.way
+            if "pool" in seen.operation or seen.step in joints or seen in (deepest, self.way[-1])
         )
 
 
@@ -134,7 +140,11 @@ def field_of_view(
         empty = down.empty[r] or across.empty[c]
         inside = None if empty else Box(*(int(n) for n in (down.lo[r], across.lo[c], down.hi[r] + 1, across.hi[c] + 1)))
         kind = "unknown" if operation is None else operation.kind
-        steps.append(Seen(name, kind, down.grid.jump, (r, c), Box(top, left, bottom + 1, right + 1), inside))
+        steps.append(
+            Seen(
+                name, kind, rows.roles[name].role, down.grid.jump, (r, c), Box(top, left, bottom + 1, right + 1), inside
+            )
+        )
     return FieldLab((height, width), (row, column), tuple(steps), tuple(Joint(*skip) for skip in rows.skips))
 
 
@@ -225,7 +235,9 @@ def measure(
     windows = {step: local.regions(step, region_of(*lab[step].unit))["image"].area for step in steps}
     found: dict[str, Effective] = {}
     ran: unit.Forward | None = None
-    for done, step in enumerate(sorted(windows, key=lambda name: -windows[name])):
+    order = {seen.step: i for i, seen in enumerate(lab.steps)}
+    # what sees most comes first, the last of those that see as much: its run holds the others
+    for done, step in enumerate(sorted(windows, key=lambda name: (-windows[name], -order[name]))):
         if progress and progress(done, len(windows), step) is False:
             raise CancelledError(step)
         if isinstance(channel, int) and channel >= local.shapes[step][1]:

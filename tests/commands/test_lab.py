@@ -12,6 +12,7 @@ from PIL import Image
 
 from explorer import api, images, labs
 from explorer.labs.inputs import network_input, plain_input
+from explorer.models import without_weights
 from tests.commands.made import photo, run
 
 
@@ -127,3 +128,21 @@ def test_what_cannot_be_done_is_one_line(arguments: list[str], said: str, capsys
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert said in err
+
+
+def test_field_of_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = photo(tmp_path / "a.png", 60, 50)
+    given = ("field", path, "--model", "fcn8s", "--place", "20,30", "--step", "pool3", "--device", "cpu")
+    found = asked(capsys, *given, "--channel", "largest")
+    loaded = api.network("fcn8s")
+    image = network_input(loaded, images.read(path).pixels).image
+    lab = labs.field_of_view("fcn8s", loaded.spec.padding, tuple(image.shape[2:]), (20, 30))
+    local = labs.runner(loaded.module, image, without_weights(loaded.spec))
+    one = labs.measure(local, lab, ["pool3"], "largest")["pool3"]
+    said = {step["step"]: step for step in found["steps"]}
+    assert said["pool3"]["pixels"] == one.pixels
+    assert "pixels" not in said["pool4"]
+    assert said["fc6"]["whole"] == vars(lab["fc6"].whole)
+    for wrong in (("--step", "pool9"), ("--channel", "few"), ("--place", "here")):
+        assert run("lab", *given, *wrong) == 2
+    assert run("lab", "field", "--channel", "3") == 2

@@ -149,9 +149,10 @@ def values(bench: Bench, q: Question, stretch: Stretch) -> dict[str, Any]:
         made["pictures"]["uses"] = bench.picture(drawn)
     if joint:
         own = _known(kept, ALL)
-        maps = [(f"lab.field.joint.{part}", own[getattr(joint, part)]) for part in PARTS]
-        titles = [(figures.titled(key, one.size), one) for key, one in maps]
-        made["figures"]["joint"] = figure_json(figures.at_skip(titles))
+        maps = {part: own[getattr(joint, part)] for part in PARTS}
+        titled = [(figures.titled(f"lab.field.joint.{part}", one.size), one) for part, one in maps.items()]
+        drawn_maps = zip(maps, figures.at_skip(titled), strict=True)
+        made["figures"] |= {f"joint.{part}": figure_json(one) for part, one in drawn_maps}
     return made
 
 
@@ -159,9 +160,9 @@ PARTS = ("below", "skip", "step")  # of a joint
 
 
 def every(bench: Bench, q: Question, stretch: Stretch) -> dict[str, Any]:
-    """The effective field of every step at which the field or the map changes."""
+    """The effective field of every step on the way at which the field or the map changes."""
     lab, seen, _, channel = _asked(bench, q)
-    kept = _measured(bench, q, stretch, [(channel, s.step) for s in lab.changing], (channel, seen.step), None)
+    kept = _measured(bench, q, stretch, [(channel, s.step) for s in lab.way], (channel, seen.step), None)
     return {"figures": {"curve": figure_json(figures.curve(lab, _known(kept, channel)))}}
 
 
@@ -198,7 +199,7 @@ def _uses(found: Effective | None, seen: Seen, channel: int | str) -> list[Told]
         *said,
         told("lab.field.uses", pixels=found.pixels, size=round(found.size, 1)),
         told("lab.field.middle", middle=percent(found.middle), even=percent(found.even)),
-        told("lab.field.defined", least=percent(LEAST)),
+        told("lab.field.defined", least=f"{100 * LEAST:.2f}"),
     ]
 
 
