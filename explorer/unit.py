@@ -85,7 +85,8 @@ class EffectiveField:
     """Gradient magnitude of one unit over the input (Luo et al. 2016: the effective receptive field).
 
     `heat` is h x w float32, 0..1 of the largest, for the window (top, left) of the network's input that the unit can
-    see at all. `half` and `most` are the least numbers of pixels that hold 50 % and 95 % of the whole magnitude.
+    see at all. `half` and `most` are the least numbers of pixels that hold 50 % and 95 % of the whole magnitude, `peak`
+    the largest magnitude itself.
     """
 
     value: float
@@ -94,6 +95,7 @@ class EffectiveField:
     heat: np.ndarray
     half: int
     most: int
+    peak: float = 0.0
 
     @property
     def core(self) -> Box:
@@ -113,25 +115,32 @@ class EffectiveField:
 
 
 def effective_field(
-    local: WindowRunner, step: str, channel: int, row: int, column: int, ran: Forward | None = None
+    local: WindowRunner, step: str, channel: int | None, row: int, column: int, ran: Forward | None = None
 ) -> EffectiveField:
     """|d unit / d input|, summed over the colour channels. Raises ValueError for a unit the step does not have.
 
-    ran  what `forward` gave for the place, to save running it again
+    channel  None: of the sum over all channels there
+    ran      what `forward` gave for the place, to save running it again; or for a place of another step that depends on
+             this one
     """
-    check(local, step, channel, row, column)
+    check(local, step, channel or 0, row, column)
     ran = ran or forward(local, step, row, column)
-    window = ran.regions["image"]
+    own = (ran.step, ran.row, ran.column) == (step, row, column)
+    window = (ran.regions if own else local.regions(step, unit(row, column)))["image"]
     top, left = (span[0] for span in window.spans)
     with torch.enable_grad():
-        value = ran.values[step][0, channel, 0, 0]
+        (first, _), (begin, _) = ran.regions[step].spans
+        units = ran.values[step][0, :, row - first, column - begin]
+        value = units.sum() if channel is None else units[channel]
         if 0 in window.shape or not value.requires_grad:
             return EffectiveField(value.item(), top, left, np.zeros(window.shape, np.float32), 0, 0)
         (gradient,) = torch.autograd.grad(value, ran.image, retain_graph=True)
-    heat = gradient[0].abs().sum(0).float().cpu().numpy()
+    (high, low), (height, width) = (tuple(span[0] for span in ran.regions["image"].spans), window.shape)
+    there = gradient[0, :, top - high : top - high + height, left - low : left - low + width]
+    heat = there.abs().sum(0).float().cpu().numpy()
     ordered = np.sort(heat.ravel())[::-1].astype(np.float64).cumsum()
     half, most = (int(np.searchsorted(ordered, share * ordered[-1])) + 1 for share in (0.5, 0.95))
     peak = heat.max()
     if not peak > 0:
         return EffectiveField(value.item(), top, left, np.zeros_like(heat), 0, 0)
-    return EffectiveField(value.item(), top, left, heat / peak, half, most)
+    return EffectiveField(value.item(), top, left, heat / peak, half, most, float(peak))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from explorer import api, images, inference, labs
 from explorer.checked import json_ready
-from explorer.commands import CommandError, lab_scale, lab_shift
+from explorer.commands import CommandError, lab_field, lab_scale, lab_shift
 from explorer.commands.plainly import plain, text
 from explorer.labs.inputs import Input, network_input, plain_input
 from explorer.models import MODELS, ModelSpec
@@ -36,6 +36,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     tap.add_argument("--pixel", metavar="ROW,COLUMN", help="with an image: the terms of this pixel of the output")
     lab_scale.add(commands)
     lab_shift.add(_parser(commands, "shift", "what of maps and labels moves with the image, what stays", "fcn8s"))
+    lab_field.add(
+        _parser(commands, "field", "what a unit could see at each step, and how much of that it uses", "unet")
+    )
     for parser in (crop, tap):
         parser.add_argument("--truth", metavar="PATH", help="with an image: its true labels")
 
@@ -56,8 +59,9 @@ def _parser(commands: Any, name: str, said: str, model: str) -> argparse.Argumen
 
 def run(given: argparse.Namespace) -> int:
     """What a lab finds, as JSON or as tables."""
-    own = {"crop": _crop, "border": _border, "tap": _tap, "scale": lab_scale.found, "shift": lab_shift.run}
-    found = own[given.lab](given)
+    own = {"crop": _crop, "border": _border, "tap": _tap, "field": _field}
+    others = {"scale": lab_scale.found, "shift": lab_shift.run}
+    found = (own | others)[given.lab](given)
     if given.json:
         print(json.dumps(json_ready(plain(found)), indent=1, allow_nan=False))
     else:
@@ -194,6 +198,12 @@ def _skip(skip: labs.SkipTaps) -> dict[str, Any]:
         for tap in skip.taps
     ]
     return {"join": skip.join, "taken": skip.taken, "below": skip.below, "taps": taps}
+
+
+def _field(given: argparse.Namespace) -> dict[str, Any]:
+    loaded, entered = _entered(given)
+    placed = _placed(loaded, entered, given) if loaded and entered else None
+    return lab_field.found(given, loaded, placed, _shape(given, entered), _place)
 
 
 # ---- what is given

@@ -8,10 +8,12 @@ border  how much of each field is padding, where pixels get lost, which reach wh
 cam     why this class here: gradient-weighted activation of any step for a class and a region
 `scaling`, `scaling_run`, `unpooled`: what poolings buy, beside the same network at full resolution
 shift   what of a network's maps and labels moves with the image and what stays; `pooled`: one unit while it moves
+field_of_view  what the unit of each step at a place could see; `measure`: how much of that it uses
 """
 
 from explorer.labs.crops import CropLab, CropOf, crop, placing
 from explorer.labs.dependence import VECTORS, Dependence, dependence
+from explorer.labs.field import FieldLab, field_of_view, measure, runner
 from explorer.labs.gradcam import Cam, cam
 from explorer.labs.margins import BorderLab, border, stream_weights
 from explorer.labs.pooling import Pooled, pooled
@@ -34,6 +36,7 @@ __all__ = [
     "CropOf",
     "Cutting",
     "Dependence",
+    "FieldLab",
     "Layer",
     "Moved",
     "Pooled",
@@ -50,11 +53,14 @@ __all__ = [
     "cam",
     "crop",
     "dependence",
+    "field_of_view",
     "layers",
+    "measure",
     "operate",
     "placing",
     "pooled",
     "predict",
+    "runner",
     "shift",
     "spec_of",
     "stream_weights",

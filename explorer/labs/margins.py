@@ -143,7 +143,7 @@ def border(model: str = "unet", kind: str = "", size: int | tuple[int, int] = 57
         first, (height, width) = placed.margin, image
         whole = placed.sizes.at_least(height + placed.shrink), placed.sizes.at_least(width + placed.shrink)
     rows, cols = walks(network, whole)
-    fields = _fields(model, kind)
+    fields = fields_along(model, kind)
     outside = tuple(
         Outside(
             name,
@@ -157,7 +157,8 @@ def border(model: str = "unet", kind: str = "", size: int | tuple[int, int] = 57
 
 
 @lru_cache(maxsize=16)
-def _fields(model: str, kind: str) -> dict[str, Reach]:
+def fields_along(model: str, kind: str) -> dict[str, Reach]:
+    """Receptive fields along an axis, not clipped to any image: see `explorer.fields`."""
     network = geometry_of(model, kind)
     return whole_fields(network, ModelSpec(model).in_channels, legal(network).at_least(LARGE))
 

@@ -13,6 +13,7 @@ from PIL import Image
 from explorer import api, images, labs
 from explorer.labs.inputs import network_input, plain_input
 from explorer.labs.walk import network_of
+from explorer.models import without_weights
 from tests.commands.made import photo, run
 
 
@@ -170,3 +171,21 @@ def test_shift(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ):
         assert run("lab", "shift", *wrong) != 0
     assert run("lab", "shift", *given, "--sweep", "nothing") != 0
+
+
+def test_field_of_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = photo(tmp_path / "a.png", 60, 50)
+    given = ("field", path, "--model", "fcn8s", "--place", "20,30", "--step", "pool3", "--device", "cpu")
+    found = asked(capsys, *given, "--channel", "largest")
+    loaded = api.network("fcn8s")
+    image = network_input(loaded, images.read(path).pixels).image
+    lab = labs.field_of_view("fcn8s", loaded.spec.padding, tuple(image.shape[2:]), (20, 30))
+    local = labs.runner(loaded.module, image, without_weights(loaded.spec))
+    one = labs.measure(local, lab, ["pool3"], "largest")["pool3"]
+    said = {step["step"]: step for step in found["steps"]}
+    assert said["pool3"]["pixels"] == one.pixels
+    assert "pixels" not in said["pool4"]
+    assert said["fc6"]["whole"] == vars(lab["fc6"].whole)
+    for wrong in (("--step", "pool9"), ("--channel", "few"), ("--place", "here")):
+        assert run("lab", *given, *wrong) == 2
+    assert run("lab", "field", "--channel", "3") == 2

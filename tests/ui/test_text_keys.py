@@ -17,8 +17,8 @@ from explorer.operations import kinds
 from explorer.results import bundle, truth
 from explorer.training import taps
 from explorer.ui.asked import COPIES
+from explorer.ui.labs import field, tap
 from explorer.ui.labs import scale as scale_lab
-from explorer.ui.labs import tap
 from tests.ui.texts import DEVICES, EN, PARSED, SCRIPTS, UI, WEIGHT_NOTES, without_comments
 
 LABS = Path(labs.__file__).parent
@@ -160,6 +160,9 @@ FAMILIES = {
     "lab.shift.axis.*": set(shared.AXES),
     "lab.shift.head.*": {"step", "jump", "period", "field", "units", "repeats"},
     "lab.shift.changed.*": {"least", "most"},
+    "lab.field.of.*": set(field.OF),
+    "lab.field.joint.*": set(field.PARTS),
+    "lab.field.joint.*.said": set(field.PARTS),
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),
 }

@@ -14,7 +14,7 @@ from explorer import images
 from explorer.errors import ExplorerError
 from explorer.ui.asked import asked
 from explorer.ui.image_store import ImageStore
-from explorer.ui.labs import border, cam, crop, scale, shift, tap
+from explorer.ui.labs import border, cam, crop, field, scale, shift, tap
 from explorer.ui.labs.base import SIDE, Bench, Question, Value, nested
 from explorer.ui.labs.drawing import library
 from explorer.ui.network_cache import NetworkCache
@@ -22,7 +22,15 @@ from explorer.ui.state import Files, Selection
 from explorer.ui.stretch import Stretch
 from explorer.ui.turns import OnProgress, Turns
 
-LABS: dict[str, ModuleType] = {"crop": crop, "border": border, "tap": tap, "scale": scale, "shift": shift, "cam": cam}
+LABS: dict[str, ModuleType] = {
+    "crop": crop,
+    "border": border,
+    "tap": tap,
+    "scale": scale,
+    "shift": shift,
+    "field": field,
+    "cam": cam,
+}
 
 
 @dataclass(frozen=True)
