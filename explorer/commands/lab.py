@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from explorer import api, images, inference, labs
 from explorer.checked import json_ready
-from explorer.commands import CommandError, lab_field, lab_scale, lab_shift
+from explorer.commands import CommandError, lab_cam, lab_field, lab_scale, lab_shift
 from explorer.commands.plainly import plain, text
 from explorer.labs.inputs import Input, network_input, plain_input
 from explorer.models import MODELS, ModelSpec
@@ -39,6 +39,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     lab_field.add(
         _parser(commands, "field", "what a unit could see at each step, and how much of that it uses", "unet")
     )
+    lab_cam.add(_parser(commands, "cam", "why a class was seen in a region: gradient-weighted activation", "fcn8s"))
     for parser in (crop, tap):
         parser.add_argument("--truth", metavar="PATH", help="with an image: its true labels")
 
@@ -59,7 +60,7 @@ def _parser(commands: Any, name: str, said: str, model: str) -> argparse.Argumen
 
 def run(given: argparse.Namespace) -> int:
     """What a lab finds, as JSON or as tables."""
-    own = {"crop": _crop, "border": _border, "tap": _tap, "field": _field}
+    own = {"crop": _crop, "border": _border, "tap": _tap, "field": _field, "cam": _cam}
     others = {"scale": lab_scale.found, "shift": lab_shift.run}
     found = (own | others)[given.lab](given)
     if given.json:
@@ -198,6 +199,11 @@ def _skip(skip: labs.SkipTaps) -> dict[str, Any]:
         for tap in skip.taps
     ]
     return {"join": skip.join, "taken": skip.taken, "below": skip.below, "taps": taps}
+
+
+def _cam(given: argparse.Namespace) -> dict[str, Any]:
+    loaded, entered = _entered(given)
+    return lab_cam.found(given, loaded, _placed(loaded, entered, given) if loaded and entered else None)
 
 
 def _field(given: argparse.Namespace) -> dict[str, Any]:

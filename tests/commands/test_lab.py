@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from explorer import api, images, labs
+from explorer.geometry import Box
 from explorer.labs.inputs import network_input, plain_input
 from explorer.labs.walk import network_of
 from explorer.models import without_weights
@@ -189,3 +190,19 @@ def test_field_of_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     for wrong in (("--step", "pool9"), ("--channel", "few"), ("--place", "here")):
         assert run("lab", *given, *wrong) == 2
     assert run("lab", "field", "--channel", "3") == 2
+
+
+def test_cam(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = photo(tmp_path / "a.png", 90, 80)
+    given = ("cam", path, "--model", "fcn32s", "--padding", "same", "--device", "cpu", "--step", "relu5_3")
+    found = asked(capsys, *given, "--region", "10,12,40,50", "--class", "sky")
+    loaded = api.network("fcn32s", None, "same")
+    image = network_input(loaded, images.read(path).pixels).image
+    label = [info.id for info in loaded.card.classes].index("sky")
+    expected = labs.cam(loaded.module, image, "relu5_3", label, Box(10, 12, 40, 50))
+    assert found["pixels"] == 30 * 38
+    assert [one["channel"] for one in found["channels"]] == expected.order.tolist()
+    np.testing.assert_allclose(found["map"], expected.map, rtol=1e-3, atol=1e-6)
+    for wrong in (("--class", "unicorn"), ("--region", "1,2,3")):
+        assert run("lab", *given, *wrong) != 0
+    assert run("lab", "cam", "--step", "relu5_3") != 0
