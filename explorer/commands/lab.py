@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from explorer import api, images, inference, labs
 from explorer.checked import json_ready
-from explorer.commands import CommandError, lab_field
+from explorer.commands import CommandError, lab_channel, lab_field
 from explorer.commands.plainly import plain, text
 from explorer.labs.inputs import Input, network_input, plain_input
 from explorer.models import MODELS, ModelSpec
@@ -37,6 +37,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     lab_field.add(
         _parser(commands, "field", "what a unit could see at each step, and how much of that it uses", "unet")
     )
+    lab_channel.add(
+        _parser(commands, "channel", "what 1x1 layers do, and what more channels on smaller maps cost", "fcn8s")
+    )
     for parser in (crop, tap):
         parser.add_argument("--truth", metavar="PATH", help="with an image: its true labels")
 
@@ -57,7 +60,7 @@ def _parser(commands: Any, name: str, said: str, model: str) -> argparse.Argumen
 
 def run(given: argparse.Namespace) -> int:
     """What a lab finds, as JSON or as tables."""
-    found = {"crop": _crop, "border": _border, "tap": _tap, "field": _field}[given.lab](given)
+    found = {"crop": _crop, "border": _border, "tap": _tap, "field": _field, "channel": _channel}[given.lab](given)
     if given.json:
         print(json.dumps(json_ready(plain(found)), indent=1, allow_nan=False))
     else:
@@ -200,6 +203,12 @@ def _field(given: argparse.Namespace) -> dict[str, Any]:
     loaded, entered = _entered(given)
     placed = _placed(loaded, entered, given) if loaded and entered else None
     return lab_field.found(given, loaded, placed, _shape(given, entered), _place)
+
+
+def _channel(given: argparse.Namespace) -> dict[str, Any]:
+    loaded, entered = _entered(given)
+    placed = _placed(loaded, entered, given) if loaded and entered else None
+    return lab_channel.found(given, loaded, placed, _size(given.size), _place)
 
 
 # ---- what is given

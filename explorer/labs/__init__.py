@@ -6,8 +6,10 @@ taps    which maps a skip could take; `Streams`: FCN's scores as the sum of what
 border  how much of each field is padding, where pixels get lost, which reach which skip; `dependence`: how much the
         output depends on each pixel
 field_of_view  what the unit of each step at a place could see; `measure`: how much of that it uses
+channels  what 1x1 layers and each level's 3x3 layers cost; `matrix` and `products`: how a 1x1 layer mixes channels
 """
 
+from explorer.labs.channels import ChannelLab, channels, matrix, paper, products
 from explorer.labs.crops import CropLab, CropOf, crop, placing
 from explorer.labs.dependence import VECTORS, Dependence, dependence
 from explorer.labs.field import FieldLab, field_of_view, measure, runner
@@ -24,6 +26,7 @@ __all__ = [
     "MODES",
     "VECTORS",
     "BorderLab",
+    "ChannelLab",
     "CropLab",
     "CropOf",
     "Cutting",
@@ -37,13 +40,17 @@ __all__ = [
     "Tap",
     "border",
     "borders",
+    "channels",
     "crop",
     "dependence",
     "field_of_view",
+    "matrix",
     "measure",
     "operate",
+    "paper",
     "placing",
     "predict",
+    "products",
     "runner",
     "spec_of",
     "stream_weights",

@@ -14,7 +14,7 @@ from explorer import images
 from explorer.errors import ExplorerError
 from explorer.ui.asked import asked
 from explorer.ui.image_store import ImageStore
-from explorer.ui.labs import border, crop, field, tap
+from explorer.ui.labs import border, channel, crop, field, tap
 from explorer.ui.labs.base import SIDE, Bench, Question, Value, nested
 from explorer.ui.labs.drawing import library
 from explorer.ui.network_cache import NetworkCache
@@ -22,7 +22,7 @@ from explorer.ui.state import Files, Selection
 from explorer.ui.stretch import Stretch
 from explorer.ui.turns import OnProgress, Turns
 
-LABS: dict[str, ModuleType] = {"crop": crop, "border": border, "tap": tap, "field": field}
+LABS: dict[str, ModuleType] = {"crop": crop, "border": border, "tap": tap, "field": field, "channel": channel}
 
 
 @dataclass(frozen=True)
