@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from explorer import api, images, inference, labs
 from explorer.checked import json_ready
-from explorer.commands import CommandError, lab_cam, lab_field, lab_scale, lab_shift
+from explorer.commands import CommandError, lab_cam, lab_channel, lab_field, lab_scale, lab_shift
 from explorer.commands.plainly import plain, text
 from explorer.labs.inputs import Input, network_input, plain_input
 from explorer.models import MODELS, ModelSpec
@@ -40,6 +40,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         _parser(commands, "field", "what a unit could see at each step, and how much of that it uses", "unet")
     )
     lab_cam.add(_parser(commands, "cam", "why a class was seen in a region: gradient-weighted activation", "fcn8s"))
+    lab_channel.add(
+        _parser(commands, "channel", "what 1x1 layers do, and what more channels on smaller maps cost", "fcn8s")
+    )
     for parser in (crop, tap):
         parser.add_argument("--truth", metavar="PATH", help="with an image: its true labels")
 
@@ -60,7 +63,7 @@ def _parser(commands: Any, name: str, said: str, model: str) -> argparse.Argumen
 
 def run(given: argparse.Namespace) -> int:
     """What a lab finds, as JSON or as tables."""
-    own = {"crop": _crop, "border": _border, "tap": _tap, "field": _field, "cam": _cam}
+    own = {"crop": _crop, "border": _border, "tap": _tap, "field": _field, "channel": _channel, "cam": _cam}
     others = {"scale": lab_scale.found, "shift": lab_shift.run}
     found = (own | others)[given.lab](given)
     if given.json:
@@ -210,6 +213,12 @@ def _field(given: argparse.Namespace) -> dict[str, Any]:
     loaded, entered = _entered(given)
     placed = _placed(loaded, entered, given) if loaded and entered else None
     return lab_field.found(given, loaded, placed, _shape(given, entered), _place)
+
+
+def _channel(given: argparse.Namespace) -> dict[str, Any]:
+    loaded, entered = _entered(given)
+    placed = _placed(loaded, entered, given) if loaded and entered else None
+    return lab_channel.found(given, loaded, placed, _size(given.size), _place)
 
 
 # ---- what is given

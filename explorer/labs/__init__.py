@@ -9,8 +9,10 @@ cam     why this class here: gradient-weighted activation of any step for a clas
 `scaling`, `scaling_run`, `unpooled`: what poolings buy, beside the same network at full resolution
 shift   what of a network's maps and labels moves with the image and what stays; `pooled`: one unit while it moves
 field_of_view  what the unit of each step at a place could see; `measure`: how much of that it uses
+channels  what 1x1 layers and each level's 3x3 layers cost; `matrix` and `products`: how a 1x1 layer mixes channels
 """
 
+from explorer.labs.channels import ChannelLab, channels, matrix, paper, products
 from explorer.labs.crops import CropLab, CropOf, crop, placing
 from explorer.labs.dependence import VECTORS, Dependence, dependence
 from explorer.labs.field import FieldLab, field_of_view, measure, runner
@@ -32,6 +34,7 @@ __all__ = [
     "VECTORS",
     "BorderLab",
     "Cam",
+    "ChannelLab",
     "CropLab",
     "CropOf",
     "Cutting",
@@ -51,15 +54,19 @@ __all__ = [
     "border",
     "borders",
     "cam",
+    "channels",
     "crop",
     "dependence",
     "field_of_view",
     "layers",
+    "matrix",
     "measure",
     "operate",
+    "paper",
     "placing",
     "pooled",
     "predict",
+    "products",
     "runner",
     "shift",
     "spec_of",

@@ -14,7 +14,7 @@ from explorer import api, images, labs
 from explorer.geometry import Box
 from explorer.labs.inputs import network_input, plain_input
 from explorer.labs.walk import network_of
-from explorer.models import without_weights
+from explorer.models import ModelSpec, without_weights
 from tests.commands.made import photo, run
 
 
@@ -206,3 +206,19 @@ def test_cam(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for wrong in (("--class", "unicorn"), ("--region", "1,2,3")):
         assert run("lab", *given, *wrong) != 0
     assert run("lab", "cam", "--step", "relu5_3") != 0
+
+
+def test_channel_with_and_without_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, "channel", "--model", "unet", "--size", "572")
+    lab = labs.channels(ModelSpec("unet", "valid"), (572, 572))
+    assert [level["macs"] for level in found["levels"]] == [level.macs for level in lab.levels]
+    assert found["changes"][0]["parameters"] == pytest.approx(float(lab.changes[0].parameters))
+    path = photo(tmp_path / "a.png", 60, 50)
+    given = ("channel", path, "--layer", "score_pool3", "--output", "3", "--place", "20,30", "--device", "cpu")
+    found = asked(capsys, *given)
+    total = found["sum"]
+    assert total["products"] + total["bias"] == pytest.approx(total["network"], abs=1e-4)
+    assert all(term["product"] == pytest.approx(term["weight"] * term["value"]) for term in found["terms"])
+    for wrong in (("--layer", "pool3"), ("--output", "21"), ("--place", "here")):
+        assert run("lab", *given, *wrong) == 2
+    assert run("lab", "channel", "--layer", "fc7") == 2

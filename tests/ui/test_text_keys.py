@@ -17,7 +17,7 @@ from explorer.operations import kinds
 from explorer.results import bundle, truth
 from explorer.training import taps
 from explorer.ui.asked import COPIES
-from explorer.ui.labs import field, tap
+from explorer.ui.labs import channel, field, tap
 from explorer.ui.labs import scale as scale_lab
 from tests.ui.texts import DEVICES, EN, PARSED, SCRIPTS, UI, WEIGHT_NOTES, without_comments
 
@@ -163,6 +163,12 @@ FAMILIES = {
     "lab.field.of.*": set(field.OF),
     "lab.field.joint.*": set(field.PARTS),
     "lab.field.joint.*.said": set(field.PARTS),
+    "lab.channel.whose.*": {channel.HAND, channel.PAPER},
+    "lab.channel.levels.*": {"doubled", "kept"},
+    "lab.channel.head.*": {
+        *("layer", "channels", "parameters", "wide", "times", "macs", "wide_macs", "times_macs"),
+        *("step", "map", "activations"),
+    },
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),
 }

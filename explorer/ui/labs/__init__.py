@@ -14,7 +14,7 @@ from explorer import images
 from explorer.errors import ExplorerError
 from explorer.ui.asked import asked
 from explorer.ui.image_store import ImageStore
-from explorer.ui.labs import border, cam, crop, field, scale, shift, tap
+from explorer.ui.labs import border, cam, channel, crop, field, scale, shift, tap
 from explorer.ui.labs.base import SIDE, Bench, Question, Value, nested
 from explorer.ui.labs.drawing import library
 from explorer.ui.network_cache import NetworkCache
@@ -29,6 +29,7 @@ LABS: dict[str, ModuleType] = {
     "scale": scale,
     "shift": shift,
     "field": field,
+    "channel": channel,
     "cam": cam,
 }
 
