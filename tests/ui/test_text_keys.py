@@ -13,9 +13,9 @@ from explorer.labs import surgery
 from explorer.models import MODELS
 from explorer.operations import kinds
 from explorer.results import bundle, truth
-from explorer.training import taps
+from explorer.training import channels, scale, taps
 from explorer.ui.asked import COPIES
-from explorer.ui.labs import tap
+from explorer.ui.labs import evidence, tap
 from tests.ui.texts import DEVICES, EN, PARSED, SCRIPTS, UI, WEIGHT_NOTES, without_comments
 
 LABS = Path(labs.__file__).parent
@@ -140,8 +140,12 @@ FAMILIES = {
     "lab.tap.way.said.*": set(tap.WAYS.values()),
     "lab.tap.way.short.*": set(tap.WAYS.values()),
     "lab.tap.head.*": {"step", "way", "jump", "start", "up", "fits", "own"},
-    "lab.evidence.head.*": {"tap", "question", "trained", "mean", "spread", "runs", "verdict"},
-    "lab.evidence.*": {"better", "worse", "undecided", "before", "after", *taps.Plan().data.values()},
+    "lab.evidence.head.*": {*evidence.TAPS, *evidence.SCALE, *evidence.CHANNELS},
+    "lab.evidence.*": {
+        *("better", "worse", "undecided", "before", "after"),
+        *channels.ROWS["channels"],
+        *(name for module in (taps, scale, channels) for name in module.Plan().data.values()),
+    },
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),
 }
