@@ -21,18 +21,18 @@ def shipped(module: Any) -> dict[str, Any]:
     return dict(json.loads(module.TABLE.read_text("utf-8")))
 
 
-def reach(net: nn.Module) -> int:
+def reach(net: Ladder) -> int:
     """The largest receptive field along a row, by the gradient of sums of output columns; pooling lets all units
     through, and all weights are one, so that nothing cancels."""
-    net = net.double().eval()
+    net.eval()
     for name, part in net.named_modules():
         if isinstance(part, nn.MaxPool2d):
             net.get_submodule(name.rpartition(".")[0]).add_module(name.rpartition(".")[2], nn.AvgPool2d(2))
     for weights in net.parameters():
         nn.init.constant_(weights, 0.0 if weights.ndim == 1 else 1 / weights[0].numel())
-    image = torch.ones(1, 3, 32, 1024, dtype=torch.double, requires_grad=True)
+    image = torch.ones(1, 3, 32, 512, requires_grad=True)
     out, spans = net(image)[0, 0].sum(0), []
-    for column in range(496, 528):  # every phase of the coarsest map, once
+    for column in range(240, 240 + 2**net.poolings):  # every phase of the coarsest map, once
         (seen,) = torch.autograd.grad(out[column], image, retain_graph=True)
         hit = seen.abs().sum((0, 1, 2)).nonzero().flatten()
         spans.append(int(hit[-1] - hit[0]) + 1)
