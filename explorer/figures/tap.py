@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from explorer.figures.palettes import DIVERGING, ROLES
-from explorer.figures.plot import LINES, MARGIN, lines, sampled, style
+from explorer.figures.plot import LINES, MARGIN, lines, sampled
 from explorer.labs import Tap
 
 SHOWN = 6  # units of the coarser map along the axis
@@ -74,16 +74,3 @@ def maps(streams: Mapping[str, np.ndarray]) -> go.Figure:
     figure.update_annotations(font_size=13)
     figure.update_layout(margin={**MARGIN, "t": 30}, coloraxis=scale)
     return figure
-
-
-def evidence(rows: Sequence[Mapping[str, object]]) -> go.Figure:
-    """Mean IoU of trained variants, each with the spread over its seeds."""
-    traces = []
-    for i, question in enumerate(dict.fromkeys(str(row["question"]) for row in rows)):
-        own = [row for row in rows if row["question"] == question]
-        means, spreads = ([100 * float(str(row[name])) for row in own] for name in ("mean", "spread"))
-        marker = {**style(i)["marker"], "size": 10}
-        bars = {"type": "data", "array": spreads}
-        dots = {"type": "scatter", "x": [f"{row['tap']}" for row in own], "y": means, "mode": "markers"}
-        traces.append({**dots, "error_y": bars, "marker": marker, "name": question})
-    return lines(traces, "", "t:lab.axis.iou", margin={**MARGIN, "b": 70})

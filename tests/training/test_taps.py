@@ -1,12 +1,7 @@
-"""The tap evidence: its arithmetic, its networks' geometry, going on after a stop, and the table that is shipped."""
+"""The tap evidence: its networks' geometry, their start, and the table that is shipped."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -15,32 +10,9 @@ from explorer.labs import tapping
 from explorer.models.unet import UNet
 from explorer.training import taps
 from explorer.training.taps_nets import ROWS, PooledSkip, TappedFCN, variant
+from tests.training.tables import follows_from_its_runs
 
 FCN_ROWS = [(question, tap) for question in ("fcn16s", "fcn8s") for tap in ROWS[question]]
-
-
-def run_of(tap: str, seed: int, mean_iou: float, question: str = "fcn16s") -> dict[str, Any]:
-    return {"question": question, "tap": tap, "seed": seed, "mean_iou": mean_iou, "seconds": 1.0}
-
-
-def test_summary_is_paired_by_seed() -> None:
-    own, other = np.array([0.20, 0.25, 0.30]), np.array([0.24, 0.28, 0.35])
-    runs = [run_of("pool4", s, v) for s, v in enumerate(own)] + [run_of("conv5_1", s, v) for s, v in enumerate(other)]
-    first, second = taps.summary(runs)
-    assert first["mean"] == pytest.approx(own.mean())
-    assert first["spread"] == pytest.approx(own.std(ddof=1))
-    assert first["verdict"] is None
-    difference = other - own
-    assert second["difference"] == pytest.approx(difference.mean())
-    assert second["standard_error"] == pytest.approx(difference.std(ddof=1) / np.sqrt(3))
-    assert second["verdict"] == "better"  # 0.04 with a standard error below 0.006
-
-
-@pytest.mark.parametrize("other", [[0.24, 0.22, 0.31], [0.20], []])
-def test_undecided_below_two_standard_errors_or_two_pairs(other: list[float]) -> None:
-    runs = [run_of("pool4", s, v) for s, v in enumerate([0.20, 0.25, 0.30])]
-    runs += [run_of("conv5_1", s, v) for s, v in enumerate(other)]
-    assert all(row["verdict"] == "undecided" for row in taps.summary(runs)[1:])
 
 
 @pytest.mark.parametrize(("question", "tap"), FCN_ROWS)
@@ -99,40 +71,5 @@ def test_all_taps_start_from_the_same_function(question: str) -> None:
         assert all(torch.equal(outputs[0], each) for each in outputs[1:])
 
 
-def test_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = taps.Plan(steps=dict.fromkeys(ROWS, 1), fc_channels=4, crop=32, batch=2, seeds=(0, 1))
-    rng = torch.Generator().manual_seed(0)
-    pixels = [(torch.randn(3, 32, 40, generator=rng), torch.randint(0, 3, (32, 40), generator=rng)) for _ in range(3)]
-    data = dict.fromkeys(plan.data.values(), (pixels, pixels))
-    folder, table = tmp_path / "runs", tmp_path / "taps.json"
-    assert taps.go_on(plan, folder, table, data, minutes=0) == []
-    runs = taps.go_on(plan, folder, table, data)
-    assert [(r["question"], r["tap"], r["seed"]) for r in runs] == taps.jobs(plan)
-    whole = json.loads(table.read_text())
-    assert whole["left_out"] == []
-    assert whole["summary"] == taps.summary(runs)
-
-    lost = folder / "unet-after-pooling-1.json"
-    lost.unlink()
-    assert len(taps.go_on(plan, folder, table, data, minutes=0)) == len(runs) - 1
-    assert json.loads(table.read_text())["left_out"] == [{"question": "unet", "tap": "after pooling", "seed": 1}]
-
-    trained: list[Any] = []
-    real = taps.train
-
-    def noted(*given: Any) -> Any:
-        trained.append(given[:3])
-        return real(*given)
-
-    monkeypatch.setattr(taps, "train", noted)
-    again = taps.go_on(plan, folder, table, data)
-    assert trained == [("unet", "after pooling", 1)]
-    assert [r["mean_iou"] for r in again] == [r["mean_iou"] for r in runs]  # the same figure from the same seed
-
-
 def test_the_shipped_table_follows_from_its_runs() -> None:
-    shipped = json.loads(taps.TABLE.read_text())
-    assert shipped["summary"] == taps.summary(shipped["runs"])
-    named = [(r["question"], r["tap"], r["seed"]) for r in shipped["runs"] + shipped["left_out"]]
-    plan = taps.Plan(**{key: shipped[key] for key in taps.Plan.__dataclass_fields__})
-    assert sorted(named) == sorted(taps.jobs(plan))
+    follows_from_its_runs(taps.TABLE, ROWS, taps.Plan)

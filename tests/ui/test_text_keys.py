@@ -15,9 +15,9 @@ from explorer.labs import scaling, shared, surgery
 from explorer.models import MODELS
 from explorer.operations import kinds
 from explorer.results import bundle, truth
-from explorer.training import taps
+from explorer.training import channels, scale, taps
 from explorer.ui.asked import COPIES
-from explorer.ui.labs import channel, field, tap
+from explorer.ui.labs import channel, evidence, field, tap
 from explorer.ui.labs import scale as scale_lab
 from tests.ui.texts import DEVICES, EN, PARSED, SCRIPTS, UI, WEIGHT_NOTES, without_comments
 
@@ -149,8 +149,6 @@ FAMILIES = {
     "lab.tap.way.said.*": set(tap.WAYS.values()),
     "lab.tap.way.short.*": set(tap.WAYS.values()),
     "lab.tap.head.*": {"step", "way", "jump", "start", "up", "fits", "own"},
-    "lab.evidence.head.*": {"tap", "question", "trained", "mean", "spread", "runs", "verdict"},
-    "lab.evidence.*": {"better", "worse", "undecided", "before", "after", *taps.Plan().data.values()},
     "lab.scale.set.*": {field.name for field in fields(scaling.Design)},
     "lab.scale.far.*": {"own", "full", "layers", "kernel", "dilation"},
     "lab.scale.forecast.*": {"own", "full"},
@@ -168,6 +166,12 @@ FAMILIES = {
     "lab.channel.head.*": {
         *("layer", "channels", "parameters", "wide", "times", "macs", "wide_macs", "times_macs"),
         *("step", "map", "activations"),
+    },
+    "lab.evidence.head.*": {*evidence.TAPS, *evidence.SCALE, *evidence.CHANNELS},
+    "lab.evidence.*": {
+        *("better", "worse", "undecided", "before", "after"),
+        *channels.ROWS["channels"],
+        *(name for module in (taps, scale, channels) for name in module.Plan().data.values()),
     },
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),

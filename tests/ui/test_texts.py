@@ -18,6 +18,7 @@ from tests.ui.texts import DEVICES, EN, HANGUL, KO, PARSED, SCRIPTS, UI, WEIGHT_
 WITHOUT_HANGUL = {  # names that are written alike in Korean
     "bar.pixels",
     "held.summands",
+    "lab.evidence.points",
     "number.percent",
     "lab.tap.px",
     "lab.border.kind.valid",

@@ -1,7 +1,8 @@
 """What the labs' answers are made of: controls, sentences, tables, figures and pictures, each in a slot of the page.
 
-An answer is plain data. A sentence is [key of the texts, what fills it]; that may be {"percent": share of 1} or
-{"t": another key}. The page puts it into words, so that changing the language asks nothing.
+An answer is plain data. A sentence is [key of the texts, what fills it]; that may be {"percent": share of 1},
+{"count": a large number} or {"t": another key}. The page puts it into words, so that changing the language asks
+nothing.
 """
 
 from __future__ import annotations

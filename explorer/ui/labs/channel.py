@@ -19,6 +19,7 @@ from explorer.figures import field as marks
 from explorer.geometry import Box
 from explorer.labs.channels import Change, ChannelLab, Matrix, Mixer, Products
 from explorer.models import without_weights
+from explorer.ui.labs import evidence
 from explorer.ui.labs.base import Bench, Question, Told, background, control, number, place, told
 from explorer.ui.labs.drawing import figure_json
 from explorer.ui.state import Bounded
@@ -76,7 +77,7 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
     cost = lab if q.settings.whose != PAPER else labs.channels(*labs.paper(loaded.spec))
     unit = _unit(q, lab, mixer, at)
     whole = background(bench.input(q), loaded, Box(0, 0, *lab.size))
-    return {
+    answer = {
         "controls": _controls(q, lab, mixer, names, output, at),
         "facts": {
             "mixing": _mixing(mixer, matrix, (len(shown[0]), len(shown[1]))),
@@ -89,6 +90,7 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
         "tables": {"mixers": _mixers(cost, mixer), "levels": _level_table(cost)},
         "pictures": {"place": bench.picture(marks.could_see(whole, None, at), photograph=True)},
     }
+    return evidence.beside(answer, evidence.channels())
 
 
 def _unit(q: Question, lab: ChannelLab, mixer: Mixer, at: tuple[int, int]) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from explorer.labs.scaling import CHOICES, PAPERS, VGG_UNITS, Design, Layer
 from explorer.labs.scaling_run import Run
 from explorer.labs.unpooled import Alternative
 from explorer.models import MODELS
+from explorer.ui.labs import evidence
 from explorer.ui.labs.base import Bench, Question, Told, control, told
 from explorer.ui.labs.drawing import figure_json
 from explorer.ui.stretch import Stretch
@@ -60,7 +61,7 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
         **{f"{MODELS[model].title}, {size} px": scaling.reference(model) for model, (_, size) in PAPERS.items()},
     }
     found = unpooled.without_poolings(design)
-    return {
+    answer = {
         "controls": _controls(design),
         "facts": {
             **_facts(own, full),
@@ -71,6 +72,7 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
         "tables": {"far": _far(own, full, found), "sizes": _sizes(design), "measure": None},
         "figures": {quantity: figure_json(figures.curves(networks, quantity)) for quantity in figures.DOWN},
     }
+    return evidence.beside(answer, evidence.scale())
 
 
 def _controls(design: Design) -> list[dict[str, Any]]:

@@ -95,7 +95,7 @@ def _key(tap: Tap) -> str:
 
 def geometry(bench: Bench, q: Question) -> dict[str, Any]:
     """Whether the tap can meet the map from below, and all other taps of the skip."""
-    found, chosen = evidence.taps(), _chosen(q)
+    chosen = _chosen(q)
     # slots without content are named too: those of the network before are then cleared
     if chosen is None:
         facts: list[Told] = [told("lab.tap.none", model=q.selection.model)]
@@ -103,12 +103,8 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
     else:
         facts, table = _said(*chosen), _table(*chosen)
         figure = figure_json(figures.standing(chosen[1]))
-    return {
-        "controls": _controls(bench, q, chosen),
-        "facts": {"tap": facts, **found["facts"]},
-        "tables": {"taps": table, **found["tables"]},
-        "figures": {"standing": figure, **found["figures"]},
-    }
+    own = {"facts": {"tap": facts}, "tables": {"taps": table}, "figures": {"standing": figure}}
+    return evidence.beside({"controls": _controls(bench, q, chosen), **own}, evidence.taps())
 
 
 def _controls(bench: Bench, q: Question, chosen: tuple[SkipTaps, Tap] | None) -> list[dict[str, Any]]:

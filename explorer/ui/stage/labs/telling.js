@@ -2,7 +2,7 @@
 
 import { make, onButton } from '../dom.js';
 
-/** One piece: [key, params], {percent}, {names}, {t: key}, a number or plain text.
+/** One piece: [key, params], {percent}, {count}, {names}, {t: key}, a number or plain text.
  * @param {Page.Words} words @param {any} piece @returns {string}
  */
 export function tell(words, piece) {
@@ -14,6 +14,7 @@ export function tell(words, piece) {
   }
   if (piece.names) return words.of(piece.names);
   if (piece.t) return words.t(piece.t);
+  if ('count' in Object(piece)) return words.count(piece.count);
   if ('percent' in Object(piece)) {
     if (piece.percent === null) return '–';
     return piece.percent > 0 ? words.areaShare(piece.percent) : words.percent(piece.percent);
