@@ -20,6 +20,7 @@ WITHOUT_HANGUL = {  # names that are written alike in Korean
     "held.summands",
     "number.percent",
     "lab.tap.px",
+    "lab.evidence.points",
     "lab.border.kind.valid",
     "device.cpu",
     "device.cuda",
