@@ -82,7 +82,7 @@ def test_the_keys_are_listed(visit: Visit) -> None:
     visit.open()
     visit.press("?")
     said = visit.text(".fx-keys[open]")
-    of_views = {f"keys.{name}" for name in ("zoom", "fit", "point", "ten", "views")}
+    of_views = {f"keys.{name}" for name in ("zoom", "fit", "point", "ten", "views", "labs")}
     of_steps = {key for key in EN if key.startswith("keys.")} - {"keys.title", "keys.help"} - of_views
     assert [key for key in of_steps if EN[key] not in said] == []
     assert [key for key in of_views if EN[key] in said] == []
