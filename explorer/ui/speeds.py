@@ -11,6 +11,7 @@ from explorer.ui.state import Bounded
 from explorer.ui.turns import Turns
 from explorer.weights import Loaded
 
+ENDING = 3.0  # seconds that a question which was cancelled may still take to end
 MOST = 200  # speeds that are remembered, each a number per step
 TELLING = 0.25  # seconds that a run takes, at least, to be a better sample than the one before
 
@@ -32,7 +33,7 @@ class Speeds:
         """
         if found := self.known(loaded, options):
             return found
-        with self.turns.free() as free:
+        with self.turns.free(ENDING) as free:
             if not free:
                 return None
             speed = inference.calibrate(loaded.module, loaded.spec, options, lambda _: not cancelled())

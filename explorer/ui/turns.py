@@ -31,9 +31,9 @@ class Turns:
             self._working.release()
 
     @contextmanager
-    def free(self) -> Iterator[bool]:
-        """Whether the machine is free; then it is taken. Nobody is waited for."""
-        taken = self._working.acquire(blocking=False)
+    def free(self, patience: float = 0.0) -> Iterator[bool]:
+        """Whether the machine is free, or becomes so within `patience` seconds; then it is taken."""
+        taken = self._working.acquire(timeout=patience)
         try:
             yield taken
         finally:
