@@ -49,7 +49,7 @@ def _in_pieces(v: Tensor, middle: float = 0.0) -> Stats:
         zeros += int(np.count_nonzero(piece.numpy() == 0))  # in a tenth of the time of torch.count_nonzero
         away = piece - middle if middle else piece
         total += away.sum().item()
-        squares += torch.linalg.vector_norm(away).item() ** 2  # torch.dot waits for threads
+        squares += torch.dot(away, away).item()
     mean = total / n
     variance = max(0.0, squares / n - mean**2) if math.isfinite(squares) else math.nan
     if not middle and variance < mean**2:

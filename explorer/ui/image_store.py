@@ -11,7 +11,8 @@ from explorer import images
 from explorer.errors import ExplorerError
 from explorer.images import Photograph
 from explorer.images.synthetic import MADE
-from explorer.ui.i18n import TEXTS, in_all
+from explorer.ui import i18n
+from explorer.ui.i18n import in_all
 from explorer.ui.stage.payload import png
 from explorer.ui.state import Bounded, Files
 
@@ -32,8 +33,12 @@ class ImageStore:
     def examples(self) -> list[dict[str, Any]]:
         """The examples for the page, each with its thumbnail, and behind them the images that are made."""
         made = [
-            {"file": name, "title": {lang: texts[f"sources.{name}"] for lang, texts in TEXTS.items()}, "made": True}
-            | {"family": "", "credit": "", "licence": dict.fromkeys(TEXTS, ""), "source": ""}
+            {
+                "file": name,
+                "title": {lang: texts[f"sources.{name}"] for lang, texts in i18n.TEXTS.items()},
+                "made": True,
+            }
+            | {"family": "", "credit": "", "licence": dict.fromkeys(i18n.TEXTS, ""), "source": ""}
             for name in MADE
         ]
         shown = [{**example, "title": in_all(example["title"])} for example in self.listed] + made

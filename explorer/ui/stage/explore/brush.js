@@ -2,8 +2,7 @@
 
 import { find, on, pen } from '../dom.js';
 import { radios } from '../bar.js';
-
-const ERASED = [124, 116, 104]; // what networks take for nothing: the mean of the images they were trained on
+import { roles } from '../colour.js';
 
 /** Where a mirrored line of n units is looked at for its unit i, which may lie beyond it.
  * @param {number} i @param {number} n
@@ -33,6 +32,7 @@ export class Brush {
     this.canvas = find(root, '.fx-brush');
     this.colour = find(root, '.fx-brush-colour');
     this.size = find(root, '.fx-brush-size');
+    this.colour.value = roles.wrong;
     this.kind = 'paint';
     this.changed = false;
     this.choose = radios(find(root, '.fx-brush-kind'), 'brush', (kind) => {
@@ -89,11 +89,11 @@ export class Brush {
     const context = pen(this.canvas);
     this.changed = true;
     if (this.kind === 'impulse') {
-      context.fillStyle = '#ffffff';
+      context.fillStyle = roles.light;
       context.fillRect(Math.floor(to[0]), Math.floor(to[1]), 1, 1);
       return;
     }
-    context.strokeStyle = this.kind === 'erase' ? `rgb(${ERASED})` : this.colour.value;
+    context.strokeStyle = this.kind === 'erase' ? roles.zero : this.colour.value;
     Object.assign(context, { lineWidth: Number(this.size.value), lineCap: 'round' });
     context.beginPath();
     context.moveTo(...from);
