@@ -36,7 +36,8 @@ def test_a_skip_is_taken_out_and_its_difference_shown(visit: Visit) -> None:
     page.select_option(".fx-probe-against", "plain")
     page.wait_for_function(f"() => document.querySelector('.fx').dataset.run !== {after!r}")
     page.click(".fx-probe form button")
-    assert page.locator(".fx-probe-open").inner_text() == texts(visit)["probe.difference"]
+    said = texts(visit)["probe.difference"]
+    assert page.locator(".fx-probe-open").inner_text() == said
     page.wait_for_function(
         "() => location.search.includes('altered=score_pool4*0') && location.search.includes('against=plain')"
     )
@@ -45,9 +46,7 @@ def test_a_skip_is_taken_out_and_its_difference_shown(visit: Visit) -> None:
     assert steps["score_pool4"]["zeros"] < 1
     assert steps["fuse_pool4"]["std"] > 0
     page.reload()  # the address is the whole state
-    page.wait_for_function(
-        f"() => document.querySelector('.fx-probe-open')?.textContent === {texts(visit)['probe.difference']!r}"
-    )
+    page.wait_for_function(f"() => document.querySelector('.fx-probe-open')?.textContent === {said!r}")
 
 
 def test_the_brush_changes_the_image_and_the_difference_stays_where_it_was(visit: Visit) -> None:
