@@ -23,6 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from explorer.errors import ExplorerError
+from explorer.inference.forecast import Forecast
 from explorer.labs.scaling import CHANNELS_IN, NUMBER, Design, Layer, Layers, full_resolution, layers
 from explorer.replay import Progress
 from explorer.trace import CancelledError
@@ -48,19 +49,6 @@ def build(made: Design | Sequence[Layer]) -> nn.Sequential:
         )
         found.append(nn.ReLU(inplace=True))
     return nn.Sequential(*found).eval()
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """Of one pass: bytes of the weights, bytes of activations alive at the fullest moment, multiply-accumulates."""
-
-    weights: int
-    activations: int
-    macs: int
-
-    @property
-    def bytes(self) -> int:
-        return self.weights + self.activations
 
 
 def forecast(design: Design, poolings: bool = True) -> Forecast:
