@@ -12,6 +12,7 @@ COMMANDS = {
     "lab": "one experiment on a network: its crops, its border, its taps",
     "info": "what is known of weights, and of this machine",
     "evaluate": "measure a checkpoint on labelled images",
+    "lessons": "check a folder of lessons",
 }
 
 
