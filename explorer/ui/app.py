@@ -20,7 +20,7 @@ from explorer.errors import ExplorerError
 from explorer.files import ICON
 from explorer.images import MAX_BYTES
 from explorer.trace import CancelledError
-from explorer.ui import catalog, i18n
+from explorer.ui import catalog, i18n, lessons
 from explorer.ui.catalog import told
 from explorer.ui.image_store import ImageStore
 from explorer.ui.inspector import Inspector
@@ -113,7 +113,11 @@ def beginning(bench: Workbench) -> dict[str, Any]:
     """What the page starts with: all that is on offer, and a run of what it opens on."""
     cards, examples = bench.networks.cards, bench.pictures.examples()
     selection = catalog.first(cards, examples)
-    offers = {**catalog.catalog(cards, examples), "files": f"gradio_api/file={bench.files.folder}"}
+    taught = {
+        "lessons": lessons.offered(bench.lessons),
+        "lessonsFile": bench.files.add(lessons.payload(bench.lessons), ".json"),
+    }
+    offers = {**catalog.catalog(cards, examples), **taught, "files": f"gradio_api/file={bench.files.folder}"}
     return {"catalog": offers, "selection": asdict(selection), "trace": bench.runs.opening(selection).file}
 
 

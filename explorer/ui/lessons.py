@@ -157,11 +157,16 @@ def offered(made: Iterable[dict[str, Lesson]]) -> list[dict[str, Any]]:
                 "key": key if times[key] == 1 else f"{key}-{times[key]}",
                 "minutes": next(iter(spoken.values())).minutes,
                 "steps": len(next(iter(spoken.values())).steps),
-                "title": {language: lesson.title for language, lesson in spoken.items()},
-                "summary": {language: lesson.summary for language, lesson in spoken.items()},
+                "title": {language: _in(spoken, language).title for language in TEXTS},
+                "summary": {language: _in(spoken, language).summary for language in TEXTS},
             }
         )
     return listed
+
+
+def _in(spoken: dict[str, Lesson], language: str) -> Lesson:
+    """The lesson in a language, or in the first that it is written in."""
+    return spoken.get(language) or next(iter(spoken.values()))
 
 
 def payload(made: Iterable[dict[str, Lesson]]) -> bytes:

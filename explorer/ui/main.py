@@ -18,6 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--share", action="store_true", help="make a temporary public link")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS, help="folder of weights with their cards")
+    parser.add_argument("--lessons", type=Path, metavar="FOLDER", help="lessons of one's own, see docs/lessons.md")
     given = parser.parse_args(arguments)
 
     from explorer.errors import ExplorerError
@@ -25,9 +26,11 @@ def main(arguments: list[str] | None = None) -> None:
     from explorer.ui.session import Workbench
 
     try:
-        bench = Workbench(given.checkpoints)
+        bench = Workbench(given.checkpoints, teaching=[given.lessons] if given.lessons else [])
     except ExplorerError as error:
         parser.exit(1, f"{error}\n")
+    for mistake in bench.mistakes:
+        print(f"lesson left out: {mistake}", file=sys.stderr)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the temporary files go, as after Ctrl-C
     try:
         build_app(bench).queue(max_size=200).launch(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from explorer import cards
 from explorer.files import EXAMPLES
+from explorer.ui import lessons
 from explorer.ui.image_store import ImageStore
 from explorer.ui.inspector import Inspector
 from explorer.ui.labs import Labs
@@ -17,9 +19,12 @@ from explorer.ui.turns import Turns
 
 
 class Workbench:
-    """Images, networks and runs of one server process. Raises ExplorerError where there are no weights."""
+    """Images, networks, runs and lessons of one server process; `teaching` are folders of further lessons. Raises
+    ExplorerError where there are no weights."""
 
-    def __init__(self, checkpoints: Path = cards.CHECKPOINTS, examples: Path = EXAMPLES) -> None:
+    def __init__(
+        self, checkpoints: Path = cards.CHECKPOINTS, examples: Path = EXAMPLES, teaching: Sequence[Path] = ()
+    ) -> None:
         self.files, self.turns = Files(), Turns()
         self.networks = NetworkCache(cards.with_snapshots(checkpoints))
         self.pictures = ImageStore(self.files, examples)
@@ -27,3 +32,5 @@ class Workbench:
         self.runs = RunStore(self.files, self.pictures, self.networks, self.inspector, self.turns)
         self.segmenter = Segmenter(self.files, self.pictures, self.networks, self.turns)
         self.labs = Labs(self.files, self.pictures, self.networks, self.turns)
+        known = lessons.known([card.name for card in self.networks.cards], lessons.example_files(examples))
+        self.lessons, self.mistakes = lessons.gather([lessons.BUNDLED, *teaching], known)

@@ -11,7 +11,6 @@ from explorer import weights
 from explorer.lessons import Step, Value
 from explorer.models import MODELS
 from explorer.ui.catalog import first
-from explorer.ui.i18n import TEXTS
 from explorer.ui.lessons import typed
 from explorer.ui.session import Workbench
 
@@ -89,7 +88,8 @@ def plain(piece: Any) -> Any:
     if isinstance(piece, dict):
         return next(iter(piece.values()))
     if isinstance(piece, list):
-        return TEXTS["en"][piece[0]].format(**{name: plain(part) for name, part in piece[1].items()})
+        inside = list(piece[1].values())
+        return plain(inside[0]) if len(inside) == 1 else piece[0].rpartition(".")[2]
     return piece
 
 
@@ -113,7 +113,9 @@ def of_run(trace: dict[str, Any], what: str) -> Any:
     if what in ("class", "share"):
         most = max(trace["shares"])
         return most if what == "share" else trace["classes"][trace["shares"].index(most)]["name"]["en"]
-    return {"steps": len(trace["steps"]), "seconds": trace["seconds"].get("network")}.get(what, trace.get(what))
+    return {"steps": len(trace["steps"]), "seconds": sum(step["ms"] or 0 for step in trace["steps"]) / 1000}.get(
+        what, trace.get(what)
+    )
 
 
 def of_fact(facts: dict[str, Any], value: Value) -> Any:

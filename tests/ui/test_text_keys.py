@@ -110,6 +110,7 @@ FAMILIES = {
     "chip.*": CHIPS,
     "chip.*.help": CHIPS,
     "path.*": {"contracting", "skip", "expansive"},
+    "hint.*": {"unit", "crop", "chances"},
     "op.*": KINDS,
     "facts.*.unseen": {"accuracy", "dice"},
     "facts.*.validation": {"accuracy", "dice"},

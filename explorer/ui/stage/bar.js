@@ -87,6 +87,8 @@ export class Bar {
     });
     drawer(find(root, '.fx-more'), find(root, '.fx-settings'));
     this.progress = find(root, '.fx-progress');
+    /** @type {{fraction: number | null, text: string, details: any}} */
+    this.going = { fraction: null, text: '', details: {} };
     this.began = 0;
   }
 
@@ -114,13 +116,21 @@ export class Bar {
     select.disabled = choices.length < 2;
   }
 
-  /** fraction 0..1 with a text while running; null when idle. */
-  running(fraction, text, idle) {
+  /** What goes on: a fraction 0..1 with the key of a text and what fills it; null when idle. */
+  running(fraction, text, details, words) {
+    this.going = { fraction, text, details };
+    this.write(words);
+  }
+
+  /** Say it in the language that is chosen. */
+  write(words) {
+    const { fraction, text: key, details } = this.going;
     const busy = fraction !== null;
+    const text = busy ? words.t(key, details) : '';
     if (busy && this.progress.hidden) this.began = Date.now(); // the second half of a double click is no cancel
     this.progress.hidden = !busy;
     this.runButton.classList.toggle('fx-busy', busy);
-    this.runButton.firstElementChild.textContent = busy ? text : idle;
+    this.runButton.firstElementChild.textContent = busy ? text : words.t('bar.run');
     if (!busy) return;
     const percent = Math.round(fraction * 100);
     setAttributes(this.progress, { 'aria-valuenow': percent, 'aria-valuetext': text });

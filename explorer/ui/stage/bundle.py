@@ -25,6 +25,7 @@ STYLES = (  # a later rule wins over an earlier one of the same weight
     "segment/segment.css",
     "compare/compare.css",
     "labs/labs.css",
+    "lessons/lessons.css",
     "dialogs.css",
     "explore/figure.css",
     "screens.css",

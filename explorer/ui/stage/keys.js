@@ -35,7 +35,7 @@ export function focused() {
 }
 
 /** Whether a key goes into a field, belongs to the browser, or a dialog is open. */
-function occupied(event) {
+export function occupied(event) {
   const active = /** @type {HTMLInputElement | null} */ (focused());
   const writes = active && ['SELECT', 'TEXTAREA', 'INPUT'].includes(active.tagName) && active.type !== 'range';
   return writes || event.ctrlKey || event.altKey || event.metaKey || Boolean(document.querySelector('dialog[open]'));

@@ -5,13 +5,14 @@ import { Bar, languageButtons } from './bar.js';
 import { Colours, roles } from './colour.js';
 import { isThere } from './files.js';
 import { Explore } from './explore/explore.js';
+import { wishOf } from './explore/looked.js';
 import { ImageButton } from './image.js';
 import { Words, pickLanguage } from './i18n.js';
 import { keysDialog } from './keys.js';
 import { Message } from './message.js';
 import { Notice } from './notice.js';
 import { ownImage, stored, themeButton } from './preferences.js';
-import { questions } from './questions.js';
+import { Lessons } from './lessons/lessons.js';
 import { Runner } from './runner.js';
 import { Address, complete, fromAddress } from './selection.js';
 import { Sources } from './sources.js';
@@ -24,7 +25,6 @@ export function mount({ element, props, trigger, upload, watch, base }) {
 
 class Stage {
   /** @type {(code: string) => void} marks its button */ chooseLanguage;
-  /** @type {any} {text, details} of what goes on */ progress;
 
   constructor(root, start, gradio) {
     this.root = root;
@@ -55,11 +55,12 @@ class Stage {
       onNothing: () => this.say({ code: 'nothing_dropped', details: {} }),
       t: (key, values) => this.words.t(key, values),
     });
-    const shared = this.#shared();
+    const shared = this.#shared(start.selection);
     this.explore = new Explore(root, shared);
     this.views = new Views(root, shared, { onShow: (view) => this.show(view) });
+    this.lessons = new Lessons(root, shared);
     this.#controls();
-    this.translate().then(() => this.begin(start));
+    this.translate().then(() => this.begin(start)).then(() => this.lessons.restore(this.address));
     gradio.watch('value', () => {
       const message = JSON.parse(gradio.props.value);
       for (const listener of [this.runner, this.explore, this.views]) listener.hear(message);
@@ -67,7 +68,7 @@ class Stage {
   }
 
   /** What the views need of the stage. */
-  #shared() {
+  #shared(start) {
     const { gradio, catalog, colours, words, resolve } = this;
     return {
       gradio, catalog, colours, words, resolve,
@@ -78,6 +79,11 @@ class Stage {
       onEdited: (file, against) =>
         this.#with(() => this.runner.sendFile(file, { selection: { ...this.selection, against } })),
       picture: () => this.image.best(this.selection.image, this.trace),
+      /** A step of a lesson keeps the image that is looked at, unless it names one. */
+      visit: (address) => this.visit(address, { ...start, image: this.selection.image }),
+      isStale: () => this.#isStale(),
+      explore: () => this.explore,
+      labs: () => this.views.labs,
       say: (problem) => this.say(problem),
       onProgress: (...news) => this.#progress(...news),
       onSettle: () => this.settle(),
@@ -97,7 +103,6 @@ class Stage {
     });
     themeButton(find(this.root, '.fx-theme'), this.address);
     keysDialog(this.root);
-    questions(this.root, (question) => this.#openLab(question));
   }
 
   /** Show everything in the chosen language; what the person was doing stays. */
@@ -106,12 +111,13 @@ class Stage {
     this.words.apply(this.root);
     this.chooseLanguage(this.words.language);
     this.bar.show(this.selection, this.words);
-    this.bar.running(this.fraction ?? null, this.#progressText(), this.words.t('bar.run'));
+    this.bar.write(this.words);
     this.sources.list(this.catalog.examples, this.resolve, this.words);
     this.#written();
     this.message.write();
     this.views.panel?.write();
     this.explore.write();
+    this.lessons.write();
   }
 
   /** Start with the run that came with the page, or the one that the address asks for. */
@@ -135,7 +141,7 @@ class Stage {
     const own = address.has('image') ? null : ownImage();
     const wish = fromAddress(this.catalog, address, standard, own?.image);
     if (own && wish) this.image.recall(own);
-    this.wantedStep = address.get('step');
+    this.explore.wished = wishOf(address);
     return wish;
   }
 
@@ -143,6 +149,12 @@ class Stage {
   #back(standard) {
     this.position.turned();
     const address = new URLSearchParams(location.search);
+    this.visit(address, standard);
+    this.lessons.restore(address);
+  }
+
+  /** Show what an address asks for, filled up from `standard`. */
+  visit(address, standard) {
     const view = this.views.has(address.get('view')) ? address.get('view') : 'explore';
     this.views.labs.restore(address);
     const { image: before } = this.selection;
@@ -151,8 +163,8 @@ class Stage {
     if (view !== this.views.shown) this.show(view);
     else if (this.views.panel)
       this.#with(() => this.views.panel.changed(image === before ? {} : { image }, this.image.name(image)));
-    else this.#with(() => this.runner.send({ selection: this.selection }, { ownImage: false }));
-    if (!this.runner.request) this.wantedStep = null; // the run is the one that was left
+    else if (this.#isStale()) this.#with(() => this.runner.send({ selection: this.selection }, { ownImage: false }));
+    if (view === 'explore' && !this.#isStale()) this.explore.revisit(); // of the run that is there
   }
 
   get trace() {
@@ -175,20 +187,11 @@ class Stage {
     this.settle();
   }
 
-  /** A question was pressed: the lab that answers it, with the network that it is about. */
-  #openLab({ lab, model, settings }) {
-    this.views.labs.begin(lab, settings);
-    if (this.selection.model !== model) this.#choose(complete(this.catalog, this.selection, { model }));
-    this.show('labs');
-  }
-
   /** A channel of a step was pressed in a lab: it is shown large, in a run of what the lab looked at. */
   #openAt(place) {
-    this.wantedStep = place.step;
     this.explore.wished = place;
-    const at = this.#isStale() ? undefined : this.trace.index.get(place.step);
     this.show('explore');
-    if (at !== undefined) this.explore.go(at);
+    if (!this.#isStale()) this.explore.revisit();
   }
 
   /** Files that a person gave: one is looked into, several are segmented. */
@@ -200,7 +203,7 @@ class Stage {
 
   /** A control was used: complete the selection so that it fits together, and run it. */
   change(change) {
-    this.wantedStep = null;
+    this.explore.wished = null;
     this.#choose(complete(this.catalog, this.selection, change));
     if (this.views.panel) {
       this.settle();
@@ -229,7 +232,7 @@ class Stage {
 
   /** Stop the run; the controls go back to what is shown. */
   cancel() {
-    this.wantedStep = null;
+    this.explore.wished = null;
     if (this.views.panel) return this.views.panel.cancel();
     this.runner.cancel();
     if (this.trace) this.#choose(this.trace.selection);
@@ -260,19 +263,12 @@ class Stage {
     if (this.trace || !trace) return;
     this.#choose(selection);
     await this.open(trace, selection);
-    this.wantedStep = null;
   }
 
   #progress(fraction, text = '', details = {}) {
-    this.fraction = fraction;
-    this.progress = { text, details };
-    this.bar.running(fraction, this.#progressText(), this.words.t('bar.run'));
+    this.bar.running(fraction, text, details, this.words);
     if (fraction !== null) this.root.dataset.state = 'running';
     else if (this.trace || this.views.panel) this.root.dataset.state = 'ready';
-  }
-
-  #progressText() {
-    return this.fraction == null ? '' : this.words.t(this.progress.text, this.progress.details);
   }
 
   /** Say an error {code, details} in words, or nothing. */
@@ -282,8 +278,7 @@ class Stage {
 
   /** Show a finished run. */
   async open(file, selection) {
-    if (!(await this.explore.open(file, selection, this.wantedStep))) return;
-    this.wantedStep = null;
+    if (!(await this.explore.open(file, selection))) return;
     this.image.learn(this.trace.selection.image, { picture: this.trace.pictures.resized });
     this.#written();
     this.settle(); // now with the picture
@@ -294,7 +289,7 @@ class Stage {
   settle() {
     const own = this.image.keep(this.selection.image);
     const { selection, chosenLanguage: lang, explore: { name: step }, views: { shown: view } } = this;
-    const { address: lab } = this.views.panel ?? {};
-    this.position.settle({ selection, step, lang, own, view, lab });
+    const parts = this.views.panel ? this.views.panel.address ?? [] : this.explore.address;
+    this.position.settle({ selection, step, lang, own, view, parts: [...parts, ...this.lessons.address] });
   }
 }

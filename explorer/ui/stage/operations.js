@@ -84,7 +84,9 @@ function inputWords({ trace, words }) {
   const sizes = { from: original[0], fromWidth: original[1], to: resized[0], toWidth: resized[1] };
   const [, height, width] = trace.steps[trace.steps.length - 1].shape;
   const border = height < network[0] || width < network[1] ? 'words.input.border.smaller' : 'words.input.border';
+  const { jump, start } = trace.grid(trace.steps[0]) ?? { jump: 1, start: 0 };
   return {
+    jump: words.number(jump), start: words.number(start),
     resized: differ(original, resized) ? words.t('words.input.resized', sizes) : '',
     border: differ(resized, network) ? words.t(border, sizes) : '',
   };

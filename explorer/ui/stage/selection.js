@@ -1,5 +1,7 @@
 /** What is looked at: completing a choice so that it fits together, and the page's address that carries it. */
 
+import { LOOK } from './explore/looked.js';
+
 const SETTLED = 350; // ms until a position goes into the address
 
 /** What an image shows: as its example is sorted, or as the server told of an own one by its colours; '' if not known.
@@ -111,7 +113,8 @@ export class Address {
     this.settled = null;
   }
 
-  settle({ selection, step, lang, own, view, lab = [] }) {
+  /** `own` keeps the image out; `parts` are what a view and a lesson say of themselves, pairs of name and value. */
+  settle({ selection, step, lang, own, view, parts }) {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       const at = new URLSearchParams(location.search);
@@ -122,14 +125,19 @@ export class Address {
       if (own) for (const key of ['image', 'against']) if (at.get(key) !== 'plain') at.delete(key);
       if (step) at.set('step', step);
       if (lang) at.set('lang', lang);
-      for (const name of [...at.keys()]) if (name === 'lab' || name.startsWith('lab.')) at.delete(name);
-      for (const [name, value] of lab) at.set(name, value);
+      for (const name of [...at.keys()]) if (isPart(name)) at.delete(name);
+      for (const [name, value] of parts) at.set(name, value);
       if (view === 'explore') at.delete('view');
       else at.set('view', view);
-      const now = `${selection.model} ${view} ${at.get('lab')}`;
+      const now = `${selection.model} ${view} ${at.get('lab')} ${at.get('lesson')} ${at.get('at')}`;
       const isPage = this.settled && this.settled !== now;
       this.settled = now;
       history[isPage ? 'pushState' : 'replaceState'](null, '', `${location.pathname}?${at}`);
     }, SETTLED);
   }
+}
+
+/** Whether a part of the address is of a view or a lesson: it goes with them. */
+function isPart(name) {
+  return name === 'lab' || name.startsWith('lab.') || name === 'lesson' || name === 'at' || LOOK.includes(name);
 }

@@ -184,6 +184,8 @@ declare namespace Page {
     sizes: number[];
     devices: string[];
     mostBytes: number;
+    lessons: Lesson[];
+    lessonsFile: string;
     files: string;
     /** Of own images, by their ids, what they show: as the server tells with each answer. */
     domains?: Record<string, string>;
@@ -209,6 +211,38 @@ declare namespace Page {
     pixels: Uint8Array;
     width: number;
     height: number;
+  }
+
+  /** A value of a lesson: see explorer/lessons/parts.py. */
+  interface LessonValue {
+    source: 'step' | 'run' | 'unit' | 'fact' | 'table';
+    parts: string[];
+    where: string[][];
+    then: string;
+    other: LessonValue | null;
+  }
+
+  interface LessonChoice {
+    text: any[];
+    low: number | null;
+    high: number | null;
+    word: string | null;
+  }
+
+  interface LessonAsk {
+    kind: 'choice' | 'number' | 'place';
+    text: any[][];
+    choices: LessonChoice[];
+    measured: number | 'field' | 'crop';
+    unit: string;
+  }
+
+  interface Lesson {
+    key: string;
+    minutes: number;
+    steps: number;
+    title: Names;
+    summary: Names;
   }
 
   type Words = import('./i18n.js').Words;

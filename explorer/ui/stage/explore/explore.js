@@ -11,8 +11,10 @@ import { Output } from './output.js';
 import { foldings } from './foldings.js';
 import { showChips, showCrop } from './panels.js';
 import { lost } from '../files.js';
+import { Hints } from './hints.js';
 import { gently } from '../preferences.js';
 import { isSameTraining } from '../selection.js';
+import { pairsOf } from './looked.js';
 import { Probe } from './probe.js';
 import { Steps } from './steps.js';
 import { Trace } from './trace.js';
@@ -30,15 +32,20 @@ export class Explore {
     this.stage = stage;
     this.words = words;
     this.step = 0;
-    this.wished = null; // {step, channel} to show once that step is shown
+    /** @type {import('./looked.js').Wish | null} of the run that is shown next */ this.wished = null;
     const onStep = (name) => this.choose(this.trace.index.get(name));
     this.asker = new Asker(gradio.trigger, alive);
+    this.hints = new Hints(root, words);
     this.output = new Output(root, colours, {
       words, say,
+      onSettle: () => stage.onSettle(),
+      onChances: () => this.hints.say('chances'),
       cardOf: (trace) => catalog.cards.find((card) => card.name === trace.selection.checkpoint),
     });
     this.look = new Look(root, colours, {
       words, resolve, onStep,
+      onSettle: () => stage.onSettle(),
+      onHeld: () => this.hints.say('unit'),
       asker: this.asker,
       picture: this.output.picture,
       again: () => {
@@ -53,19 +60,19 @@ export class Explore {
       onStep: (i, how) => (how?.keepPlace ? this.goWithPlace(i) : this.go(i)),
       onChoose: (i) => this.choose(i),
     });
-    this.cropView = 'whole';
+    /** @type {'whole' | 'cut'} */ this.cropView = 'whole';
     const viewCrop = (cropView) => {
       this.look.leave();
       this.cropView = cropView;
       this.go(this.step);
     };
-    radios(find(root, '.fx-cropview'), 'cropview', viewCrop, this.cropView);
+    this.chooseCropView = radios(find(root, '.fx-cropview'), 'cropview', viewCrop, this.cropView);
     const { map } = this.steps;
     radios(find(root, '.fx-grain'), 'grain', (grain) => map.use(grain), map.grain);
     on(document, 'keydown', ({ key }) => {
       if (key === 'Escape' && !document.querySelector('dialog[open]')) this.look.escape();
     });
-    foldings(root, (isLarge) => this.look.maps.write(isLarge));
+    this.enlarge = foldings(root, (isLarge) => this.look.maps.write(isLarge));
   }
 
   /** The name of the step that is shown, once there is a run. */
@@ -75,6 +82,25 @@ export class Explore {
 
   hear(message) {
     this.asker.hear(message);
+  }
+
+  /** What the address says of how the step is looked at. */
+  get address() {
+    if (!this.trace) return [];
+    const { look, cropView: crop, output: { kind: shown } } = this;
+    return pairsOf({ step: this.name, crop, shown, ...look.looked });
+  }
+
+  /** Look at the run that is shown as `wished` says. */
+  async revisit() {
+    const { wished, trace } = this;
+    this.wished = null;
+    if (!trace || !wished) return;
+    if (wished.crop) this.chooseCropView((this.cropView = wished.crop));
+    if (wished.shown !== undefined) this.output.use(wished.shown);
+    this.look.prepare(wished);
+    await this.go(trace.index.get(wished.step ?? '') ?? 0);
+    if (this.trace === trace) this.look.restore(wished);
   }
 
   /** The language has changed: everything is said anew, and what the person was doing stays. */
@@ -91,8 +117,8 @@ export class Explore {
     this.figure.load(this.trace, this.words);
   }
 
-  /** Show a finished run at the step `wanted`, else at what answers to the one that was shown. Whether that worked. */
-  async open(file, selection, wanted) {
+  /** Show a finished run as it is wished, else at what answers to the step that was shown. Whether that worked. */
+  async open(file, selection) {
     const { name, trace: old } = this;
     const token = (this.opening = {});
     try {
@@ -107,15 +133,11 @@ export class Explore {
       return false;
     }
     this.#load();
-    const { index } = this.trace;
     const last = old ? counterpart(old, this.trace, name) : undefined;
-    await this.go(index.get(wanted) ?? last ?? index.get(this.#firstLook()) ?? 0);
+    const isWished = JSON.stringify(selection) === JSON.stringify(this.stage.selection()); // another may be on its way
+    if (this.wished && isWished) await this.revisit();
+    else await this.go(last ?? 0);
     return true;
-  }
-
-  /** The page opens on a step that already says something: the first of a coarser level. */
-  #firstLook() {
-    return this.trace.steps.find(({ level }) => level > 0)?.name ?? '';
   }
 
   /** Show a step that was chosen in a list of such, and its maps, which lie off the screen where panes are stacked. */
@@ -157,10 +179,6 @@ export class Explore {
       if (!picture) return;
     }
     this.#show(step, drawn, crop, picture);
-    if (this.wished?.step === step.name) {
-      this.look.pick(this.wished.channel);
-      this.wished = null;
-    }
     token.place = null;
     if (place && !this.look.anchor) this.look.lookAt(place);
     for (let d = 1; d <= AHEAD; d++) {
@@ -181,5 +199,6 @@ export class Explore {
     showCrop(root, trace, step, crop, words);
     this.figure.mark(step.name);
     root.dataset.step = step.name;
+    if (crop?.step === step.name) this.hints.say('crop');
   }
 }

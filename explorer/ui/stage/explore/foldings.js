@@ -6,6 +6,7 @@ import { stored } from '../preferences.js';
 
 /** `onSize(isLarge)` is told of the classroom's size, in which a page read from the last row is set.
  * @param {HTMLElement} root @param {(isLarge: boolean) => void} onSize
+ * @returns {(isLarge: boolean) => void} sets it for as long as the page is open
  */
 export function foldings(root, onSize) {
   const show = (button, name, isOn, isExpanded) => {
@@ -41,4 +42,5 @@ export function foldings(root, onSize) {
     if (keyOf(event) === 'n') fold.click();
     if (keyOf(event) === 'b') large.click();
   });
+  return enlarge;
 }

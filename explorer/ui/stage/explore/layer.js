@@ -31,8 +31,7 @@ export class Layer {
     this.fixed = null; // [low, high] that "fixed" keeps from step to step
     this.components = null; // null, or what is known of the principal components
     const stretch = (scale) => {
-      this.scale = scale;
-      this.fixed = scale === 'fixed' ? this.maps.scheme.range : null;
+      this.#stretch(scale);
       onChange();
     };
     this.chooseScale = radios(find(root, '.fx-scale'), 'scale', stretch, this.scale);
@@ -63,6 +62,17 @@ export class Layer {
     maps.show(drawn, picture, scheme, { crop, names, halves: parts });
     this.write(words);
     this.#fetchFull();
+  }
+
+  /** Order and scale of the maps drawn next. */
+  use(order, scale) {
+    this.sort = order;
+    if (scale !== this.scale || scale === 'fixed') this.#stretch(scale);
+  }
+
+  #stretch(scale) {
+    this.scale = scale;
+    this.fixed = scale === 'fixed' ? this.maps.scheme?.range ?? null : null;
   }
 
   #order() {

@@ -18,11 +18,13 @@ export class Look {
   anchor = null;
 
   /** `picture` is what fields are drawn on; `again` draws the step once more; `onStep` goes to one by its name. */
-  constructor(root, colours, { asker, resolve, picture, again, onStep, words }) {
+  constructor(root, colours, { asker, resolve, picture, again, onStep, onSettle, onHeld, words }) {
     this.root = root;
     this.picture = picture;
     this.words = words;
     this.onStep = onStep;
+    this.onSettle = onSettle;
+    this.onHeld = onHeld;
     this.maps = new Maps(root, {
       onUnit: (unit) => this.point(unit),
       onHold: (unit) => this.hold(unit),
@@ -48,6 +50,7 @@ export class Look {
   pin(channel) {
     this.pins.toggle(this.drawn.name, channel);
     this.tools.write();
+    this.onSettle();
   }
 
   /** A new run is shown: of the same training (`isSame`) what is looked at stays, else it goes. */
@@ -140,6 +143,8 @@ export class Look {
     if (!unit && !this.anchor) return;
     this.anchor = unit && { step: this.drawn.name, unit, at: this.trace.placeOf(this.drawn, unit) };
     this.#hold(unit);
+    if (unit) this.onHeld();
+    this.onSettle();
   }
 
   #hold(unit, isResumed = false) {
@@ -187,6 +192,7 @@ export class Look {
     this.layer.pick(channel);
     this.tools.write();
     this.tools.overInput();
+    this.onSettle();
   }
 
   /** Let go of the unit; without one, go back from one channel to all. */
@@ -203,6 +209,39 @@ export class Look {
   async #toPin({ step, channel }) {
     await this.onStep(step);
     this.pick(channel);
+  }
+
+  /** What is looked at, for the address. */
+  get looked() {
+    const { maps, anchor, layer, pins } = this;
+    return { channel: maps.channel, unit: anchor, order: layer.sort, scale: layer.scale, pins: pins.pins };
+  }
+
+  /** Take what is wished of the step that comes: how its maps are drawn, and the pins.
+   * @param {import('./looked.js').Wish} wish
+   */
+  prepare({ order, scale, pins, unit }) {
+    if (order !== undefined) this.layer.use(order, scale);
+    if (pins) this.pins.pins = pins;
+    if (unit !== undefined) this.anchor = null; // the one wished is held once the step is there
+    if (unit === null) this.held.release();
+  }
+
+  /** Take what is wished of the step that is shown: a large channel, a unit that is held. A place beyond is left out.
+   * @param {import('./looked.js').Wish} wish
+   */
+  restore({ channel, unit }) {
+    const { trace, drawn } = this;
+    const has = (step, c) => c !== null && c < step.shape[0];
+    if (channel !== undefined && channel !== this.maps.channel) this.pick(has(drawn, channel) ? channel : null);
+    if (!unit) return;
+    const step = trace.step(unit.step) ?? drawn;
+    const { row, column } = unit.unit;
+    if (!has(step, unit.unit.channel) || row >= step.shape[1] || column >= step.shape[2]) return;
+    if (step === drawn) return this.hold(unit.unit);
+    this.anchor = { ...unit, at: trace.placeOf(step, unit.unit) };
+    this.#resume();
+    this.onSettle();
   }
 
   write() {

@@ -22,12 +22,13 @@ export class Output {
   /** @type {(Promise<ArrayLike<number>> | null)[]} labels by stage, as they are fetched */ coded;
 
   /** `cardOf` finds a run's card; `say` tells the person of an error. */
-  constructor(root, colours, { words, cardOf, say }) {
+  constructor(root, colours, { words, cardOf, say, onSettle, onChances }) {
     this.root = root;
     this.colours = colours;
     this.words = words;
     this.cardOf = cardOf;
     this.say = say;
+    this.onChances = onChances;
     this.kind = KINDS.find((kind) => kind === stored('overlay')) ?? 'prediction';
     this.stage = -1; // that the step shown has reached
     /** @type {{codes: ArrayLike<number>, shares: number[], text: string, of: ArrayLike<number>[]} | null} */
@@ -37,6 +38,7 @@ export class Output {
       this.kind = target.value;
       stored('overlay', this.kind);
       this.#overlay();
+      onSettle();
     });
     const show = (frame) => {
       this.picture.use(frame).catch((error) => say(lost(error)));
@@ -70,6 +72,15 @@ export class Output {
     this.#overlay();
     this.name(null);
     this.write();
+  }
+
+  /** Show something else over the picture; '' is what this browser is used to. */
+  use(kind) {
+    const wanted = KINDS.includes(kind) ? kind : KINDS.find((one) => one === stored('overlay')) ?? 'prediction';
+    if (wanted === this.kind) return;
+    this.kind = wanted;
+    this.write();
+    this.#overlay();
   }
 
   /** A step is shown: a prediction on the way follows it. */
@@ -226,8 +237,10 @@ export class Output {
     const inside = Boolean(pixel && !pixel.border && !laid); // else the probabilities are of another prediction
     root.classList.toggle('fx-over-picture', inside);
     if (!inside) return;
-    if (probabilities.codes) this.#bars(probabilities.at(pixel.row, pixel.column));
-    else this.#fetched().then((there) => there && this.pixel === pixel && this.name(pixel));
+    if (probabilities.codes) {
+      this.#bars(probabilities.at(pixel.row, pixel.column));
+      this.onChances();
+    } else this.#fetched().then((there) => there && this.pixel === pixel && this.name(pixel));
   }
 
   #bars(found) {

@@ -224,12 +224,18 @@ export class Picture {
     this.outlineField({ field: [y + row, x + column, y + row + 1, x + column + 1] });
   }
 
-  #pixelAt(event) {
+  /** Where an event is, [row, column] in input pixels; null before anything is drawn. */
+  placeAt(event) {
     if (!this.placed) return null;
     const box = this.canvas.getBoundingClientRect();
-    const row = Math.floor((event.clientY - box.top) / this.placed.zoom + this.placed.top) - this.trace.offset[0];
-    const column = Math.floor((event.clientX - box.left) / this.placed.zoom + this.placed.left) - this.trace.offset[1];
-    return this.#pixel(row, column);
+    const { zoom, top, left } = this.placed;
+    return [(event.clientY - box.top) / zoom + top, (event.clientX - box.left) / zoom + left];
+  }
+
+  #pixelAt(event) {
+    const at = this.placeAt(event);
+    const [y, x] = this.trace.offset;
+    return at && this.#pixel(Math.floor(at[0]) - y, Math.floor(at[1]) - x);
   }
 
   /** What is known of pixel (row, column) of the resized image; null outside the network's input. */

@@ -27,6 +27,7 @@ export class Controls {
     for (const control of controls) {
       if (!this.rows.has(control.set)) this.rows.set(control.set, this.#row(control));
       const { node, show } = this.rows.get(control.set);
+      node.dataset.set = control.set; // a lesson points at it
       show(control);
       const place = last ? last.nextSibling : this.box.firstChild;
       if (node !== place) this.box.insertBefore(node, place); // only what is not in its place: focus stays

@@ -49,6 +49,11 @@ export class Labs extends Panel {
     return (this.answers[this.lab] ??= empty);
   }
 
+  /** Whether an answer is on its way, or about to be asked for. */
+  get isUnderWay() {
+    return this.runner.request !== null || this.waits || this.box.dataset.state === undefined;
+  }
+
   get isQuiet() {
     return this.asked === 'geometry';
   }
@@ -66,12 +71,6 @@ export class Labs extends Panel {
     this.lab = String(lab);
     const own = [...address].filter(([name]) => name.startsWith(PREFIX));
     this.settings[this.lab] = Object.fromEntries(own.map(([name, text]) => [name.slice(PREFIX.length), typed(text)]));
-  }
-
-  /** Begin a lab anew, with some settings of its own, the next time that the view is shown. */
-  begin(lab, settings) {
-    this.lab = lab;
-    this.settings[lab] = settings;
   }
 
   /** Open a lab; it goes on where it was left. */
@@ -95,8 +94,7 @@ export class Labs extends Panel {
   /** Another network, other weights or another image. */
   changed() {
     if (this.runner.request) this.cancel();
-    this.#forget(() => true);
-    this.ask('geometry');
+    this.enter();
   }
 
   /** A file was given: it becomes the image that experiments are made with. */
