@@ -158,7 +158,9 @@ def test_a_file_that_is_no_lesson_is_refused(tmp_path, known, raw):
 def test_whatever_is_cut_out_or_put_in_raises_nothing(tmp_path, data):
     known = what_is_known()
     a, b = sorted(data.draw(st.tuples(*[st.integers(0, len(GOOD))] * 2)))
-    put = "".join(data.draw(st.lists(st.sampled_from([*":-[]{}*`#\n.<&=| ", "::: ask", "---", "at:", "가"]), max_size=9)))
+    put = "".join(
+        data.draw(st.lists(st.sampled_from([*":-[]{}*`#\n.<&=| ", "::: ask", "---", "at:", "가"]), max_size=9))
+    )
     text = GOOD[:a] + put + GOOD[b:]
     found, problems = check(written(tmp_path, text, text), known)
     assert bool(found) != bool(problems)

@@ -117,7 +117,17 @@ def test_notes_on_weights_and_device_names_are_filled():
 # ---- nothing said outside the tables
 
 
-CAPS = {*"uowasdcpnbl,.+-0→←↑↓", "PgUp", "PgDn", "Home", "End", "Space", "Shift", "Enter", "Esc"}  # as they stand on the keyboard
+CAPS = {
+    *"uowasdcpnbl,.+-0→←↑↓",
+    "PgUp",
+    "PgDn",
+    "Home",
+    "End",
+    "Space",
+    "Shift",
+    "Enter",
+    "Esc",
+}  # as they stand on the keyboard
 
 
 def test_the_page_has_no_words_of_its_own():

@@ -30,7 +30,8 @@ function copy(node) {
     image.style.width = canvases[i].style.width;
     canvas.replaceWith(image);
   });
-  for (const button of made.querySelectorAll('button, input, select')) button.remove();
+  for (const button of made.querySelectorAll('table button')) button.replaceWith(button.textContent ?? '');
+  for (const control of made.querySelectorAll('button, input, select')) control.remove();
   return make('figure', {}, made);
 }
 

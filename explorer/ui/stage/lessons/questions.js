@@ -22,9 +22,9 @@ export function asked({ ask, write, words, onAnswer }) {
   on(skip, 'click', () => onAnswer(null));
   if (ask.kind === 'choice') {
     const buttons = ask.choices.map((choice, i) =>
-      on(makeButton({ className: 'fx-choice' }, ...write(choice.text)), 'click', () => onAnswer(i))
+      on(makeButton({ className: 'fx-guessed' }, ...write(choice.text)), 'click', () => onAnswer(i))
     );
-    return [text, make('div', { className: 'fx-choices' }, ...buttons), skip];
+    return [text, make('div', { className: 'fx-guesses' }, ...buttons), skip];
   }
   if (ask.kind === 'place') return [text, make('p', { className: 'fx-hint' }, words.t('lesson.place')), skip];
   const input = make('input', { type: 'number', step: 'any', 'aria-label': words.t('lesson.number') });
@@ -58,10 +58,10 @@ function choices({ ask, given, found, write, words }) {
     const isRight = Boolean(found && isAnswer(choice, found.raw));
     const marks = [...(isRight ? ['lesson.measured'] : []), ...(i === given ? ['lesson.own'] : [])];
     const said = marks.map((key) => make('small', {}, words.t(key)));
-    const names = ['fx-choice', ...(isRight ? ['fx-choice-right'] : found && i === given ? ['fx-choice-wrong'] : [])];
+    const names = ['fx-guessed', ...(isRight ? ['fx-guess-right'] : found && i === given ? ['fx-guess-wrong'] : [])];
     return make('div', { className: names.join(' ') }, make('span', {}, ...write(choice.text)), ...said);
   });
-  return make('div', { className: 'fx-choices' }, ...rows);
+  return make('div', { className: 'fx-guesses' }, ...rows);
 }
 
 /** @param {{inside: boolean, apart: number} | null} given */
