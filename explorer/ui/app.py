@@ -20,7 +20,7 @@ from explorer.errors import ExplorerError
 from explorer.files import ICON
 from explorer.images import MAX_BYTES
 from explorer.trace import CancelledError
-from explorer.ui import catalog, i18n, lessons
+from explorer.ui import catalog, i18n, lessons, sharing
 from explorer.ui.catalog import told
 from explorer.ui.image_store import ImageStore
 from explorer.ui.inspector import Inspector
@@ -192,9 +192,12 @@ def _error(error: ExplorerError) -> dict[str, Any]:
 
 
 def inspect_messages(inspector: Inspector, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The pieces of an answer about a finished run, or an error."""
+    """The pieces of an answer about a finished run, the code of an address, or an error."""
     try:
-        yield from inspector.answer(data)
+        if data.get("what") == "code":
+            yield sharing.code(data.get("address"))
+        else:
+            yield from inspector.answer(data)
     except ExplorerError as error:
         yield _error(error)
     except Exception:

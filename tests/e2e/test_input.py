@@ -134,7 +134,7 @@ def test_an_own_image_outlives_a_reload_while_the_server_has_it(visit: Visit) ->
     before = visit.run
     visit.hand("drop", picture((95, 70)), "kept.png")
     own = visit.after(before).run
-    visit.page.wait_for_function("() => sessionStorage.length && !location.search.includes('image=')")
+    visit.page.wait_for_function("() => sessionStorage.length && location.search.includes('image=own')")
     visit.page.reload()
     visit.ready()
     assert (visit.run, visit.text(".fx-image-name")) == (own, "kept.png")

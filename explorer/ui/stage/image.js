@@ -2,6 +2,7 @@
 
 import { find } from './dom.js';
 import { ownImage } from './preferences.js';
+import { OWN } from './selection.js';
 
 export class ImageButton {
   /** @type {string | undefined} a small picture of the own image */ picture;
@@ -16,6 +17,11 @@ export class ImageButton {
     this.words = words;
     this.resolve = resolve;
     this.own = ''; // the own image's name
+  }
+
+  /** This tab's own image, where an address names none, or one's own. @param {URLSearchParams} address */
+  ownFor(address) {
+    return address.has('image') && address.get('image') !== OWN ? null : ownImage();
   }
 
   example(file) {

@@ -14,7 +14,8 @@ import { Notice } from './notice.js';
 import { ownImage, stored, themeButton } from './preferences.js';
 import { Lessons } from './lessons/lessons.js';
 import { Runner } from './runner.js';
-import { Address, complete, fromAddress } from './selection.js';
+import { Address, OWN, complete, fromAddress } from './selection.js';
+import { Share } from './share.js';
 import { Sources } from './sources.js';
 import { Views } from './views.js';
 
@@ -59,11 +60,12 @@ class Stage {
     this.explore = new Explore(root, shared);
     this.views = new Views(root, shared, { onShow: (view) => this.show(view) });
     this.lessons = new Lessons(root, shared);
+    this.share = new Share(root, shared);
     this.#controls();
     this.translate().then(() => this.begin(start)).then(() => this.lessons.restore(this.address));
     gradio.watch('value', () => {
       const message = JSON.parse(gradio.props.value);
-      for (const listener of [this.runner, this.explore, this.views]) listener.hear(message);
+      for (const listener of [this.runner, this.explore, this.views, this.share]) listener.hear(message);
     });
   }
 
@@ -71,8 +73,7 @@ class Stage {
   #shared(start) {
     const { gradio, catalog, colours, words, resolve } = this;
     return {
-      gradio, catalog, colours, words, resolve,
-      alive: () => isThere(this.gradio.base),
+      gradio, catalog, colours, words, resolve, alive: () => isThere(this.gradio.base),
       selection: () => this.selection,
       change: (change) => this.change(change),
       /** The image was painted on: it is run, and shown as the difference from the one before. */
@@ -81,7 +82,8 @@ class Stage {
       picture: () => this.image.best(this.selection.image, this.trace),
       /** A step of a lesson keeps the image that is looked at, unless it names one. */
       visit: (address) => this.visit(address, { ...start, image: this.selection.image }),
-      isStale: () => this.#isStale(),
+      isStale: () => this.#isStale(), isOwn: () => !this.image.example(this.selection.image),
+      settled: () => this.position.now(),
       explore: () => this.explore,
       labs: () => this.views.labs,
       say: (problem) => this.say(problem),
@@ -124,6 +126,7 @@ class Stage {
   async begin(start) {
     const wish = this.#wish(this.address, start.selection);
     const view = this.address.get('view');
+    this.views.restore(this.address);
     on(window, 'popstate', () => this.#back(start.selection));
     if (this.views.has(view)) {
       if (wish) this.#choose(wish);
@@ -138,7 +141,9 @@ class Stage {
 
   /** What an address asks for, null if it is what the page opens on; without an image in it, this tab's own. */
   #wish(address, standard) {
-    const own = address.has('image') ? null : ownImage();
+    const own = this.image.ownFor(address);
+    const isMissing = !own && address.get('image') === OWN; // said once what is shown has begun
+    if (isMissing) setTimeout(() => this.say({ code: 'own_image', details: {} }));
     const wish = fromAddress(this.catalog, address, standard, own?.image);
     if (own && wish) this.image.recall(own);
     this.explore.wished = wishOf(address);
@@ -156,7 +161,7 @@ class Stage {
   /** Show what an address asks for, filled up from `standard`. */
   visit(address, standard) {
     const view = this.views.has(address.get('view')) ? address.get('view') : 'explore';
-    this.views.labs.restore(address);
+    this.views.restore(address);
     const { image: before } = this.selection;
     this.#choose(this.#wish(address, standard) ?? standard);
     const { image } = this.selection;

@@ -3,6 +3,10 @@
 import { LOOK } from './explore/looked.js';
 
 const SETTLED = 350; // ms until a position goes into the address
+const PARTS = ['lab', 'lesson', 'at', 'with', 'mode', 'precision', 'way'];
+
+/** What stands in an address for an image of one's own, which is never in it. */
+export const OWN = 'own';
 
 /** What an image shows: as its example is sorted, or as the server told of an own one by its colours; '' if not known.
  * @param {Page.Catalog} catalog @param {string} image
@@ -83,7 +87,7 @@ export function isSameTraining({ cards }, a, b) {
 }
 
 /** The selection an address asks for, filled up from `standard`; null if it is that one or not on offer.
- *  `own` is the id of this tab's image, which is looked at where the address names none.
+ *  `own` is the id of this tab's image, which is looked at where the address names none or one's own.
  * @param {Page.Catalog} catalog @param {URLSearchParams} address @param {Page.Selection} standard @param {string} [own]
  * @returns {Page.Selection | null}
  */
@@ -92,6 +96,7 @@ export function fromAddress(catalog, address, standard, own) {
   const change = own ? { image: own } : {};
   for (const key of Object.keys(standard)) if (address.has(key)) change[key] = address.get(key);
   if ('size' in change) change.size = Number(change.size);
+  if (change.image === OWN) change.image = own ?? standard.image;
   if (!catalog.models.some((m) => m.key === (change.model ?? standard.model))) return null;
   const wish = complete(catalog, standard, change);
   const { models, examples, sizes, devices } = catalog;
@@ -107,22 +112,32 @@ export function fromAddress(catalog, address, standard, own) {
 /** Puts the settled position into the address: another network or view as a page of the browser's history, the rest in
  *  its place. An upload stays out of it: the image is the person's own. */
 export class Address {
+  /** @type {(() => void) | null} */ put = null;
+
+  /** Put what waits to go into the address there now. */
+  now() {
+    this.put?.();
+  }
+
   /** The address has been turned to another: what was to go into the one before is void, and the next settles there. */
   turned() {
     clearTimeout(this.timer);
-    this.settled = null;
+    this.settled = this.put = null;
   }
 
   /** `own` keeps the image out; `parts` are what a view and a lesson say of themselves, pairs of name and value. */
   settle({ selection, step, lang, own, view, parts }) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
+    this.put = () => {
+      clearTimeout(this.timer);
+      this.put = null;
       const at = new URLSearchParams(location.search);
       for (const [key, value] of Object.entries(selection)) {
         if (value === '') at.delete(key);
         else at.set(key, value);
       }
-      if (own) for (const key of ['image', 'against']) if (at.get(key) !== 'plain') at.delete(key);
+      if (own && at.get('against') !== 'plain') at.delete('against');
+      if (own) at.set('image', OWN);
       if (step) at.set('step', step);
       if (lang) at.set('lang', lang);
       for (const name of [...at.keys()]) if (isPart(name)) at.delete(name);
@@ -133,11 +148,12 @@ export class Address {
       const isPage = this.settled && this.settled !== now;
       this.settled = now;
       history[isPage ? 'pushState' : 'replaceState'](null, '', `${location.pathname}?${at}`);
-    }, SETTLED);
+    };
+    this.timer = setTimeout(this.put, SETTLED);
   }
 }
 
 /** Whether a part of the address is of a view or a lesson: it goes with them. */
 function isPart(name) {
-  return name === 'lab' || name.startsWith('lab.') || name === 'lesson' || name === 'at' || LOOK.includes(name);
+  return PARTS.includes(name) || name.startsWith('lab.') || LOOK.includes(name);
 }

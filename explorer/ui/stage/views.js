@@ -38,6 +38,11 @@ export class Views {
     this.panel?.enter(image);
   }
 
+  /** Take from an address what it says of each view. @param {URLSearchParams} address */
+  restore(address) {
+    for (const other of Object.values(this.others)) other.restore(address);
+  }
+
   hear(message) {
     for (const other of Object.values(this.others)) other.hear(message);
   }

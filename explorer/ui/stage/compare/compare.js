@@ -10,6 +10,7 @@ import { showTable } from './table.js';
 import { Verdict } from './verdict.js';
 
 const MOST = 4;
+const MODES = ['beside', 'wipe', 'differ'];
 
 export class Compare extends Panel {
   constructor(root, stage) {
@@ -26,7 +27,7 @@ export class Compare extends Panel {
     this.boards = new Boards(root, { words, title });
     this.verdict = new Verdict(words, title, (own) => !this.busy && this.run(own));
     onButton(find(root, '.fx-rivals'), ({ model: key }) => this.#toggle(key));
-    radios(find(root, '.fx-modes'), 'mode', (mode) => this.#show(mode), this.boards.mode);
+    this.chooseMode = radios(find(root, '.fx-modes'), 'mode', (mode) => this.#show(mode), this.boards.mode);
     onButton(find(root, '.fx-take'), ({ take }) => this.#take(take));
     onButton(find(root, '.fx-figures'), ({ kind, row }) => {
       this.send({ what: 'export', file: kind, tokens: [this.answer.results[Number(row)].token] });
@@ -42,11 +43,28 @@ export class Compare extends Panel {
     this.#rivals();
     this.#figures();
     this.#forecast();
+    this.stage.onSettle();
   }
 
   #show(mode) {
     this.boards.mode = mode;
     this.#lay();
+    this.stage.onSettle();
+  }
+
+  /** What the address says of the comparison: networks that were chosen, and how they are looked at. */
+  get address() {
+    const { touched, chosen, boards: { mode } } = this;
+    return [...(touched ? [['with', chosen.join()]] : []), ...(mode === 'beside' ? [] : [['mode', mode]])];
+  }
+
+  /** @param {URLSearchParams} address */
+  restore(address) {
+    const wanted = address.get('with')?.split(',') ?? [];
+    const known = this.#able().map(({ key }) => key).filter((key) => wanted.includes(key));
+    if (known.length) Object.assign(this, { chosen: known, touched: true });
+    const mode = address.get('mode') ?? '';
+    this.chooseMode((this.boards.mode = MODES.includes(mode) ? mode : 'beside'));
   }
 
   /** The view is shown; a comparison on another image is none any more. */

@@ -25,7 +25,6 @@ export class Labs extends Panel {
     const set = (name, value) => this.#set({ [name]: value });
     this.controls = new Controls(find(root, '.fx-lab-controls'), stage.words, set);
     this.choose = radios(find(root, '.fx-lab-choice'), 'lab', (lab) => this.open(lab), this.lab);
-    this.restore(new URLSearchParams(location.search));
     onButton(this.box, ({ ask }) => ask && this.ask(ask));
     const truth = find(root, '.fx-lab-truth input');
     on(truth, 'change', () => this.judging(truth, (path) => this.#send('values', { path })));

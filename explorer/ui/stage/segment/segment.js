@@ -9,16 +9,20 @@ import { Panel } from '../panel.js';
 import { Sheet } from './sheet.js';
 import { fetchBitmap } from '../files.js';
 
+const PRECISIONS = ['float32', 'bfloat16', 'float16']; // see inference.DTYPES
+
 export class Segment extends Panel {
   constructor(root, stage) {
     super(root, stage);
     const { words, resolve } = stage;
+    this.wished = ''; // way to run that an address asks for
     this.items = []; // {name, image, file, planned, result, layers, judged, failed}
     this.current = null;
     this.options = { precision: 'float32' };
     this.sheet = new Sheet(root, stage);
     const choose = (offer) => {
       this.current.chosen = offer;
+      stage.onSettle();
       this.#told(); // the offers stay: one of them has the focus
     };
     this.offers = new Offers(root, { words, choose });
@@ -35,6 +39,21 @@ export class Segment extends Panel {
     this.#controls();
   }
 
+  /** What the address says of how images are run, where that is not as usual. */
+  get address() {
+    const { current, options: { precision } } = this;
+    const { planned, chosen } = current ?? {};
+    const way = planned && chosen !== planned.usual ? wayOf(planned.offers[chosen]).trim().replace(' ', '-') : '';
+    return [...(precision === 'float32' ? [] : [['precision', precision]]), ...(way ? [['way', way]] : [])];
+  }
+
+  /** @param {URLSearchParams} address */
+  restore(address) {
+    const precision = address.get('precision') ?? '';
+    this.options.precision = PRECISIONS.includes(precision) ? precision : 'float32';
+    this.wished = (address.get('way') ?? '').replace('-', ' ');
+  }
+
   #controls() {
     const { root } = this;
     on(find(root, '.fx-many input'), 'change', ({ target }) => {
@@ -48,6 +67,7 @@ export class Segment extends Panel {
     });
     on(find(root, '.fx-precision select'), 'change', ({ target }) => {
       this.options.precision = target.value;
+      this.stage.onSettle();
       this.plan();
     });
     on(find(root, '.fx-page select'), 'change', ({ target }) => this.#turn(Number(target.value)));
@@ -194,9 +214,12 @@ export class Segment extends Panel {
       const preview = await fetchBitmap(this.resolve(message.picture));
       const isMade = (offer) => item.result?.key === key && wayOf(offer) === item.result.way;
       const made = message.offers.findIndex(isMade);
-      const chosen = made < 0 ? message.chosen : made; // the way of the result that is there
+      const wished = message.offers.findIndex((offer) => wayOf(offer).trim() === this.wished);
+      const usual = wished < 0 ? message.chosen : wished;
+      const chosen = made < 0 ? usual : made; // the way of the result that is there
+      this.wished = '';
       Object.assign(item, {
-        planned: { ...message, key }, preview, failed: null, image: message.image,
+        planned: { ...message, key, usual: message.chosen }, preview, failed: null, image: message.image,
         name: item.name || message.name, chosen,
         isTimed: message.offers.every(({ seconds }) => seconds !== null),
       });
