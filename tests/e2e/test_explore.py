@@ -176,10 +176,7 @@ def test_play_previous_next_and_slider(visit: Visit) -> None:
 def test_the_address_brings_back_network_image_and_step(visit: Visit) -> None:
     visit.open().choose("U-Net").go("concat_u2b")
     visit.page.wait_for_function("() => location.search.includes('step=concat_u2b')")
-    address = visit.page.url
-    visit.page.goto("about:blank")
-    visit.page.goto(address)
-    visit.ready()
+    visit.open(visit.page.url.removeprefix(visit.url))
     visit.page.wait_for_selector(".fx[data-step=concat_u2b]")
     assert visit.page.get_by_role("radio", name="U-Net").get_attribute("aria-checked") == "true"
 

@@ -45,7 +45,7 @@ def test_a_skip_is_taken_out_and_its_difference_shown(visit: Visit) -> None:
     assert steps["pool4"]["zeros"] == 1  # before the change nothing differs
     assert steps["score_pool4"]["zeros"] < 1
     assert steps["fuse_pool4"]["std"] > 0
-    page.reload()  # the address is the whole state
+    visit.reload()  # the address is the whole state
     page.wait_for_function(f"() => document.querySelector('.fx-probe-open')?.textContent === {said!r}")
 
 
