@@ -92,11 +92,13 @@ def test_a_lost_server_is_said_and_fetched_maps_stay(browser: Any, server: Serve
 
 def test_a_slow_answer_is_no_complaint(visit: Visit) -> None:
     """While the server is silent the page looks whether it is still there, and the console stays silent."""
+    visit.page.clock.install()
     visit.open()
     visit.page.route("**/gradio_api/queue/**", lambda route: None)  # the answer never comes
     seen = []
     visit.page.on("response", lambda r: seen.append(r.status) if r.request.method == "HEAD" else None)
     visit.page.get_by_role("radio", name="FCN-16s", exact=True).click()
-    visit.page.wait_for_timeout(9000)  # silence is noticed after 6 seconds, looked for every 3
-    assert seen[:1] == [200]
+    visit.page.wait_for_selector(".fx[data-state=running]")
+    visit.page.clock.run_for(9000)  # silence is noticed after 6 seconds, looked for every 3
+    visit.until(lambda: seen[:1] == [200])
     assert visit.page.locator(".fx-message").is_hidden()
