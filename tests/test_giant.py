@@ -161,7 +161,7 @@ from explorer.inference import RunOptions
 loaded = api.network("unet", "unet-nuclei-thin")
 small, large, goal = sys.argv[1:]
 def take(path):
-    with api.segment_file(path, goal, loaded, RunOptions("cpu", way="tiles", side=240)) as found:
+    with api.segment_file(path, goal, loaded, RunOptions("cpu", way="tiles", side=160)) as found:
         return found.labelling.peak, found.labelling.plan.bytes, int(found.counts.sum())
 print(*take(small)[:1], *take(large))
 """
@@ -169,7 +169,7 @@ print(*take(small)[:1], *take(large))
 
 def test_memory_does_not_grow_with_the_image(tmp_path: Path) -> None:
     """An image of 4 times as many pixels, in tiles of the same side; three of them have inner tiles already."""
-    sizes = (720, 1440)
+    sizes = (480, 960)
     paths = []
     for n in sizes:
         path = tmp_path / f"{n}.tif"
