@@ -10,7 +10,6 @@ from typing import Any
 from explorer.ui.i18n import TEXTS
 from tests.e2e.conftest import Server, Visit
 
-
 SILENCE = 9000  # ms: it is noticed after 6 seconds, looked for every 3
 
 
