@@ -30,8 +30,6 @@ PAGES = {
     "crop, FCN-8s": ("view=labs&lab=crop&model=fcn8s&padding=paper", "regions"),
     "border, U-Net": ("view=labs&lab=border&model=unet&padding=valid", "lost"),
     "border, FCN-8s": ("view=labs&lab=border&model=fcn8s&padding=paper", "lost"),
-    "shift, U-Net": ("view=labs&lab=shift&model=unet&padding=same", "period"),
-    "shift, FCN-8s": ("view=labs&lab=shift&model=fcn8s&padding=same", "period"),
 }
 MOVED = """async ([slot, moves]) => {
     const slider = document.querySelector('.fx-lab-range input[type=range]'), times = [];
@@ -39,7 +37,7 @@ MOVED = """async ([slot, moves]) => {
     for (let i = 0; i < moves; i++) {
         const began = performance.now();
         const drawn = new Promise((done) => figure.once('plotly_afterplot', done));
-        slider.value = Number(slider.value) + (i % 2 ? -1 : 2);
+        slider.value = Number(slider.value) + (i % 2 ? 1 : 2);
         slider.dispatchEvent(new Event('input', { bubbles: true }));
         await drawn;
         times.push(performance.now() - began);
