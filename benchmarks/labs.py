@@ -1,4 +1,4 @@
-"""How fast the labs answer in a real browser: python benchmarks/labs.py [--json FILE].
+"""How fast the labs answer in a real browser: python benchmarks/labs.py [--lab LAB ...] [--json FILE].
 
 Starts the app, opens each lab in headless Chromium and measures from a slider's move to the plot drawn anew, and in the
 same process how long each lab's forward pass takes on the bundled networks, once its network is loaded.
@@ -50,10 +50,16 @@ RUNS = [
     ("crop", "values", "fcn8s", "paper", {"mode": "centre"}),
     ("tap", "values", "fcn8s", "paper", {}),
     ("tap", "values", "fcn8s", "same", {}),
+    ("shift", "values", "unet", "same", {}),
+    ("shift", "values", "fcn8s", "same", {}),
+    ("shift", "sweep", "fcn8s", "same", {}),
+    ("field", "values", "unet", "valid", {}),
+    ("field", "values", "fcn8s", "paper", {}),
+    ("field", "every", "fcn8s", "paper", {}),
 ]
 
 
-def sliders() -> dict[str, Any]:
+def sliders(labs: list[str]) -> dict[str, Any]:
     """Milliseconds from a slider's move to its plot."""
     from playwright.sync_api import sync_playwright
 
@@ -63,6 +69,8 @@ def sliders() -> dict[str, Any]:
         with sync_playwright() as play:
             page = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS).new_page()
             for name, (query, slot) in PAGES.items():
+                if labs and name.split(",")[0] not in labs:
+                    continue
                 page.goto(f"{server.url}?{query}")
                 page.wait_for_selector(".fx-labs[data-answered$=values]", timeout=60_000)
                 page.wait_for_timeout(1000)
@@ -76,11 +84,13 @@ def sliders() -> dict[str, Any]:
     return found
 
 
-def forwards() -> dict[str, float]:
-    """Seconds of a lab's forward pass, the second of two: the first one loads the network."""
+def forwards(labs: list[str]) -> dict[str, float]:
+    """Seconds of a lab's answer, the second of two: the first one loads the network."""
     bench = Workbench()
     found = {}
     for lab, what, model, padding, settings in RUNS:
+        if labs and lab not in labs:
+            continue
         card = next(m["cards"][0] for m in catalog.catalog(bench.networks.cards, [])["models"] if m["key"] == model)
         seconds = []
         for image in ("pagoda.jpg", "cat.jpg"):
@@ -89,15 +99,20 @@ def forwards() -> dict[str, float]:
             question = {"lab": lab, "what": what, "selection": chosen, "settings": settings}
             bench.labs.answer(question, lambda *_: None, lambda: False)
             seconds.append(time.perf_counter() - began)
-        found[f"{lab}, {model}, {padding}"] = round(seconds[-1], 2)
+        name = lab if what == "values" else f"{lab}, {what}"
+        found[f"{name}, {model}, {padding}"] = round(seconds[-1], 2)
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--lab", action="append", default=[], help="only this one; others keep what the file has")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    found = {"machine": platform.machine(), "slider_to_plot": sliders(), "forward_s": forwards()}
+    kept = json.loads(given.json.read_text("utf-8")) if given.json and given.lab and given.json.exists() else {}
+    found: dict[str, Any] = {"machine": platform.machine()}
+    for name, measure in (("slider_to_plot", sliders), ("forward_s", forwards)):
+        found[name] = {**kept.get(name, {}), **measure(given.lab)}
     print(json.dumps(found, indent=1))
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

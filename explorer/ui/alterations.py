@@ -14,6 +14,7 @@ from explorer.errors import ExplorerError
 from explorer.ui.state import Selection
 
 PLAIN = "plain"  # the difference from the same run, unaltered
+WEIGHTS = "@"  # before the name of other weights: the difference from the run on those
 MOST = 8  # alterations of a run
 PART = re.compile(r"([A-Za-z]\w*)(?::(\d{1,5}))?(?:\*(-?\d{1,6}(?:\.\d{1,6})?)|=([^;]{1,200}))")
 
@@ -40,6 +41,11 @@ def parse(text: str) -> tuple[Wanted, ...]:
     return tuple(found)
 
 
+def other_weights(selection: Selection) -> str | None:
+    """The name of the weights that the difference is taken from, if it is from other weights."""
+    return selection.against.removeprefix(WEIGHTS) if selection.against.startswith(WEIGHTS) else None
+
+
 def notes(selection: Selection) -> list[dict[str, Any]]:
     """What is said of a run that is altered, or shown as a difference, for the page."""
     said = []
@@ -49,6 +55,8 @@ def notes(selection: Selection) -> list[dict[str, Any]]:
         which = f"{code}.channel" if channel else code
         filled = {"image": one.image} if one.image else {"factor": one.factor}
         said.append({"code": which, "details": {"step": one.step, **channel, **filled}})
-    if selection.against:
+    if name := other_weights(selection):
+        said.append({"code": "difference.weights", "details": {"name": name}})
+    elif selection.against:
         said.append({"code": f"difference.{'plain' if selection.against == PLAIN else 'image'}", "details": {}})
     return said

@@ -25,6 +25,7 @@ from explorer.geometry import Region
 from explorer.local import WindowRunner
 from explorer.trace import Step
 from explorer.ui.asked import InspectQuestion, asked
+from explorer.ui.probing import Baseline
 from explorer.ui.stage.payload import png
 from explorer.ui.state import Bounded, Files
 from explorer.weights import Loaded
@@ -37,15 +38,15 @@ MADE_BYTES = 64 * 2**20
 @dataclass(frozen=True, eq=False)
 class Scene:
     """All it takes to compute any value of a run again. `pixels` is the network's input, H x W x 3 uint8; `argmax` the
-    step behind the network's own; `altered` what was changed, `before` the input of the unaltered run that this one is
-    shown as the difference from."""
+    step behind the network's own; `altered` what was changed, `before` the unaltered run that this one is shown as the
+    difference from."""
 
     loaded: Loaded
     pixels: np.ndarray
     shapes: dict[str, tuple[int, ...]]
     argmax: Step
     altered: Altered = field(default_factory=dict)
-    before: Tensor | None = None
+    before: Baseline | None = None
 
     @cached_property
     def local(self) -> WindowRunner:
@@ -56,7 +57,7 @@ class Scene:
     @cached_property
     def plain(self) -> WindowRunner | None:
         """The run that this one is the difference from."""
-        return None if self.before is None else WindowRunner(self.loaded.module, self.before, self.shapes)
+        return None if self.before is None else WindowRunner(*self.before, self.shapes)
 
 
 class Inspector:

@@ -34,16 +34,20 @@ class NetworkCache:
         """A selection out of what a page sent. Raises ExplorerError for anything that is not on offer."""
         selection = raw if isinstance(raw, Selection) else asked(Selection, raw)
         model = MODELS.get(selection.model)
+        cards = {card.name: card for card in weights.cards_for(selection.model, self.cards)} if model else {}
         if not (
             model
             and selection.model in shown()
             and selection.padding in model.paddings
-            and any(card.name == selection.checkpoint for card in weights.cards_for(selection.model, self.cards))
+            and selection.checkpoint in cards
             and selection.size in SIZES
             and selection.device in ("auto", *inference.devices())
         ):
             raise ExplorerError("bad_selection", f"{selection} is not on offer")
         alterations.parse(selection.altered)
+        other = alterations.other_weights(selection)
+        if other is not None and (other not in cards or cards[other].widths != cards[selection.checkpoint].widths):
+            raise ExplorerError("difference_weights", f"{other!r} is not on offer, or of other widths", name=other)
         return selection
 
     def get(self, selection: Selection) -> Loaded:

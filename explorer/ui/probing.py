@@ -9,9 +9,11 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from explorer import inference
 from explorer.alter import Alteration, Altered, Several
@@ -22,8 +24,9 @@ from explorer.inference.devices import is_out_of_memory, out_of_memory
 from explorer.labs.inputs import network_input
 from explorer.stats import stats_of
 from explorer.trace import Step, trace
-from explorer.ui.alterations import PLAIN, Wanted, parse
+from explorer.ui.alterations import PLAIN, Wanted, other_weights, parse
 from explorer.ui.image_store import ImageStore
+from explorer.ui.network_cache import NetworkCache
 from explorer.ui.stage.payload import Recorder
 from explorer.ui.state import Selection
 from explorer.weights import Loaded
@@ -32,13 +35,21 @@ OnStep = Callable[[int, int, str], bool | None]
 Visit = Callable[[Step, Tensor], None]
 
 
-class Probe:
-    """What a selection asks to be changed in its run. `images` are swapped in from `pictures`."""
+class Baseline(NamedTuple):
+    """The run that another one is shown as the difference from: a network and its input, 1 x C x H x W."""
 
-    def __init__(self, selection: Selection, loaded: Loaded, prepared: Prepared, pictures: ImageStore) -> None:
-        self.selection, self.loaded, self.prepared, self.pictures = selection, loaded, prepared, pictures
-        pre = loaded.card.preprocessing
-        self.image = inference.normalise(prepared.network, pre.mean, pre.std)
+    module: nn.Module
+    image: Tensor
+
+
+class Probe:
+    """What a selection asks to be changed in its run, and what it is the difference from: other images of `pictures`,
+    other weights of `networks`."""
+
+    def __init__(self, selection: Selection, prepared: Prepared, pictures: ImageStore, networks: NetworkCache) -> None:
+        self.selection, self.prepared, self.pictures, self.networks = selection, prepared, pictures, networks
+        self.loaded = networks.get(selection)
+        self.image = _input(self.loaded, prepared)
 
     def altered(self) -> Altered:
         """The alterations, on the CPU. Raises ExplorerError ("bad_selection") for a step or a channel that the network
@@ -75,38 +86,43 @@ class Probe:
         height, width = self.prepared.network.shape[:2]
         return network_input(self.loaded, photograph.pixels, size=(height, width)).image
 
-    def baseline(self) -> Tensor | None:
-        """The input of the run that the difference is taken from, if one is. Raises ExplorerError
-        ("difference_size")."""
+    def baseline(self) -> Baseline | None:
+        """The run that the difference is taken from, if one is. Raises ExplorerError ("difference_size")."""
         if not self.selection.against:
             return None
         if self.selection.against == PLAIN:
-            return self.image
+            return Baseline(self.loaded.module, self.image)
+        if name := other_weights(self.selection):
+            loaded = self.networks.get(replace(self.selection, checkpoint=name))
+            return Baseline(loaded.module, _input(loaded, self.prepared))
         other = inference.prepare(
             self.pictures.get(self.selection.against).pixels, self.loaded.spec, max(self.prepared.resized.shape[:2])
         )
         if other.network.shape != self.prepared.network.shape:
             sizes = {"height": self.prepared.network.shape[0], "width": self.prepared.network.shape[1]}
             raise ExplorerError("difference_size", "The two images are not of one shape.", **sizes)
-        pre = self.loaded.card.preprocessing
-        return inference.normalise(other.network, pre.mean, pre.std)
+        return Baseline(self.loaded.module, _input(self.loaded, other))
+
+
+def _input(loaded: Loaded, prepared: Prepared) -> Tensor:
+    pre = loaded.card.preprocessing
+    return inference.normalise(prepared.network, pre.mean, pre.std)
 
 
 def visiting(recorder: Recorder, probe: Probe, device: str, progress: OnStep) -> AbstractContextManager[Visit]:
     """A visitor of a run that records its maps, or how they differ from another run's if the selection says so."""
-    return _differing(recorder, probe, device, progress) if probe.selection.against else nullcontext(recorder.visit)
+    before = probe.baseline()
+    return nullcontext(recorder.visit) if before is None else _differing(recorder, before, device, progress)
 
 
 @contextmanager
-def _differing(recorder: Recorder, probe: Probe, device: str, progress: OnStep) -> Iterator[Visit]:
-    """A visitor that records how each step's map differs from that of the run without alterations.
+def _differing(recorder: Recorder, before: Baseline, device: str, progress: OnStep) -> Iterator[Visit]:
+    """A visitor that records how each step's map differs from that of another run.
 
     That run is made first; its maps wait in a temporary file, in the order in which the second run makes its own.
     """
     with tempfile.TemporaryFile() as file:
-        network = inference.on_device(probe.loaded.module, device)
-        before = probe.baseline()
-        image = (probe.image if before is None else before).to(device)
+        network, image = inference.on_device(before.module, device), before.image.to(device)
 
         def write(_step: Step, value: Tensor) -> None:
             value.float().cpu().contiguous().numpy().tofile(file)
@@ -120,8 +136,8 @@ def _differing(recorder: Recorder, probe: Probe, device: str, progress: OnStep) 
         file.seek(0)
 
         def read(step: Step, value: Tensor) -> None:
-            before = torch.frombuffer(bytearray(file.read(4 * value.numel())), dtype=torch.float32)
-            difference = value.float().cpu() - before.reshape(value.shape)
+            other = torch.frombuffer(bytearray(file.read(4 * value.numel())), dtype=torch.float32)
+            difference = value.float().cpu() - other.reshape(value.shape)
             recorder.visit(step, difference, stats_of(difference))
 
         yield read

@@ -96,7 +96,7 @@ class RunStore:
         prepared = inference.prepare(photograph.pixels, loaded.spec, size)
         fields = _fields(loaded.spec)
 
-        probe = Probe(selection, loaded, prepared, self.pictures)
+        probe = Probe(selection, prepared, self.pictures, self.networks)
         altered, pre = probe.altered(), loaded.card.preprocessing
         stretch = Stretch(progress, cancelled, 0.1, 0.98)
         first, second = stretch.parts([1, 1]) if selection.against else (stretch, stretch)

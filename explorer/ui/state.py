@@ -33,7 +33,8 @@ class Selection:
 
     image    an example's file name or the id of an upload
     altered  what is changed in the run, see `probing`
-    against  "" or what its maps are shown as the difference from: "plain", the run unaltered; or another image
+    against  "" or what its maps are shown as the difference from, unaltered: "plain", the run itself; "@" and the name
+             of other weights; or another image
     """
 
     model: StrictStr

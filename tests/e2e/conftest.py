@@ -13,12 +13,15 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.e2e.scripts import CAMERA, GIVE, WALK
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or next(
@@ -109,24 +112,7 @@ two_sizes = pytest.mark.parametrize(
     indirect=True,
 )
 
-
-GIVE = """([type, data, name]) => {
-    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([bytes], name, { type: 'image/png' }));
-    const options = { bubbles: true, cancelable: true };
-    const event = type === 'paste'
-        ? new ClipboardEvent('paste', { ...options, clipboardData: transfer })
-        : new DragEvent('drop', { ...options, dataTransfer: transfer });
-    document.querySelector('.fx').dispatchEvent(event);
-}"""
-
-CAMERA = """() => {
-    const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 240 });
-    const context = canvas.getContext('2d');
-    setInterval(() => { context.fillStyle = '#2a7'; context.fillRect(0, 0, 320, 240); }, 30);
-    navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(30);
-}"""
+BROKEN_OFF = re.compile("AbortError: signal is aborted|Unexpected error Connection errored out")
 
 
 class Visit:
@@ -142,7 +128,16 @@ class Visit:
         page.on("request", lambda request: self.requests.append(request.url))
 
     def open(self, query: str = "") -> Visit:
-        self.page.goto(self.url + query)
+        return self.leave(lambda: self.page.goto(self.url + query))
+
+    def reload(self) -> Visit:
+        return self.leave(self.page.reload)
+
+    def leave(self, how: Callable[[], Any]) -> Visit:
+        """Go to another page. Of a question that is not quite over then, Gradio's client says that it broke off."""
+        before = len(self.complaints)
+        how()
+        self.complaints[before:] = [text for text in self.complaints[before:] if not BROKEN_OFF.match(text)]
         return self.ready()
 
     def ready(self) -> Visit:
@@ -182,6 +177,20 @@ class Visit:
         self.page.locator(f".fx-list button[title^='{name} ·']").click()
         self.page.wait_for_selector(f".fx[data-step='{name}']")
         return self
+
+    def cut(self) -> Visit:
+        """Look at a crop as what it becomes, and wait until those maps are drawn."""
+        self.page.locator("[data-cropview=cut]").click()
+        self.page.wait_for_selector(".fx:not(.fx-fetching)")
+        return self
+
+    def walk(self, selector: str) -> dict[str, str]:
+        """Go from the first step to the last by the arrow key: what an element says at each, by the step's name."""
+        self.press("Home")
+        self.page.wait_for_selector(".fx[data-step=input]")
+        seen = self.page.evaluate(WALK, selector)
+        assert len(dict(seen)) == len(seen)
+        return dict(seen)
 
     def upload(self, path: Path) -> None:
         self.page.locator(".fx-image").click()
@@ -248,14 +257,19 @@ def contexts(browser: Any, server: Server) -> Iterator[Callable[[dict[str, Any]]
 @pytest.fixture
 def visit(server: Server, contexts: Callable[[dict[str, Any]], Any], request: pytest.FixtureRequest) -> Iterator[Visit]:
     """A new visitor at 1366 x 768 in English; parametrize indirectly with context options to change that."""
-    options = {"viewport": {"width": 1366, "height": 768}, "locale": "en-US", **getattr(request, "param", {})}
-    context = contexts(options)
-    first = context.pages[0]
+    with visiting(server, contexts, getattr(request, "param", {})) as there:
+        yield there
+
+
+@contextmanager
+def visiting(server: Server, contexts: Callable[[dict[str, Any]], Any], options: dict[str, Any]) -> Iterator[Visit]:
+    context = contexts({"viewport": {"width": 1366, "height": 768}, "locale": "en-US", **options})
+    others = context.pages
     yield (there := Visit(context.new_page(), server.url))
     complaints = list(there.complaints)
     context.clear_permissions()
     for page in context.pages:
-        if page is first:
+        if page in others:
             continue
         page.evaluate("() => { try { localStorage.clear() } catch { /* it is refused here */ } }")
         page.close()

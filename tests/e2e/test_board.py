@@ -39,7 +39,7 @@ def test_the_view_is_in_the_address_and_comes_back(visit: Visit) -> None:
     visit.page.get_by_role("radio", name=EN["view.segment"]).click()
     visit.page.wait_for_selector(".fx-offers button")
     visit.page.wait_for_function("() => location.search.includes('view=segment')")
-    visit.page.reload()
+    visit.reload()
     visit.page.wait_for_selector(".fx-offers button")
     assert not visit.page.is_visible(".fx-main")
     visit.page.get_by_role("radio", name=EN["view.explore"]).click()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from explorer import api, compare, images
 from explorer.inference import RunOptions
 from explorer.ui.i18n import TEXTS
 from explorer.ui.session import EXAMPLES
-from tests.e2e.conftest import Visit
+from tests.e2e.conftest import Server, Visit, visiting
 
 EN = TEXTS["en"]
 SIZE = "() => { const c = document.querySelector('.fx-boards canvas'); return [c.width, c.height] }"
@@ -23,6 +25,17 @@ MIDDLE = "() => { const c = document.querySelector('.fx-boards canvas'); return 
 @pytest.fixture
 def compared(visit: Visit) -> Visit:
     """FCN-32s and FCN-8s on the example that the page opens on."""
+    return compare_two(visit)
+
+
+@pytest.fixture(scope="module")
+def looked_at(server: Server, contexts: Any) -> Iterator[Visit]:
+    """The same for tests that look at it in a mode of their own, and change nothing else."""
+    with visiting(server, contexts, {}) as visit:
+        yield compare_two(visit)
+
+
+def compare_two(visit: Visit) -> Visit:
     visit.open("?view=compare")
     pressed = "() => [...document.querySelectorAll('.fx-rivals [aria-pressed=true]')].map(e => e.textContent).join()"
     if "FCN-16s" in visit.page.evaluate(pressed):
@@ -47,9 +60,9 @@ def maps(own: bool = False) -> list[np.ndarray]:
     ]
 
 
-def test_pairs_say_how_far_they_agree(compared: Visit) -> None:
+def test_pairs_say_how_far_they_agree(looked_at: Visit) -> None:
     a, b = maps()
-    text = compared.text(".fx-pairs li:not(.fx-note)")
+    text = looked_at.text(".fx-pairs li:not(.fx-note)")
     assert text.startswith("FCN-32s and FCN-8s: ")
     said = float(text.split(": ")[1].split(" %")[0])
     assert said == pytest.approx(100 * compare.agreement(a, b), abs=0.06)
@@ -113,11 +126,11 @@ def test_what_one_is_pointed_at_the_others_are_too(compared: Visit) -> None:
     assert compared.page.locator(".fx-boards canvas").nth(1).screenshot() != before
 
 
-def test_the_wipe_shows_one_on_each_side(compared: Visit) -> None:
-    compared.page.get_by_role("radio", name=EN["compare.wipe"]).click()
-    compared.page.locator(".fx-compare .fx-see input").fill("100")
-    compared.page.wait_for_timeout(200)
-    width, height = compared.page.evaluate(SIZE)
+def test_the_wipe_shows_one_on_each_side(looked_at: Visit) -> None:
+    looked_at.page.get_by_role("radio", name=EN["compare.wipe"]).click()
+    looked_at.page.locator(".fx-compare .fx-see input").fill("100")
+    looked_at.page.wait_for_timeout(200)
+    width, height = looked_at.page.evaluate(SIZE)
     a, b = maps()
     colours = np.array([c.colour for c in api.network("fcn8s").card.classes])
     scale = min(width / a.shape[1], height / a.shape[0])
@@ -128,16 +141,16 @@ def test_the_wipe_shows_one_on_each_side(compared: Visit) -> None:
             x = left + (column + 0.5) * scale
             if abs(x - width / 2) < 6:
                 continue
-            seen = compared.pixel(".fx-boards canvas", x, top + (row + 0.5) * scale)[:3]
+            seen = looked_at.pixel(".fx-boards canvas", x, top + (row + 0.5) * scale)[:3]
             wanted = (a if x < width / 2 else b)[row, column]
             hits.append(np.abs(colours[wanted] - seen).max() <= 3)
     assert np.mean(hits) > 0.95
 
 
-def test_disagreement_is_drawn_where_labels_differ(compared: Visit) -> None:
-    compared.page.get_by_role("radio", name=EN["compare.differ"]).click()
-    compared.page.wait_for_timeout(200)
-    width, height = compared.page.evaluate(SIZE)
+def test_disagreement_is_drawn_where_labels_differ(looked_at: Visit) -> None:
+    looked_at.page.get_by_role("radio", name=EN["compare.differ"]).click()
+    looked_at.page.wait_for_timeout(200)
+    width, height = looked_at.page.evaluate(SIZE)
     a, b = maps()
     pixels = images.read(EXAMPLES / "pagoda.jpg").pixels
     scale = min(width / a.shape[1], height / a.shape[0])
@@ -146,7 +159,7 @@ def test_disagreement_is_drawn_where_labels_differ(compared: Visit) -> None:
     for row in range(15, a.shape[0], 23):
         for column in range(15, a.shape[1], 29):
             seen = np.array(
-                compared.pixel(".fx-boards canvas", left + (column + 0.5) * scale, top + (row + 0.5) * scale)[:3]
+                looked_at.pixel(".fx-boards canvas", left + (column + 0.5) * scale, top + (row + 0.5) * scale)[:3]
             )
             yellow = (
                 seen[0] > 120
@@ -194,15 +207,15 @@ def test_other_networks_wait_for_run(compared: Visit) -> None:
     assert compared.text(".fx-boards figcaption") == "FCN-32s | FCN-16s"
 
 
-def test_the_wipes_line_is_dragged_on_the_picture(compared: Visit) -> None:
-    compared.page.locator(".fx-modes [data-mode=wipe]").click()
-    box = compared.page.locator(".fx-boards canvas").bounding_box()
+def test_the_wipes_line_is_dragged_on_the_picture(looked_at: Visit) -> None:
+    looked_at.page.locator(".fx-modes [data-mode=wipe]").click()
+    box = looked_at.page.locator(".fx-boards canvas").bounding_box()
     middle = box["y"] + box["height"] / 2
-    compared.page.mouse.move(box["x"] + box["width"] / 2, middle)
-    compared.page.mouse.down()
-    compared.page.mouse.move(box["x"] + box["width"] / 4, middle, steps=4)
-    compared.page.mouse.up()
-    assert float(compared.page.locator(".fx-wipe").input_value()) == pytest.approx(25, abs=1)
+    looked_at.page.mouse.move(box["x"] + box["width"] / 2, middle)
+    looked_at.page.mouse.down()
+    looked_at.page.mouse.move(box["x"] + box["width"] / 4, middle, steps=4)
+    looked_at.page.mouse.up()
+    assert float(looked_at.page.locator(".fx-wipe").input_value()) == pytest.approx(25, abs=1)
 
 
 def test_an_upload_waits_for_a_second_network(compared: Visit, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 from explorer.ui.i18n import TEXTS
 from tests.e2e.conftest import Server, Visit
 
+SILENCE = 9000  # ms: it is noticed after 6 seconds, looked for every 3
+
 
 class Line:
     """A port that leads to the server until it is cut: to a browser, that is a server that has gone away."""
@@ -57,7 +59,9 @@ def test_a_lost_server_is_said_and_fetched_maps_stay(browser: Any, server: Serve
     try:
         context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
         url = f"http://127.0.0.1:{line.door.getsockname()[1]}/"
-        visit = Visit(context.new_page(), url).open()
+        visit = Visit(context.new_page(), url)
+        visit.page.clock.install()
+        visit.open()
         for step in ("conv1_1", "relu1_1", "conv1_2"):
             visit.go(step)
         visit.page.wait_for_load_state("networkidle")
@@ -72,6 +76,7 @@ def test_a_lost_server_is_said_and_fetched_maps_stay(browser: Any, server: Serve
     assert visit.text(".fx-unit")
     assert visit.text(".fx-feeds small >> nth=1").strip()
     visit.press("Enter")
+    visit.page.clock.run_for(SILENCE)
     visit.page.wait_for_selector(f".fx-held p:text-is({TEXTS['en']['error.connection']!r})")
     visit.press("Escape")
     visit.page.locator(".fx-view canvas").hover()
@@ -84,6 +89,7 @@ def test_a_lost_server_is_said_and_fetched_maps_stay(browser: Any, server: Serve
     visit.page.wait_for_selector(".fx[data-step=input]")
     visit.page.locator(".fx-message button").click()
     visit.page.locator(".fx-run").click()
+    visit.page.clock.run_for(SILENCE)
     visit.page.wait_for_function(said, arg=TEXTS["en"]["error.connection"])
     assert visit.text(".fx-run").strip() == TEXTS["en"]["bar.run"]  # ready for another try
     assert "reconnection" not in visit.text("body")  # Gradio's own notice, in English on every page
@@ -92,11 +98,13 @@ def test_a_lost_server_is_said_and_fetched_maps_stay(browser: Any, server: Serve
 
 def test_a_slow_answer_is_no_complaint(visit: Visit) -> None:
     """While the server is silent the page looks whether it is still there, and the console stays silent."""
+    visit.page.clock.install()
     visit.open()
     visit.page.route("**/gradio_api/queue/**", lambda route: None)  # the answer never comes
     seen = []
     visit.page.on("response", lambda r: seen.append(r.status) if r.request.method == "HEAD" else None)
     visit.page.get_by_role("radio", name="FCN-16s", exact=True).click()
-    visit.page.wait_for_timeout(9000)  # silence is noticed after 6 seconds, looked for every 3
-    assert seen[:1] == [200]
+    visit.page.wait_for_selector(".fx[data-state=running]")
+    visit.page.clock.run_for(SILENCE)
+    visit.until(lambda: seen[:1] == [200])
     assert visit.page.locator(".fx-message").is_hidden()

@@ -135,14 +135,13 @@ def test_an_own_image_outlives_a_reload_while_the_server_has_it(visit: Visit) ->
     visit.hand("drop", picture((95, 70)), "kept.png")
     own = visit.after(before).run
     visit.page.wait_for_function("() => sessionStorage.length && location.search.includes('image=own')")
-    visit.page.reload()
-    visit.ready()
+    visit.reload()
     assert (visit.run, visit.text(".fx-image-name")) == (own, "kept.png")
     visit.page.evaluate(
         """() => { for (const [key, value] of Object.entries(sessionStorage))
         sessionStorage.setItem(key, value.replace(/"image":"[^"]+"/, '"image":"gone"')) }"""
     )
-    visit.page.reload()
+    visit.reload()
     visit.page.wait_for_selector(".fx-message:not([hidden])")
     visit.ready()
     assert TEXTS["en"]["error.image_gone"] in visit.text(".fx-message")

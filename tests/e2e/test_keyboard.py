@@ -158,7 +158,7 @@ def test_keys_and_moves_at_random_leave_no_error(visit: Visit, query: str) -> No
     """The fixture asserts that the console stayed silent."""
     visit.open(query)
     rng = random.Random(20151118)
-    for _ in range(150):
+    for _ in range(100):
         if rng.random() < 0.6:
             visit.press(rng.choice(KEYS))
             if visit.page.evaluate("() => Boolean(document.querySelector('dialog[open]'))"):

@@ -64,7 +64,7 @@ def test_the_crop_lab_from_the_first_page(visit: Visit) -> None:
     page.wait_for_selector(".fx-lab:not([hidden]) [data-figure=regions] .main-svg", state="attached")
     address = page.evaluate("location.search")
     assert {"view=labs", "lab=crop", "lab.mode=centre", "lab.height=500"} <= set(address[1:].split("&"))
-    page.reload()  # the address is the whole state
+    visit.reload()  # the address is the whole state
     page.wait_for_selector(ANSWERED.format("crop", "values"))
     assert numbers(visit, "crop", "lab.crop.cut.off") == [str(crop.rows.misalignment), str(crop.cols.misalignment)]
 
@@ -132,6 +132,5 @@ def test_the_questions_can_be_put_away(visit: Visit) -> None:
     assert page.locator(".fx-questions button[data-lab]").count() == 4
     page.click(".fx-questions-close")
     assert page.locator(".fx-questions").is_hidden()
-    page.reload()
-    page.wait_for_selector(".fx[data-state=ready]")
+    visit.reload()
     assert page.locator(".fx-questions").is_hidden()

@@ -61,8 +61,7 @@ def test_the_switch_changes_every_string_and_keeps_the_place(visit: Visit) -> No
     assert sum(bool(HANGUL.search(text)) for text in korean) > 60
     assert (visit.run, visit.step, visit.text(".fx-count"), visit.text(".fx-frame-size")) == held
     assert not [url for url in visit.requests[requests:] if "queue/join" in url]  # nothing was run again
-    visit.page.reload()
-    visit.ready()
+    visit.reload()
     assert visit.page.evaluate("() => document.documentElement.lang") == "ko"
 
 

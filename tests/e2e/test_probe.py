@@ -19,7 +19,7 @@ def payload(visit: Visit) -> dict:
 
 @LANGUAGES
 def test_a_skip_is_taken_out_and_its_difference_shown(visit: Visit) -> None:
-    page = visit.open("?model=fcn8s&padding=same&step=score_pool4").page
+    page = visit.open("?model=fcn8s&checkpoint=fcn8s-everyday-thin&padding=same&step=score_pool4").page
     page.wait_for_selector(".fx[data-run][data-state=ready][data-step=score_pool4]")
     page.click(".fx-probe-open")
     assert page.locator(".fx-probe-step").input_value() == "score_pool4"
@@ -45,8 +45,16 @@ def test_a_skip_is_taken_out_and_its_difference_shown(visit: Visit) -> None:
     assert steps["pool4"]["zeros"] == 1  # before the change nothing differs
     assert steps["score_pool4"]["zeros"] < 1
     assert steps["fuse_pool4"]["std"] > 0
-    page.reload()  # the address is the whole state
+    visit.reload()  # the address is the whole state
     page.wait_for_function(f"() => document.querySelector('.fx-probe-open')?.textContent === {said!r}")
+    visit.ready()
+    run = visit.run
+    page.click(".fx-probe-open")
+    page.select_option(".fx-probe-against", "@fcn8s-everyday-thin-step0")  # weights before any training
+    visit.after(run)
+    page.wait_for_function("() => new URLSearchParams(location.search).get('against')?.endsWith('-step0')")
+    steps = {step["name"]: step["stats"] for step in payload(visit)["steps"][:-1]}
+    assert steps["conv1_1"]["zeros"] < 0.1
 
 
 def test_the_brush_changes_the_image_and_the_difference_stays_where_it_was(visit: Visit) -> None:

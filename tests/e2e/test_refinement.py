@@ -173,8 +173,7 @@ def test_what_is_chosen_is_remembered_and_offered_only_where_there_is_something_
     assert visit.page.locator(".fx-shown select").input_value() == "changes"
     settled(visit)
     visit.page.wait_for_function("() => location.search.includes('model=fcn16s')")
-    visit.page.reload()
-    visit.ready()
+    visit.reload()
     assert visit.page.locator(".fx-shown select").input_value() == "changes"
 
 

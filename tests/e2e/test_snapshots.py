@@ -83,7 +83,7 @@ def test_step_channel_and_place_stay(visit: Visit, model: str) -> None:
 def test_the_crops_view_and_the_large_channel_stay(visit: Visit) -> None:
     visit.open("?checkpoint=fcn8s-everyday-thin&step=crop_pool3")
     visit.page.wait_for_selector(".fx[data-step=crop_pool3]")
-    visit.page.locator("[data-cropview=cut]").click()
+    visit.cut()
     box = visit.page.locator(".fx-mosaic canvas").bounding_box()
     visit.page.mouse.click(box["x"] + 30, box["y"] + 30)
     visit.page.locator(".fx-channel").click()

@@ -92,7 +92,7 @@ def test_a_held_unit_is_carried_through_a_skip_into_the_concatenation_and_back(v
     visit.go("crop_d3c")
     assert f"relu_d3c · channel {held} · ({row}, {column})" == title(visit)
     assert f"keeps this unit, as unit ({row - 4}, {column - 4})" in visit.text(".fx-held")
-    visit.page.locator(".fx-cropview [data-cropview=cut]").click()
+    visit.cut()
     visit.until(lambda: title(visit) == f"crop_d3c · channel {held} · ({row - 4}, {column - 4})")
     visit.go("concat_u3b")
     half = int(re.search(r"(\d+) channels", visit.text(".fx-words"))[1])

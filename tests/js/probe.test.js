@@ -38,8 +38,8 @@ test('a shifted image shows at (y, x) what stood at (y - down, x - right)', () =
 });
 
 const catalog = {
-  models: ['a', 'b'].map((key) => ({ key, family: 'f', paddings: ['same'], cards: ['w'], size: 320 })),
-  cards: [{ name: 'w', data: 'd', examples: '' }],
+  models: ['a', 'b'].map((key) => ({ key, family: 'f', paddings: ['same'], cards: ['w', 'v', 'n'], size: 320 })),
+  cards: ['w', 'v', 'n'].map((name) => ({ name, data: 'd', examples: '', widths: name === 'n' ? '2' : '1' })),
   examples: [{ file: 'x.png', family: '' }, { file: 'y.png', family: '' }],
 };
 const chosen = {
@@ -60,4 +60,13 @@ test('another image keeps alterations, and not the image that the difference was
   assert.equal(other.against, '');
   const asked = complete(/** @type {any} */ (catalog), chosen, { image: 'y.png', against: 'x.png' });
   assert.equal(asked.against, 'x.png');
+});
+
+test('the difference from other weights stays while there are maps of one shape', () => {
+  const from = { ...chosen, against: '@v' };
+  const then = (change) => complete(/** @type {any} */ (catalog), from, change).against;
+  assert.equal(then({ image: 'y.png' }), '@v');
+  assert.equal(then({ altered: '' }), '@v');
+  assert.equal(then({ checkpoint: 'v' }), '@v');
+  assert.equal(then({ checkpoint: 'n' }), '');
 });

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer import inference
+from explorer import inference, weights
 from explorer.alter import Alteration, Several
+from explorer.cards import Preprocessing
 from explorer.errors import ExplorerError
 from explorer.stats import stats_of
 from explorer.trace import trace
 from explorer.ui.alterations import MOST, Wanted, notes, parse
-from tests.ui.made import selection
+from explorer.ui.session import Workbench
+from tests.ui.made import FCN, card_of, fill, random_network, save_random, selection
 from tests.ui.texts import EN
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True)
@@ -112,6 +114,41 @@ def test_the_difference_from_another_image(bench) -> None:
     assert caught.value.code == "difference_size"
 
 
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """A workbench with two FCN-8s of the same widths, told apart by seed and preprocessing, and a wider one."""
+    folder = fill(tmp_path_factory.mktemp("several"))
+    other = replace(card_of(FCN), preprocessing=Preprocessing((0.3, 0.3, 0.3), (0.3, 0.2, 0.2)))
+    weights.save(folder / "other.safetensors", random_network(FCN, seed=1), other)
+    save_random(folder, "wider", replace(FCN, width=1 / 32))
+    return Workbench(folder)
+
+
+def test_the_difference_from_other_weights(several) -> None:
+    chosen = replace(selection("fcn16s"), altered="conv2_1:0*0.5", against="@other")
+    run, found = content(several, several.networks.check(chosen))
+    ours = maps_of(several, chosen, chosen.image, {"conv2_1": Several((Alteration(0, 0.5),))})
+    theirs = maps_of(several, replace(chosen, checkpoint="other"), chosen.image)
+    for step in found["steps"][:-1]:
+        difference = (ours[step["name"]].value - theirs[step["name"]].value).double()
+        assert step["maps"]["signed"] is True
+        assert min(step["maps"]["min"]) == pytest.approx(float(difference.min()), rel=1e-4, abs=1e-5)
+        assert max(step["maps"]["max"]) == pytest.approx(float(difference.max()), rel=1e-4, abs=1e-5)
+        assert step["stats"]["mean"] == pytest.approx(float(difference.mean()), rel=1e-3, abs=1e-5)
+    channel = list(several.inspector.answer({"run": run.file, "step": "pool3", "what": "channel", "channel": 2}))[-1]
+    assert channel["max"] == pytest.approx(float((ours["pool3"].value - theirs["pool3"].value)[0, 2].max()), rel=1e-4)
+    assert [n["details"] for n in found["notes"] if n["code"] == "difference.weights"] == [{"name": "other"}]
+    _, same = content(several, replace(selection("fcn16s"), against="@fcn"))
+    assert all(step["stats"]["zeros"] == 1 for step in same["steps"][:-1])
+
+
+@pytest.mark.parametrize("name", ["nothing", "unet", "wider", ""])
+def test_weights_that_no_difference_can_be_taken_from_are_refused_in_words(several, name) -> None:
+    with pytest.raises(ExplorerError) as caught:
+        several.networks.check(replace(selection("fcn8s"), against=f"@{name}"))
+    assert (caught.value.code, caught.value.details) == ("difference_weights", {"name": name})
+
+
 def test_a_map_is_swapped_with_another_image_s(bench) -> None:
     chosen = selection("fcn8s")
     other = next(e["file"] for e in bench.pictures.listed if e["file"] != chosen.image)
@@ -150,5 +187,5 @@ def test_what_the_network_or_the_server_has_not_is_refused(bench, altered) -> No
 
 def test_what_is_said_of_probes_is_in_the_texts() -> None:
     chosen = replace(selection("fcn8s"), altered="a*0;a:1*2;a=b;a:1=b", against="plain")
-    for note in [*notes(chosen), *notes(replace(chosen, against="b"))]:
+    for note in [*notes(chosen), *notes(replace(chosen, against="b")), *notes(replace(chosen, against="@b"))]:
         assert f"note.{note['code']}" in EN

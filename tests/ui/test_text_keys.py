@@ -102,7 +102,7 @@ def remark_codes() -> set[str]:
 
 KINDS = {*kinds(), "unknown"}
 PROBES = {f"altered.{way}{of}" for way in ("scale", "swap") for of in ("", ".channel")}
-PROBES |= {"difference.plain", "difference.image"}
+PROBES |= {"difference.plain", "difference.image", "difference.weights"}
 FRAMES = {"network", "resized", "original"}
 CHIPS = {"shape", "jump", "field", "start", "parameters", "macs", "ms"}
 FAMILIES = {

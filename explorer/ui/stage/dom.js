@@ -64,15 +64,18 @@ export function swatch(colour) {
   return make('i', { style: `background: rgb(${colour})` });
 }
 
-/** Fill a select with [value, text], one of them chosen.
+/** Fill a select with [value, text], one of them chosen; a group of them is [label, those].
  * @param {HTMLSelectElement} select
- * @param {(string | number)[][]} choices
+ * @param {any[][]} choices
  * @param {string | number} [chosen]
  */
 export function fill(select, choices, chosen) {
-  select.replaceChildren(
-    ...choices.map(([value, text]) => new Option(String(text), String(value), false, value === chosen))
-  );
+  /** @param {any[]} choice */
+  const option = ([value, text]) => new Option(String(text), String(value), false, value === chosen);
+  /** @param {any[]} choice */
+  const entry = ([label, texts]) =>
+    Array.isArray(texts) ? make('optgroup', { label }, ...texts.map(option)) : option([label, texts]);
+  select.replaceChildren(...choices.map(entry));
 }
 
 /** Hear events of an element, of one or several types.

@@ -55,14 +55,26 @@ export function complete(catalog, old, change) {
   }
   if (!model.paddings.includes(next.padding)) next.padding = model.paddings[0];
   if (next.altered && next.model !== old.model && !('altered' in change)) next.altered = ''; // its steps are others
-  const isOf = next.against === 'plain' ? next.altered === '' && old.altered !== '' : next.image !== old.image;
-  if (next.against && isOf && !('against' in change)) next.against = ''; // what it was the difference from is gone
+  const isGone = next.against === 'plain' ? next.altered === '' && old.altered !== ''
+    : next.against?.startsWith('@') ? !comparable(catalog, next).includes(next.against.slice(1))
+    : next.image !== old.image;
+  if (next.against && isGone && !('against' in change)) next.against = ''; // what it was the difference from is gone
   if (before.family !== model.family && !('size' in change)) next.size = model.size;
   const wanted = card(next.checkpoint)?.examples;
   if (example?.family && !('image' in change) && wanted && example.family !== wanted) {
     next.image = examples.find((e) => e.family === wanted)?.file ?? next.image;
   }
   return next;
+}
+
+/** The weights on offer for a selection's network whose maps are of the shape of its own, which are among them.
+ * @param {Page.Catalog} catalog @param {Page.Selection} selection
+ * @returns {string[]}
+ */
+export function comparable({ models, cards }, { model: key, checkpoint }) {
+  const widths = (name) => cards.find((card) => card.name === name)?.widths;
+  const names = models.find((model) => model.key === key)?.cards ?? [];
+  return names.filter((name) => widths(name) === widths(checkpoint));
 }
 
 /** The weights of a card's training that are on offer for a network, from the first step to the last; its own alone
@@ -136,7 +148,8 @@ export class Address {
         if (value === '') at.delete(key);
         else at.set(key, value);
       }
-      if (own && at.get('against') !== 'plain') at.delete('against');
+      const isImage = !/^(plain$|@|$)/.test(selection.against ?? '');
+      if (own && isImage) at.delete('against');
       if (own) at.set('image', OWN);
       if (step) at.set('step', step);
       if (lang) at.set('lang', lang);

@@ -159,6 +159,8 @@ declare namespace Page {
     licence: Names;
     note: Names;
     width: { share: number; fc: number | null; fcWhole: number; whole: Record<string, number> } | null;
+    /** Weights that agree in it make maps of one shape of a network. */
+    widths: string;
     unseen: Measured | null;
     validation: Measured | null;
     /** The last weights of the training that these are from, where others of it are there, too. */

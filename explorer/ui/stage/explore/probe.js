@@ -1,6 +1,7 @@
 /** Probing a run: maps taken out, scaled or swapped with another image's, the difference from another run, a brush. */
 
 import { fill, find, make, makeButton, on } from '../dom.js';
+import { comparable } from '../selection.js';
 import { Brush } from './brush.js';
 
 const WAYS = ['zero', 'scale', 'swap'];
@@ -73,14 +74,30 @@ export class Probe {
     fill(fields.how, WAYS.map((way) => [way, words.t(`probe.how.${way}`)]), fields.how.value || WAYS[0]);
     const examples = this.stage.catalog.examples.map(({ file, title }) => [file, words.of(title)]);
     fill(fields.image, examples, fields.image.value);
-    const { against, altered, image } = this.selection;
-    const plain = words.t(altered ? 'probe.against.unchanged' : 'probe.against.itself');
-    const others = examples.filter(([file]) => file !== image);
-    const own = against && against !== 'plain' && !others.some(([file]) => file === against)
-      ? [[against, words.t('probe.against.before')]] : [];
-    fill(fields.against, [['', words.t('probe.against.none')], ['plain', plain], ...own, ...others], against);
+    this.#runs(examples);
     this.#ways();
     this.#list();
+  }
+
+  /** The runs that there are to take the difference from. @param {string[][]} examples */
+  #runs(examples) {
+    const { words, fields } = this;
+    const { cards } = this.stage.catalog;
+    const { against, altered, image, checkpoint } = this.selection;
+    const others = examples.filter(([file]) => file !== image);
+    const title = (name) => words.of(cards.find((card) => card.name === name).title);
+    const isOn = (name) => name !== checkpoint || against === `@${name}`;
+    const names = comparable(this.stage.catalog, this.selection).filter(isOn);
+    const weights = names.map((name) => [`@${name}`, title(name)]);
+    const known = ['', 'plain', ...[...others, ...weights].map(([value]) => value)];
+    const single = [
+      ['', words.t('probe.against.none')],
+      ['plain', words.t(altered ? 'probe.against.unchanged' : 'probe.against.itself')],
+      ...(known.includes(against) ? [] : [[against, words.t('probe.against.before')]]),
+    ];
+    const groups = [['probe.against.weights', weights], ['probe.against.image', others]];
+    const filled = groups.filter(([, runs]) => runs.length).map(([key, runs]) => [words.t(key), runs]);
+    fill(fields.against, [...single, ...filled], against);
   }
 
   #channels(chosen) {

@@ -192,18 +192,19 @@ export class Labs extends Panel {
       if (table) showTable(box, words, table);
       else box.replaceChildren();
     }
-    for (const image of room.querySelectorAll('[data-picture]')) {
+    const coming = [...room.querySelectorAll('[data-picture]')].map((image) => {
       const name = answer.pictures[image.dataset.picture];
       image.hidden = !name;
       if (name) image.src = this.resolve(name);
-    }
+      return name && image.decode().catch(() => null); // another is to be shown meanwhile
+    });
     const later = this.answer.measured.values ?? [];
     for (const node of room.querySelectorAll('[data-facts], [data-figure], [data-picture]')) {
       const { facts, figure, picture } = node.dataset;
       node.toggleAttribute('data-later', later.includes(facts ?? figure ?? picture));
     }
     for (const card of room.querySelectorAll('.fx-lab-card')) card.hidden = !this.#isFilled(card);
-    await this.#figures();
+    await Promise.all([this.#figures(), ...coming]);
   }
 
   /** Whether a card has something to show, or a button that gets it. */
