@@ -161,8 +161,7 @@ def test_the_first_minute(visit):
     assert page.locator(".fx-hint-once").is_hidden()  # it was said
     row.locator(".fx-welcome-close").click()
     assert row.is_hidden()
-    page.reload()
-    visit.ready()
+    visit.reload()
     assert row.is_hidden()
     page.click(".fx-lessons-open")
     page.locator(".fx-lessons-list button").first.click()  # the second click
@@ -181,7 +180,5 @@ def test_an_address_carries_how_a_step_is_looked_at(visit):
     assert there["pins"] == "pool2%3A3"
     assert there["shown"] == "entropy"
     shown = visit.text(".fx-unit")
-    page.goto("about:blank")
-    page.goto(visit.url + "?" + "&".join(f"{name}={value}" for name, value in there.items()))
-    visit.ready()
+    visit.open("?" + "&".join(f"{name}={value}" for name, value in there.items()))
     page.wait_for_function("text => document.querySelector('.fx-unit').innerText === text", arg=shown)
