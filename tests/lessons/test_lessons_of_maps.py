@@ -1,0 +1,412 @@
+"""What the lessons on invariance, channels, crops and the border say, against the papers, arithmetic done here, and
+other computations.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache, partial
+from importlib.resources import files
+from itertools import pairwise
+from statistics import mean
+
+import numpy as np
+import pytest
+import torch
+
+from explorer import labs
+from explorer.ui.labs import border
+from explorer.ui.labs.base import Question
+from tests.lessons.filling import answered, bundled, measured
+
+INVARIANCE, CHANNELS, CROP, BORDER = "5-invariance", "6-channels", "7-crop", "8-border"
+UNET = "model=unet&padding=valid&image=pagoda.jpg"
+WINDOW, MOST = 252, 32  # pixels of a small window, and by how many the image can be shifted under it
+SHIFTED = f"&lab.window={WINDOW}"
+SMALL, LITTLE = "&size=192", 252  # what does not depend on the size is measured where a run is quick
+PAPER = 572  # Ronneberger et al. 2015, Fig. 1
+OFFSETS = {3: 4, 2: 16, 1: 40, 0: 88}  # of the crops: o(l - 1) = 2 o(l) + 8
+FAR = 10**6  # where padding lies
+
+
+# ---- U-Net along one axis, once more: the input pixels that units see
+
+
+def conv(lo, hi, pad):
+    """A convolution of three loses a unit on each side, unless padding is laid there."""
+    if pad:
+        lo, hi = [-FAR, *lo, FAR], [-FAR, *hi, FAR]
+    return lo[:-2], hi[2:]
+
+
+@cache
+def fields(n, pad=False):
+    """Step -> (first, last) pixels that its units see, in order."""
+    lo, hi = list(range(n)), list(range(n))
+    found, skips = {}, []
+    for level in range(5):
+        for letters in ("a_b", "b_c"):
+            lo, hi = found[f"conv_d{level}{letters}"] = conv(lo, hi, pad)
+        if level < 4:
+            skips.append((lo, hi))
+            lo, hi = found[f"pool_d{level}c"] = lo[:-1:2], hi[1::2]
+    for level, offset in OFFSETS.items():
+        lo, hi = found[f"upconv_u{level}a"] = tuple([end for end in ends for _ in range(2)] for ends in (lo, hi))
+        first = 0 if pad else offset
+        kept = found[f"crop_d{level}c"] = tuple(ends[first : first + len(lo)] for ends in skips[level])
+        lo, hi = found[f"concat_u{level}b"] = list(map(min, lo, kept[0])), list(map(max, hi, kept[1]))
+        for letters in ("b_c", "c_d"):
+            lo, hi = found[f"conv_u{level}{letters}"] = conv(lo, hi, pad)
+    found["score"] = lo, hi
+    return {name: (np.array(lo), np.array(hi)) for name, (lo, hi) in found.items()}
+
+
+def size(name, n=PAPER):
+    """Pixels of the largest field."""
+    lo, hi = fields(n)[name]
+    return int((hi - lo).max()) + 1
+
+
+def seeing(name, pixel):
+    """The units along an axis that see a pixel."""
+    lo, hi = fields(PAPER)[name]
+    return np.flatnonzero((lo <= pixel) & (pixel <= hi))
+
+
+def unreached(name):
+    """Share of the pixels that no unit of a square map sees; the fields of its units leave no gap."""
+    lo, hi = fields(PAPER)[name]
+    return 1 - ((hi.max() - lo.min() + 1) / PAPER) ** 2
+
+
+# ---- the network of a lesson, run here
+
+
+def loaded(filler, lab, at=UNET):
+    bench = filler.bench.labs.bench
+    question = Question(lab, "values", bench.networks.check(filler.selection(at)), None)
+    return bench, question, bench.loaded(question)
+
+
+def maps(module, image):
+    """Every step's map, by name."""
+    found = {}
+    hooks = [
+        layer.register_forward_hook(lambda _, __, made, name=name: found.update({name: made[0].double()}))
+        for name, layer in module.named_modules()
+        if name
+    ]
+    with torch.inference_mode():
+        module(image)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+@pytest.fixture(scope="module")
+def shifted(filler):
+    """Maps of the window, by how far the image was moved down and right; "other" are those of the unrelated image."""
+    bench, question, weights = loaded(filler, "shift")
+    canvas = (WINDOW + MOST, WINDOW + MOST)
+    image = bench.input(question, canvas).image
+
+    def at(by, image=image):
+        first = MOST - by
+        return maps(weights.module, image[:, :, first : first + WINDOW, first : first + WINDOW])
+
+    other = bench.input(question, canvas, "bus.jpg").image
+    return {by: at(by) for by in (0, 1, 2, 8, 16)} | {"other": at(0, other)}
+
+
+def exact(shifted, by):
+    """Steps whose map moves along: of the units that see the same content both times, none has changed."""
+    found = []
+    for name, (lo, hi) in fields(WINDOW).items():
+        jump = WINDOW_JUMPS[name]
+        if name.startswith("crop") or by % jump:
+            continue
+        further = by // jump
+        own = np.flatnonzero((hi[: len(hi) - further] < WINDOW - by) & (lo[further:] >= by))
+        before = shifted[0][name][:, own][:, :, own]
+        after = shifted[by][name][:, own + further][:, :, own + further]
+        if float((before - after).norm()) <= 1e-5 * float(before.norm()):
+            found.append(name)
+    return found
+
+
+WINDOW_JUMPS = {name: 2 ** int(name.partition("_")[2][1]) for name in fields(WINDOW) if name != "score"}
+WINDOW_JUMPS |= {f"pool_d{level}c": 2 ** (level + 1) for level in range(4)} | {"score": 1}
+
+
+# ---- what is invariant
+
+
+def test_which_maps_move_along(filler, shifted):
+    lesson = bundled(INVARIANCE)
+    told = [name for name in fields(WINDOW) if not name.startswith("crop")]
+    (by,), (steps, _, others, worst, error, *_) = measured(filler, lesson, 0, SHIFTED)
+    assert by == 8
+    assert (steps, others) == (len(exact(shifted, 8)), len(told) - len(exact(shifted, 8)))
+    assert worst not in exact(shifted, 8)
+    assert error > 0.01
+    assert answered(filler, lesson, 0, SHIFTED) == (pytest.approx(steps / len(told)), [1])
+
+
+def test_all_do_at_multiples_of_the_period(filler, shifted):
+    lesson = bundled(INVARIANCE)
+    _, (by, moving, steps, _, last, jump, period) = measured(filler, lesson, 1, SHIFTED)
+    assert by == period == 2**4 == answered(filler, lesson, 1, SHIFTED)[0]  # four poolings
+    assert moving == steps == len(exact(shifted, 16))
+    assert (last, jump) == ("score", 1)
+
+
+def test_a_single_pixel_flips_labels(filler, shifted):
+    lesson = bundled(INVARIANCE)
+    (before, after), (lo, hi) = (shifted[by]["score"].argmax(0).numpy() for by in (0, 1)), fields(WINDOW)["score"]
+    own = np.flatnonzero((hi[:-1] < WINDOW - 1) & (lo[1:] >= 1))
+    flipped = before[np.ix_(own, own)] != after[np.ix_(own + 1, own + 1)]
+    share, right = answered(filler, lesson, 2, SHIFTED)
+    assert share == pytest.approx(float(flipped.mean()), abs=2 / flipped.size)
+    assert 0 < share < 0.5
+    assert right == [1]
+    assert measured(filler, lesson, 2, SHIFTED)[1][0] == flipped.size
+
+
+def changed(shifted, name, by):
+    """How much a map changes where it stands, as a share of what the other image changes there."""
+    lo, hi = fields(WINDOW)[name]
+    still = np.flatnonzero((lo >= by) & (hi < WINDOW - by))
+    first, moved, other = (shifted[which][name][:, still][:, :, still] for which in (0, by, "other"))
+    return float((moved - first).norm() / (other - first).norm())
+
+
+@pytest.mark.parametrize(("number", "by"), [(3, 1), (4, 8)])
+def test_no_map_stays_and_which_changes_least(filler, shifted, number, by):
+    lesson = bundled(INVARIANCE)
+    shares = {n: changed(shifted, n, by) for n in fields(WINDOW) if n.startswith(("conv", "pool", "upconv", "concat"))}
+    shares["score"] = changed(shifted, "score", by)
+    least, most = min(shares, key=shares.get), max(shares, key=shares.get)
+    said = measured(filler, lesson, number, SHIFTED)[1]
+    if number == 3:
+        assert said == [least, pytest.approx(shares[least], rel=1e-3), most, pytest.approx(shares[most], rel=1e-3)]
+        assert answered(filler, lesson, 3, SHIFTED) == (pytest.approx(shares[least], rel=1e-3), [1])
+        return
+    wide, narrow = size(least), size(most)
+    assert said[:6] == [least, pytest.approx(by / wide), wide, most, pytest.approx(min(1, by / narrow)), narrow]
+    assert answered(filler, lesson, 4, SHIFTED) == (wide - narrow, [0])
+    rank = np.corrcoef([ranks([size(name) for name in shares]), ranks(list(shares.values()))])[0, 1]
+    assert float(said[6].replace("−", "-")) == pytest.approx(rank, abs=0.01)
+
+
+def ranks(values):
+    """Equal values share their mean rank."""
+    return [mean(i for i, other in enumerate(sorted(values)) if other == value) for value in values]
+
+
+def test_the_pooled_unit_moves_on(filler, shifted):
+    lesson = bundled(INVARIANCE)
+    kept, *_, by, value, first = measured(filler, lesson, 5, SHIFTED)[1]
+    pooled = [shifted[n]["pool_d0c"] for n in (0, 2)]
+    row = pooled[0].shape[1] // 2
+    channel = int(pooled[0][:, row, row].argmax())
+    assert by == 2
+    assert float(first) == pytest.approx(float(pooled[0][channel, row, row]), rel=1e-3)
+    assert float(value) == pytest.approx(float(pooled[1][channel, row + 1, row + 1]), rel=1e-3)
+    steps = [shifted[n]["pool_d0c"][channel, row, row] for n in (0, 1, 2)]
+    assert kept >= sum(a == b for a, b in pairwise(steps))
+    assert answered(filler, lesson, 5, SHIFTED) == (kept, [0])
+
+
+# ---- channels
+
+
+def layer(level, first, rows, columns=None):
+    """Activations, parameters and multiply-accumulates of U-Net's last convolution on a level, of `first` channels."""
+    channels = first * 2**level
+    places = rows * (columns or rows)
+    return places * channels, 9 * channels**2 + channels, places * 9 * channels**2
+
+
+def test_one_level_down(filler):
+    lesson = bundled(CHANNELS)
+    (channels, doubled), (lower, upper, ratio) = measured(filler, lesson, 0, SMALL)
+    rows, columns = filler.trace(UNET + SMALL)["frames"]["network"]
+    above = layer(0, channels, rows - 4, columns - 4)
+    below = layer(1, channels, (rows - 4) // 2 - 4, (columns - 4) // 2 - 4)
+    assert (doubled, upper, lower) == (2 * channels, above[0], below[0])
+    ratios = [one / other for one, other in zip(below, above, strict=True)]
+    assert [answered(filler, lesson, number, SMALL) for number in range(3)] == [
+        (pytest.approx(ratio), [right]) for ratio, right in zip(ratios, (1, 2, 1), strict=True)
+    ]
+    assert ratio == pytest.approx(ratios[0])
+
+
+def test_the_costs_in_the_paper(filler):
+    lesson = bundled(CHANNELS)
+    down = [layer(level, 64, rows) for level, rows in enumerate((568, 280, 136, 64, 28))]  # Fig. 1
+    up = [layer(level, 64, rows) for level, rows in ((3, 52), (2, 100), (1, 196), (0, 388))]
+    means = [mean(b / a for a, b in pairwise(kind)) for kind in zip(*down, strict=True)]
+    found = measured(filler, lesson, 3)[0]
+    assert found[:6] == [PAPER, PAPER, 4, *(pytest.approx(value, rel=2e-3) for value in means)]
+    assert found[6:] == list(down[0][:2])
+    times = mean((b / a) ** 2 for a, b in pairwise((52, 100, 196, 388)))
+    assert answered(filler, lesson, 4)[0] == pytest.approx(times, rel=2e-3)
+    before, after = measured(filler, lesson, 4)
+    assert before == [512, 64, 512]
+    assert after[1:] == [up[0][2], up[3][2]]
+
+
+def test_one_by_one_and_the_sum(filler):
+    lesson = bundled(CHANNELS)
+    (name, classes, channels), (wide, own, wide_parameters, parameters) = measured(filler, lesson, 5)
+    assert (wide, wide_parameters) == (9 * own, 9 * channels * classes + classes)
+    assert parameters == channels * classes + classes
+    assert answered(filler, lesson, 5) == (9, [2])
+    bench, question, weights = loaded(filler, "channel")
+    assert (name, classes, channels) == ("score", len(weights.card.classes), weights.module.score.in_channels)
+    found = maps(weights.module, bench.input(question).image)
+    row, column = (n // 2 for n in found["score"].shape[1:])  # of the unit that stands nearest to the middle
+    products = found["relu_u0d"][:, row, column] * weights.module.score.weight[0, :, 0, 0]
+    *_, count, total, bias, _, score = measured(filler, lesson, 6)[0]
+    assert count == len(products)
+    assert (total, bias) == pytest.approx((float(products.sum()), float(weights.module.score.bias[0])), rel=1e-4)
+    assert score == pytest.approx(float(found["score"][0, row, column]), rel=1e-4)
+
+
+def test_the_runs_that_were_trained(filler):
+    lesson = bundled(CHANNELS)
+    kept = json.loads(files("explorer.labs").joinpath("evidence", "channels.json").read_text("utf-8"))
+    runs = {row: [run["mean_iou"] for run in kept["runs"] if run["row"] == row] for row in ("doubling", "constant")}
+    double, constant = (mean(values) for values in runs.values())
+    said = measured(filler, lesson, 7)[1]
+    assert said[:4] == [pytest.approx(double), pytest.approx(constant), *map(len, runs.values())]
+    assert said[5:] == [kept["rows"][row]["parameters"] for row in runs]
+    value, right = answered(filler, lesson, 7)
+    assert value == pytest.approx(double - constant)
+    assert right == ([0] if double > constant else [1])
+    assert measured(filler, lesson, 8)[0][-1] == len(loaded(filler, "channel")[2].card.classes)
+
+
+# ---- crops
+
+
+def test_where_the_crops_begin(filler):
+    lesson = bundled(CROP)
+    before, after = measured(filler, lesson, 1)
+    sizes = {name: len(lo) for name, (lo, _) in fields(PAPER).items()}
+    assert before == [sizes["upconv_u0a"], sizes["conv_d0b_c"]]
+    centre = {level: (sizes[f"conv_d{level}b_c"] - sizes[f"upconv_u{level}a"]) // 2 for level in OFFSETS}
+    assert centre == OFFSETS
+    assert after == [OFFSETS[0], centre[0], OFFSETS[1], OFFSETS[2], OFFSETS[3]]
+    assert answered(filler, lesson, 1) == (0, [0])
+
+
+def test_what_meets_at_n_m(filler):
+    lesson = bundled(CROP)
+    wide, narrow = (fields(PAPER)[name] for name in ("upconv_u0a", "crop_d0c"))
+    least = int((wide[1] - wide[0]).min()) + 1
+    assert measured(filler, lesson, 2, SMALL)[1] == [5, least, 90, 90, 1, 1, 0]  # Fig. 1: 5 px; 188 or 204
+    assert answered(filler, lesson, 2, SMALL) == (least - 5, [1])
+    row, column, *seen, apart = measured(filler, lesson, 3)[0]
+    assert seen == [narrow[0][row], narrow[1][row], wide[0][row], wide[1][row]]
+    assert row == column
+    assert abs(apart) == abs(sum(seen[:2]) - sum(seen[2:])) / 2
+
+
+def test_a_crop_that_is_moved(filler):
+    lesson = bundled(CROP)
+    assert answered(filler, lesson, 4)[0] == 5 * 4  # five units, two poolings
+    assert measured(filler, lesson, 4)[1] == [20, OFFSETS[2] + 5, OFFSETS[2]]
+    bench, question, weights = loaded(filler, "crop")
+    image = bench.input(question, (LITTLE, LITTLE)).image
+
+    def moved(_, given, made):
+        first, (height, width) = OFFSETS[2] + 5, made.shape[2:]
+        return given[0][:, :, first : first + height, first : first + width]
+
+    with torch.inference_mode():
+        before = weights.module(image).argmax(1)
+        hook = weights.module.crop_d2c.register_forward_hook(moved)
+        after = weights.module(image).argmax(1)
+        hook.remove()
+    small = f"&lab.height={LITTLE}&lab.width={LITTLE}"
+    share, right = answered(filler, lesson, 5, small)
+    assert share == pytest.approx(float((before == after).double().mean()), abs=1e-4)
+    assert right == [1]
+    assert measured(filler, lesson, 7, small)[0] == [20, share]
+
+
+def test_the_middle_is_not_always_right(filler):
+    lesson = bundled(CROP)
+    sizes = {name: len(lo) for name, (lo, _) in fields(500).items()}
+    centre = (sizes["conv_d0b_c"] - sizes["upconv_u0a"]) // 2
+    assert answered(filler, lesson, 6) == (centre - OFFSETS[0], [1])
+    (size, nearest), (aligned, middle, apart, step) = measured(filler, lesson, 6)
+    assert (size, nearest) == (500, "492, 508")  # 16 m + 12
+    assert (aligned, middle, apart, step) == (OFFSETS[0], centre, centre - OFFSETS[0], "pool_d3c")
+
+
+# ---- the border
+
+
+def test_pixels_without_a_label(filler):
+    lesson = bundled(BORDER)
+    lost = (PAPER - len(fields(PAPER)["score"][0])) // 2
+    assert answered(filler, lesson, 0)[0] == lost == 92  # 572 to 388
+    assert measured(filler, lesson, 0)[1] == [lost] * 4
+
+
+def test_the_corner_stays_at_the_border(filler):
+    lesson = bundled(BORDER)
+    units = seeing("score", 0)
+    assert answered(filler, lesson, 1) == (len(units) ** 2, [1])
+    assert measured(filler, lesson, 1)[1] == [len(units) ** 2, 0]
+    far, middle = 92 + units.max(), PAPER / 2 - 0.5
+    assert answered(filler, lesson, 2) == (pytest.approx(far / middle), [0])
+    assert measured(filler, lesson, 2) == ([middle], [far])
+    skips = [unreached(name) for name in ("crop_d3c", "crop_d0c")]
+    assert measured(filler, lesson, 3)[0] == [0, 0, *map(pytest.approx, skips)]
+    assert not any(len(seeing(name, 0)) for name in ("crop_d3c", "crop_d0c"))
+    assert measured(filler, lesson, 8)[0] == [far, len(units) ** 2, middle]
+
+
+def test_mirrored_or_padded(filler):
+    lesson = bundled(BORDER)
+    assert answered(filler, lesson, 4) == (0, [1])
+    pixels, whole, lost = measured(filler, lesson, 4)[1]
+    assert pixels == lost == 92
+    assert whole % 16 == 12  # a size that U-Net takes
+    assert whole - 184 >= PAPER > whole - 184 - 16
+    lo, hi = fields(560, pad=True)["score"]
+    free = int(((lo >= 0) & (hi < 560)).sum())
+    assert answered(filler, lesson, 5) == (pytest.approx((free / 560) ** 2), [2])
+    assert measured(filler, lesson, 5)[1][:2] == [free**2, 560**2]
+
+
+def test_what_sees_padding_alone_in_fcn(filler):
+    lesson = bundled(BORDER)
+    first = [32 * i - 189 for i in range(17)]  # pool5 of FCN: 212 px from there on (Long et al. 2015; pad 100)
+    blind = sum(left + 211 < 0 or left >= 320 for left in first)
+    free = sum(left >= 0 and left + 211 < 320 for left in first)
+    step, *counts, layer, middle, least = measured(filler, lesson, 6)[1]
+    assert (step, counts) == ("pool5", [17**2 - (17 - blind) ** 2, 17**2, free**2])
+    assert answered(filler, lesson, 6) == (counts[0], [1])
+    assert (layer, middle) == ("score_fr", 1)
+    assert least == pytest.approx(0.61**2, abs=0.005)  # of the bilinear filters, in the corner
+
+
+def test_what_the_output_depends_on(filler, monkeypatch):
+    lesson = bundled(BORDER)
+    bench, question, weights = loaded(filler, "border")
+    image = bench.input(question, (LITTLE, LITTLE)).image.clone().requires_grad_()
+    scores = weights.module(image)
+    signs = torch.randint(0, 2, scores.shape, generator=torch.Generator().manual_seed(1)) * 2.0 - 1
+    (slope,) = torch.autograd.grad(scores, image, signs)
+    root = slope.square().sum((0, 1)).sqrt()
+    edge, quarter = torch.cat([root[0], root[-1], root[:, 0], root[:, -1]]).mean(), LITTLE // 4
+    assert float(edge / root[quarter:-quarter, quarter:-quarter].mean()) < 0.5
+    monkeypatch.setattr(border, "SIDE", LITTLE)
+    monkeypatch.setattr(labs, "dependence", partial(labs.dependence, vectors=2))
+    share, right = answered(filler, lesson, 7)
+    assert share < 0.5
+    assert right == [0]
