@@ -1,11 +1,11 @@
-"""What the lessons on invariance, channels, crops and the border say, against the papers, arithmetic done here, and
-other computations.
+"""What the lessons on channels, crops and the border say, against the papers, arithmetic done here, and other
+computations.
 """
 
 from __future__ import annotations
 
 import json
-from functools import cache, partial
+from functools import partial
 from importlib.resources import files
 from itertools import pairwise
 from statistics import mean
@@ -16,55 +16,14 @@ import torch
 
 from explorer import labs
 from explorer.ui.labs import border
-from explorer.ui.labs.base import Question
 from tests.lessons.filling import answered, bundled, measured
+from tests.lessons.unet import OFFSETS, PAPER, UNET, fields, loaded, maps
 
-INVARIANCE, CHANNELS, CROP, BORDER = "5-invariance", "6-channels", "7-crop", "8-border"
-UNET = "model=unet&padding=valid&image=pagoda.jpg"
-WINDOW, MOST = 252, 32  # pixels of a small window, and by how many the image can be shifted under it
-SHIFTED = f"&lab.window={WINDOW}"
+CHANNELS, CROP, BORDER = "6-channels", "7-crop", "8-border"
 SMALL, LITTLE = "&size=192", 252  # what does not depend on the size is measured where a run is quick
-PAPER = 572  # Ronneberger et al. 2015, Fig. 1
-OFFSETS = {3: 4, 2: 16, 1: 40, 0: 88}  # of the crops: o(l - 1) = 2 o(l) + 8
-FAR = 10**6  # where padding lies
 
 
-# ---- U-Net along one axis, once more: the input pixels that units see
-
-
-def conv(lo, hi, pad):
-    """A convolution of three loses a unit on each side, unless padding is laid there."""
-    if pad:
-        lo, hi = [-FAR, *lo, FAR], [-FAR, *hi, FAR]
-    return lo[:-2], hi[2:]
-
-
-@cache
-def fields(n, pad=False):
-    """Step -> (first, last) pixels that its units see, in order."""
-    lo, hi = list(range(n)), list(range(n))
-    found, skips = {}, []
-    for level in range(5):
-        for letters in ("a_b", "b_c"):
-            lo, hi = found[f"conv_d{level}{letters}"] = conv(lo, hi, pad)
-        if level < 4:
-            skips.append((lo, hi))
-            lo, hi = found[f"pool_d{level}c"] = lo[:-1:2], hi[1::2]
-    for level, offset in OFFSETS.items():
-        lo, hi = found[f"upconv_u{level}a"] = tuple([end for end in ends for _ in range(2)] for ends in (lo, hi))
-        first = 0 if pad else offset
-        kept = found[f"crop_d{level}c"] = tuple(ends[first : first + len(lo)] for ends in skips[level])
-        lo, hi = found[f"concat_u{level}b"] = list(map(min, lo, kept[0])), list(map(max, hi, kept[1]))
-        for letters in ("b_c", "c_d"):
-            lo, hi = found[f"conv_u{level}{letters}"] = conv(lo, hi, pad)
-    found["score"] = lo, hi
-    return {name: (np.array(lo), np.array(hi)) for name, (lo, hi) in found.items()}
-
-
-def size(name, n=PAPER):
-    """Pixels of the largest field."""
-    lo, hi = fields(n)[name]
-    return int((hi - lo).max()) + 1
+# ---- the border, by intervals
 
 
 def seeing(name, pixel):
@@ -77,144 +36,6 @@ def unreached(name):
     """Share of the pixels that no unit of a square map sees; the fields of its units leave no gap."""
     lo, hi = fields(PAPER)[name]
     return 1 - ((hi.max() - lo.min() + 1) / PAPER) ** 2
-
-
-# ---- the network of a lesson, run here
-
-
-def loaded(filler, lab, at=UNET):
-    bench = filler.bench.labs.bench
-    question = Question(lab, "values", bench.networks.check(filler.selection(at)), None)
-    return bench, question, bench.loaded(question)
-
-
-def maps(module, image):
-    """Every step's map, by name."""
-    found = {}
-    hooks = [
-        layer.register_forward_hook(lambda _, __, made, name=name: found.update({name: made[0].double()}))
-        for name, layer in module.named_modules()
-        if name
-    ]
-    with torch.inference_mode():
-        module(image)
-    for hook in hooks:
-        hook.remove()
-    return found
-
-
-@pytest.fixture(scope="module")
-def shifted(filler):
-    """Maps of the window, by how far the image was moved down and right; "other" are those of the unrelated image."""
-    bench, question, weights = loaded(filler, "shift")
-    canvas = (WINDOW + MOST, WINDOW + MOST)
-    image = bench.input(question, canvas).image
-
-    def at(by, image=image):
-        first = MOST - by
-        return maps(weights.module, image[:, :, first : first + WINDOW, first : first + WINDOW])
-
-    other = bench.input(question, canvas, "bus.jpg").image
-    return {by: at(by) for by in (0, 1, 2, 8, 16)} | {"other": at(0, other)}
-
-
-def exact(shifted, by):
-    """Steps whose map moves along: of the units that see the same content both times, none has changed."""
-    found = []
-    for name, (lo, hi) in fields(WINDOW).items():
-        jump = WINDOW_JUMPS[name]
-        if name.startswith("crop") or by % jump:
-            continue
-        further = by // jump
-        own = np.flatnonzero((hi[: len(hi) - further] < WINDOW - by) & (lo[further:] >= by))
-        before = shifted[0][name][:, own][:, :, own]
-        after = shifted[by][name][:, own + further][:, :, own + further]
-        if float((before - after).norm()) <= 1e-5 * float(before.norm()):
-            found.append(name)
-    return found
-
-
-WINDOW_JUMPS = {name: 2 ** int(name.partition("_")[2][1]) for name in fields(WINDOW) if name != "score"}
-WINDOW_JUMPS |= {f"pool_d{level}c": 2 ** (level + 1) for level in range(4)} | {"score": 1}
-
-
-# ---- what is invariant
-
-
-def test_which_maps_move_along(filler, shifted):
-    lesson = bundled(INVARIANCE)
-    told = [name for name in fields(WINDOW) if not name.startswith("crop")]
-    (by,), (steps, _, others, worst, error, *_) = measured(filler, lesson, 0, SHIFTED)
-    assert by == 8
-    assert (steps, others) == (len(exact(shifted, 8)), len(told) - len(exact(shifted, 8)))
-    assert worst not in exact(shifted, 8)
-    assert error > 0.01
-    assert answered(filler, lesson, 0, SHIFTED) == (pytest.approx(steps / len(told)), [1])
-
-
-def test_all_do_at_multiples_of_the_period(filler, shifted):
-    lesson = bundled(INVARIANCE)
-    _, (by, moving, steps, _, last, jump, period) = measured(filler, lesson, 1, SHIFTED)
-    assert by == period == 2**4 == answered(filler, lesson, 1, SHIFTED)[0]  # four poolings
-    assert moving == steps == len(exact(shifted, 16))
-    assert (last, jump) == ("score", 1)
-
-
-def test_a_single_pixel_flips_labels(filler, shifted):
-    lesson = bundled(INVARIANCE)
-    (before, after), (lo, hi) = (shifted[by]["score"].argmax(0).numpy() for by in (0, 1)), fields(WINDOW)["score"]
-    own = np.flatnonzero((hi[:-1] < WINDOW - 1) & (lo[1:] >= 1))
-    flipped = before[np.ix_(own, own)] != after[np.ix_(own + 1, own + 1)]
-    share, right = answered(filler, lesson, 2, SHIFTED)
-    assert share == pytest.approx(float(flipped.mean()), abs=2 / flipped.size)
-    assert 0 < share < 0.5
-    assert right == [1]
-    assert measured(filler, lesson, 2, SHIFTED)[1][0] == flipped.size
-
-
-def changed(shifted, name, by):
-    """How much a map changes where it stands, as a share of what the other image changes there."""
-    lo, hi = fields(WINDOW)[name]
-    still = np.flatnonzero((lo >= by) & (hi < WINDOW - by))
-    first, moved, other = (shifted[which][name][:, still][:, :, still] for which in (0, by, "other"))
-    return float((moved - first).norm() / (other - first).norm())
-
-
-@pytest.mark.parametrize(("number", "by"), [(3, 1), (4, 8)])
-def test_no_map_stays_and_which_changes_least(filler, shifted, number, by):
-    lesson = bundled(INVARIANCE)
-    shares = {n: changed(shifted, n, by) for n in fields(WINDOW) if n.startswith(("conv", "pool", "upconv", "concat"))}
-    shares["score"] = changed(shifted, "score", by)
-    least, most = min(shares, key=shares.get), max(shares, key=shares.get)
-    said = measured(filler, lesson, number, SHIFTED)[1]
-    if number == 3:
-        assert said == [least, pytest.approx(shares[least], rel=1e-3), most, pytest.approx(shares[most], rel=1e-3)]
-        assert answered(filler, lesson, 3, SHIFTED) == (pytest.approx(shares[least], rel=1e-3), [1])
-        return
-    wide, narrow = size(least), size(most)
-    assert said[:6] == [least, pytest.approx(by / wide), wide, most, pytest.approx(min(1, by / narrow)), narrow]
-    assert answered(filler, lesson, 4, SHIFTED) == (wide - narrow, [0])
-    rank = np.corrcoef([ranks([size(name) for name in shares]), ranks(list(shares.values()))])[0, 1]
-    assert float(said[6].replace("−", "-")) == pytest.approx(rank, abs=0.01)
-
-
-def ranks(values):
-    """Equal values share their mean rank."""
-    return [mean(i for i, other in enumerate(sorted(values)) if other == value) for value in values]
-
-
-def test_the_pooled_unit_moves_on(filler, shifted):
-    lesson = bundled(INVARIANCE)
-    kept, *_, by, value, first = measured(filler, lesson, 5, SHIFTED)[1]
-    pooled = [shifted[n]["pool_d0c"] for n in (0, 2)]
-    row = pooled[0].shape[1] // 2
-    channel = int(pooled[0][:, row, row].argmax())
-    assert by == 2
-    assert float(first) == pytest.approx(float(pooled[0][channel, row, row]), rel=1e-3)
-    assert float(value) == pytest.approx(float(pooled[1][channel, row + 1, row + 1]), rel=1e-3)
-    steps = [shifted[n]["pool_d0c"][channel, row, row] for n in (0, 1, 2)]
-    assert kept >= sum(a == b for a, b in pairwise(steps))
-    assert answered(filler, lesson, 5, SHIFTED) == (kept, [0])
 
 
 # ---- channels
