@@ -35,8 +35,8 @@ def shifted(filler):
 
 
 def errors(shifted, by):
-    """Step -> how far the moved map and that of the moved image differ, over units that see the same content both times;
-    where the jump does not divide the shift, the map is moved by the nearest number of units."""
+    """Step -> how far the moved map and that of the moved image differ, over units that see the same both times; where
+    the jump does not divide the shift, the map is moved by the nearest number of units."""
     found = {}
     for name, (lo, hi) in fields(WINDOW).items():
         if name.startswith("crop"):
