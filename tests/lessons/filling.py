@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,7 +12,6 @@ from explorer import weights
 from explorer.lessons import Step, Value
 from explorer.models import MODELS
 from explorer.ui.catalog import first
-from explorer.ui.i18n import TEXTS
 from explorer.ui.lessons import typed
 from explorer.ui.session import Workbench
 
@@ -47,19 +47,16 @@ class Filler:
             self._traces[key] = json.loads((self.bench.files.folder / run.file).read_text("utf-8"))
         return self._traces[key]
 
-    def lab(self, at: str, run: str = "") -> dict[str, dict[str, Any]]:
-        """Facts and tables that a lab fills, one experiment behind the other."""
+    def lab(self, at: str, run: str = "") -> Iterator[dict[str, dict[str, Any]]]:
+        """Facts and tables that a lab fills, one experiment behind the other: those that are not needed are not made."""
         asked = dict(parse_qsl(at))
         settings = {name[4:]: typed(text) for name, text in asked.items() if name.startswith("lab.")}
-        found: dict[str, dict[str, Any]] = {"facts": {}, "tables": {}}
         for what in filter(None, ("geometry", "values", run)):
             key = repr((asked["lab"], what, self.selection(at), settings))
             if key not in self._labs:
                 question = {"lab": asked["lab"], "what": what, "selection": self.selection(at), "settings": settings}
                 self._labs[key] = self.bench.labs.answer(question, lambda *_: None, lambda: False)
-            for kind in found:
-                found[kind] |= self._labs[key].get(kind, {})
-        return found
+            yield {"facts": {}, "tables": {}, **self._labs[key]}
 
     def value(self, step: Step, value: Value, at: str = "") -> Any:
         """A value of a step of a lesson: a number, a share of 1, or a name."""
@@ -76,12 +73,16 @@ class Filler:
             return of_step(self.trace(at), *value.parts)
         if value.source == "run":
             return of_run(self.trace(at), *value.parts)
-        found = self.lab(at, step.run)
-        if value.source == "fact":
-            return of_fact(found["facts"], value)
-        if value.source == "table":
-            return of_table(found["tables"], *value.parts)
-        raise AssertionError(f"{value.source} needs the page")
+        if value.source not in ("fact", "table"):
+            raise AssertionError(f"{value.source} needs the page")
+        for found in self.lab(at, step.run):
+            try:
+                if value.source == "fact":
+                    return of_fact(found["facts"], value)
+                return of_table(found["tables"], *value.parts)
+            except LookupError:
+                continue
+        raise LookupError(f"no experiment of {at} tells {value.source} {' '.join(value.parts)}")
 
 
 def plain(piece: Any) -> Any:
@@ -89,7 +90,8 @@ def plain(piece: Any) -> Any:
     if isinstance(piece, dict):
         return next(iter(piece.values()))
     if isinstance(piece, list):
-        return TEXTS["en"][piece[0]].format(**{name: plain(part) for name, part in piece[1].items()})
+        inside = list(piece[1].values())
+        return plain(inside[0]) if len(inside) == 1 else piece[0].rpartition(".")[2]
     return piece
 
 
@@ -113,7 +115,9 @@ def of_run(trace: dict[str, Any], what: str) -> Any:
     if what in ("class", "share"):
         most = max(trace["shares"])
         return most if what == "share" else trace["classes"][trace["shares"].index(most)]["name"]["en"]
-    return {"steps": len(trace["steps"]), "seconds": trace["seconds"].get("network")}.get(what, trace.get(what))
+    return {"steps": len(trace["steps"]), "seconds": sum(step["ms"] or 0 for step in trace["steps"]) / 1000}.get(
+        what, trace.get(what)
+    )
 
 
 def of_fact(facts: dict[str, Any], value: Value) -> Any:
@@ -126,7 +130,9 @@ def of_fact(facts: dict[str, Any], value: Value) -> Any:
 
 
 def of_table(tables: dict[str, Any], slot: str, row: str, column: str) -> Any:
-    table = tables[slot]
+    table = tables.get(slot)
+    if table is None:
+        raise LookupError(f"there is no table {slot}")
     index = next(i for i, head in enumerate(table["head"]) if head[0].rpartition(".")[2] == column)
     if row.isdecimal():
         return table["rows"][int(row)]["cells"][index]
@@ -158,5 +164,5 @@ def said(filler: Filler, lesson: Any, step: Step) -> str:
         lines += ["? " + pieces(step.ask.text[0])]
         lines += [f"   - ({c.low}..{c.high} {c.word or ''}) {pieces(c.text)}" for c in step.ask.choices]
         if isinstance(step.ask.measured, int):
-            lines += [f"   = {filler.value(step, lesson.values[step.ask.measured])}"]
+            lines += [f"   = {filler.value(step, lesson.values[step.ask.measured], step.reveal)}"]
     return "\n".join([*lines, *map(pieces, step.then)])
