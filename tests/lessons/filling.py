@@ -9,10 +9,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from explorer import weights
-from explorer.lessons import Step, Value
+from explorer.lessons import Choice, Lesson, Step, Value, read
+from explorer.lessons.parts import Text
 from explorer.models import MODELS
 from explorer.ui.catalog import first
-from explorer.ui.lessons import typed
+from explorer.ui.lessons import BUNDLED, typed
 from explorer.ui.session import Workbench
 
 
@@ -21,7 +22,8 @@ class Filler:
 
     def __init__(self, bench: Workbench) -> None:
         self.bench = bench
-        self.start = asdict(first(bench.networks.cards, bench.pictures.examples()))
+        self.examples = bench.pictures.examples()
+        self.start = asdict(first(bench.networks.cards, self.examples))
         self._traces: dict[str, Any] = {}
         self._labs: dict[str, Any] = {}
 
@@ -32,7 +34,7 @@ class Filler:
         chosen["size"] = int(asked.get("size", MODELS[chosen["model"]].size))
         if "checkpoint" not in asked:
             cards = weights.cards_for(chosen["model"], self.bench.networks.cards)
-            domain = next((e["family"] for e in self.bench.pictures.examples() if e["file"] == chosen["image"]), "")
+            domain = next((e["family"] for e in self.examples if e["file"] == chosen["image"]), "")
             chosen["checkpoint"] = next((c for c in cards if c.domain == domain), cards[0]).name
         if chosen["padding"] not in MODELS[chosen["model"]].paddings:
             chosen["padding"] = MODELS[chosen["model"]].paddings[0]
@@ -48,7 +50,7 @@ class Filler:
         return self._traces[key]
 
     def lab(self, at: str, run: str = "") -> Iterator[dict[str, dict[str, Any]]]:
-        """Facts and tables that a lab fills, one experiment behind the other: those that are not needed are not made."""
+        """Facts and tables that a lab fills, one experiment behind the other, as they are asked for."""
         asked = dict(parse_qsl(at))
         settings = {name[4:]: typed(text) for name, text in asked.items() if name.startswith("lab.")}
         for what in filter(None, ("geometry", "values", run)):
@@ -142,6 +144,46 @@ def of_table(tables: dict[str, Any], slot: str, row: str, column: str) -> Any:
         if name == row:
             return line["cells"][index]
     raise LookupError(f"the table {slot} has no row {row}")
+
+
+def bundled(name: str, language: str = "en") -> Lesson:
+    """A lesson that comes with the page."""
+    lesson, problems = read(BUNDLED / language / f"{name}.md", language)
+    assert lesson is not None, problems
+    return lesson
+
+
+def measured(filler: Filler, lesson: Lesson, number: int, more: str = "") -> tuple[list[Any], list[Any]]:
+    """All values of a step, from 0, before and after the answer, in the order of the text; `more` goes to its address.
+
+    The one by which a question is judged is not among them.
+    """
+    step = lesson.steps[number]
+
+    def found(text: Text, at: str) -> list[Any]:
+        pieces = [piece["value"] for part in text for piece in part if isinstance(piece, dict) and "value" in piece]
+        return [filler.value(step, lesson.values[index], at + more) for index in pieces]
+
+    return found(step.say, step.at), found(step.then, step.reveal or step.at)
+
+
+def _within(choice: Choice, value: Any) -> bool:
+    low, high = (value if bound is None else bound for bound in (choice.low, choice.high))
+    return bool(low <= value <= high)
+
+
+def answered(filler: Filler, lesson: Lesson, number: int, more: str = "") -> tuple[Any, list[int]]:
+    """What decides a step's question, measured once it is answered; and the choices, from 0, that are then right."""
+    step = lesson.steps[number]
+    assert step.ask
+    assert isinstance(step.ask.measured, int)
+    value = filler.value(step, lesson.values[step.ask.measured], (step.reveal or step.at) + more)
+    right = [
+        index
+        for index, choice in enumerate(step.ask.choices)
+        if (value == choice.word if choice.word else _within(choice, value))
+    ]
+    return value, right
 
 
 def said(filler: Filler, lesson: Any, step: Step) -> str:
