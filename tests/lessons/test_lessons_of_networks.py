@@ -262,6 +262,18 @@ def test_seeing_as_far_without_poolings(filler):
     assert (value, right) == (pytest.approx(full["macs"] / pooled["macs"], rel=5e-3), [2])
 
 
+def test_a_unit_uses_less_than_it_sees(filler):
+    whole, used, area = measured(filler, bundled(SHRINK), 4)[0]
+    assert whole == round(sqrt(436 * 468), 1)  # an output pixel of FCN-8s reads one or two units of score_fr an axis
+    weights, image = loaded(filler, FCN)
+    pixels = image.clone().requires_grad_()
+    middle = weights.module(pixels)[0, :, image.shape[2] // 2, image.shape[3] // 2].sum()
+    size = torch.autograd.grad(middle, pixels)[0][0].abs().sum(0)
+    count = (size > (1 - 0.9545) * size.max()).sum().item()  # Luo et al. 2016
+    assert used == pytest.approx(sqrt(count), abs=0.2)
+    assert area == pytest.approx(count / (436 * 468), rel=5e-3)
+
+
 def test_trainings_decide_the_question_about_poolings(filler):
     lesson = bundled(SHRINK)
     assert trained("scale", "time", "0", "5")[1] == "worse"
