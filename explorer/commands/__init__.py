@@ -15,7 +15,13 @@ class CommandError(ValueError):
 def network_options(parser: argparse.ArgumentParser) -> None:
     """Which network runs, and on what."""
     parser.add_argument("--model", choices=sorted(MODELS), default="fcn8s", help="network (default: fcn8s)")
-    parser.add_argument("--weights", metavar="NAME", help='bundled checkpoint, path of one, or "random" (full width)')
-    parser.add_argument("--padding", help="paper, same or valid (default: that of the weights)")
+    parser.add_argument(
+        "--weights",
+        metavar="NAME",
+        help='bundled checkpoint, path of one, or "random" (full width); default: those for what the image shows',
+    )
+    parser.add_argument(
+        "--padding", help="paper, same or valid (default: the paper's, if the weights were trained in it)"
+    )
     parser.add_argument("--page", type=int, default=1, help="page of a TIFF (default: 1)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, field
 
 import numpy as np
@@ -136,12 +136,16 @@ def measure(
     mean: tuple[float, ...],
     std: tuple[float, ...],
     device: torch.device,
+    heard: Callable[[Sample, np.ndarray], None] | None = None,
 ) -> dict[str, Tally]:
-    """A tally per network of `net`, by its key in MODELS; `spec` is the network whose sizes hold."""
+    """A tally per network of `net`, by its key in MODELS; `spec` is the network whose sizes hold. `heard` is told of
+    the labels (H x W) that each network gives each sample."""
     tallies: dict[str, Tally] = {}
     with torch.inference_mode():
         for sample in samples:
             for key, scores in scores_of(net, spec, sample.image, mean, std, device).items():
                 labels = scores.argmax(0).to(torch.uint8).cpu().numpy()
                 tallies.setdefault(key, Tally(spec.classes)).add(sample, labels)
+                if heard:
+                    heard(sample, labels)
     return tallies

@@ -20,6 +20,7 @@ from explorer.errors import ExplorerError
 from explorer.images import Photograph
 from explorer.models import MODELS
 from explorer.results import bundle, truth
+from explorer.training.sets import numberings
 from explorer.ui.asked import SegmentQuestion
 from explorer.ui.catalog import device_words, image_notes, legend, network_notes, told
 from explorer.ui.i18n import in_all
@@ -100,7 +101,7 @@ class Keeper:
 
     def _judged(self, kept: Kept, path: Path) -> dict[str, Any]:
         result = kept.result
-        judged, classes = truth.judge_result(result, path)
+        judged, classes = truth.judge_result(result, path, others=numberings(result.card.classes))
         errors = images.at_places(judged.errors, images.resized_shape(result.labels.shape, MOST_SHOWN))
         file = self.files.add(png(errors), ".png")
         kept.names.append(file)
@@ -109,6 +110,8 @@ class Keeper:
             "names": [in_all(c.name) for c in classes],
             "matrix": judged.matrix.tolist(),
             **judged.figures(classes),
+            "labels": path.name,
+            "remarks": [{"code": f"truth.{one.code}", "details": one.details} for one in judged.remarks],
             "iou": json_ready(truth.metrics.iou(judged.matrix).tolist()),
         }
 
