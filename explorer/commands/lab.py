@@ -55,9 +55,7 @@ def _parser(commands: Any, name: str, said: str, model: str) -> argparse.Argumen
     parser.add_argument("image", nargs="?", help="an image file, to make predictions for")
     parser.add_argument("--model", choices=sorted(MODELS), default=model, help=f"network (default: {model})")
     parser.add_argument("--weights", metavar="NAME", help="with an image: bundled checkpoint, or path of one")
-    parser.add_argument(
-        "--padding", help="paper, same or valid (default: the paper's, if the weights were trained in it)"
-    )
+    parser.add_argument("--padding", help="paper, same or valid (default: the paper's, if trained in it)")
     parser.add_argument(
         "--size", metavar="N", help="the network's input: N or HEIGHTxWIDTH pixels, also where it refuses"
     )

@@ -107,7 +107,7 @@ def run(given: argparse.Namespace) -> int:
     files = list(_files(given.images))
     failed = sum(not _told(path, stem, job) for path, stem in files)
     if len(files) > 1 and not given.json:
-        print(f"{len(files)} images: {len(files) - failed} labelled, {failed} not")
+        print(f"{len(files)} images: {len(files) - failed} done, {failed} failed")
     return 0 if not failed else 1 if failed < len(files) else 2
 
 
@@ -119,7 +119,7 @@ def _told(path: Path, stem: str, job: Job) -> bool:
         log.debug("%s was not labelled", path, exc_info=True)
         why = _why(error)
         print(f"error: {path}: {why}", file=sys.stderr)
-        print(json.dumps({"image": path.name, "error": why}) if job.given.json else f"{path.name}: not labelled")
+        print(json.dumps({"image": path.name, "error": why}) if job.given.json else f"{path.name}: failed")
         return False
     remarks = [TOO_LARGE.format(**one) for one in result["remarks"] if one["code"] == "larger_than_trained"]
     for remark in (*remarks, *(one["text"] for one in result.get("truth", {}).get("remarks", ()))):

@@ -58,9 +58,7 @@ def run(given: argparse.Namespace) -> int:
         f"{done.parameters:,} parameters, {done.macs / 1e9:.2f} G multiply-accumulates"
     )
     if any(row["clipped_field"] < max(row["receptive_field"], default=0) for row in rows):
-        print(
-            "field: receptive field of the network, not clipped; seen: the most of it that lies in the input at this size"
-        )
+        print("field: receptive field of the network, not clipped; seen: the most that the input holds at this size")
     return 0
 
 

@@ -62,15 +62,16 @@ def judge_result(
     size, card = result.labels.shape, result.card
     parts = card.objects if result.instances is not None else None
     real = masks.read(Path(path), size, card.classes, numbering, numbering is not None, parts, result.notes)
-    matches = None if real.objects is None else objects.match(real.objects, result.instances)
+    found, classes = result.instances, card.classes
+    matches = None if real.objects is None or found is None else objects.match(real.objects, found)
     if real.labels is None:  # pixels as object or not
         assert real.objects is not None
-        assert result.instances is not None
+        assert found is not None
         assert card.objects
-        judged = judge((real.objects > 0).astype(np.uint8), (result.instances > 0).astype(np.uint8), 2)
+        judged = judge((real.objects > 0).astype(np.uint8), (found > 0).astype(np.uint8), 2)
         classes = card.classes[card.background or 0], card.classes[card.objects[0]]
     else:
-        judged, classes = judge(real.labels, result.labels, len(card.classes)), card.classes
+        judged = judge(real.labels, result.labels, len(classes))
     numberings = (*others, masks.in_order(len(card.classes)), masks.in_order(len(card.classes), 1))
     unlike = masks.better(real, result.labels, numberings)
     remarks = (*real.remarks, *([unlike] if unlike else []))

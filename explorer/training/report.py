@@ -71,7 +71,8 @@ def evaluate(
         samples = validation if split == "validation" else training
     if not samples:
         raise DataError(f"{folder} has no images in the split {split!r}")
-    found, remarks = {}, [remark for sample in samples if sample.truth for remark in sample.truth.remarks]
+    found: dict[str, Any] = {}
+    remarks = [remark for sample in samples if sample.truth for remark in sample.truth.remarks]
     unlike = Unlike(card.classes)
     for padding in geometries or card.geometries:
         tally = tally_of(card, samples, padding, model, device, None if found else unlike)
