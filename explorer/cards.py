@@ -130,6 +130,11 @@ class Card:
         be labelled better than the image itself (measured: benchmarks/size.json)."""
         return self.usual_side is not None and max(size) > self.usual_side
 
+    def side_for(self, size: tuple[int, int]) -> int | None:
+        """The longer side that an image of a size (height, width) is run at unless another is asked for; None: its
+        own."""
+        return self.trained_side if self.is_too_large(size) else None
+
     def _index(self, key: str) -> int | None:
         return next((i for i, info in enumerate(self.classes) if info.id == key), None)
 

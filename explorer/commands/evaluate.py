@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from explorer import cards, inference
-from explorer.commands import accuracy
+from explorer.commands import accuracy, size_option
 from explorer.files import CHECKPOINTS
 from explorer.models import MODELS
 from explorer.training import report
@@ -36,6 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="PADDING",
         help="paper, same or valid; may be given twice (default: those the card was trained in)",
     )
+    size_option(parser)
     numbers_option(parser)
     parser.add_argument("--split", choices=report.SPLITS, default="all", help="images by the data set's rule")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
@@ -52,6 +53,7 @@ def run(given: argparse.Namespace) -> int:
         inference.pick_device(given.device),
         given.data_set,
         given.numbers,
+        given.size,
     )
     result["torch"] = torch.__version__
     for kind in ("left_out", "remarks"):

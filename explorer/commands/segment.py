@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from explorer import api, images, inference, masks
-from explorer.commands import CommandError, network_options
+from explorer.commands import FULL, CommandError, network_options, size_option
 from explorer.errors import ExplorerError
 from explorer.files import listed
 from explorer.giant import GiantImage
@@ -31,7 +31,6 @@ from explorer.training import sets
 TOO_LARGE = (
     "things are {times} times as large as in the photographs trained on; --size {side} is usually labelled better"
 )
-FULL = "full"
 MIDDLE = 1024  # pixels a side that show what a giant image is of
 
 log = logging.getLogger(__name__)
@@ -55,12 +54,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="KINDS",
         help=f"what to write, commas between: {', '.join(bundle.KINDS)}; or all (default: mask,overlay,areas,run)",
     )
-    parser.add_argument(
-        "--size",
-        metavar="N",
-        help=f'run on a copy with this longer side, or at its own size ("{FULL}"); default: its own, or that of the '
-        "photographs trained on where they were much smaller",
-    )
+    size_option(parser)
     parser.add_argument("--precision", choices=tuple(inference.DTYPES), default="float32", help="number format")
     parser.add_argument("--way", choices=WAYS, default="auto", help="whole image, tiles, or what fits (default)")
     parser.add_argument("--tile", type=int, metavar="N", help="side of a tile's output in pixels (default: what fits)")
@@ -94,7 +88,6 @@ def run(given: argparse.Namespace) -> int:
     kinds = tuple(bundle.KINDS) if given.save == "all" else tuple(k for k in given.save.split(",") if k)
     if unknown := set(kinds) - set(bundle.KINDS):
         raise CommandError(f"cannot save {sorted(unknown)[0]!r}; choose of {', '.join(bundle.KINDS)}")
-    given.size = _size(given.size)
     if (given.tile is not None and given.tile < 1) or given.page < 1:
         raise CommandError("--tile, --size and --page count from 1")
     if given.truth and not os.path.exists(given.truth):
@@ -134,14 +127,6 @@ def _why(error: Exception) -> str:
     return said if isinstance(error, (ExplorerError, CommandError, OSError)) else f"{type(error).__name__}: {said}"
 
 
-def _size(text: str | None) -> int | str | None:
-    if text is None or text == FULL:
-        return text
-    if not text.isdecimal() or int(text) < 1:
-        raise CommandError(f'--size is a number of pixels from 1 on, or "{FULL}", not {text!r}')
-    return int(text)
-
-
 def _files(given: list[str]) -> Iterator[tuple[Path, str]]:
     """Files and the stems of their results, each stem once; a folder that has none, or cannot be listed, as it is."""
     taken: set[str] = set()
@@ -165,16 +150,14 @@ def _one(path: Path, stem: str, job: Job) -> dict[str, Any]:
     try:
         photograph = images.read(path, page=job.given.page - 1)
     except ExplorerError as error:
-        if error.code not in ("too_large_pixels", "too_large_bytes") or isinstance(job.given.size, int):
+        if error.code not in ("too_large_pixels", "too_large_bytes") or job.given.size not in (None, FULL):
             raise
         return _giant(path, stem, job)
     loaded, size = job.network(photograph.pixels), job.given.size
-    if size is None and loaded.card.is_too_large(photograph.size):
-        size = loaded.card.trained_side  # as on the page
     with _bar(path.name) as progress:
         result = api.segment(
             photograph,
-            size=None if size == FULL else size,
+            size=loaded.card.side_for(photograph.size) if size is None else size,
             options=job.options,
             scores="scores" in job.kinds,
             progress=progress,

@@ -49,6 +49,7 @@ def evaluate(
     device: str = "cpu",
     data_set: str | None = None,
     numbers: str | None = None,
+    size: int | None = None,
 ) -> dict[str, Any]:
     """Figures of a card's weights on a folder's images, per geometry; JSON-ready.
 
@@ -57,6 +58,7 @@ def evaluate(
     split       "all" images, or the side that the data set's rule gave "validation" or "training" when the card's
                 weights were trained
     numbers     what the label files' numbers mean (`sets.declared`)
+    size        of the longer side that images are run at; by default as the page and `segment` do it (`Card.side_for`)
     Images that cannot be used are left out, and named. Raises DataError and ExplorerError if none can.
     """
     name = data_set or find_set(card, folder)
@@ -75,7 +77,7 @@ def evaluate(
     remarks = [remark for sample in samples if sample.truth for remark in sample.truth.remarks]
     unlike = Unlike(card.classes)
     for padding in geometries or card.geometries:
-        tally = tally_of(card, samples, padding, model, device, None if found else unlike)
+        tally = tally_of(card, samples, padding, model, device, size, None if found else unlike)
         found[padding] = {
             "figures": json_ready(tally.figures()),
             "standard_errors": json_ready(standard_errors(tally)),
@@ -128,13 +130,18 @@ def tally_of(
     padding: str,
     model: str | None = None,
     device: str = "cpu",
+    size: int | None = None,
     heard: Callable[[Sample, np.ndarray], None] | None = None,
 ) -> Tally:
     """What a card's weights get right of the samples, in one geometry; `heard` is told of each prediction. Raises
     ExplorerError."""
     loaded, where, steps = weights.load(card, model, padding), torch.device(device), card.preprocessing
     net = loaded.module.to(where)
-    return measure(net, loaded.spec, samples, steps.mean, steps.std, where, heard)[loaded.spec.model]
+
+    def side(shape: tuple[int, int]) -> int | None:
+        return card.side_for(shape) if size is None else size
+
+    return measure(net, loaded.spec, samples, steps.mean, steps.std, where, side, heard)[loaded.spec.model]
 
 
 def _details(card: Card, tally: Tally) -> dict[str, Any]:
