@@ -63,8 +63,8 @@ class Numbering:
 
 def in_order(count: int, first: int = 0) -> Numbering:
     """The numbers of a card: 0 for its first class, and so on; or those that begin at `first`."""
-    name = "the card (0 to {})" if not first else f"a list that counts from {first}"
-    return Numbering(name.format(count - 1), {first + i: i for i in range(count)} | ({0: IGNORE} if first else {}))
+    unjudged = {0: IGNORE} if first else {}
+    return Numbering(f"{first} to {first + count - 1}", {first + i: i for i in range(count)} | unjudged)
 
 
 def declared(folders: Iterable[Path], classes: Sequence[ClassInfo]) -> Numbering | None:
@@ -237,7 +237,7 @@ def _classes(picture: Picture, numbering: Numbering, classes: Sequence[ClassInfo
         hint = f"; they fit classes that count from 1: declare them in {DECLARATION}" * from_one
         raise ExplorerError(
             "truth_class",
-            f"{name} has the value {odd}, which is no class of {numbering.name} (255: not judged){hint}",
+            f"{name} has the value {odd}, which is no number of a class ({numbering.name}; 255: not judged){hint}",
             name=name,
             value=int(odd),
             most=most,

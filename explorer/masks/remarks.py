@@ -19,8 +19,8 @@ REMARKS = {
     "maybe_turned": "The image was turned upright on reading (EXIF orientation {orientation}), {name} is taken as it "
     "lies: if it was drawn on the unturned image, turn it as well.",
     "page": "Page {page} of {pages} of {name} is used, as of the image.",
-    "other_numbers": "{name} agrees with {there:.1%} of the pixels if its numbers are those of {other}, with "
-    "{here:.1%} as they are taken here ({numbers}); --numbers, or a classes.json beside the files, declares them.",
+    "other_numbers": "{name} agrees with {there:.1%} of the pixels if its numbers are read as {other}, with {here:.1%} "
+    "as {numbers}; --numbers, or a classes.json beside the files, declares them.",
 }
 
 
