@@ -226,7 +226,7 @@ def find(name: str) -> Card:
     """
     path = Path(name)
     bundled = {p.stem: p for place in (CHECKPOINTS, CHECKPOINTS / SNAPSHOTS) for p in place.glob("*.json")}
-    path = path.with_suffix(".json") if path.suffix else bundled.get(name, path)
+    path = bundled.get(name) or (path.with_suffix(".json") if path.name else path)
     if not os.path.isfile(path):
         known = f"Bundled: {', '.join(sorted(bundled))}; or give the path of a card."
         why = f"There is no checkpoint {name!r}."

@@ -9,7 +9,7 @@ from typing import Any
 REMARKS = {
     "one_object": "{name} has one number ({value}) for all objects. Its {parts} separate parts are counted as objects; "
     "those that touch count as one.",
-    "few_objects": "{name} has {count} numbers in {parts} separate parts: are they classes rather than objects?",
+    "few_objects": "{name} has {count} numbers in {parts} separate parts. Check whether they are classes.",
     "binary": "{name} holds only 0 and {value}, as a mask of something and nothing does; 0 is taken for {first}.",
     "no_background": "{name} has no pixel of the class {background}.",
     "nothing_judged": "{name} has no pixel that is judged.",

@@ -65,24 +65,15 @@ def evaluate(
     if _ids(SETS[name].classes) != _ids(card.classes):
         raise DataError(f"{card.name} has other classes than {name}; choose weights or data of the same ones")
     left_out: list[str] = []
-    samples = data.read_all(name, folder, weights=False, numbers=numbers, left_out=left_out.append)
-    if not samples and left_out:
-        raise DataError("; ".join(left_out[:3]))
-    if split != "all":
-        training, validation = sides(card, name, samples)
-        samples = validation if split == "validation" else training
+    samples = _chosen(card, name, split, data.read_all(name, folder, False, False, numbers, left_out.append))
     if not samples:
-        raise DataError(f"{folder} has no images in the split {split!r}")
-    found: dict[str, Any] = {}
-    remarks = [remark for sample in samples if sample.truth for remark in sample.truth.remarks]
-    unlike = Unlike(card.classes)
+        raise DataError("; ".join(left_out[:3]) or f"{folder} has no images in the split {split!r}")
+    unlike, found = Unlike(card.classes), dict[str, Any]()
     for padding in geometries or card.geometries:
         tally = tally_of(card, samples, padding, model, device, size, None if found else unlike)
-        found[padding] = {
-            "figures": json_ready(tally.figures()),
-            "standard_errors": json_ready(standard_errors(tally)),
-            **_details(card, tally),
-        }
+        found[padding] = _measured(card, tally)
+    truths = [sample.truth for sample in samples if sample.truth]
+    remarks = [*(remark for one in truths for remark in one.remarks), *unlike.remarks]
     return {
         "checkpoint": card.name,
         "sha256": card.sha256,
@@ -92,8 +83,8 @@ def evaluate(
         "split": split,
         "images": len(samples),
         "groups": len(set(tally.groups)),
-        "numbers": ", ".join(sorted({sample.truth.numbers for sample in samples if sample.truth})),
-        "remarks": [*masks.summed(remarks + unlike.remarks), *_one_session(tally)],
+        "numbers": ", ".join(sorted({one.numbers for one in truths})),
+        "remarks": [*masks.summed(remarks), *_one_session(tally)],
         "left_out": left_out,
         "geometries": found,
     }
@@ -104,6 +95,13 @@ def sides(card: Card, name: str, samples: list[Sample]) -> tuple[list[Sample], l
     then, such as one that was only trained on, the sides that it has by itself."""
     fold = card.fold if name == card.recipe.get("data_set") else 0
     return data.split(name, samples, fold)[:2]
+
+
+def _chosen(card: Card, name: str, split: str, samples: list[Sample]) -> list[Sample]:
+    if split == "all" or not samples:
+        return samples
+    training, validation = sides(card, name, samples)
+    return validation if split == "validation" else training
 
 
 class Unlike:
@@ -144,9 +142,11 @@ def tally_of(
     return measure(net, loaded.spec, samples, steps.mean, steps.std, where, side, heard)[loaded.spec.model]
 
 
-def _details(card: Card, tally: Tally) -> dict[str, Any]:
+def _measured(card: Card, tally: Tally) -> dict[str, Any]:
     names, ious = [info.name["en"] for info in card.classes], json_ready(metrics.iou(tally.matrix).tolist())
     return {
+        "figures": json_ready(tally.figures()),
+        "standard_errors": json_ready(standard_errors(tally)),
         "iou": dict(zip(names, ious, strict=True)),
         "confusion": {"rows": "true", "columns": "predicted", "classes": names, "pixels": tally.matrix.tolist()},
         **({"objects": vars(sum(tally.objects, Matches(0, 0, 0)))} if tally.objects else {}),
