@@ -30,16 +30,19 @@ from explorer.trace import Trace
 from explorer.trace import trace as trace_module
 from explorer.weights import Loaded
 
-__all__ = ["Result", "canvas_and_plan", "info", "network", "save", "segment", "segment_file", "trace"]
+__all__ = ["Result", "canvas_and_plan", "domain_of", "info", "network", "save", "segment", "segment_file", "trace"]
 
 RANDOM = "random"  # instead of weights: the paper's full width, drawn anew
 EVERYTHING = 2**31 - 1  # a working size that no image exceeds
 
 
-def network(model: str = "fcn8s", checkpoint: str | None = None, padding: str | None = None) -> Loaded:
+def network(
+    model: str = "fcn8s", checkpoint: str | None = None, padding: str | None = None, domain: str | None = None
+) -> Loaded:
     """A network with weights: `checkpoint` is a bundled one's name, a card's path, or "random" for the paper's width.
 
-    Without one, the bundled weights that were trained as this network come first. Raises ExplorerError.
+    Without one, the bundled weights that were trained as this network on images of the `domain` (`domain_of`) come
+    first; without a padding, `weights.usual_padding`, as on the page. Raises ExplorerError.
 
     >>> network("unet").spec.padding
     'valid'
@@ -47,7 +50,8 @@ def network(model: str = "fcn8s", checkpoint: str | None = None, padding: str | 
     if checkpoint == RANDOM:
         return _untrained(model, padding)
     if checkpoint:
-        return weights.load(cards.find(checkpoint), model, padding)
+        card = cards.find(checkpoint)
+        return weights.load(card, model, padding or (weights.usual_padding(card, model) if model in MODELS else None))
     fitting = weights.cards_for(model, cards.available()) if model in MODELS else ()
     if not fitting:
         raise ExplorerError(
@@ -55,7 +59,20 @@ def network(model: str = "fcn8s", checkpoint: str | None = None, padding: str | 
             f"There is no network {model!r} with bundled weights. Choose one of {', '.join(MODELS)}.",
             model=model,
         )
-    return weights.load(fitting[0], model, padding)
+    card = next((card for card in fitting if card.domain == domain), fitting[0])
+    return weights.load(card, model, padding or weights.usual_padding(card, model))
+
+
+def domain_of(pixels: np.ndarray, model: str = "fcn8s") -> str:
+    """What an image (H x W x 3 uint8) most likely shows, to choose weights by: "everyday" or "nuclei". Where its
+    colours do not tell (`images.domain_of`), one in colour counts as a photograph, and of a grey one it is what the
+    network's paper is about.
+
+    >>> domain_of(np.full((40, 50, 3), (200, 100, 50), np.uint8), "unet")
+    'everyday'
+    """
+    is_coloured = np.ptp(pixels, axis=-1).mean() >= 3
+    return images.domain_of(pixels) or (images.EVERYDAY if is_coloured else MODELS[model].domain)
 
 
 def _untrained(model: str, padding: str | None) -> Loaded:
@@ -164,15 +181,16 @@ def trace(
     size: int = 500,
     device: str = "auto",
     page: int = 0,
+    loaded: Loaded | None = None,
 ) -> Trace:
-    """Run a network step by step and keep every map.
+    """Run a network step by step and keep every map. `loaded` is one at hand, instead of the three that name one.
 
     >>> import numpy as np
     >>> run = trace(np.zeros((64, 64, 3), np.uint8), "fcn8s", padding="paper")
     >>> run["pool3"].shape[2:], run["pool3"].rows.grid.jump
     ((33, 33), Fraction(8, 1))
     """
-    loaded = network(model, checkpoint, padding)
+    loaded = loaded or network(model, checkpoint, padding)
     if not isinstance(image, np.ndarray | Photograph):
         image = images.read(image, page=page)
     pixels = image.pixels if isinstance(image, Photograph) else image

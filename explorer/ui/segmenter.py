@@ -193,6 +193,4 @@ class Segmenter:
     def _suited(self, job: Job, photograph: Photograph) -> Job:
         """At the size trained on, if the image shows things larger than that and no size is asked for."""
         card = self.networks.get(job.selection).card
-        if job.longest or not card.is_too_large(photograph.size):
-            return job
-        return replace(job, longest=card.trained_side)
+        return replace(job, longest=job.longest or card.side_for(photograph.size))

@@ -85,6 +85,7 @@ export class StepView {
     const isSeen = this.ring.follow();
     const isKnown = !box.querySelector('.fx-lesson-body .fx-unknown');
     box.dataset.state = isThere && isSeen && isKnown ? 'reached' : 'coming';
+    if (this.isReached) this.ring.free();
     if (isThere && step.run && !this.ran && !this.isAsking && this.#lab?.isMeasured) {
       this.ran = true;
       this.#labs.ask(step.run);
