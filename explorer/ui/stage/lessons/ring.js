@@ -34,8 +34,8 @@ export function placeOf(root, [kind, name]) {
 /** Whether a place is a lab's slot: "picture" alone is the image beside the maps. @param {string[]} ring */
 const isSlot = ([kind, name]) => name !== undefined && VEILED.includes(kind);
 
-/** Whether as much of a place is seen as has room, or most of it. @param {number[] | null} box */
-const isEnough = (box, { offsetHeight }) => box !== null && box[3] - box[1] >= Math.min(0.9 * offsetHeight, 160);
+/** Whether as much of a place is seen as has room, or most of it. @param {number[] | null} box @param {any} node */
+const isEnough = (box, node) => box !== null && box[3] - box[1] >= Math.min(0.9 * node.offsetHeight, 160);
 
 export class Ring {
   /** @param {HTMLElement} root @param {HTMLElement} node */
