@@ -22,12 +22,15 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from explorer import images
+from explorer.errors import ExplorerError
+from explorer.images import Photograph
 from explorer.images.formats import kind_of
 from explorer.images.headers import Header
 from explorer.images.raster import CACHE, DRIVERS, Raster
-from explorer.images.refusals import readable, refusal
+from explorer.images.refusals import Note, readable, refusal
 
 MOST_SIDE = 2**20  # pixels
+TOO_LARGE = ("too_large_pixels", "too_large_bytes", "too_many_values")  # codes of `images.read`
 TAIL = 2**16  # bytes; a PNG's end is looked for there
 
 
@@ -74,6 +77,23 @@ class GiantImage(Raster):
             np.asarray(Image.fromarray(self[top : top + rows, 0:width]).reduce(times)) for top in range(0, height, rows)
         ]
         return images.resize(np.concatenate(parts), max(small))
+
+
+def read(
+    image: str | Path, page: int = 0, channels: Sequence[int] | None = None, longest: int | None = None
+) -> Photograph:
+    """`images.read` of a path; if it is too large for that, as a copy whose longer side is `longest`, if that is given."""
+    try:
+        return images.read(image, page=page, channels=channels)
+    except ExplorerError as error:
+        if not longest or error.code not in TOO_LARGE:
+            raise
+    with GiantImage(image, page, channels) as giant:
+        pixels = giant.copy(longest)
+        (height, width), whole = pixels.shape[:2], giant.shape
+        reduced = {"height": height, "width": width, "whole_height": whole[0], "whole_width": whole[1]}
+        notes = (*giant.notes, Note("reduced", reduced))
+        return images.photograph(pixels, notes, Path(image).name, page, giant.header.pages)
 
 
 def _check(header: Header) -> None:

@@ -18,4 +18,19 @@ def network_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", metavar="NAME", help='bundled checkpoint, path of one, or "random" (full width)')
     parser.add_argument("--padding", help="paper, same or valid (default: that of the weights)")
     parser.add_argument("--page", type=int, default=1, help="page of a TIFF (default: 1)")
+    parser.add_argument(
+        "--channels",
+        type=_channels,
+        metavar="N[,N,N]",
+        help="of an image with more than its colours: one, as grey, or three, as red, green and blue (default: the "
+        "colours, else the first)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+
+def _channels(text: str) -> tuple[int, ...]:
+    """Numbers from 1, commas between, as numbers from 0."""
+    chosen = tuple(int(part) - 1 for part in text.split(","))
+    if len(chosen) not in (1, 3) or min(chosen) < 0:
+        raise ValueError(text)
+    return chosen

@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from explorer import api, images, inference
+from explorer import api, giant, inference
 from explorer.commands import CommandError, network_options
 from explorer.errors import ExplorerError
 from explorer.inference import Progress, RunOptions
@@ -107,9 +107,9 @@ def _files(given: list[str]) -> Iterator[tuple[Path, str]]:
 
 def _one(path: Path, stem: str, job: Job) -> dict[str, Any]:
     try:
-        photograph = images.read(path, page=job.given.page - 1)
+        photograph = giant.read(path, job.given.page - 1, job.given.channels, job.given.size)
     except ExplorerError as error:
-        if error.code not in ("too_large_pixels", "too_large_bytes") or job.given.size:
+        if error.code not in giant.TOO_LARGE or job.given.size:
             raise
         return _giant(path, stem, job)
     with _bar(path.name) as progress:
@@ -131,7 +131,9 @@ def _giant(path: Path, stem: str, job: Job) -> dict[str, Any]:
     kinds = tuple(kind for kind in job.kinds if kind not in ("mask", "scores", *bundle.OF_OBJECTS))
     with (
         _bar(path.name) as progress,
-        api.segment_file(path, goal, job.loaded, job.options, job.given.page - 1, progress) as result,
+        api.segment_file(
+            path, goal, job.loaded, job.options, job.given.page - 1, progress, job.given.channels
+        ) as result,
     ):
         return _report(result, [goal, *bundle.save(result, job.given.out, kinds, stem)], None)
 

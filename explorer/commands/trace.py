@@ -23,7 +23,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    done = api.trace(given.image, given.model, given.weights, given.padding, given.size, given.device, given.page - 1)
+    network = given.model, given.weights, given.padding
+    done = api.trace(given.image, *network, given.size, given.device, given.page - 1, given.channels)
     rows = [about(step) for step in done.steps]
     if given.json:
         total = {

@@ -1,11 +1,12 @@
 """Read any image file safely: 8-bit RGB pixels and a record of what was done to them, or a refusal with its reason.
 
-GDAL reads TIFF and PNG of 16 bits (`raster`), Pillow the rest. Its classes are called directly: they open lazily, so the size is checked here before a pixel is
-decoded, while the check of Image.open depends on the whole process and hides the size. Relied on are Pillow's refusal
-of files that end too early (ImageFile.LOAD_TRUNCATED_IMAGES stays off), its limits on texts and profiles in a PNG
-(PngImagePlugin.MAX_TEXT_CHUNK, MAX_TEXT_MEMORY) and its decoders' own checks. What it leaves open is closed here: how
-much and how long is read, EXIF. TIFF directories are read here (`directories`), and only layouts that were checked are
-handed to GDAL (`layouts`). Nothing global is changed, so several threads may read.
+GDAL reads TIFF and PNG of 16 bits (`raster`), Pillow the rest. Its classes are called directly: they open lazily, so the
+size is checked here before a pixel is decoded, while the check of Image.open depends on the whole process and hides the
+size. Relied on are Pillow's refusal of files that end too early (ImageFile.LOAD_TRUNCATED_IMAGES stays off), its limits
+on texts and profiles in a PNG (PngImagePlugin.MAX_TEXT_CHUNK, MAX_TEXT_MEMORY) and its decoders' own checks. What it
+leaves open is closed here: how much and how long is read, EXIF. Directories of a TIFF are read here (`directories`),
+and only layouts that were checked are handed to GDAL (`layouts`). Nothing global is changed, so several threads may
+read.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ __all__ = [
     "Photograph",
     "at_places",
     "domain_of",
+    "photograph",
     "read",
     "resize",
     "resized_shape",
@@ -94,6 +96,11 @@ def read(
             pixels, notes, pages = _decode(kind, data, page, channels)
     except MemoryError as error:
         raise refusal("out_of_memory") from error
+    return photograph(pixels, notes, name, page, pages)
+
+
+def photograph(pixels: np.ndarray, notes: tuple[Note, ...], name: str, page: int = 0, pages: int = 1) -> Photograph:
+    """Of contiguous pixels, H x W x 3 uint8, which cannot be written from then on."""
     pixels.setflags(write=False)
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(pixels.data)

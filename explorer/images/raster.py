@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import rasterio
@@ -27,6 +27,7 @@ from explorer.images.headers import Header, other_header, tiff_header
 from explorer.images.layouts import CMYK, LAB, YCBCR
 from explorer.images.refusals import Note
 
+Own = TypeVar("Own", bound="Raster")
 DRIVERS = {"TIFF": "GTiff", "PNG": "PNG", "JPEG": "JPEG", "WebP": "WEBP", "BMP": "BMP"}  # no driver that follows links
 SAMPLE = 2048  # pixels a side that a scale is taken from
 CACHE = 64 * 2**20  # bytes that GDAL may keep of files
@@ -136,7 +137,8 @@ class Raster:
     def _look(self) -> None:
         """What the values mean that are in the file: taken from a sample of them, so that every window agrees."""
         header, layout = self.header, self.header.layout
-        self.ends, self.full = None, 255.0
+        self.ends: tuple[float, float] | None = None  # what becomes 0 and 255; None: the values are that already
+        self.full = 255.0  # of alpha, where a pixel is opaque
         plain = layout.depth == "u8" and header.alpha is None
         if plain and not header.profile and layout.colours not in (CMYK, LAB):
             self.ends = (0, 255) if layout.inverted else None
@@ -234,7 +236,7 @@ class Raster:
     def close(self) -> None:
         self._open.close()
 
-    def __enter__(self) -> Raster:
+    def __enter__(self: Own) -> Own:
         return self
 
     def __exit__(
