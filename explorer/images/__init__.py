@@ -1,7 +1,7 @@
 """Read any image file safely: 8-bit RGB pixels and a record of what was done to them, or a refusal with its reason.
 
-GDAL reads TIFF and PNG of 16 bits (`raster`), Pillow the rest. Its classes are called directly: they open lazily, so the
-size is checked here before a pixel is decoded, while the check of Image.open depends on the whole process and hides the
+GDAL reads TIFF and PNG of 16 bits (`raster`), Pillow the rest. Its classes are called directly: they open lazily, so
+the size is checked here before a pixel is decoded, while the check of Image.open depends on the process and hides the
 size. Relied on are Pillow's refusal of files that end too early (ImageFile.LOAD_TRUNCATED_IMAGES stays off), its limits
 on texts and profiles in a PNG (PngImagePlugin.MAX_TEXT_CHUNK, MAX_TEXT_MEMORY) and its decoders' own checks. What it
 leaves open is closed here: how much and how long is read, EXIF. Directories of a TIFF are read here (`directories`),

@@ -33,6 +33,7 @@ COMPRESSED |= {34934: "JPEG XR", 34933: "PNG", 50002: "JPEG XL", 52546: "JPEG XL
 COMPRESSED |= {34676: "SGI Log", 34677: "SGI Log", 32809: "ThunderScan", 32766: "NeXT", 34661: "JBIG", 9: "JBIG"}
 COMPRESSED |= {10: "JBIG", 65000: "EER", 65001: "EER", 34926: "Zstandard (old)", 50013: "Pixtiff", 33007: "JPEG ALPHA"}
 PREDICTORS = {1: DEEP, 2: {"u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64"}, 3: {"f16", "f32", "f64"}}
+PREDICTED = (5, 8, 32946, 34925, 50000)  # compressions that go with a predictor
 MOST_SAMPLES = 4096
 MOST_STRIPS = 2**18  # unless each has 256 values at least
 
@@ -49,6 +50,7 @@ class Layout:
     associated: bool = False  # whether colours are multiplied with it
     inverted: bool = False  # 0 is white
     apart: bool = False  # planes one after the other
+    tiled: bool = False  # or in strips
     compression: int = 1
     predictor: int = 1
     orientation: int = 1
@@ -76,7 +78,13 @@ class Layout:
         """In the field's own terms, the same in every language: "RGB, 3 × uint16, planar, LZW"."""
         kind = {"u": "uint", "i": "int", "f": "float"}[self.depth[0]]
         packed = COMPRESSED.get(self.compression, f"compression {self.compression}")
-        parts = [self.colours, f"{self.samples} × {kind}{self.bits}", "planar" * self.apart, packed]
+        parts = [
+            self.colours,
+            f"{self.samples} × {kind}{self.bits}",
+            "planar" * self.apart,
+            "tiled" * self.tiled,
+            packed,
+        ]
         return ", ".join(filter(None, [*parts, f"predictor {self.predictor}" * (self.predictor != 1)]))
 
 
@@ -95,18 +103,21 @@ def layout_of(directory: Directory) -> Layout:
         raise refusal("tiff_layout", layout=OTHER_COLOURS.get(number, f"PhotometricInterpretation {number}"))
     colours, samples = PHOTOMETRIC[number], directory.value(277, 1)
     extra = directory.values(338, 8)
-    alpha = len(extra) == 1 and int(extra[0]) in (1, 2) and samples == COLOURS[colours] + 1 and colours in (GREY, RGB)
+    depth = _depth(directory, samples)
+    alpha = len(extra) == 1 and int(extra[0]) in (1, 2) and depth[0] != "i"
+    alpha &= samples == COLOURS[colours] + 1 and colours in (GREY, RGB)
     layout = Layout(
         (directory.value(LENGTH, 0), directory.value(WIDTH, 0)),
         colours,
         samples,
-        _depth(directory, samples),
+        depth,
         samples - 1 if alpha else None,
         alpha and int(extra[0]) == 1,
         number == 0,
         directory.value(284, 1) == 2 and samples > 1,
+        322 in directory.places,
         compression,
-        directory.value(317, 1) if compression in (5, 8, 32946, 34925, 50000) else 1,
+        directory.value(317, 1),
         directory.value(274, 1),
         order=directory.tiff.order,
     )
@@ -130,15 +141,17 @@ def _is_checked(layout: Layout, directory: Directory) -> bool:
     jpeg, depth = layout.compression in (6, 7), layout.depth
     known = depth in DEPTHS[layout.colours] and depth in COMPRESSIONS[layout.compression]
     known &= depth in PREDICTORS.get(layout.predictor, ())
+    known &= layout.bits >= 8 or layout.samples == COLOURS[layout.colours]
+    known &= layout.predictor == 1 or layout.compression in PREDICTED
     known &= COLOURS[layout.colours] <= layout.samples <= MOST_SAMPLES
     if layout.colours in (PALETTE, YCBCR, LAB) or layout.compression in (2, 3, 4):
         known &= layout.samples == COLOURS[layout.colours] and not layout.apart
     if layout.colours == YCBCR and not jpeg:
-        known &= list(directory.values(530, 2)) == [1, 1]  # neither is coarser than the other
+        known &= list(directory.values(530, 2)) == [1, 1] and not layout.tiled  # 1, 1: no colour is coarser than grey
     if layout.compression == 50001:
         known &= layout.samples in (3, 4) and layout.colours == RGB and not layout.apart
     if jpeg:
-        known &= layout.apart or layout.samples in (1, 3, 4)
+        known &= layout.colours in (GREY, RGB, YCBCR, CMYK) and layout.samples == COLOURS[layout.colours]
     return known
 
 

@@ -147,7 +147,7 @@ class Raster:
         height, width = layout.size
         values = self._values(0, height, 0, width, -(-max(height, width) // SAMPLE))
         if header.alpha is not None:
-            self.full = _full(values)
+            self.full = _full(values, layout.bits)
             if not values[-1].any():
                 header.alpha, values = None, values[:-1]
                 header.notes.append(Note("alpha_ignored"))
@@ -252,9 +252,11 @@ def _mapped(source: Path | bytes, dtype: np.dtype, start: int, shape: tuple[int,
     return np.memmap(source, dtype, "r", start, shape)
 
 
-def _full(values: np.ndarray) -> float:
+def _full(values: np.ndarray, bits: int) -> float:
     """What the last band has where a pixel is opaque: 1 of floating-point numbers, else all bits of the depth."""
+    if bits < 8:
+        return 2.0**bits - 1
     if values.dtype.kind == "f" and values[-1].max() <= 1:
         return 1.0
     most = float(np.nan_to_num(values).max())
-    return float(next((2**bits - 1 for bits in DEPTHS if most < 2**bits), 1))
+    return float(next((2**depth - 1 for depth in DEPTHS if most < 2**depth), 1))
