@@ -82,7 +82,7 @@ class GiantImage(Raster):
 def read(
     image: str | Path, page: int = 0, channels: Sequence[int] | None = None, longest: int | None = None
 ) -> Photograph:
-    """`images.read` of a path; what is too large for that as a copy whose longer side is `longest`, if that is given."""
+    """`images.read` of a path; what is too large for that as a copy with the longer side `longest`, if given."""
     try:
         return images.read(image, page=page, channels=channels)
     except ExplorerError as error:

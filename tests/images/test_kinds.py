@@ -14,7 +14,7 @@ from explorer.errors import ExplorerError
 from explorer.giant import GiantImage
 from explorer.images import read
 from explorer.images.formats import ARCHIVES, RAW, SCIENCE
-from tests.images.made import codes, encode, grey_tiff, long, refusal, scene
+from tests.images.made import codes, encode, grey_tiff, refusal, scene
 
 
 def written(*pages: np.ndarray, **how: object) -> bytes:
@@ -166,7 +166,9 @@ def test_many_pages_are_not_walked() -> None:
     """200,000 directories, all of which could be found; and the list of them may close in itself."""
     one = grey_tiff(20, 20, bytes(400))
     length = len(one) - 408  # of the directory
-    chain = b"".join(one[408:-4] + long(408 + length * (i + 1)) for i in range(200_000))
+    after = (408 + length * np.arange(1, 200_001)).astype("<u4").view(np.uint8).reshape(-1, 4)
+    body = np.broadcast_to(np.frombuffer(one[408:-4], np.uint8), (200_000, length - 4))
+    chain = np.hstack([body, after]).tobytes()
     photograph = read(one[:408] + chain + one[408:])
     assert photograph.pages == 2**16
 
