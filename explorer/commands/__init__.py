@@ -30,7 +30,7 @@ def network_options(parser: argparse.ArgumentParser) -> None:
 
 def _channels(text: str) -> tuple[int, ...]:
     """Numbers from 1, commas between, as numbers from 0."""
-    chosen = tuple(int(part) - 1 for part in text.split(","))
-    if len(chosen) not in (1, 3) or min(chosen) < 0:
-        raise ValueError(text)
-    return chosen
+    parts = text.split(",")
+    if len(parts) not in (1, 3) or not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise argparse.ArgumentTypeError("one channel, or three with commas between, from 1")
+    return tuple(int(part) - 1 for part in parts)
