@@ -157,7 +157,7 @@ def check(folder: Path, kind: dict[str, Any], seed: int) -> None:
     apart = np.abs(photograph.pixels - wanted)
     lossy = (
         kind["compression"] == "jpeg"
-    )  # whose colours are coarser; decoders smooth them across edges of tiles, or do not
+    )  # its colours are coarser, and decoders smooth them or do not
     assert (apart.mean() <= 8) if lossy else (apart.max() <= 2), (kind, seed)
     path = folder / "same.tif"
     path.write_bytes(data)
