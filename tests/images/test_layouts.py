@@ -155,9 +155,7 @@ def check(folder: Path, kind: dict[str, Any], seed: int) -> None:
         return
     wanted = shown(data)
     apart = np.abs(photograph.pixels - wanted)
-    lossy = (
-        kind["compression"] == "jpeg"
-    )  # its colours are coarser, and decoders smooth them or do not
+    lossy = kind["compression"] == "jpeg"  # its colours are coarser, and decoders smooth them or do not
     assert (apart.mean() <= 8) if lossy else (apart.max() <= 2), (kind, seed)
     path = folder / "same.tif"
     path.write_bytes(data)
