@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from explorer import cards, images, inference, weights
+from explorer import cards, giant, images, inference, weights
 from explorer.cards import Card, ClassInfo, Preprocessing
 from explorer.errors import ExplorerError
 from explorer.giant import GiantImage, LabelFile
@@ -105,14 +105,17 @@ def segment(
     progress: Callable[[Progress], bool | None] | None = None,
     loaded: Loaded | None = None,
     speed: Speed | None = None,
+    channels: Sequence[int] | None = None,
 ) -> Result:
     """Label every pixel of an image.
 
     size      of the longer side at which the network runs; None: the image's own. The scores of a smaller copy are kept
-              and enlarged to the image's, and each pixel takes its class there.
+              and enlarged to the image's, and each pixel takes its class there. A file too large for memory is read as
+              that copy, whose labels are the result.
     options      device, precision, whole image or tiles
     loaded    a network at hand, instead of the three that name one
     speed     of it, so that `progress` says from the beginning how long the run takes (`inference.calibrate`)
+    page, channels  of a file, from 0, as `images.read` has them
     Raises ExplorerError; CancelledError when `progress` returns False.
 
     >>> import numpy as np
@@ -124,7 +127,7 @@ def segment(
     loaded = loaded or network(model, checkpoint, padding)
     photograph = image if isinstance(image, Photograph) else None
     if not isinstance(image, np.ndarray | Photograph):
-        photograph = images.read(image, page=page)
+        photograph = giant.read(image, page, channels, size)
     pixels = photograph.pixels if photograph else np.asarray(image)
     read = time.perf_counter()
     small = images.resize(pixels, size or EVERYTHING)
@@ -156,6 +159,7 @@ def segment_file(
     options: RunOptions = DEFAULTS,
     page: int = 0,
     progress: Callable[[Progress], bool | None] | None = None,
+    channels: Sequence[int] | None = None,
 ) -> Iterator[Result]:
     """An image of any size from file to file: labels go to `goal` as an indexed PNG; memory stays that of a tile.
 
@@ -163,7 +167,10 @@ def segment_file(
     at all.
     """
     began = time.perf_counter()
-    with GiantImage(path, page) as image, LabelFile(Path(goal), image.shape[:2], loaded.card.colours) as labels:
+    with (
+        GiantImage(path, page, channels) as image,
+        LabelFile(Path(goal), image.shape[:2], loaded.card.colours) as labels,
+    ):
         read = time.perf_counter()
         canvas, plan = canvas_and_plan(loaded, image, options, image.held)
         labelling = inference.label(loaded.module, canvas, plan, Outputs(labels), progress)
@@ -181,6 +188,7 @@ def trace(
     size: int = 500,
     device: str = "auto",
     page: int = 0,
+    channels: Sequence[int] | None = None,
     loaded: Loaded | None = None,
 ) -> Trace:
     """Run a network step by step and keep every map. `loaded` is one at hand, instead of the three that name one.
@@ -192,7 +200,7 @@ def trace(
     """
     loaded = loaded or network(model, checkpoint, padding)
     if not isinstance(image, np.ndarray | Photograph):
-        image = images.read(image, page=page)
+        image = giant.read(image, page, channels, size)
     pixels = image.pixels if isinstance(image, Photograph) else image
     prepared = inference.prepare(pixels, loaded.spec, size)
     steps = loaded.card.preprocessing

@@ -26,6 +26,13 @@ def network_options(parser: argparse.ArgumentParser) -> None:
         "--padding", help="paper, same or valid (default: the paper's, if the weights were trained in it)"
     )
     parser.add_argument("--page", type=int, default=1, help="page of a TIFF (default: 1)")
+    parser.add_argument(
+        "--channels",
+        type=_channels,
+        metavar="N[,N,N]",
+        help="of an image with more than its colours: one, as grey, or three, as red, green and blue (default: the "
+        "colours, else the first)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
@@ -46,3 +53,11 @@ def _size(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'a number of pixels from 1 on is needed, or "full", not {text!r}')
     return int(text)
+
+
+def _channels(text: str) -> tuple[int, ...]:
+    """Numbers from 1, commas between, as numbers from 0."""
+    parts = text.split(",")
+    if len(parts) not in (1, 3) or not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise argparse.ArgumentTypeError("one channel, or three with commas between, from 1")
+    return tuple(int(part) - 1 for part in parts)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from explorer import api, images, inference, masks
+from explorer import api, giant, inference, masks
 from explorer.commands import FULL, CommandError, network_options, size_option
 from explorer.errors import ExplorerError
 from explorer.files import listed
@@ -147,10 +147,11 @@ def _one(path: Path, stem: str, job: Job) -> dict[str, Any]:
     if os.path.isdir(path):
         os.listdir(path)  # says so where it is not allowed
         raise CommandError(f"the folder holds no images ({', '.join(ENDINGS)})")
+    copied = None if job.given.size == FULL else job.given.size
     try:
-        photograph = images.read(path, page=job.given.page - 1)
+        photograph = giant.read(path, job.given.page - 1, job.given.channels, copied)
     except ExplorerError as error:
-        if error.code not in ("too_large_pixels", "too_large_bytes") or job.given.size not in (None, FULL):
+        if error.code not in giant.TOO_LARGE or copied:
             raise
         return _giant(path, stem, job)
     loaded, size = job.network(photograph.pixels), job.given.size
@@ -173,8 +174,16 @@ def _giant(path: Path, stem: str, job: Job) -> dict[str, Any]:
     kinds = tuple(kind for kind in job.kinds if kind not in ("mask", "scores", *bundle.OF_OBJECTS))
     with (
         _bar(path.name) as progress,
-        GiantImage(path, job.given.page - 1) as image,
-        api.segment_file(path, goal, job.network(_middle(image)), job.options, job.given.page - 1, progress) as result,
+        GiantImage(path, job.given.page - 1, job.given.channels) as image,
+        api.segment_file(
+            path,
+            goal,
+            job.network(_middle(image)),
+            job.options,
+            job.given.page - 1,
+            progress,
+            job.given.channels,
+        ) as result,
     ):
         if job.given.truth:
             print(f"note: {path}: it is too large to be compared with true labels", file=sys.stderr)

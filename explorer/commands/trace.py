@@ -7,7 +7,7 @@ import json
 from fractions import Fraction
 from typing import Any
 
-from explorer import api, images, inference
+from explorer import api, giant, inference
 from explorer.commands import network_options
 from explorer.fields import Reach
 from explorer.models import MODELS
@@ -25,10 +25,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    photograph = images.read(given.image, page=given.page - 1)
+    size = MODELS[given.model].size if given.size is None else given.size
+    photograph = giant.read(given.image, given.page - 1, given.channels, size)
     domain = api.domain_of(photograph.pixels, given.model)
     loaded = api.network(given.model, given.weights, given.padding, domain)
-    size = MODELS[given.model].size if given.size is None else given.size
     done = api.trace(photograph, size=size, device=given.device, loaded=loaded)
     fields = inference.network_fields(loaded.spec)
     rows = [about(step, fields.get(step.name, ())) for step in done.steps]
