@@ -135,6 +135,7 @@ class Segmenter:
             progress=stretch.teller(MODELS[job.selection.model].title),
             loaded=loaded,
             speed=self.speeds.known(loaded, job.options),
+            cancelled=stretch.cancelled,
         )
         self.speeds.learn(result)
         return result
