@@ -14,6 +14,9 @@ import io
 import logging
 import struct
 import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -48,9 +51,12 @@ __all__ = [
 
 MAX_BYTES = 64 * 2**20  # of a file
 MIN_SIDE = 16  # pixels; below it there is nothing to segment
+BYTES_A_PIXEL = 16  # that decoding takes at most
 MAX_ASPECT = 32  # longer side over shorter; a thinner image has no shorter side left once it is resized
 
 _turn = threading.Semaphore(2)  # files read at the same time; at MAX_PIXELS each takes about 1 GiB
+
+Room = Callable[[int], AbstractContextManager[Any]]
 
 log = logging.getLogger(__name__)
 
@@ -73,19 +79,25 @@ class Photograph:
         return self.digest + repr(self.notes)
 
 
-def read(source: str | Path | bytes | BinaryIO | None, name: str = "", page: int = 0) -> Photograph:
+def read(
+    source: str | Path | bytes | BinaryIO | None,
+    name: str = "",
+    page: int = 0,
+    room: Room = nullcontext,
+) -> Photograph:
     """The image in a file (a path, never an address), its bytes, or a stream opened for reading bytes.
 
-    page  of a TIFF, from 0. The content decides the format, not the name. Raises ExplorerError, and nothing else, for
-    whatever the file holds.
+    page  of a TIFF, from 0
+    room  is entered with the bytes that decoding takes, before it begins
+    The content decides the format, not the name. Raises ExplorerError, and nothing else, for whatever the file holds.
     """
     if not name and isinstance(source, (str, Path)):
         name = Path(source).name
     try:
-        data = _bytes(source)
-        kind = kind_of(data)
         with _turn:
-            pixels, notes, pages = _decode(kind, data, page)
+            data = _bytes(source)
+            kind = kind_of(data)
+            pixels, notes, pages = _decode(kind, data, page, room)
     except MemoryError as error:
         raise refusal("out_of_memory") from error
     pixels.setflags(write=False)
@@ -123,7 +135,7 @@ def _bytes(source: Any) -> bytes:
     return data
 
 
-def _decode(kind: str, data: bytes, page: int) -> tuple[np.ndarray, tuple[Note, ...], int]:
+def _decode(kind: str, data: bytes, page: int, room: Room = nullcontext) -> tuple[np.ndarray, tuple[Note, ...], int]:
     """Pixels, what was done to them, and the number of pages."""
     image = None
     try:
@@ -140,8 +152,9 @@ def _decode(kind: str, data: bytes, page: int) -> tuple[np.ndarray, tuple[Note, 
             raise refusal("too_thin", width=width, height=height, maximum=MAX_ASPECT)
         if kind == "JPEG" and data.count(b"\xff\xda") > 100:
             raise ValueError("too many scans")  # each costs a pass over the whole image
-        stream.until += 30
-        pixels, notes = pixels_of(image, kind)
+        with room(BYTES_A_PIXEL * width * height):
+            stream.until = time.thread_time() + 30
+            pixels, notes = pixels_of(image, kind)
         stream.until += 5
         pages = _frames(image)
         if pages > 1 and kind == "TIFF":

@@ -9,6 +9,7 @@ from explorer.files import EXAMPLES
 from explorer.ui.image_store import ImageStore
 from explorer.ui.inspector import Inspector
 from explorer.ui.labs import Labs
+from explorer.ui.listeners import Listeners
 from explorer.ui.network_cache import NetworkCache
 from explorer.ui.run_store import RunStore
 from explorer.ui.segmenter import Segmenter
@@ -19,8 +20,11 @@ from explorer.ui.turns import Turns
 class Workbench:
     """Images, networks and runs of one server process. Raises ExplorerError where there are no weights."""
 
-    def __init__(self, checkpoints: Path = cards.CHECKPOINTS, examples: Path = EXAMPLES) -> None:
-        self.files, self.turns = Files(), Turns()
+    def __init__(
+        self, checkpoints: Path = cards.CHECKPOINTS, examples: Path = EXAMPLES, files: Files | None = None
+    ) -> None:
+        self.files, self.turns, self.listeners = files or Files(), Turns(), Listeners()
+        self.looks = Turns(2, most_of_one=8)  # at finished runs, for whom nobody needs the whole machine
         self.networks = NetworkCache(cards.with_snapshots(checkpoints))
         self.pictures = ImageStore(self.files, examples)
         self.inspector = Inspector(self.files)

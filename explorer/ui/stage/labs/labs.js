@@ -28,7 +28,7 @@ export class Labs extends Panel {
     this.restore(new URLSearchParams(location.search));
     onButton(this.box, ({ ask }) => ask && this.ask(ask));
     const truth = find(root, '.fx-lab-truth input');
-    on(truth, 'change', () => this.judging(truth, (path) => this.#send('values', { path })));
+    on(truth, 'change', () => this.judging(truth, (sent) => this.#send('values', { sent })));
     on(find(root, '.fx-lab-reset'), 'click', () => this.#reset());
     for (const node of this.box.querySelectorAll('[data-pick]')) this.#picked(node);
     for (const node of this.box.querySelectorAll('[data-draw]')) {
