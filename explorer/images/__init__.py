@@ -14,9 +14,8 @@ import io
 import logging
 import struct
 import threading
-import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,7 +25,7 @@ import numpy as np
 from explorer.errors import ExplorerError
 from explorer.images.colours import pixels_of
 from explorer.images.domain import EVERYDAY, NUCLEI, domain_of
-from explorer.images.formats import FORMATS, MAX_PIXELS, Stream, kind_of, opened
+from explorer.images.formats import FORMATS, MAX_PIXELS, Stream, kind_of, opened, pages_of
 from explorer.images.refusals import NOTES, SENTENCES, Note, refusal
 from explorer.images.sizes import at_places, resize, resized_shape
 
@@ -135,14 +134,17 @@ def _bytes(source: Any) -> bytes:
     return data
 
 
-def _decode(kind: str, data: bytes, page: int, room: Room = nullcontext) -> tuple[np.ndarray, tuple[Note, ...], int]:
+def _decode(kind: str, data: bytes, page: int, room: Room) -> tuple[np.ndarray, tuple[Note, ...], int]:
     """Pixels, what was done to them, and the number of pages."""
-    image = None
-    try:
+    with _refusing(kind, "unsupported_layout"):
         stream = Stream(data)
         image = opened(kind, stream)
+    with _refusing(kind, "unreadable"):
+        pages = pages_of(data) if kind == "TIFF" else 1
         if page:
-            _turn_to(page, image, kind)
+            if not 0 <= page < pages:
+                raise refusal("no_page", page=page + 1, pages=pages)
+            image.seek(page)
         width, height = image.size
         if min(width, height) < MIN_SIDE:
             raise refusal("too_small", width=width, height=height, minimum=MIN_SIDE)
@@ -152,36 +154,34 @@ def _decode(kind: str, data: bytes, page: int, room: Room = nullcontext) -> tupl
             raise refusal("too_thin", width=width, height=height, maximum=MAX_ASPECT)
         if kind == "JPEG" and data.count(b"\xff\xda") > 100:
             raise ValueError("too many scans")  # each costs a pass over the whole image
-        with room(BYTES_A_PIXEL * width * height):
-            stream.until = time.thread_time() + 30
-            pixels, notes = pixels_of(image, kind)
-        stream.until += 5
-        pages = _frames(image)
-        if pages > 1 and kind == "TIFF":
+    with room(BYTES_A_PIXEL * width * height), _refusing(kind, "unreadable"):
+        stream.allow(30)
+        pixels, notes = pixels_of(image, kind)
+        if pages > 1:
             notes.insert(0, Note("page", {"page": page + 1, "pages": pages}))
-        elif pages > 1:
-            notes.insert(0, Note("first_frame", {"frames": pages}))
-        return pixels, tuple(notes), pages if kind == "TIFF" else 1
+        elif kind != "TIFF" and (frames := _frames(image, stream)) > 1:
+            notes.insert(0, Note("first_frame", {"frames": frames}))
+        return pixels, tuple(notes), pages
+
+
+@contextmanager
+def _refusing(kind: str, code: str) -> Iterator[None]:
+    """Whatever a format's reader raises becomes a refusal of this code, or "truncated"."""
+    try:
+        yield
     except (ExplorerError, MemoryError):
         raise
     except Exception as error:  # Pillow raises nearly anything on damaged data
         log.debug("%s not read: %r", kind, error)
         ended = (EOFError, IndexError, struct.error)
         short = isinstance(error, ended) or isinstance(error.__cause__, ended) or "truncated" in str(error).lower()
-        code = "truncated" if short else "unreadable" if image else "unsupported_layout"
-        raise refusal(code, format=kind) from error
+        raise refusal("truncated" if short else code, format=kind) from error
 
 
-def _frames(image: Any) -> int:
-    """GIF and TIFF are walked for it, so it comes last; damage behind the frame that is used does not matter."""
+def _frames(image: Any, stream: Stream) -> int:
+    """A GIF is walked for it, so it comes last; damage behind the frame that is used does not matter."""
+    stream.allow(2)
     try:
         return int(getattr(image, "n_frames", 1))
     except Exception:
         return int(image.tell()) + 1
-
-
-def _turn_to(page: int, image: Any, kind: str) -> None:
-    pages = _frames(image) if kind == "TIFF" else 1
-    if not 0 <= page < pages:
-        raise refusal("no_page", page=page + 1, pages=pages)
-    image.seek(page)

@@ -26,7 +26,7 @@ export class Runner {
     try {
       const uploading = this.server.upload(file);
       // not as `path`: Gradio would look for it in a folder of its own
-      this.pending = uploading.then(({ path }) => ({ sent: path, name: file.name }));;
+      this.pending = uploading.then(({ path }) => ({ sent: path, name: file.name }));
       this.pending.catch(() => (this.pending = null));
       await uploading;
       if (this.request === token) this.send(question);
