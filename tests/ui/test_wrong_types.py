@@ -10,7 +10,7 @@ import pytest
 from explorer.ui import answers
 from tests.ui.made import ask, heard, raw, run, selection
 
-WRONG = ([], ["a"], {}, {"a": [1]}, None, True, -1, 0.5, float("nan"), 10**30, "", "constructor", "a\0b", "\ud800")
+WRONG = ([], ["a"], {"a": [1]}, None, -1, 10**30, "constructor", "\ud800")
 
 
 def changed(data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -30,7 +30,7 @@ def questions(bench) -> dict[str, list[dict[str, Any]]]:
     options = {"way": "whole", "side": 64, "longest": 40, "precision": "float32"}
     step = next(iter(done.scene.shapes))
     return {
-        "run": [{"selection": wish, "upload": {"sent": "0" * 32, "name": "mine.png"}, "page": 0}],
+        "run": [{"selection": wish}, {"selection": wish, "upload": {"sent": "0" * 32, "name": "a.png"}, "page": 0}],
         "segment": [
             {"what": "plan", "selection": wish, "options": options},
             {"what": "forecast", "selections": [wish, wish], "selection": wish, "options": options},
@@ -39,7 +39,7 @@ def questions(bench) -> dict[str, list[dict[str, Any]]]:
         ],
         "lab": [
             {"lab": lab, "what": "geometry", "selection": wish, "settings": settings, "truth": ""}
-            for lab, settings in (("crop", {"height": 64, "unit": "0,0"}), ("scale", {"poolings": 3}), ("cam", {}))
+            for lab, settings in (("crop", {"height": 64, "unit": "0,0"}), ("cam", {}))
         ],
         "inspect": [
             {"run": done.file, "step": step, "what": "unit", "channel": 0, "row": 0, "column": 0},
