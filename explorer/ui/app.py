@@ -17,6 +17,7 @@ from explorer.images import MAX_BYTES
 from explorer.ui import answers, catalog, i18n
 from explorer.ui.answers import Data, Stop
 from explorer.ui.door import PUBLIC, before
+from explorer.ui.listeners import Listeners
 from explorer.ui.session import Workbench
 from explorer.ui.stage.bundle import bundle, page, styles
 from explorer.ui.state import Bounded
@@ -58,42 +59,12 @@ def stage_script(bench: Workbench) -> str:
 def build_app(bench: Workbench) -> gr.Blocks:
     """The page; its first example is run before it is served."""
     gr.set_static_paths([bench.files.folder])
-    asking: Counter[tuple[str, str]] = Counter()  # questions that are open, by session and address
     cancelled: Bounded[bool] = Bounded(500)  # by tokens of runs; the last ones are remembered
+    telling = partial(_telling, bench.listeners, cancelled, Counter())
     start = json.dumps(beginning(bench))
 
-    def asked(event: gr.EventData) -> tuple[Data, str]:
-        """What the page sent, and the token that its answers carry."""
-        data: Data = event._data if isinstance(event._data, dict) else {}
-        return data, str(data.get("request", ""))[:100]
-
-    def telling(messages: Messages) -> Callable[[gr.EventData, gr.Request], AsyncIterator[str]]:
-        """What answers an event with messages."""
-
-        async def answer(event: gr.EventData, request: gr.Request) -> AsyncIterator[str]:
-            (data, token), since = asked(event), time.monotonic()
-            session, address = str(request.session_hash), request.client.host if request.client else ""
-            asker.set(Asker(session=session, address=address))
-
-            def stop() -> bool:
-                return bool(cancelled.get(token)) or bench.listeners.gone(session, since)
-
-            if asking[session, address] >= MOST_OF_ONE or asking.total() >= MOST_AT_ONCE:
-                yield json.dumps({"request": token, "kind": "error", "code": "busy", "details": {}})
-                return
-            asking[session, address] += 1
-            try:
-                async for message in messages(data, stop):
-                    yield json.dumps({"request": token, **message})
-            finally:
-                asking[session, address] -= 1
-                if not asking[session, address]:
-                    del asking[session, address]
-
-        return answer
-
     async def on_cancel(event: gr.EventData) -> None:
-        cancelled.put(asked(event)[1], True, 1)
+        cancelled.put(_asked(event)[1], True, 1)
 
     with gr.Blocks(title=TITLE, fill_width=True, fill_height=True) as demo:
         stage = gr.HTML(
@@ -112,6 +83,40 @@ def build_app(bench: Workbench) -> gr.Blocks:
         stage.inspect(telling(partial(answers.inspect_messages, bench)), None, stage, **queued)
         stage.cancel(on_cancel, None, None, queue=False, **settings)
     return demo
+
+
+def _asked(event: gr.EventData) -> tuple[Data, str]:
+    """What the page sent, and the token that its answers carry."""
+    data: Data = event._data if isinstance(event._data, dict) else {}
+    return data, str(data.get("request", ""))[:100]
+
+
+def _telling(
+    listeners: Listeners, cancelled: Bounded[bool], asking: Counter[tuple[str, str]], messages: Messages
+) -> Callable[[gr.EventData, gr.Request], AsyncIterator[str]]:
+    """What answers an event with messages; `asking` counts the questions that are open, by session and address."""
+
+    async def answer(event: gr.EventData, request: gr.Request) -> AsyncIterator[str]:
+        (data, token), since = _asked(event), time.monotonic()
+        visitor = str(request.session_hash), request.client.host if request.client else ""
+        asker.set(Asker(session=visitor[0], address=visitor[1]))
+
+        def stop() -> bool:
+            return bool(cancelled.get(token)) or listeners.gone(visitor[0], since)
+
+        if asking[visitor] >= MOST_OF_ONE or asking.total() >= MOST_AT_ONCE:
+            yield json.dumps({"request": token, "kind": "error", "code": "busy", "details": {}})
+            return
+        asking[visitor] += 1
+        try:
+            async for message in messages(data, stop):
+                yield json.dumps({"request": token, **message})
+        finally:
+            asking[visitor] -= 1
+            if not asking[visitor]:
+                del asking[visitor]
+
+    return answer
 
 
 def beginning(bench: Workbench) -> Data:
