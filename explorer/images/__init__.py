@@ -30,6 +30,7 @@ from explorer.images.refusals import NOTES, SENTENCES, Note, refusal
 from explorer.images.sizes import at_places, resize, resized_shape
 
 __all__ = [
+    "BYTES_A_PIXEL",
     "EVERYDAY",
     "FORMATS",
     "MAX_ASPECT",
@@ -41,6 +42,7 @@ __all__ = [
     "SENTENCES",
     "Note",
     "Photograph",
+    "Room",
     "at_places",
     "domain_of",
     "read",

@@ -131,8 +131,7 @@ def plan(
     """
     device = pick_device(options.device)
     precision = pick_precision(options.precision, device)
-    placed = placement(spec)
-    network = border(size, size, placed).network
+    network = border(size, size, placement(spec)).network
     pixels = (network.height, network.width)
     local, step, _ = shape_of(spec, precision, pixels)
     whole = _cost(local, step, size, None)

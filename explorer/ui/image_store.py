@@ -13,6 +13,7 @@ from explorer import images
 from explorer.errors import ExplorerError
 from explorer.images import Photograph
 from explorer.images.synthetic import MADE
+from explorer.inference.devices import give_back
 from explorer.trace import CancelledError
 from explorer.ui import i18n
 from explorer.ui.i18n import in_all
@@ -85,6 +86,7 @@ class ImageStore:
         except BaseException:
             self.uploads.forget(path)
             raise
+        give_back()  # what decoding a large one took
         self.uploads.forget(path)
         self._uploads.put((path, page), key, 1)
         return key
