@@ -14,7 +14,8 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,6 +32,7 @@ from explorer.images.refusals import NOTES, SENTENCES, Note, readable, refusal
 from explorer.images.sizes import at_places, resize, resized_shape
 
 __all__ = [
+    "BYTES_A_PIXEL",
     "EVERYDAY",
     "FORMATS",
     "MAX_ASPECT",
@@ -42,6 +44,7 @@ __all__ = [
     "SENTENCES",
     "Note",
     "Photograph",
+    "Room",
     "at_places",
     "domain_of",
     "photograph",
@@ -53,9 +56,12 @@ __all__ = [
 MAX_BYTES = 64 * 2**20  # of a file
 MOST_VALUES = 32 * MAX_PIXELS  # bytes of an unpacked TIFF: red, green, blue and alpha of 64 bits
 MIN_SIDE = 16  # pixels; below it there is nothing to segment
+BYTES_A_PIXEL = 16  # that decoding takes at most
 MAX_ASPECT = 32  # longer side over shorter; a thinner image has no shorter side left once it is resized
 
 _turn = threading.Semaphore(2)  # files read at the same time; at MAX_PIXELS each takes about 1 GiB
+
+Room = Callable[[int], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,23 +83,27 @@ class Photograph:
 
 
 def read(
-    source: str | Path | bytes | BinaryIO | None, name: str = "", page: int = 0, channels: Sequence[int] | None = None
+    source: str | Path | bytes | BinaryIO | None,
+    name: str = "",
+    page: int = 0,
+    channels: Sequence[int] | None = None,
+    room: Room = nullcontext,
 ) -> Photograph:
     """The image in a file (a path, never an address), its bytes, or a stream opened for reading bytes.
 
     page      of a TIFF, from 0
     channels  from 0: one, taken as grey, or three, taken as red, green and blue; None: those that are colours, or the
               first
-    The content decides the format, not the name. Raises ExplorerError, and nothing else, for
-    whatever the file holds.
+    room      is entered with the bytes that decoding takes, before it begins
+    The content decides the format, not the name. Raises ExplorerError, and nothing else, for whatever the file holds.
     """
     if not name and isinstance(source, (str, Path)):
         name = Path(source).name
     try:
-        data = _bytes(source)
-        kind = kind_of(data)
         with _turn:
-            pixels, notes, pages = _decode(kind, data, page, channels)
+            data = _bytes(source)
+            kind = kind_of(data)
+            pixels, notes, pages = _decode(kind, data, page, channels, room)
     except MemoryError as error:
         raise refusal("out_of_memory") from error
     return photograph(pixels, notes, name, page, pages)
@@ -137,18 +147,18 @@ def _bytes(source: Any) -> bytes:
 
 
 def _decode(
-    kind: str, data: bytes, page: int, channels: Sequence[int] | None
+    kind: str, data: bytes, page: int, channels: Sequence[int] | None, room: Room
 ) -> tuple[np.ndarray, tuple[Note, ...], int]:
     """Pixels, what was done to them, and the number of pages."""
     if kind == "TIFF":
-        return _rastered(kind, data, page, channels)
+        return _rastered(kind, data, page, channels, room)
     with readable(kind, "unsupported_layout"):
         if page:
             raise refusal("no_page", page=page + 1, pages=1)
         stream = Stream(data)
         image = opened(kind, stream)
         _check_size(*image.size)
-    with readable(kind):
+    with room(BYTES_A_PIXEL * image.size[0] * image.size[1]), readable(kind):
         if kind == "JPEG" and data.count(b"\xff\xda") > 100:
             raise ValueError("too many scans")  # each costs a pass over the whole image
         stream.until += 30
@@ -161,7 +171,7 @@ def _decode(
             image = opened(kind, stream := Stream(whole))
             notes.append(Note("no_end_mark"))
         if deep:
-            return _rastered(kind, data, page, channels)  # Pillow found it whole, but keeps 8 bits
+            return _rastered(kind, data, page, channels, nullcontext)  # Pillow found it whole, but keeps 8 bits
         pixels, done = pixels_of(image)
         stream.until += 5
         if (frames := _frames(image)) > 1:
@@ -174,14 +184,15 @@ def _decode(
 
 
 def _rastered(
-    kind: str, data: bytes, page: int, channels: Sequence[int] | None
+    kind: str, data: bytes, page: int, channels: Sequence[int] | None, room: Room
 ) -> tuple[np.ndarray, tuple[Note, ...], int]:
     """The same out of what GDAL reads."""
     from explorer.images.raster import Raster  # 0.1 s that most images do not need
 
     with readable(kind, "unsupported_layout"):
         raster = Raster(data, kind, page, channels, _check_header)
-    with raster, readable(kind):
+    height, width = raster.header.layout.size
+    with raster, room(BYTES_A_PIXEL * height * width + raster.header.layout.bytes), readable(kind):
         return raster.whole(), tuple(raster.notes), raster.header.pages
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 MOST_TAGS = 500  # of a directory
-MOST_PAGES = 2**16  # of a file; what lies behind is not looked for
+MOST_PAGES = 5000  # of a file; what lies behind is not looked for
 MOST_VALUES = 2**18  # of a tag
 TYPES = {1: "u1", 2: "u1", 3: "u2", 4: "u4", 5: "u8", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 10: "u8", 11: "f4", 12: "f8"}
 TYPES |= {13: "u4", 16: "u8", 17: "i8", 18: "u8"}  # numpy's names; fractions (5, 10) are not used here

@@ -77,7 +77,12 @@ class Stream(io.BytesIO):
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
-        self.left, self.until = 4 * len(data) + 2**20, time.thread_time() + 2
+        self.left = 4 * len(data) + 2**20
+        self.allow(2)
+
+    def allow(self, seconds: float) -> None:
+        """So long may be read from now on."""
+        self.until = time.thread_time() + seconds
 
     def read(self, size: int | None = -1) -> bytes:
         piece = super().read(size)

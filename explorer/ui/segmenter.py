@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from explorer import api, compare, images, inference
 from explorer.errors import ExplorerError
-from explorer.images import Photograph
+from explorer.images import BYTES_A_PIXEL, Photograph, Room
 from explorer.inference import RunOptions
 from explorer.inference.plan import WAYS
 from explorer.models import MODELS
@@ -43,6 +44,8 @@ class Job:
 class Segmenter:
     """Runs at full size of one server process."""
 
+    RUNS = ("segment", "compare", "paper")  # what takes a turn
+
     def __init__(self, files: Files, pictures: ImageStore, networks: NetworkCache, turns: Turns) -> None:
         self.files, self.pictures, self.networks, self.turns = files, pictures, networks, turns
         self.kept, self.speeds = Keeper(files), Speeds(turns)
@@ -52,9 +55,12 @@ class Segmenter:
         """What a page asks for by `what`. Raises ExplorerError, or CancelledError when cancelled."""
         question = asked(SegmentQuestion, data)
         runs = {"segment": self._segment, "compare": self._compare, "paper": self._paper}
-        quick = {"plan": self._plan, "export": self.kept.export, "judge": self.kept.judge}
-        if question.what in quick:
-            return quick[question.what](question)
+        files = {"export": self.kept.export, "judge": self.kept.judge}
+        if question.what in files:
+            with self.pictures.memory.turn(progress, cancelled, self.kept.need(question)):
+                return files[question.what](question)
+        if question.what == "plan":
+            return self._plan(question, partial(self.pictures.memory.turn, progress, cancelled))
         if question.what == "forecast":
             return self._forecast(question, cancelled)
         if question.what not in runs:
@@ -70,8 +76,8 @@ class Segmenter:
 
     # ---- before the run
 
-    def _plan(self, question: SegmentQuestion) -> dict[str, Any]:
-        """Read the image and say what each way of running it would take."""
+    def _plan(self, question: SegmentQuestion, room: Room) -> dict[str, Any]:
+        """Say of an image what each way of running it would take; its small picture is made once there is room."""
         job = self._job(question)
         selection, options = job.selection, job.options
         photograph = self.pictures.get(selection.image)
@@ -79,7 +85,9 @@ class Segmenter:
         size, card = photograph.size, loaded.card
         made = offers.offers(loaded, size, options, self.speeds.known(loaded, options))
         too_large = card.is_too_large(size)
-        picture = self.files.add(jpeg(images.resize(photograph.pixels, MOST_SHOWN)), ".jpg")
+        with room(BYTES_A_PIXEL * photograph.pixels[..., 0].size):
+            picture = self.files.add(jpeg(images.resize(photograph.pixels, MOST_SHOWN)), ".jpg")
+            domain = self.pictures.domain(selection.image)
         self.shown.put(selection.image, picture, 1)
         device = inference.pick_device(options.device)
         return {
@@ -91,7 +99,7 @@ class Segmenter:
             "page": photograph.page,
             "pages": photograph.pages,
             "notes": image_notes(photograph.notes),
-            "domain": self.pictures.domain(selection.image),
+            "domain": domain,
             "offers": made,
             "chosen": offers.chosen(made, too_large),
             "trained": {"side": card.trained_side} if too_large else None,
@@ -135,6 +143,7 @@ class Segmenter:
             progress=stretch.teller(MODELS[job.selection.model].title),
             loaded=loaded,
             speed=self.speeds.known(loaded, job.options),
+            cancelled=stretch.cancelled,
         )
         self.speeds.learn(result)
         return result

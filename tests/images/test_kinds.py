@@ -13,6 +13,7 @@ from explorer import giant, images
 from explorer.errors import ExplorerError
 from explorer.giant import GiantImage
 from explorer.images import read
+from explorer.images.directories import MOST_PAGES
 from explorer.images.formats import ARCHIVES, RAW, SCIENCE
 from tests.images.made import codes, encode, grey_tiff, refusal, scene
 
@@ -169,8 +170,10 @@ def test_many_pages_are_not_walked() -> None:
     after = (408 + length * np.arange(1, 200_001)).astype("<u4").view(np.uint8).reshape(-1, 4)
     body = np.broadcast_to(np.frombuffer(one[408:-4], np.uint8), (200_000, length - 4))
     chain = np.hstack([body, after]).tobytes()
-    photograph = read(one[:408] + chain + one[408:])
-    assert photograph.pages == 2**16
+    data = one[:408] + chain + one[408:]
+    assert read(data).pages == MOST_PAGES
+    with pytest.raises(ExplorerError, match="page"):
+        read(data, page=MOST_PAGES + 1)
 
 
 def test_a_giant_is_read_as_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

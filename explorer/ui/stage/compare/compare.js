@@ -242,7 +242,7 @@ export class Compare extends Panel {
     const question = { what: 'judge', tokens: this.answer.results.map(({ token }) => token) };
     this.judged = []; // figures are of labels before
     this.#figures();
-    this.judging(input, (path) => this.send({ ...question, path }));
+    this.judging(input, (sent) => this.send({ ...question, sent }));
   }
 
   /** Which true labels figures are of, and what there is to say of these. */
