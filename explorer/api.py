@@ -113,7 +113,7 @@ def segment(
     size      of the longer side at which the network runs; None: the image's own. The scores of a smaller copy are kept
               and enlarged to the image's, and each pixel takes its class there. A file too large for memory is read as
               that copy, whose labels are the result.
-    options      device, precision, whole image or tiles
+    options   device, precision, whole image or tiles
     loaded    a network at hand, instead of the three that name one
     speed     of it, so that `progress` says from the beginning how long the run takes (`inference.calibrate`)
     page, channels  of a file, from 0, as `images.read` has them
@@ -131,8 +131,7 @@ def segment(
     if not isinstance(image, np.ndarray | Photograph):
         photograph = giant.read(image, page, channels, size)
     pixels = photograph.pixels if photograph else np.asarray(image)
-    read = time.perf_counter()
-    small = images.resize(pixels, size or EVERYTHING)
+    read, small = time.perf_counter(), images.resize(pixels, size or EVERYTHING)
     kept = small.shape[:2], loaded.spec.classes, scores or small.shape != pixels.shape
     canvas, plan = canvas_and_plan(loaded, small, options, Outputs.bytes(*kept), cancelled)
     outputs = Outputs.in_memory(*kept)
@@ -142,8 +141,8 @@ def segment(
         labels = inference.labels_at(outputs.scores, pixels.shape[:2])
     counts = np.bincount(labels.ravel(), minlength=loaded.spec.classes)
     seconds = {"reading": read - began, "network": labelling.seconds}
-    name = photograph.name if photograph else ""
-    return Result(name, loaded, pixels, photograph.notes if photograph else (), labelling, labels, counts, seconds)
+    name, notes = (photograph.name, photograph.notes) if photograph else ("", ())
+    return Result(name, loaded, pixels, notes, labelling, labels, counts, seconds)
 
 
 def canvas_and_plan(
