@@ -1,5 +1,7 @@
 /** Where a step of a lesson points: places by their names, and a ring around one that follows it. */
 
+import { on } from '../dom.js';
+
 /** @type {Record<string, string>} */
 const PLACES = {
   maps: '.fx-mosaic',
@@ -44,6 +46,7 @@ export class Ring {
     this.node = node;
     /** @type {string[]} */ this.ring = [];
     this.isVeiled = this.isFree = false;
+    on(window, 'resize', () => (this.isFree = false));
   }
 
   /** Point at another place, or at none; it is brought into sight once it is there.
