@@ -169,7 +169,9 @@ class Stage {
     else if (this.views.panel)
       this.#with(() => this.views.panel.changed(image === before ? {} : { image }, this.image.name(image)));
     else if (this.#isStale()) this.#with(() => this.runner.send({ selection: this.selection }, { ownImage: false }));
-    if (view === 'explore' && !this.#isStale()) this.explore.revisit(); // of the run that is there
+    if (view !== 'explore' || this.#isStale()) return;
+    if (this.runner.request) this.runner.cancel(); // of another, asked for meanwhile
+    this.explore.revisit();
   }
 
   get trace() {
