@@ -1,4 +1,4 @@
-"""The Gradio app: one gr.HTML component, the stage, and the events it sends: run, cancel, inspect, segment and lab."""
+"""The Gradio app: one gr.HTML component, the stage, and the events that it sends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from explorer.trace import CancelledError
 from explorer.ui import catalog, i18n, lessons
 from explorer.ui.catalog import told
 from explorer.ui.image_store import ImageStore
-from explorer.ui.inspector import Inspector
 from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
 from explorer.ui.stage.bundle import bundle, page, styles
@@ -40,7 +39,7 @@ TITLE = "FCN · U-Net Explorer"
 
 # The events stand here in quotes: Gradio looks for their names in this text
 JS = """
-const events = ['run', 'cancel', 'inspect', 'segment', 'lab'];
+const events = ['run', 'cancel', 'inspect', 'segment', 'lab', 'take'];
 const root = new URL(window.gradio_config?.root ?? '.', location.href).pathname;
 const base = new URL(root.endsWith('/') ? root : `${root}/`, location.origin); // below a proxy's path, by its scheme
 import(new URL('__MAIN__', base).href)
@@ -100,11 +99,13 @@ def build_app(bench: Workbench) -> gr.Blocks:
         settings: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
         on_run, on_segment = telling(partial(run_messages, bench)), telling(partial(segment_messages, bench.segmenter))
         on_lab = telling(partial(lab_messages, bench))
-        on_inspect = telling(lambda data, stop: inspect_messages(bench.inspector, data))
+        on_inspect = telling(lambda data, stop: answers(bench.inspector.answer, data))
+        on_take = telling(lambda data, stop: answers(bench.taker.answer, data))
         stage.run(on_run, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)  # they take turns in the workbench
         stage.segment(on_segment, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)
         stage.lab(on_lab, None, stage, concurrency_limit=MOST_AT_ONCE, **settings)
         stage.inspect(on_inspect, None, stage, concurrency_limit=2, **settings)
+        stage.take(on_take, None, stage, concurrency_limit=1, **settings)  # each may fill a core for seconds
         stage.cancel(on_cancel, None, None, queue=False, **settings)
     return demo
 
@@ -191,10 +192,12 @@ def _error(error: ExplorerError) -> dict[str, Any]:
     return {"kind": "error", "code": error.code, "details": told(error.details)}
 
 
-def inspect_messages(inspector: Inspector, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def answers(
+    answer: Callable[[dict[str, Any]], Iterator[dict[str, Any]]], data: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     """The pieces of an answer about a finished run, or an error."""
     try:
-        yield from inspector.answer(data)
+        yield from answer(data)
     except ExplorerError as error:
         yield _error(error)
     except Exception:

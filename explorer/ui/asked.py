@@ -66,6 +66,17 @@ class SegmentQuestion:
 
 
 @dataclass(frozen=True)
+class TakeQuestion:
+    """For a file of a finished run: `what` it is of, `stem` of its name."""
+
+    run: StrictStr
+    step: StrictStr
+    what: StrictStr
+    selection: Selection
+    stem: Annotated[StrictStr, Field(max_length=120, pattern=r"^[^/\\\x00-\x1f]*$")] = "run"
+
+
+@dataclass(frozen=True)
 class InspectQuestion:
     """About a finished run: a unit, a channel or the principal components of a step."""
 

@@ -15,7 +15,7 @@ from explorer.errors import ExplorerError
 from explorer.figures.principal import principal
 from explorer.trace import trace
 from explorer.ui import inspector
-from explorer.ui.app import inspect_messages
+from explorer.ui.app import answers
 from explorer.ui.session import Workbench
 from tests.ui.made import fill, listing, run, selection
 
@@ -156,7 +156,7 @@ def test_questions_without_sense_are_refused(bench, seen, change, code):
     with pytest.raises(ExplorerError) as caught:
         list(bench.inspector.answer(question))
     assert caught.value.code == code
-    assert list(inspect_messages(bench.inspector, question)) == [{"kind": "error", "code": code, "details": {}}]
+    assert list(answers(bench.inspector.answer, question)) == [{"kind": "error", "code": code, "details": {}}]
 
 
 def test_a_run_found_again_can_be_asked_about_again(tmp_path, monkeypatch):

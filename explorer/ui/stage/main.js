@@ -78,6 +78,7 @@ class Stage {
       /** The image was painted on: it is run, and shown as the difference from the one before. */
       onEdited: (file, against) =>
         this.#with(() => this.runner.sendFile(file, { selection: { ...this.selection, against } })),
+      imageName: (image) => this.image.name(image),
       picture: () => this.image.best(this.selection.image, this.trace),
       /** A step of a lesson keeps the image that is looked at, unless it names one. */
       visit: (address) => this.visit(address, { ...start, image: this.selection.image }),
