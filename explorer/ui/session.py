@@ -31,7 +31,7 @@ class Workbench:
         self.pictures = ImageStore(self.files, examples)
         self.inspector = Inspector(self.files)
         self.runs = RunStore(self.files, self.pictures, self.networks, self.inspector, self.turns)
-        self.taker = Taker(self.files, self.inspector)
+        self.taker = Taker(self.files, self.pictures, self.networks, self.inspector)
         self.segmenter = Segmenter(self.files, self.pictures, self.networks, self.turns)
         self.labs = Labs(self.files, self.pictures, self.networks, self.turns)
         known = lessons.known([card.name for card in self.networks.cards], lessons.example_files(examples))

@@ -94,7 +94,7 @@ def sweep() -> None:
 
 
 class Files:
-    """A folder of public files, each written once and counted."""
+    """A folder of public files, each written once and counted. It goes with the process, or as a context earlier."""
 
     def __init__(self) -> None:
         sweep()
@@ -103,6 +103,12 @@ class Files:
         self._uses: Counter[str] = Counter()
         self._lock = threading.Lock()
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Files:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def name(self, content: bytes) -> str:
         """An unguessable name for a content, the same within this process."""

@@ -18,9 +18,10 @@ import { Address, complete, fromAddress } from './selection.js';
 import { Sources } from './sources.js';
 import { Views } from './views.js';
 
-/** @param {any} gradio what its HTML component hands to a script, and the address of the page */
-export function mount({ element, props, trigger, upload, watch, base }) {
-  new Stage(find(element, '.fx'), JSON.parse(props.value), { props, trigger, upload, watch, base });
+/** @param {any} gradio what its HTML component hands to a script, and the address of the page; a page without a server
+ * has files and a position of its own (`resolve`, `search`) */
+export function mount({ element, ...gradio }) {
+  new Stage(find(element, '.fx'), JSON.parse(gradio.props.value), gradio);
 }
 
 class Stage {
@@ -30,8 +31,8 @@ class Stage {
     this.root = root;
     this.gradio = gradio;
     this.catalog = start.catalog;
-    this.resolve = (name) => new URL(`${this.catalog.files}/${name}`, gradio.base).href;
-    this.address = new URLSearchParams(location.search);
+    this.resolve = gradio.resolve ?? ((name) => new URL(`${this.catalog.files}/${name}`, gradio.base).href);
+    this.address = new URLSearchParams(location.search || gradio.search);
     this.position = new Address();
     this.words = new Words(start.catalog.texts, pickLanguage(this.address, Object.keys(start.catalog.texts)));
     this.colours = new Colours(start.catalog.colours);

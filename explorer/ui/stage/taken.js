@@ -37,7 +37,7 @@ export function laidOut(node, { width, height, lines, bar = null }) {
   const across = Math.max(width, LEAST * SCALE);
   const c = pen(new OffscreenCanvas(1, 1));
   const texts = [];
-  let y = pad + height + line;
+  let y = pad + height + 1.3 * line;
   lines.forEach((text, i) => {
     const weight = i ? 400 : 650;
     c.font = `${weight} ${letters}px ${style.fontFamily}`;
@@ -55,7 +55,8 @@ export function laidOut(node, { width, height, lines, bar = null }) {
     y += line;
   }
   const whole = { width: across + 2 * pad, height: Math.ceil(y) };
-  return { ...whole, pad, letters, family: style.fontFamily, ground, ink, texts, bar: at };
+  const picture = { width, height };
+  return { ...whole, pad, letters, family: style.fontFamily, ground, ink, texts, bar: at, picture };
 }
 
 /** A text in lines that fit, broken between words, or anywhere in a word that fits in none.
@@ -99,14 +100,14 @@ export function onCanvas({ width, height, pad, letters, family, ground, ink, tex
 /** A layout with its picture as SVG: `content` is made of elements in pixels of the picture.
  * @param {ReturnType<typeof laidOut>} sheet @param {Node[]} content
  */
-export function asLines({ width, height, pad, letters, family, ground, ink, texts }, content) {
+export function asLines({ width, height, pad, letters, family, ground, ink, texts, picture }, content) {
   const size = { width: width / SCALE, height: height / SCALE, viewBox: `0 0 ${width} ${height}` };
   const lines = texts.map(({ text, x, y, weight }) =>
     draw('text', { x, y, 'font-family': family, 'font-size': letters, 'font-weight': weight, fill: ink }, text)
   );
   const whole = draw('svg', size,
     draw('rect', { width, height, fill: ground }),
-    draw('g', { transform: `translate(${pad} ${pad})` }, ...content),
+    draw('svg', { x: pad, y: pad, ...picture }, ...content), // which cuts off what lies beyond
     ...lines
   );
   return new XMLSerializer().serializeToString(whole);

@@ -123,9 +123,10 @@ export class Take {
 
   /** Files that the server makes of its run. */
   #ask(what) {
-    const { trace, look: { drawn } } = this.explore;
+    const { trace, look: { drawn }, address } = this.explore;
+    const look = String(new URLSearchParams(address));
     this.#say(this.words.t('take.making'));
-    const question = { what, run: trace.file, step: drawn.name, selection: trace.selection, stem: this.#stem };
+    const question = { what, run: trace.file, step: drawn.name, selection: trace.selection, stem: this.#stem, look };
     this.asker.ask(question, async (piece) => {
       if (piece.kind === 'begun') return;
       if (piece.kind === 'error') return this.#say(this.words.error(piece));
