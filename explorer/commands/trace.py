@@ -1,28 +1,39 @@
-"""trace: the steps of a network on an image."""
+"""trace: the steps of a network on an image, and files of them."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from explorer import api, inference
-from explorer.commands import network_options
+from explorer.commands import CommandError, network_options
+from explorer.figures.walk import KINDS, walk
 from explorer.trace import Step
+from explorer.ui.offline import page_of
+from explorer.ui.saved import recorded
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Run a network on an image step by step and print shape, grid, receptive field and cost of each."
+        "Run a network on an image step by step and print shape, grid, receptive field and cost of each; or write the "
+        "run as a page of its own or as an animation."
     )
     parser.add_argument("image", help="an image file")
     network_options(parser)
     parser.add_argument("--size", type=int, default=500, help="longer side in pixels at which it runs (default: 500)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the run as a page that needs no server")
+    parser.add_argument(
+        "--walk", type=Path, metavar="FILE", help="write it as an animation, .webp or .gif: a step a frame"
+    )
 
 
 def run(given: argparse.Namespace) -> int:
+    if given.html or given.walk:
+        return _files(given)
     done = api.trace(given.image, given.model, given.weights, given.padding, given.size, given.device, given.page - 1)
     rows = [about(step) for step in done.steps]
     if given.json:
@@ -43,6 +54,21 @@ def run(given: argparse.Namespace) -> int:
             )
         )
     print(f"\n{done.parameters:,} parameters, {done.macs / 1e9:.2f} G multiply-accumulates")
+    return 0
+
+
+def _files(given: argparse.Namespace) -> int:
+    """Write what was asked for, and say where. Raises CommandError for an animation of another kind."""
+    kind = given.walk.suffix.lower().removeprefix(".") if given.walk else ""
+    if given.walk and kind not in KINDS:
+        raise CommandError(f"{given.walk} is no animation that can be written: give it a name in .webp or .gif.")
+    loaded = api.network(given.model, given.weights, given.padding)
+    with recorded(given.image, loaded, given.size, given.device, given.page - 1) as saved:
+        made = {given.html: lambda: page_of(saved).encode("utf-8")} if given.html else {}
+        made |= {given.walk: lambda: walk(saved.content, saved.read, kind)} if given.walk else {}
+        for place, content in made.items():
+            place.write_bytes(content())
+            print(f"{place}: {place.stat().st_size / 2**20:.1f} MiB")
     return 0
 
 

@@ -16,6 +16,7 @@ PAD = 20
 HEAD = 64  # high is what stands above the maps
 FOOT = 34
 SIDE = 270  # wide is the input at the right
+GAP = 1  # between tiles, pixels of the maps
 SECONDS = 0.8  # a frame stays
 OPACITY = 0.55  # of the prediction over the image, as on the page
 QUALITY = 80  # of WebP
@@ -42,9 +43,10 @@ def frame(run: dict[str, Any], read: Read, index: int, seen: Image.Image) -> Ima
     pen = ImageDraw.Draw(page)
     pen.text((PAD, 12), step["name"], "black", ImageFont.load_default(24))
     pen.text((PAD, 42), _numbers(run, step), "#444", ImageFont.load_default(15))
-    maps = Image.fromarray(coloured(_pixels(read(step["maps"]["file"])), step["maps"], run["classes"]))
+    pen.text((SIZE[0] - PAD, 14), run["title"], "#444", ImageFont.load_default(20), anchor="ra")
     room = SIZE[0] - SIDE - 3 * PAD, SIZE[1] - HEAD - FOOT - PAD
-    page.paste(_fitted(maps, room), (PAD, HEAD + 4))
+    maps = coloured(_pixels(read(step["maps"]["file"])), step["maps"], run["classes"])
+    page.paste(_fitted(_tiled(maps, step, room), room), (PAD, HEAD + 4))
     left = SIZE[0] - SIDE - PAD
     small = _fitted(seen, (SIDE, room[1]))
     page.paste(small, (left, HEAD + 4))
@@ -78,9 +80,24 @@ def coloured(codes: np.ndarray, maps: dict[str, Any], classes: list[dict[str, An
     return out
 
 
+def _tiled(mosaic: np.ndarray, step: dict[str, Any], room: tuple[int, int]) -> Image.Image:
+    """A mosaic's tiles in as many columns as make them largest in a room (width, height)."""
+    maps, count = step["maps"], step["shape"][0]
+    height, width = maps["tile"]
+    down, across = height + GAP, width + GAP
+    scale = {n: min(room[0] / (n * across), room[1] / (-(-count // n) * down)) for n in range(1, count + 1)}
+    columns = max(scale, key=lambda n: scale[n])
+    sheet = np.full((-(-count // columns) * down - GAP, columns * across - GAP, 3), 255, np.uint8)
+    for channel in range(count):
+        top, left = channel // maps["columns"] * height, channel % maps["columns"] * width
+        y, x = channel // columns * down, channel % columns * across
+        sheet[y : y + height, x : x + width] = mosaic[top : top + height, left : left + width]
+    return Image.fromarray(sheet)
+
+
 def _numbers(run: dict[str, Any], step: dict[str, Any]) -> str:
     channels, height, width = step["shape"]
-    parts = [f"{height} × {width} × {channels}"]
+    parts = [f"{height} x {width} x {channels}"]
     if step["rows"] is not None:
         axis = run["axes"][step["rows"]]
         parts += [f"jump {axis['jump']:g}", f"start {axis['start']:g}", f"field {'/'.join(map(str, step['field']))}"]

@@ -27,7 +27,8 @@ from explorer.weights import Loaded
 
 @dataclass(frozen=True, eq=False)
 class Saved:
-    """A run's JSON `file` and its pictures in a `folder`; `name` is the image's file name, `title` its name by language."""
+    """A run's JSON `file` and its pictures in a `folder`; `name` is the image's file name, `title` what it is called by
+    language."""
 
     folder: Path
     file: str

@@ -123,8 +123,8 @@ export class Take {
 
   /** Files that the server makes of its run. */
   #ask(what) {
-    const { trace, look: { drawn }, address } = this.explore;
-    const look = String(new URLSearchParams(address));
+    const { trace, look: { drawn }, address, name: step } = this.explore;
+    const look = String(new URLSearchParams([['step', step], ...address]));
     this.#say(this.words.t('take.making'));
     const question = { what, run: trace.file, step: drawn.name, selection: trace.selection, stem: this.#stem, look };
     this.asker.ask(question, async (piece) => {
