@@ -19,6 +19,8 @@ from explorer.ui.stage.bundle import bundle, page, styles
 STAGE = Path(stage.__file__).parent
 TITLE = "FCN · U-Net"
 
+REFUSED = {"kind": "error", "code": "offline", "details": {}}  # what every question hears
+
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -37,7 +39,7 @@ PAGE = """<!doctype html>
 
 # In the place of Gradio's component: files are data, and every question is answered with that there is no server
 SCRIPT = """
-const { start, files, search } = JSON.parse(document.getElementById('fx-saved').textContent);
+const { start, files, search, refused } = JSON.parse(document.getElementById('fx-saved').textContent);
 const heard = [];
 const props = { value: JSON.stringify(start) };
 const answer = (message) => {
@@ -52,7 +54,7 @@ mount({
   upload: async () => ({ path: '' }),
   watch: (_, act) => heard.push(act),
   trigger: (event, { request }) => {
-    if (event !== 'cancel') setTimeout(() => answer({ request, kind: 'error', code: 'offline', details: {} }));
+    if (event !== 'cancel') setTimeout(() => answer({ request, ...refused }));
   },
 });
 for (const control of document.querySelectorAll('.fx-bar select, .fx-image')) control.disabled = true;
@@ -68,11 +70,12 @@ def page_of(saved: Saved, search: str = "") -> str:
     files = {name: _data(saved.read(name), "image/png") for name in saved.pictures}
     files[saved.file] = _data(saved.read(saved.file), "application/json")
     start = {"catalog": _catalog(saved), "selection": asdict(selection), "trace": saved.file}
+    page_data = {"start": start, "files": files, "search": search, "refused": REFUSED}
     return PAGE.format(
         title=html.escape(f"{saved.name} · {saved.content['title']} · {TITLE}"),
         styles=styles(STAGE),
         page=page(STAGE).replace('class="fx"', 'class="fx fx-offline"', 1),
-        data=_inside(json.dumps({"start": start, "files": files, "search": search}, ensure_ascii=False)),
+        data=_inside(json.dumps(page_data, ensure_ascii=False)),
         bundle=_inside(bundle(STAGE)),
         script=SCRIPT,
     )

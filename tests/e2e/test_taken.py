@@ -62,7 +62,7 @@ def test_pictures_are_what_the_page_shows_with_lines_for_marks_and_all_numbers(v
     page.wait_for_timeout(300)
     maps, picture = canvas_of(page, ".fx-mosaic canvas"), canvas_of(page, ".fx-view canvas")
     page.click(".fx-taking-open")
-    for kind, canvas in (("maps.png", maps), ("picture.png", picture)):
+    for kind, canvas in (("mosaic.png", maps), ("boxes.png", picture)):
         taken = pixels(take(page, f"[data-take='{kind}']"))
         height, width = canvas.shape[:2]
         assert taken.shape[0] > height + 60  # a caption
@@ -73,8 +73,8 @@ def test_pictures_are_what_the_page_shows_with_lines_for_marks_and_all_numbers(v
     assert np.array_equal(maps, canvas_of(page, ".fx-mosaic canvas"))  # the page's own is as it was
     assert np.array_equal(picture, canvas_of(page, ".fx-view canvas"))
     run = payload(visit)
-    check_lines(take(page, "[data-take='picture.svg']"), run, picture)
-    rows = list(csv.DictReader(io.StringIO(take(page, "[data-take='steps.csv']").read_text("utf-8-sig"))))
+    check_lines(take(page, "[data-take='boxes.svg']"), run, picture)
+    rows = list(csv.DictReader(io.StringIO(take(page, "[data-take='numbers.csv']").read_text("utf-8-sig"))))
     assert [row["step"] for row in rows] == [step["name"] for step in run["steps"]]
     for row, step in zip(rows, run["steps"], strict=True):
         axis = run["axes"][step["rows"]]

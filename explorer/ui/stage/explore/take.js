@@ -41,10 +41,10 @@ export class Take {
   /** Make one of the files, by the name of its button. */
   async take(kind) {
     const made = {
-      'maps.png': this.#maps, 'picture.png': this.#picture, 'picture.svg': this.#lines, 'steps.csv': this.#numbers,
+      'mosaic.png': this.#maps, 'boxes.png': this.#picture, 'boxes.svg': this.#lines, 'numbers.csv': this.#numbers,
     };
     if (!(kind in made)) return this.#ask(kind);
-    const isOfStep = kind !== 'steps.csv';
+    const isOfStep = kind !== 'numbers.csv';
     const name = fileName(this.#stem, ...(isOfStep ? [this.explore.name] : []), kind);
     try {
       this.#said(name, await made[kind].call(this, name));
