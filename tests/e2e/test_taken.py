@@ -22,6 +22,8 @@ LOOK = "?step=crop_pool4&unit=0,12,12"
 TWICE = pytest.mark.parametrize(
     "visit", [{"viewport": {"width": 1366, "height": 768}, "device_scale_factor": 2}], indirect=True, ids=["twice"]
 )
+DRAWN = """([index, step]) => { const last = document.querySelector('.fx-track input');
+    return index === Number(last.max) || document.querySelector('.fx').dataset.step !== step }"""
 TEXTS = json.loads((Path(__file__).parents[2] / "explorer/ui/texts/en.json").read_text("utf-8"))
 
 
@@ -146,14 +148,15 @@ def test_the_page_without_a_server_steps_points_and_marks_as_the_one_with_it(vis
             there.press("Escape")  # lets go of the unit
             there.press("Home")
         seen = set()
-        for index in range(int(alone.text(".fx-count").split("/")[1])):
-            seen.add(alone.step)
+        count = int(alone.text(".fx-count").split("/")[1])
+        for index in range(count):
+            seen.add(step := alone.step)
             if index % 12 == 1:
-                visit.go(alone.step)
+                visit.go(step)
                 compare(visit, alone)
             alone.press("ArrowRight")
-            alone.page.wait_for_timeout(15)
-        assert len(seen) == index + 1
+            alone.page.wait_for_function(DRAWN, arg=[index, step])
+        assert len(seen) == count
         assert not [url for url in alone.requests if not url.startswith(("file:", "data:", "blob:"))]
         assert alone.complaints == []
     finally:
