@@ -120,7 +120,8 @@ def own_folder() -> tuple[Path, filelock.BaseFileLock]:
 
 
 class Files:
-    """A folder of public files, each written once and counted. Beside it lies what is not for everyone."""
+    """A folder of public files, each written once and counted. Beside it lies what is not for everyone. It goes with
+    the process, or as a context earlier."""
 
     def __init__(self) -> None:
         self.root, self._lock_file = own_folder()
@@ -129,6 +130,12 @@ class Files:
         self._key = secrets.token_bytes(32)
         self._uses: Counter[str] = Counter()
         self._lock = threading.Lock()
+
+    def __enter__(self) -> Files:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.root, ignore_errors=True)
 
     def name(self, content: bytes) -> str:
         """An unguessable name for a content, the same within this process."""
