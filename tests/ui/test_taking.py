@@ -19,9 +19,9 @@ from explorer.figures import palettes
 from explorer.figures.mosaic import mosaic
 from explorer.figures.walk import SECONDS, coloured, walk
 from explorer.ui import taking
-from explorer.ui.app import answers
+from explorer.ui.answers import take_messages
 from explorer.ui.i18n import TEXTS
-from tests.ui.made import encoded, listing, noise, run, selection
+from tests.ui.made import encoded, heard, listing, noise, run, selection
 
 WISH = selection("fcn8s", padding="same")
 
@@ -95,7 +95,7 @@ def test_values_of_a_difference_are_differences(bench):
     labels = np.load(io.BytesIO(content(bench, file, "npy", last["name"], wish=wish)))
     assert np.array_equal(labels[0], shown(bench, last))
     question = {"run": file, "step": "pool3", "what": "ipynb", "selection": asdict(wish)}
-    refused = list(answers(bench.taker.answer, question))
+    refused = heard(take_messages(bench, question, lambda: False))
     assert refused[-1]["code"] == "notebook_altered"
 
 
@@ -112,7 +112,7 @@ def test_what_cannot_be_made_gets_a_sentence(bench, seen, monkeypatch):
         ({"stem": "a/b"}, "bad_selection"),
         ({"selection": {**asdict(WISH), "checkpoint": "none"}, "what": "html"}, "bad_selection"),
     ]:
-        last = list(answers(bench.taker.answer, {**base, **change}))[-1]
+        last = heard(take_messages(bench, {**base, **change}, lambda: False))[-1]
         assert (last["kind"], last["code"]) == ("error", code), change
         for texts in TEXTS.values():
             assert not set(re.findall(r"\{(\w+)\}", texts[f"error.{code}"])) - set(last["details"])
@@ -132,7 +132,7 @@ def test_files_that_made_room_are_gone_and_that_is_said(fresh):
     done = run(fresh, WISH)
     fresh.files.release(list(done.names))
     question = {"run": done.file, "step": "pool3", "what": "html", "selection": asdict(WISH)}
-    assert list(answers(fresh.taker.answer, question))[-1]["code"] == "gone"
+    assert heard(take_messages(fresh, question, lambda: False))[-1]["code"] == "gone"
 
 
 def test_the_page_without_a_server_holds_all_that_the_run_has(bench, seen):
