@@ -159,3 +159,20 @@ def test_dropping_an_address_is_answered(visit: Visit) -> None:
     )
     visit.page.wait_for_selector(".fx-message:not([hidden])")
     assert visit.text(".fx-message p") == TEXTS["en"]["error.nothing_dropped"]
+
+
+def test_another_page_of_a_stack_is_chosen_where_the_note_is(visit: Visit, tmp_path: Path) -> None:
+    pages = [Image.fromarray(np.random.default_rng(n).integers(0, 255, (70, 95, 3), np.uint8)) for n in (1, 2)]
+    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
+    visit.open()
+    before = visit.run
+    visit.upload(tmp_path / "stack.tif")
+    first = visit.after(before).run
+    assert "Page 1 of 2" in visit.text(".fx-facts")
+    visit.page.select_option(".fx-facts .fx-turn", index=1)
+    visit.after(first)
+    assert "Page 2 of 2" in visit.text(".fx-facts")
+    visit.page.click(".fx-views [data-view=compare]")
+    visit.page.click(".fx-run")
+    visit.page.wait_for_selector(".fx-pairs .fx-turn")
+    assert "Page 2 of 2" in visit.text(".fx-pairs")

@@ -50,7 +50,7 @@ export function radios(group, name, onPick, chosen) {
  * @param {Page.Catalog} catalog
  * @param {(code: string) => void} onPick
  */
-export function languageButtons(group, { languages, texts }, onPick) {
+function languageButtons(group, { languages, texts }, onPick) {
   const titles = new Set(languages.map(({ code }) => texts[code]['language.title'] ?? '').filter(Boolean));
   group.setAttribute('aria-label', [...titles].join(' / '));
   group.replaceChildren(
@@ -66,9 +66,10 @@ export class Bar {
   /**
    * @param {HTMLElement} root
    * @param {Page.Catalog} catalog
-   * @param {{onChange: (change: Partial<Page.Selection>) => void, onRun: () => void}} heard
+   * @param {{onChange: (change: Partial<Page.Selection>) => void, onRun: () => void,
+   *   onLanguage: (code: string) => void}} heard
    */
-  constructor(root, catalog, { onChange, onRun }) {
+  constructor(root, catalog, { onChange, onRun, onLanguage }) {
     this.catalog = catalog;
     const networks = find(root, '.fx-networks');
     const network = ({ key, title }) => makeButton({ role: 'radio', 'data-model': key }, title);
@@ -86,6 +87,7 @@ export class Bar {
       if (Date.now() - this.began > DOUBLE_CLICK) onRun();
     });
     drawer(find(root, '.fx-more'), find(root, '.fx-settings'));
+    this.chooseLanguage = languageButtons(find(root, '.fx-languages'), catalog, onLanguage);
     this.progress = find(root, '.fx-progress');
     /** @type {{fraction: number | null, text: string, details: any}} */
     this.going = { fraction: null, text: '', details: {} };
@@ -125,6 +127,7 @@ export class Bar {
   /** Say it in the language that is chosen. */
   write(words) {
     const { fraction, text: key, details } = this.going;
+    this.chooseLanguage(words.language);
     const busy = fraction !== null;
     const text = busy ? words.t(key, details) : '';
     if (busy && this.progress.hidden) this.began = Date.now(); // the second half of a double click is no cancel

@@ -1,11 +1,12 @@
 /** The stage: wires controls, runs and the views. Python is called to run a network, for nothing else. */
 
 import { find, on } from './dom.js';
-import { Bar, languageButtons } from './bar.js';
+import { Bar } from './bar.js';
 import { Colours, roles } from './colour.js';
 import { isThere } from './files.js';
 import { Explore } from './explore/explore.js';
 import { wishOf } from './explore/looked.js';
+import { Given } from './given.js';
 import { ImageButton } from './image.js';
 import { Words, pickLanguage } from './i18n.js';
 import { keysDialog } from './keys.js';
@@ -25,7 +26,6 @@ export function mount({ element, ...gradio }) {
 }
 
 class Stage {
-  chooseLanguage = (_code) => {}; // marks its button
   say = (problem) => this.message.say(problem); // an error {code, details} in words, or nothing
 
   constructor(root, start, gradio) {
@@ -49,10 +49,15 @@ class Stage {
     this.bar = new Bar(root, this.catalog, {
       onChange: (change) => this.change(change),
       onRun: () => (this.busy ? this.cancel() : this.run()),
+      onLanguage: (lang) => {
+        this.chosenLanguage = stored('language', lang);
+        this.words.use(lang).then(() => this.translate());
+      },
     });
+    this.given = new Given((files, page) => this.#read(files, page), () => this.show('segment'));
     this.notice = new Notice(root, this, (change) => this.change(change));
     this.sources = new Sources(root, {
-      onFiles: (files) => this.#files(files),
+      onFiles: (files) => this.given.take(files),
       onExample: (file) => this.change({ image: file }),
       onNothing: () => this.say({ code: 'nothing_dropped', details: {} }),
       t: (key, values) => this.words.t(key, values),
@@ -62,7 +67,8 @@ class Stage {
     this.views = new Views(root, shared, { onShow: (view) => this.show(view) });
     this.lessons = new Lessons(root, shared);
     this.share = new Share(root, shared);
-    this.#controls();
+    themeButton(find(root, '.fx-theme'), this.address);
+    keysDialog(root);
     this.translate().then(() => this.begin(start)).then(() => this.lessons.restore(this.address));
     gradio.watch('value', () => {
       const message = JSON.parse(gradio.props.value);
@@ -88,6 +94,7 @@ class Stage {
       settled: () => this.position.now(),
       say: (problem) => this.say(problem),
       onProgress: (...news) => this.#progress(...news),
+      turn: () => this.given.turn,
       onSettle: () => this.settle(),
       onOpen: (place) => this.#openAt(place),
       onImage: (image, name, picture, domain) => {
@@ -98,20 +105,10 @@ class Stage {
     };
   }
 
-  #controls() {
-    this.chooseLanguage = languageButtons(find(this.root, '.fx-languages'), this.catalog, (lang) => {
-      this.chosenLanguage = stored('language', lang);
-      this.words.use(lang).then(() => this.translate());
-    });
-    themeButton(find(this.root, '.fx-theme'), this.address);
-    keysDialog(this.root);
-  }
-
   /** Show everything in the chosen language; what the person was doing stays. */
   async translate() {
     await this.words.use(this.words.language);
     this.words.apply(this.root);
-    this.chooseLanguage(this.words.language);
     this.bar.show(this.selection, this.words);
     this.bar.write(this.words);
     this.sources.list(this.catalog.examples, this.resolve, this.words);
@@ -201,16 +198,16 @@ class Stage {
     if (!this.#isStale()) this.explore.revisit();
   }
 
-  /** Files that a person gave: one is looked into, several are segmented. */
-  #files(files) {
-    if (files.length > 1) this.show('segment');
-    const { panel } = this.views;
-    this.#with(() => (panel ? panel.add(files) : this.runner.sendFile(files[0], { selection: this.selection })));
+  /** Read files, the first of them from a page of it. */
+  #read(files, page = 0) {
+    const { views: { panel }, selection } = this;
+    this.#with(() => (panel ? panel.add(files, page) : this.runner.sendFile(files[0], { selection, page })));
   }
 
   /** A control was used: complete the selection so that it fits together, and run it. */
   change(change) {
     this.explore.wished = null;
+    if ('image' in change) this.given.forget();
     this.#choose(complete(this.catalog, this.selection, change));
     if (this.views.panel) {
       this.settle();

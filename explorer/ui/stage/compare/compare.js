@@ -19,13 +19,14 @@ export class Compare extends Panel {
     this.catalog = catalog;
     this.chosen = this.#alike();
     this.file = null; // given, and not sent yet
+    this.page = 0; // of it
     this.own = false; // the last comparison was at the image's own size, where another suits a network better
     this.wish = false; // the one that runs is to be so
     this.answer = null;
     this.costs = null; // {of, records}: what the runs of certain networks are forecast to take
     const title = (result) => this.#title(result);
     this.boards = new Boards(root, { words, title });
-    this.verdict = new Verdict(words, title, (own) => !this.busy && this.run(own));
+    this.verdict = new Verdict(words, { title, turn: stage.turn, onSize: (own) => !this.busy && this.run(own) });
     onButton(find(root, '.fx-rivals'), ({ model: key }) => this.#toggle(key));
     this.chooseMode = radios(find(root, '.fx-modes'), 'mode', (mode) => this.#show(mode), this.boards.mode);
     onButton(find(root, '.fx-take'), ({ take }) => this.#take(take));
@@ -82,8 +83,8 @@ export class Compare extends Panel {
   }
 
   /** A file was given: it becomes the image that is compared on. */
-  add([file]) {
-    Object.assign(this, { file, answer: null, own: false, costs: null });
+  add([file], page = 0) {
+    Object.assign(this, { file, page, answer: null, own: false, costs: null });
     this.write();
     this.run();
   }
@@ -131,7 +132,7 @@ export class Compare extends Panel {
     if (this.chosen.length < 2) return this.stage.say({ code: 'two_networks', details: {} });
     this.boards.wipe.sides = null;
     this.wish = own;
-    this.send(this.#question('compare', own), this.file);
+    this.send({ ...this.#question('compare', own), page: this.page }, this.file);
   }
 
   /** Whether what is shown is not of the networks that are chosen. */

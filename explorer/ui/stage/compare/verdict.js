@@ -1,15 +1,18 @@
 /** What is said of a comparison: the classes found, notes on the networks, and how far each two of them agree. */
 
 import { make, makeButton, on, swatch } from '../dom.js';
+import { readNote } from '../pages.js';
 
 const NAMED = 8; // classes in the legend
 
 export class Verdict {
-  /** `title(result)` names a network; `onSize(own)` is told when a run at its own size or as a copy is wanted. */
-  constructor(words, title, onSize) {
+  /** `title(result)` names a network; `onSize(own)` is told when a run at its own size or as a copy is wanted; `turn()`
+   *  gives what reads another page. */
+  constructor(words, { title, turn, onSize }) {
     this.words = words;
     this.title = title;
     this.onSize = onSize;
+    this.turn = turn;
   }
 
   lines(answer) {
@@ -39,6 +42,7 @@ export class Verdict {
   #notes({ results }) {
     const notes = new Set(results.flatMap(({ networkNotes }) => networkNotes.map((note) => this.words.note(note))));
     return [
+      ...results[0].notes.map((note) => readNote('li', note, this.words, this.turn())),
       ...[...notes].map((text) => make('li', { className: 'fx-note' }, text)),
       ...this.#copies(results),
       ...this.#larger(results),

@@ -41,6 +41,7 @@ export class Explore {
       words, say,
       onSettle: () => stage.onSettle(),
       onChances: () => this.hints.say('chances'),
+      turn: stage.turn,
       cardOf: (trace) => catalog.cards.find((card) => card.name === trace.selection.checkpoint),
     });
     this.look = new Look(root, colours, {

@@ -1,14 +1,16 @@
 /** What the run took, beside the picture; on demand, how accurate the network is and where its weights are from. */
 
 import { find, make, makeButton, on } from '../dom.js';
+import { readNote } from '../pages.js';
 
 /** Device, time and cost of the run, and what a person should know about weights and image.
  * @param {HTMLElement} root
  * @param {Page.Trace} trace
  * @param {Page.Card} card
  * @param {Page.Words} words
+ * @param {((page: number) => void) | null} turn reads another page of the file that was given
  */
-export function showFacts(root, trace, card, words) {
+export function showFacts(root, trace, card, words, turn) {
   const { device, deviceName, macs, parameters, notes, steps } = trace;
   const run = {
     device: words.device({ device, name: deviceName }),
@@ -18,7 +20,9 @@ export function showFacts(root, trace, card, words) {
   const line = (text, className = '') => make('p', { className }, text);
   find(root, '.fx-facts').replaceChildren(
     // what was done to the image is no warning
-    ...notes.map((note) => line(words.note(note), note.code.startsWith('image.') ? '' : 'fx-note')),
+    ...notes.map((note) =>
+      note.code.startsWith('image.') ? readNote('p', note, words, turn) : line(words.note(note), 'fx-note')
+    ),
     line(words.t('facts.run', run))
   );
   find(root, '.fx-about > div').replaceChildren(

@@ -22,13 +22,14 @@ export class Output {
   /** @type {(Promise<ArrayLike<number>> | null)[]} labels by stage, as they are fetched */ coded;
 
   /** `cardOf` finds a run's card; `say` tells the person of an error. */
-  constructor(root, colours, { words, cardOf, say, onSettle, onChances }) {
+  constructor(root, colours, { words, cardOf, say, turn, onSettle, onChances }) {
     this.root = root;
     this.colours = colours;
     this.words = words;
     this.cardOf = cardOf;
     this.say = say;
     this.onChances = onChances;
+    this.turn = turn;
     this.kind = KINDS.find((kind) => kind === stored('overlay')) ?? 'prediction';
     this.stage = -1; // that the step shown has reached
     /** @type {{codes: ArrayLike<number>, shares: number[], text: string, of: ArrayLike<number>[]} | null} */
@@ -110,7 +111,7 @@ export class Output {
     fill(this.kinds, kinds.map((kind) => [kind, said(kind)]), this.#shown);
     if (this.laid) this.#overlay(); // in these words
     else this.#legend();
-    showFacts(root, trace, this.cardOf(trace), words);
+    showFacts(root, trace, this.cardOf(trace), words, this.turn());
     this.#sizeOfFrame();
   }
 

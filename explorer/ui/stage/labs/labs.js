@@ -99,9 +99,9 @@ export class Labs extends Panel {
   }
 
   /** A file was given: it becomes the image that experiments are made with. */
-  add([file]) {
+  add([file], page = 0) {
     clearTimeout(this.timer);
-    this.#send('values', {}, file);
+    this.#send('values', { page }, file);
   }
 
   run() {
