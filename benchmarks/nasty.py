@@ -26,7 +26,6 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from explorer.inference.devices import give_back
-from explorer.ui import app
 from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
 from tests import nasty
@@ -35,10 +34,10 @@ SELECTION = {"model": "fcn8s", "checkpoint": "fcn8s-everyday", "padding": "same"
 QUARTERS = 4  # memory is measured after each, with nothing kept
 
 
-def send(segmenter: Segmenter, path: Path, data: bytes) -> tuple[str, float]:
+def send(segmenter: Segmenter, data: bytes) -> tuple[str, float]:
     """What becomes of a file, and after how many seconds."""
     began = time.perf_counter()
-    last = nasty.send(segmenter, path, data, SELECTION)
+    last = nasty.send(segmenter, data, SELECTION)
     return last.get("code", last["kind"]), time.perf_counter() - began
 
 
@@ -50,28 +49,28 @@ def emptied() -> tuple[Segmenter, int]:
     return segmenter, psutil.Process().memory_info().rss
 
 
-def collected(path: Path) -> tuple[dict[str, str], dict[str, str], float]:
+def collected() -> tuple[dict[str, str], dict[str, str], float]:
     """What became of each file of the collection, what is wrong about it, and the longest time in seconds."""
     segmenter = Workbench().segmenter
     named: dict[str, str] = {}
     wrong: dict[str, str] = {}
     slowest = 0.0
     for name, (make, expected) in tqdm(nasty.collection().items(), desc="collection"):
-        named[name], seconds = send(segmenter, path, make())
+        named[name], seconds = send(segmenter, make())
         slowest = max(slowest, seconds)
         if named[name] != expected:
             wrong[name] = f"{named[name]}, expected {expected}"
     return named, wrong, slowest
 
 
-def damaged(path: Path, count: int) -> tuple[list[str], list[int], float]:
+def damaged(count: int) -> tuple[list[str], list[int], float]:
     """What became of `count` damaged files, the bytes held after each quarter of them, and the longest time."""
     segmenter, before = emptied()
     outcomes: list[str] = []
     levels: list[int] = []
     slowest = 0.0
     for i, data in enumerate(tqdm(nasty.mutations(count), desc="damaged")):
-        outcome, seconds = send(segmenter, path, data)
+        outcome, seconds = send(segmenter, data)
         outcomes.append(outcome)
         slowest = max(slowest, seconds)
         if (i + 1) * QUARTERS // count > i * QUARTERS // count:
@@ -88,12 +87,11 @@ def main() -> None:
     given = parser.parse_args()
     warnings.simplefilter("ignore")  # Pillow's remarks on the damage
     with tempfile.TemporaryDirectory() as folder:
-        app.get_upload_folder = lambda: folder
-        path = Path(folder, "own.png")
-        named, wrong, slowest = collected(path)
+        tempfile.tempdir = folder
+        named, wrong, slowest = collected()
         threads = threading.active_count()
-        outcomes, levels, slowest_damaged = damaged(path, given.mutated)
-        left = sorted(p.name for p in Path(folder).iterdir())
+        outcomes, levels, slowest_damaged = damaged(given.mutated)
+        left = sorted(p.name for p in Path(folder).glob("*/uploads/*"))
     wrong |= {f"damaged {i}": outcome for i, outcome in enumerate(outcomes) if outcome == "internal"}
     result = {
         "machine": f"{platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}",

@@ -88,6 +88,7 @@ def segment(
     progress: Callable[[Progress], bool | None] | None = None,
     loaded: Loaded | None = None,
     speed: Speed | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Result:
     """Label every pixel of an image.
 
@@ -96,7 +97,8 @@ def segment(
     options      device, precision, whole image or tiles
     loaded    a network at hand, instead of the three that name one
     speed     of it, so that `progress` says from the beginning how long the run takes (`inference.calibrate`)
-    Raises ExplorerError; CancelledError when `progress` returns False.
+    cancelled  asked while the run is planned
+    Raises ExplorerError; CancelledError when `progress` returns False or it is cancelled.
 
     >>> import numpy as np
     >>> result = segment(np.zeros((40, 50, 3), np.uint8), "unet")
@@ -112,7 +114,7 @@ def segment(
     read = time.perf_counter()
     small = images.resize(pixels, size or EVERYTHING)
     kept = small.shape[:2], loaded.spec.classes, scores or small.shape != pixels.shape
-    canvas, plan = canvas_and_plan(loaded, small, options, Outputs.bytes(*kept))
+    canvas, plan = canvas_and_plan(loaded, small, options, Outputs.bytes(*kept), cancelled)
     outputs = Outputs.in_memory(*kept)
     labelling = inference.label(loaded.module, canvas, plan, outputs, progress, speed)
     labels = outputs.labels
@@ -124,10 +126,12 @@ def segment(
     return Result(name, loaded, pixels, photograph.notes if photograph else (), labelling, labels, counts, seconds)
 
 
-def canvas_and_plan(loaded: Loaded, pixels: Any, options: RunOptions, held: int = 0) -> tuple[Canvas, Plan]:
+def canvas_and_plan(
+    loaded: Loaded, pixels: Any, options: RunOptions, held: int = 0, cancelled: Callable[[], bool] = lambda: False
+) -> tuple[Canvas, Plan]:
     """The network's view of an image (array or file), and how it will be run with `held` bytes of results in memory."""
     steps = loaded.card.preprocessing
-    plan = inference.plan(loaded.spec, pixels.shape[:2], options, held)
+    plan = inference.plan(loaded.spec, pixels.shape[:2], options, held, cancelled)
     return Canvas.of(pixels, inference.placement(loaded.spec), steps.mean, steps.std), plan
 
 

@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+from typing_extensions import TypedDict
 
 from explorer.checked import Text, checked_as
 from explorer.errors import ExplorerError
 from explorer.files import CHECKPOINTS
-from explorer.models import MODELS, ModelSpec
+from explorer.models import MODELS, ModelSpec, without_weights
 
 SNAPSHOTS = "snapshots"  # folder, within one of checkpoints, of weights on the way
 
@@ -30,6 +31,35 @@ def _known(spec: Any) -> Any:
     if isinstance(spec, dict) and (unknown := spec.keys() - ModelSpec.__dataclass_fields__):
         raise ValueError(f"{min(unknown)!r} is unknown")
     return spec
+
+
+class _Augmentation(TypedDict, total=False):
+    scale: Annotated[tuple[float, ...], Field(min_length=1)]
+
+
+class _Recipe(TypedDict, total=False):
+    """What is read of a recipe; the rest is for people."""
+
+    name: str | None
+    data_set: str
+    fold: Annotated[int, Field(strict=True, ge=0)] | None
+    steps_made: Annotated[int, Field(strict=True, ge=0)] | None
+    augmentation: _Augmentation
+
+
+class _Metrics(TypedDict, total=False):
+    validation: dict[str, Any]
+    unseen: dict[str, Any]
+
+
+def _readable(kind: Any) -> AfterValidator:
+    """Refuses a mapping whose entries that are read have the wrong types; it stays as it is."""
+
+    def check(value: dict[str, Any]) -> dict[str, Any]:
+        checked_as(kind, value)
+        return value
+
+    return AfterValidator(check)
 
 
 @dataclass(frozen=True)
@@ -61,14 +91,14 @@ class Card:
     preprocessing: Preprocessing
     data: Text = field(hash=False)
     licence: Text = field(hash=False)  # terms of the weights
-    recipe: dict[str, Any] = field(hash=False)
+    recipe: Annotated[dict[str, Any], _readable(_Recipe)] = field(hash=False)
     seed: int
     # "validation": "figures" and "standard_errors" by geometry and network, shares of 1, on so many "images" in so many
     # "groups" of similar ones, which "rule" left out of training. "unseen": the same of the card's own network, cross-
     # validated: images of "folds" that had no say in the recipe, each fold labelled by a training without it. There
     # "classes" has, by class id, how many "images" show it and its IoU by geometry, in per cent.
     # "training_images": how many, "training_sets": of which sets
-    metrics: dict[str, Any] = field(hash=False)
+    metrics: Annotated[dict[str, Any], _readable(_Metrics)] = field(hash=False)
     note: Text = field(hash=False)
     sha256: str = ""  # of the weights file
     domain: str = ""  # what the images show: "everyday" or "nuclei", as examples are sorted; "" for something else
@@ -149,7 +179,7 @@ def read_card(path: Path) -> Card:
         card = checked_as(Card, {**json.loads(path.read_text("utf-8")), "name": path.stem, "folder": path.parent})
         if not card.sha256:
             raise ValueError("'sha256' is missing")
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise _bad_card(path, str(error)) from error
     check_card(path, card)
     return card
@@ -165,6 +195,10 @@ def check_card(path: Path, card: Card) -> None:
         raise _bad_card(path, f"the geometry {sorted(unknown)[0]!r} is unknown; known: {', '.join(paddings)}")
     if spec.padding not in card.geometries:
         raise _bad_card(path, f"its main geometry {spec.padding!r} is not among those trained in")
+    try:
+        without_weights(spec)
+    except (RuntimeError, TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
+        raise _bad_card(path, f"no network has its width and channels ({str(error).splitlines()[0][:80]})") from error
     if len({info.id for info in card.classes}) != len(card.classes):
         raise _bad_card(path, "two of its classes have one id")
     if len(card.classes) != spec.classes:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from explorer.ui import app
+from explorer.ui import answers
 from explorer.ui.segmenter import Segmenter
 from tests.images import bombs
 from tests.images import made as files
+from tests.ui.made import heard
 
 SEGMENTED = "segmented"
 
@@ -120,14 +121,13 @@ def mutations(count: int, seed: int = 0) -> list[bytes]:
     return [files.mutated(bytearray(chance.choice(files.seeds())), chance) for _ in range(count)]
 
 
-def send(segmenter: Segmenter, path: Path, data: bytes, selection: dict[str, Any], longest: int = 64) -> dict[str, Any]:
+def send(segmenter: Segmenter, data: bytes, selection: dict[str, Any], longest: int = 64) -> dict[str, Any]:
     """Upload a file and have it segmented as a copy with this longer side: the page's last word of it."""
-    path.write_bytes(data)
+    path = segmenter.pictures.uploads.put(io.BytesIO(data))
     question = {
         "what": "segment",
         "selection": {**selection, "image": ""},
-        "upload": {"path": str(path), "name": "own.png"},
+        "upload": {"sent": path, "name": "own.png"},
         "options": {"way": "smaller", "longest": longest},
     }
-    *_, last = app.segment_messages(segmenter, question, lambda: False)
-    return last
+    return heard(answers.segment_messages(segmenter, question, lambda: False))[-1]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from explorer.ui import app
 from explorer.ui.i18n import TEXTS
 from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
@@ -21,41 +19,33 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Segmenter:
     return Workbench(ui.fill(tmp_path_factory.mktemp("checkpoints"))).segmenter
 
 
-def send(full: Segmenter, folder: Path, data: bytes) -> dict[str, Any]:
-    path = folder / "own.png"
-    last = nasty.send(full, path, data, ui.raw(padding="same"))
-    assert not path.exists()
+def send(full: Segmenter, data: bytes) -> dict[str, Any]:
+    last = nasty.send(full, data, ui.raw(padding="same"))
+    assert list(full.pictures.uploads.folder.iterdir()) == []
     return last
 
 
 @pytest.mark.filterwarnings("ignore")  # Pillow's remarks on the damage
-def test_each_is_segmented_or_refused_with_its_reason(
-    full: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app, "get_upload_folder", lambda: str(tmp_path))
+def test_each_is_segmented_or_refused_with_its_reason(full: Segmenter) -> None:
     files = nasty.collection()
     assert len(files) >= 60
     threads = threading.active_count()
     for name, (make, expected) in files.items():
         if name == "bomb largest_allowed":
             continue  # seconds and a GiB; benchmarks/nasty.py has it too
-        said = send(full, tmp_path, make())
+        said = send(full, make())
         assert (name, said.get("code", said["kind"])) == (name, expected)
         if expected != nasty.SEGMENTED:
             for language in TEXTS.values():
                 language[f"error.{expected}"].format(**said["details"])
-    assert list(tmp_path.iterdir()) == []
     assert threading.active_count() <= threads + 1
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_damaged_files_are_segmented_or_refused(
-    full: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app, "get_upload_folder", lambda: str(tmp_path))
+def test_damaged_files_are_segmented_or_refused(full: Segmenter) -> None:
     seen = {"segmented": 0, "refused": 0}
     for data in nasty.mutations(60, seed=1):
-        said = send(full, tmp_path, data)
+        said = send(full, data)
         assert said.get("code") != "internal"
         seen["refused" if said["kind"] == "error" else "segmented"] += 1
     assert min(seen.values()) > 2

@@ -14,6 +14,8 @@ import io
 import logging
 import struct
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,7 +25,7 @@ import numpy as np
 from explorer.errors import ExplorerError
 from explorer.images.colours import pixels_of
 from explorer.images.domain import EVERYDAY, NUCLEI, domain_of
-from explorer.images.formats import FORMATS, MAX_PIXELS, Stream, kind_of, opened
+from explorer.images.formats import FORMATS, MAX_PIXELS, Stream, kind_of, opened, pages_of
 from explorer.images.refusals import NOTES, SENTENCES, Note, refusal
 from explorer.images.sizes import at_places, resize, resized_shape
 
@@ -48,9 +50,12 @@ __all__ = [
 
 MAX_BYTES = 64 * 2**20  # of a file
 MIN_SIDE = 16  # pixels; below it there is nothing to segment
+BYTES_A_PIXEL = 16  # that decoding takes at most
 MAX_ASPECT = 32  # longer side over shorter; a thinner image has no shorter side left once it is resized
 
 _turn = threading.Semaphore(2)  # files read at the same time; at MAX_PIXELS each takes about 1 GiB
+
+Room = Callable[[int], AbstractContextManager[Any]]
 
 log = logging.getLogger(__name__)
 
@@ -73,19 +78,25 @@ class Photograph:
         return self.digest + repr(self.notes)
 
 
-def read(source: str | Path | bytes | BinaryIO | None, name: str = "", page: int = 0) -> Photograph:
+def read(
+    source: str | Path | bytes | BinaryIO | None,
+    name: str = "",
+    page: int = 0,
+    room: Room = nullcontext,
+) -> Photograph:
     """The image in a file (a path, never an address), its bytes, or a stream opened for reading bytes.
 
-    page  of a TIFF, from 0. The content decides the format, not the name. Raises ExplorerError, and nothing else, for
-    whatever the file holds.
+    page  of a TIFF, from 0
+    room  is entered with the bytes that decoding takes, before it begins
+    The content decides the format, not the name. Raises ExplorerError, and nothing else, for whatever the file holds.
     """
     if not name and isinstance(source, (str, Path)):
         name = Path(source).name
     try:
-        data = _bytes(source)
-        kind = kind_of(data)
         with _turn:
-            pixels, notes, pages = _decode(kind, data, page)
+            data = _bytes(source)
+            kind = kind_of(data)
+            pixels, notes, pages = _decode(kind, data, page, room)
     except MemoryError as error:
         raise refusal("out_of_memory") from error
     pixels.setflags(write=False)
@@ -123,14 +134,17 @@ def _bytes(source: Any) -> bytes:
     return data
 
 
-def _decode(kind: str, data: bytes, page: int) -> tuple[np.ndarray, tuple[Note, ...], int]:
+def _decode(kind: str, data: bytes, page: int, room: Room) -> tuple[np.ndarray, tuple[Note, ...], int]:
     """Pixels, what was done to them, and the number of pages."""
-    image = None
-    try:
+    with _refusing(kind, "unsupported_layout"):
         stream = Stream(data)
         image = opened(kind, stream)
+    with _refusing(kind, "unreadable"):
+        pages = pages_of(data) if kind == "TIFF" else 1
         if page:
-            _turn_to(page, image, kind)
+            if not 0 <= page < pages:
+                raise refusal("no_page", page=page + 1, pages=pages)
+            image.seek(page)
         width, height = image.size
         if min(width, height) < MIN_SIDE:
             raise refusal("too_small", width=width, height=height, minimum=MIN_SIDE)
@@ -140,35 +154,34 @@ def _decode(kind: str, data: bytes, page: int) -> tuple[np.ndarray, tuple[Note, 
             raise refusal("too_thin", width=width, height=height, maximum=MAX_ASPECT)
         if kind == "JPEG" and data.count(b"\xff\xda") > 100:
             raise ValueError("too many scans")  # each costs a pass over the whole image
-        stream.until += 30
+    with room(BYTES_A_PIXEL * width * height), _refusing(kind, "unreadable"):
+        stream.allow(30)
         pixels, notes = pixels_of(image, kind)
-        stream.until += 5
-        pages = _frames(image)
-        if pages > 1 and kind == "TIFF":
+        if pages > 1:
             notes.insert(0, Note("page", {"page": page + 1, "pages": pages}))
-        elif pages > 1:
-            notes.insert(0, Note("first_frame", {"frames": pages}))
-        return pixels, tuple(notes), pages if kind == "TIFF" else 1
+        elif kind != "TIFF" and (frames := _frames(image, stream)) > 1:
+            notes.insert(0, Note("first_frame", {"frames": frames}))
+        return pixels, tuple(notes), pages
+
+
+@contextmanager
+def _refusing(kind: str, code: str) -> Iterator[None]:
+    """Whatever a format's reader raises becomes a refusal of this code, or "truncated"."""
+    try:
+        yield
     except (ExplorerError, MemoryError):
         raise
     except Exception as error:  # Pillow raises nearly anything on damaged data
         log.debug("%s not read: %r", kind, error)
         ended = (EOFError, IndexError, struct.error)
         short = isinstance(error, ended) or isinstance(error.__cause__, ended) or "truncated" in str(error).lower()
-        code = "truncated" if short else "unreadable" if image else "unsupported_layout"
-        raise refusal(code, format=kind) from error
+        raise refusal("truncated" if short else code, format=kind) from error
 
 
-def _frames(image: Any) -> int:
-    """GIF and TIFF are walked for it, so it comes last; damage behind the frame that is used does not matter."""
+def _frames(image: Any, stream: Stream) -> int:
+    """A GIF is walked for it, so it comes last; damage behind the frame that is used does not matter."""
+    stream.allow(2)
     try:
         return int(getattr(image, "n_frames", 1))
     except Exception:
         return int(image.tell()) + 1
-
-
-def _turn_to(page: int, image: Any, kind: str) -> None:
-    pages = _frames(image) if kind == "TIFF" else 1
-    if not 0 <= page < pages:
-        raise refusal("no_page", page=page + 1, pages=pages)
-    image.seek(page)

@@ -22,6 +22,8 @@ from explorer.images.refusals import refusal
 FORMATS = ("JPEG", "PNG", "WebP", "TIFF", "BMP", "GIF")  # and HEIC where Pillow's plugin for it is installed
 MAX_PIXELS = 64_000_000  # 8000 x 8000; the 48 and 50 megapixels of phones pass
 
+MOST_PAGES = 5000  # of a TIFF; more are not counted, and not shown
+
 SIGNATURES = {  # what a file begins with; the first that fits counts
     "JPEG": rb"\xff\xd8\xff",
     "PNG": rb"\x89PNG\r\n\x1a\n",
@@ -47,7 +49,12 @@ class Stream(io.BytesIO):
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
-        self.left, self.until = 4 * len(data) + 2**20, time.thread_time() + 2
+        self.left = 4 * len(data) + 2**20
+        self.allow(2)
+
+    def allow(self, seconds: float) -> None:
+        """So long may be read from now on."""
+        self.until = time.thread_time() + seconds
 
     def read(self, size: int | None = -1) -> bytes:
         piece = super().read(size)
@@ -92,6 +99,22 @@ def kind_of(head: bytes) -> str:
     if kind not in FORMATS and kind != "HEIC":
         raise refusal("unsupported_format", format=kind)
     return kind
+
+
+def pages_of(data: bytes) -> int:
+    """How many pages a TIFF has, up to MOST_PAGES: their directories are counted, and not read."""
+    order, big = ("<" if data[:2] == b"II" else ">"), data[2:4] in (b"+\0", b"\0+")
+    count, entry, link = ("Q", 20, "Q") if big else ("H", 12, "I")
+    seen: set[int] = set()
+    try:
+        (offset,) = struct.unpack_from(order + link, data, 8 if big else 4)
+        while offset and offset not in seen and len(seen) < MOST_PAGES:
+            (entries,) = struct.unpack_from(order + count, data, offset)
+            seen.add(offset)
+            (offset,) = struct.unpack_from(order + link, data, offset + struct.calcsize(count) + entries * entry)
+    except struct.error:  # the file ends there
+        pass
+    return max(1, len(seen))
 
 
 def heic() -> Any:

@@ -143,6 +143,7 @@ class _Run:
         self.todo, self.done = deque(plan.tiles), list[Tile]()
         self.remarks: list[Remark] = []
         self.seconds: dict[str, float] = defaultdict(float)
+        self.works: dict[tuple[tuple[int, int], ...], Mapping[str, float]] = {}
         self.speed, self.clock = speed, Clock(known=speed is not None)
         self.spent = self.total = 0.0  # work: of all tiles begun, and with those that are left
         self.before: int | None = None  # bytes that the process held when it began
@@ -230,8 +231,11 @@ class _Run:
 
     def _work(self, tile: Tile) -> Mapping[str, float]:
         """Of each step: forecast seconds, or multiply-accumulates where no speed is known."""
-        of = self.speed.seconds_of_steps if self.speed else macs_of_steps
-        return of(self.shape, self.step, self.plan.units(tile))
+        kind = tile.output.shape, tile.input.shape
+        if kind not in self.works:  # tiles alike take the same
+            of = self.speed.seconds_of_steps if self.speed else macs_of_steps
+            self.works[kind] = of(self.shape, self.step, self.plan.units(tile))
+        return self.works[kind]
 
     def _count(self) -> None:
         """What there is to do, anew: the tiles that are left are others, or one of them has to be run again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -12,6 +12,7 @@ from torch import nn
 
 from explorer.errors import ExplorerError
 from explorer.geometry import Region
+from explorer.images import MAX_PIXELS
 from explorer.inference.devices import DTYPES, device_name, free_memory, pick_device, pick_precision
 from explorer.inference.forecast import Forecast, forecast, macs_of_steps
 from explorer.inference.frames import border, placement
@@ -25,6 +26,8 @@ SHARE = 0.7  # of the free memory that a run may be forecast to take
 SIDES = (4096, 3072, 2048, 1536, 1024, 768, 512, 384, 256, 192, 128, 96, 64, 32)  # pixels of a tile's output
 WAYS = ("auto", "whole", "tiles", "paper")
 PAPERS_TILE = 572  # pixels a side (Ronneberger et al. 2015, figure 1)
+MOST_TILES = 2**16
+MOST_WORK = 8  # times the work of the whole image, or of the largest that is read, that tiles may do with their halos
 
 
 @dataclass(frozen=True)
@@ -115,10 +118,16 @@ def in_precision(module: nn.Module, precision: str, scoring: Collection[str]) ->
     return made
 
 
-def plan(spec: ModelSpec, size: tuple[int, int], options: RunOptions = DEFAULTS, held: int = 0) -> Plan:
+def plan(
+    spec: ModelSpec,
+    size: tuple[int, int],
+    options: RunOptions = DEFAULTS,
+    held: int = 0,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Plan:
     """How to label an image of `size` (height, width), with results of `held` bytes in the computer's memory.
 
-    Raises ExplorerError where the options cannot be met.
+    Raises ExplorerError where the options cannot be met or ask for far too much work; CancelledError when cancelled.
     """
     device = pick_device(options.device)
     precision = pick_precision(options.precision, device)
@@ -136,17 +145,21 @@ def plan(spec: ModelSpec, size: tuple[int, int], options: RunOptions = DEFAULTS,
         return _papers(spec, size, options, frame)
 
     def made(side: int | None, cost: Forecast) -> Plan:
-        return replace(frame, side=side, tiles=tuple(cut(local, step, size, side or max(size))), forecast=cost)
+        tiles = cut(local, step, size, side or max(size), cancelled)
+        return replace(frame, side=side, tiles=tuple(tiles), forecast=cost)
 
     if options.way == "whole" or (options.way == "auto" and whole.bytes <= room):
         return made(None, whole)
     cost = whole
     if options.side:
-        return made(options.side, _cost(local, step, size, options.side))
+        cost = _cost(local, step, size, options.side)
+        _bound(frame, options.side, cost)
+        return made(options.side, cost)
     sides = [side for side in SIDES if side < max(size)]
     for side in sides or [max(size)]:  # an image no larger than the smallest tile is one tile itself
         cost = _cost(local, step, size, side)
         if cost.bytes <= room:
+            _bound(frame, side, cost)
             return made(side, cost)
     raise ExplorerError(
         "no_room",
@@ -171,14 +184,32 @@ def _papers(spec: ModelSpec, size: tuple[int, int], options: RunOptions, frame: 
     placed = placement(spec)
     n = placed.sizes.at_least(max(options.side or PAPERS_TILE, placed.sizes.minimum))
     side = n - placed.shrink
+    local, step, _ = shape_of(spec, frame.precision, (n, n))
+    cost = forecast(local, step, Region((0, side), (0, side)))
+    _bound(frame, side, cost)
     tiles = tuple(
         Tile(Region(rows, cols), Region((rows[0], rows[0] + n), (cols[0], cols[0] + n)))
         for rows in spans(size[0], side)
         for cols in spans(size[1], side)
     )
-    local, step, _ = shape_of(spec, frame.precision, (n, n))
-    cost = forecast(local, step, Region((0, side), (0, side)))
     return replace(frame, side=side, tiles=tiles, forecast=cost, alone=(n, n))
+
+
+def _bound(frame: Plan, side: int, cost: Forecast) -> None:
+    """Raises ExplorerError before tiles are made that are too many, or whose halos take nearly all of the work."""
+    (height, width), (rows, cols) = frame.size, frame.network
+    tiles = -(-height // side) * -(-width // side)
+    whole = frame.forecast.macs * max(1, MAX_PIXELS / (rows * cols))
+    if tiles > MOST_TILES or tiles * cost.macs > MOST_WORK * whole:
+        raise ExplorerError(
+            "too_many_tiles",
+            f"tiles of {side} x {side} pixels would be {tiles:,} runs of the network, far too much work for an image "
+            f"of {height} x {width} pixels; take larger tiles",
+            side=side,
+            tiles=tiles,
+            height=height,
+            width=width,
+        )
 
 
 def _cost(local: WindowRunner, step: str, size: tuple[int, int], side: int | None) -> Forecast:

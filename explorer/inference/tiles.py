@@ -8,10 +8,12 @@ the network's largest jump all the same, so that most of them have windows of on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from explorer.geometry import Region, Span
 from explorer.local import WindowRunner
+from explorer.trace import CancelledError
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,26 @@ class Tile:
     input: Region
 
 
-def cut(local: WindowRunner, step: str, size: tuple[int, int], side: int) -> list[Tile]:
-    """Tiles of at most side x side output pixels that cover [0, height) x [0, width), row by row."""
+def cut(
+    local: WindowRunner, step: str, size: tuple[int, int], side: int, cancelled: Callable[[], bool] = lambda: False
+) -> list[Tile]:
+    """Tiles of at most side x side output pixels that cover [0, height) x [0, width), row by row.
+
+    What a tile reads follows row by row and column by column: a thousand tiles in a line ask for no more than that.
+    Raises CancelledError when cancelled.
+    """
     if side < 1:
         raise ValueError(f"a tile has at least one pixel, not {side}")
-    return [tile_of(local, step, Region(rows, cols)) for rows in spans(size[0], side) for cols in spans(size[1], side)]
+
+    def read(rows: Span, cols: Span) -> Region:
+        if cancelled():
+            raise CancelledError("while planning")
+        return tile_of(local, step, Region(rows, cols)).input
+
+    rows, cols = (spans(n, side) for n in size)
+    downs = [(span, read(span, cols[0]).rows) for span in rows]
+    acrosses = [(span, read(rows[0], span).cols) for span in cols]
+    return [Tile(Region(y, x), Region(top, left)) for y, top in downs for x, left in acrosses]
 
 
 def tile_of(local: WindowRunner, step: str, output: Region) -> Tile:

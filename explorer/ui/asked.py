@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, StrictInt, StrictStr
 from explorer import inference
 from explorer.checked import checked_as
 from explorer.errors import ExplorerError
-from explorer.inference.plan import WAYS
+from explorer.inference.plan import SIDES, WAYS
 from explorer.ui.state import Selection
 
 T = TypeVar("T")
@@ -38,6 +38,7 @@ def _one_of(*choices: str) -> AfterValidator:
 
 
 Length = Annotated[int, Field(strict=True, ge=1, le=100_000)]  # pixels
+TileSide = Annotated[int, Field(strict=True, ge=SIDES[-1], le=100_000)]  # pixels
 Index = Annotated[StrictInt, Field(ge=0)]
 
 
@@ -46,7 +47,7 @@ class Options:
     """How to run; `longest` is the longer side to run at, None the image's own."""
 
     way: Annotated[str, _one_of(*WAYS, *COPIES, OWN)] = "auto"
-    side: Length | None = None
+    side: TileSide | None = None
     longest: Length | None = None
     precision: Annotated[str, _one_of(*inference.DTYPES)] = "float32"
 

@@ -27,7 +27,8 @@ from explorer.ui.stage.payload import png
 from explorer.ui.state import Bounded, Files
 
 MOST_SHOWN = 2048  # pixels of the longer side on the page; files hold all
-KEPT_BYTES = 600 * 2**20
+KEPT_BYTES = 400 * 2**20
+BYTES_A_PIXEL = 32  # that judging a result or making its files takes at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,11 @@ class Keeper:
         self._kept.put(token, kept, sum(array.nbytes for array in arrays if array is not None))
         return {"token": token, "pictures": pictures, "shown": list(size), **_facts(result)}
 
+    def need(self, question: SegmentQuestion) -> int:
+        """Bytes of memory that judging or exporting takes. Raises ExplorerError."""
+        kept = [self._get(token) for token in question.tokens or [question.token]]
+        return BYTES_A_PIXEL * max(one.result.labels.size for one in kept)
+
     def export(self, question: SegmentQuestion) -> dict[str, Any]:
         """A file of a run, or all files of several as a ZIP; the page fetches it by its name."""
         kept, kind = [self._get(token) for token in question.tokens], question.file
@@ -74,8 +80,7 @@ class Keeper:
             content, name = _made(kept[0].result, kind), f"{kept[0].stem}.{bundle.KINDS[kind][0]}"
         else:
             raise ExplorerError("bad_selection", f"there is no file {kind!r} of this result")
-        file = self.files.add(content, Path(name).suffix)
-        kept[0].names.append(file)
+        file = self._add(question.tokens[0], content, Path(name).suffix)
         return {"kind": "exported", "file": file, "name": name}
 
     def judge(self, question: SegmentQuestion) -> dict[str, Any]:
@@ -85,12 +90,12 @@ class Keeper:
         """
         path = question.path or Path()
         if not question.tokens:
-            return {"kind": "judged", **self._judged(self._get(question.token), path)}
+            return {"kind": "judged", **self._judged(question.token, path)}
         each: list[dict[str, Any] | None] = []
         refused = None
-        for kept in [self._get(token) for token in question.tokens]:
+        for token in question.tokens:
             try:
-                each.append(self._judged(kept, path))
+                each.append(self._judged(token, path))
             except ExplorerError as error:
                 refused = refused or error
                 each.append(None)
@@ -98,12 +103,11 @@ class Keeper:
             raise refused
         return {"kind": "judged", "each": each}
 
-    def _judged(self, kept: Kept, path: Path) -> dict[str, Any]:
-        result = kept.result
+    def _judged(self, token: str, path: Path) -> dict[str, Any]:
+        result = self._get(token).result
         judged, classes = truth.judge_result(result, path)
         errors = images.at_places(judged.errors, images.resized_shape(result.labels.shape, MOST_SHOWN))
-        file = self.files.add(png(errors), ".png")
-        kept.names.append(file)
+        file = self._add(token, png(errors), ".png")
         return {
             "errors": file,
             "names": [in_all(c.name) for c in classes],
@@ -111,6 +115,16 @@ class Keeper:
             **judged.figures(classes),
             "iou": json_ready(truth.metrics.iou(judged.matrix).tolist()),
         }
+
+    def _add(self, token: str, content: bytes, suffix: str) -> str:
+        """A file that goes when the run goes, and is counted with it."""
+        kept, file = self._get(token), self.files.add(content, suffix)
+        if file in kept.names:  # made before
+            self.files.release([file])
+        else:
+            kept.names.append(file)
+            self._kept.grow(token, len(content))
+        return file
 
     def _get(self, token: str) -> Kept:
         kept = self._kept.get(token)
@@ -155,7 +169,9 @@ def _zipped(kept: list[Kept]) -> bytes:
         for one, stem in zip(kept, stems, strict=True):
             for kind in bundle.kinds_of(one.result):
                 if kind != "scores":
-                    file.writestr(f"{stem}.{bundle.KINDS[kind][0]}", _made(one.result, kind))
+                    entry = zipfile.ZipInfo(f"{stem}.{bundle.KINDS[kind][0]}")  # without the time: the same file again
+                    entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+                    file.writestr(entry, _made(one.result, kind))
     return out.getvalue()
 
 

@@ -21,19 +21,25 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--lessons", type=Path, metavar="FOLDER", help="lessons of one's own, see docs/lessons.md")
     given = parser.parse_args(arguments)
 
+    from explorer.ui.process import prepare
+    from explorer.ui.state import Files
+
+    files = Files()
+    prepare(files.root / "gradio")
+
     from explorer.errors import ExplorerError
-    from explorer.ui.app import build_app, launch_settings
+    from explorer.ui.app import MOST_AT_ONCE, build_app, launch_settings
     from explorer.ui.session import Workbench
 
     try:
-        bench = Workbench(given.checkpoints, teaching=[given.lessons] if given.lessons else [])
+        bench = Workbench(given.checkpoints, files=files, teaching=[given.lessons] if given.lessons else [])
     except ExplorerError as error:
         parser.exit(1, f"{error}\n")
     for mistake in bench.mistakes:
         print(f"lesson left out: {mistake}", file=sys.stderr)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the temporary files go, as after Ctrl-C
     try:
-        build_app(bench).queue(max_size=200).launch(
+        build_app(bench).queue(max_size=MOST_AT_ONCE, api_open=False).launch(
             server_name=given.host,
             server_port=given.port,
             share=given.share,

@@ -26,7 +26,7 @@ from explorer.ui.stretch import Stretch
 from explorer.ui.turns import OnProgress, Turns
 
 MOST_SHOWN = 1600  # longer side of the original as the page shows it
-FILE_BYTES = 512 * 2**20
+FILE_BYTES = 256 * 2**20  # of runs of examples, and as many of people's own images
 
 
 @dataclass(frozen=True)
@@ -47,24 +47,28 @@ class RunStore:
     ) -> None:
         self.files, self.pictures, self.networks = files, pictures, networks
         self.inspector, self.turns = inspector, turns
+        # apart, so that nobody's images displace what is answered at once to everyone
         self._runs: Bounded[Run] = Bounded(FILE_BYTES, lambda run: files.release(list(run.names)))
+        self._examples: Bounded[Run] = Bounded(FILE_BYTES, self._runs.dropped)
 
     def run(self, selection: Selection, progress: OnProgress, cancelled: Callable[[], bool]) -> Run:
         """Run a selection, or find it among the last ones. Raises ExplorerError, or CancelledError when cancelled."""
-        photograph = self.pictures.get(selection.image)
-        selection = replace(selection, device=inference.pick_device(selection.device), image=photograph.identity)
-        if known := self._known(selection):
+        name, identity = selection.image, self.pictures.identity(selection.image)
+        selection = replace(selection, device=inference.pick_device(selection.device), image=identity)
+        runs = self._examples if self.pictures.is_example(name) else self._runs
+        if known := self._known(runs, selection):
             return known
         with self.turns.turn(progress, cancelled):
-            if known := self._known(selection):  # run while this one waited
+            if known := self._known(runs, selection):  # run while this one waited
                 return known
+            photograph = self.pictures.get(name)
             recorder = Recorder(self.files)
             try:
                 run = self._run(selection, photograph, recorder, progress, cancelled)
             except BaseException:
                 self.files.release(recorder.names)
                 raise
-            self._runs.put(selection, run, self.files.bytes(list(run.names)))
+            runs.put(selection, run, self.files.bytes(list(run.names)))
         return run
 
     def opening(self, selection: Selection) -> Run:
@@ -74,9 +78,9 @@ class RunStore:
         self.inspector.pin(run.file)
         return run
 
-    def _known(self, selection: Selection) -> Run | None:
+    def _known(self, runs: Bounded[Run], selection: Selection) -> Run | None:
         """A run that is still there, unless memory had no room for the size wanted; it can be asked about again."""
-        run = self._runs.get(selection)
+        run = runs.get(selection)
         if not run or run.size != selection.size:
             return None
         self.inspector.add(run.file, run.scene)

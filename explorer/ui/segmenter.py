@@ -43,6 +43,8 @@ class Job:
 class Segmenter:
     """Runs at full size of one server process."""
 
+    RUNS = ("segment", "compare", "paper")  # what takes a turn
+
     def __init__(self, files: Files, pictures: ImageStore, networks: NetworkCache, turns: Turns) -> None:
         self.files, self.pictures, self.networks, self.turns = files, pictures, networks, turns
         self.kept, self.speeds = Keeper(files), Speeds(turns)
@@ -52,9 +54,12 @@ class Segmenter:
         """What a page asks for by `what`. Raises ExplorerError, or CancelledError when cancelled."""
         question = asked(SegmentQuestion, data)
         runs = {"segment": self._segment, "compare": self._compare, "paper": self._paper}
-        quick = {"plan": self._plan, "export": self.kept.export, "judge": self.kept.judge}
-        if question.what in quick:
-            return quick[question.what](question)
+        files = {"export": self.kept.export, "judge": self.kept.judge}
+        if question.what in files:
+            with self.pictures.memory.turn(progress, cancelled, self.kept.need(question)):
+                return files[question.what](question)
+        if question.what == "plan":
+            return self._plan(question)
         if question.what == "forecast":
             return self._forecast(question, cancelled)
         if question.what not in runs:
@@ -135,6 +140,7 @@ class Segmenter:
             progress=stretch.teller(MODELS[job.selection.model].title),
             loaded=loaded,
             speed=self.speeds.known(loaded, job.options),
+            cancelled=stretch.cancelled,
         )
         self.speeds.learn(result)
         return result

@@ -11,6 +11,7 @@ from explorer.ui import lessons
 from explorer.ui.image_store import ImageStore
 from explorer.ui.inspector import Inspector
 from explorer.ui.labs import Labs
+from explorer.ui.listeners import Listeners
 from explorer.ui.network_cache import NetworkCache
 from explorer.ui.run_store import RunStore
 from explorer.ui.segmenter import Segmenter
@@ -23,9 +24,14 @@ class Workbench:
     ExplorerError where there are no weights."""
 
     def __init__(
-        self, checkpoints: Path = cards.CHECKPOINTS, examples: Path = EXAMPLES, teaching: Sequence[Path] = ()
+        self,
+        checkpoints: Path = cards.CHECKPOINTS,
+        examples: Path = EXAMPLES,
+        teaching: Sequence[Path] = (),
+        files: Files | None = None,
     ) -> None:
-        self.files, self.turns = Files(), Turns()
+        self.files, self.turns, self.listeners = files or Files(), Turns(), Listeners()
+        self.looks = Turns(2, most_of_one=8)  # at finished runs, for whom nobody needs the whole machine
         self.networks = NetworkCache(cards.with_snapshots(checkpoints))
         self.pictures = ImageStore(self.files, examples)
         self.inspector = Inspector(self.files)

@@ -17,11 +17,12 @@ import tempfile
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-import psutil
+import filelock
 from pydantic import StrictInt, StrictStr
 
 T = TypeVar("T")
@@ -79,31 +80,55 @@ class Bounded(Generic[T]):
             if self.dropped:
                 self.dropped(old)
 
+    def grow(self, key: Hashable, more: int) -> None:
+        """An item has become larger by so many bytes; nothing is dropped before the next one comes."""
+        with self._lock:
+            if key in self._items:
+                item, size = self._items[key]
+                self._items[key] = (item, size + more)
+                self.bytes += more
+
     def __len__(self) -> int:
         return len(self._items)
 
 
 PREFIX = "fcn-unet-explorer-"
+LOCK = "lock"  # held by the process that a folder belongs to, wherever it runs: a number of it means nothing elsewhere
 
 
 def sweep() -> None:
     """Delete the folders of processes that are gone: a killed one cannot clean up behind itself."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        pid = folder.name.removeprefix(PREFIX).split("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+        if not (folder / LOCK).is_file():
+            continue  # none of these, or another person's
+        with suppress(filelock.Timeout, OSError), filelock.FileLock(folder / LOCK, timeout=0):
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def own_folder() -> tuple[Path, filelock.BaseFileLock]:
+    """A new folder that only this process's user may look into, and its lock; it is deleted when the process ends.
+
+    It gets its name once the lock is held, so that no sweep finds it without.
+    """
+    sweep()
+    made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}"))
+    lock = filelock.FileLock(made / LOCK)
+    lock.acquire(timeout=0)
+    folder = made.rename(made.with_name(made.name[1:]))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder, lock
+
+
 class Files:
-    """A folder of public files, each written once and counted."""
+    """A folder of public files, each written once and counted. Beside it lies what is not for everyone."""
 
     def __init__(self) -> None:
-        sweep()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        self.root, self._lock_file = own_folder()
+        self.folder = self.root / "public"
+        self.folder.mkdir()
         self._key = secrets.token_bytes(32)
         self._uses: Counter[str] = Counter()
         self._lock = threading.Lock()
-        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
 
     def name(self, content: bytes) -> str:
         """An unguessable name for a content, the same within this process."""

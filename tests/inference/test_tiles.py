@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from explorer import inference
 from explorer.errors import ExplorerError
 from explorer.geometry import Region
 from explorer.inference import Outputs, Plan, RunOptions, label, plan
+from explorer.local import WindowRunner
 from explorer.trace import CancelledError, trace
 from tests.conftest import VARIANTS
 from tests.inference.made import MEAN, STD, canvas_of, network, picture, run, untiled
@@ -148,3 +151,33 @@ def test_the_same_module_can_run_in_several_places_at_once() -> None:
     before = {name: value.clone() for name, value in module.state_dict().items()}
     run(spec, module, picture(60, 60), RunOptions("cpu"))
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("case", "size", "options"),
+    [
+        (("fcn8s", "paper"), (300, 400), RunOptions("cpu", way="tiles", side=1)),
+        (("fcn8s", "same"), (5000, 5000), RunOptions("cpu", way="tiles", side=3)),
+        (("unet", "valid"), (2000, 2000), RunOptions("cpu", way="paper", side=1)),
+        (("unet", "same"), (7000, 9000), RunOptions("cpu", way="tiles", side=32)),
+    ],
+)
+def test_a_plan_that_asks_for_far_too_much_is_refused_before_it_is_made(monkeypatch, case, size, options) -> None:
+    for maker in ("cut", "Tile"):  # no tile is made
+        monkeypatch.setattr(sys.modules[plan.__module__], maker, None)
+    with pytest.raises(ExplorerError) as caught:
+        plan(network(*case)[0], size, options)
+    assert caught.value.code == "too_many_tiles"
+
+
+def test_planning_takes_a_look_a_row_and_a_column_and_can_be_stopped(monkeypatch) -> None:
+    spec, _ = network("fcn8s", "paper")
+    options, looks = RunOptions("cpu", way="tiles", side=8), []
+    regions = WindowRunner.regions
+    monkeypatch.setattr(WindowRunner, "regions", lambda *given: looks.append(given) or regions(*given))
+    made = plan(spec, (160, 200), options)
+    assert len(made.tiles) == 20 * 25
+    assert len(looks) < 100
+    answers = iter([False] * 9 + [True])
+    with pytest.raises(CancelledError):
+        plan(spec, (160, 200), options, cancelled=lambda: next(answers))

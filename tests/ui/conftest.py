@@ -1,10 +1,9 @@
-"""Workbenches on small checkpoints of random weights, and Gradio's upload folder."""
+"""Workbenches on small checkpoints of random weights."""
 
 from __future__ import annotations
 
 import pytest
 
-from explorer.ui import app
 from explorer.ui.session import Workbench
 from tests.ui.made import encoded, fill, noise
 
@@ -28,15 +27,6 @@ def segmenter(bench):
 def fresh(checkpoints):
     """A workbench of one's own, for tests that count."""
     return Workbench(checkpoints)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Gradio's upload folder."""
-    place = tmp_path / "uploads"
-    place.mkdir()
-    monkeypatch.setattr(app, "get_upload_folder", lambda: str(place))
-    return place
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -143,10 +144,24 @@ def upload(
     return holder.pictures.add(path, name)
 
 
+def heard(stream: AsyncIterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All that a page hears."""
+
+    async def listen() -> list[dict[str, Any]]:
+        return [message async for message in stream]
+
+    return asyncio.run(listen())
+
+
+def sent(holder: Workbench | Segmenter, data: bytes) -> Path:
+    """A file that a page sent: it goes by its name."""
+    return holder.pictures.uploads.folder / holder.pictures.uploads.put(io.BytesIO(data))
+
+
 def asked(path: Path | str, name: str = "mine.png", **changes: Any) -> dict[str, Any]:
     """What a page sends with an uploaded file."""
     wish = raw(model="fcn32s", padding="same", image="", **changes)
-    return {"request": "r", "selection": wish, "upload": {"path": str(path), "name": name}}
+    return {"request": "r", "selection": wish, "upload": {"sent": Path(path).name, "name": name}}
 
 
 def ask(
@@ -176,6 +191,7 @@ __all__ = [
     "card_of",
     "encoded",
     "fill",
+    "heard",
     "listing",
     "noise",
     "opens_small",
@@ -186,5 +202,6 @@ __all__ = [
     "run",
     "save_random",
     "selection",
+    "sent",
     "upload",
 ]

@@ -15,9 +15,9 @@ from explorer.errors import ExplorerError
 from explorer.figures.principal import principal
 from explorer.trace import trace
 from explorer.ui import inspector
-from explorer.ui.app import inspect_messages
+from explorer.ui.answers import inspect_messages
 from explorer.ui.session import Workbench
-from tests.ui.made import fill, listing, run, selection
+from tests.ui.made import fill, heard, listing, run, selection
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_questions_without_sense_are_refused(bench, seen, change, code):
     with pytest.raises(ExplorerError) as caught:
         list(bench.inspector.answer(question))
     assert caught.value.code == code
-    assert list(inspect_messages(bench.inspector, question)) == [{"kind": "error", "code": code, "details": {}}]
+    assert heard(inspect_messages(bench, question, lambda: False)) == [{"kind": "error", "code": code, "details": {}}]
 
 
 def test_a_run_found_again_can_be_asked_about_again(tmp_path, monkeypatch):

@@ -16,9 +16,8 @@ from explorer import api, compare, inference, metrics
 from explorer.errors import ExplorerError
 from explorer.inference import RunOptions
 from explorer.trace import CancelledError
-from explorer.ui import app, offers
+from explorer.ui import answers, offers
 from explorer.ui.segmenter import Segmenter
-from explorer.ui.session import Workbench
 from tests.ui import made as ui
 from tests.ui.made import ask, picture, upload
 
@@ -58,7 +57,7 @@ def test_the_page_says_the_devices_name_in_its_language(
     image = upload(segmenter, tmp_path, ui.photo(20, 20))
     monkeypatch.setattr(sys.modules["explorer.inference.plan"], "free_memory", lambda device: 1000)
     question = {"what": "plan", "selection": ui.raw(image=image)}
-    *_, last = app.segment_messages(segmenter, question, lambda: False)
+    *_, last = ui.heard(answers.segment_messages(segmenter, question, lambda: False))
     assert (last["kind"], last["code"]) == ("error", "no_room")
     assert last["details"]["device"] == {"device": "cpu", "name": torch.get_num_threads()}
 
@@ -163,28 +162,27 @@ def test_what_is_not_on_offer_is_refused(segmenter: Segmenter, question: dict[st
     assert ui.listing(segmenter) == before
 
 
-def test_an_upload_is_read_for_a_question(
-    bench: Workbench, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(app, "get_upload_folder", lambda: str(tmp_path))
+def test_an_upload_is_read_for_a_question(segmenter: Segmenter, tmp_path: Path) -> None:
     path = tmp_path / "pages.tif"
     pages = [Image.fromarray(ui.photo(40 + 8 * i, 64)) for i in range(3)]
     pages[0].save(path, save_all=True, append_images=pages[1:])
+    path = ui.sent(segmenter, path.read_bytes())
     data = {
         "what": "plan",
         "selection": ui.raw(image=""),
-        "upload": {"path": str(path), "name": "pages.tif"},
+        "upload": {"sent": path.name, "name": "pages.tif"},
         "page": 2,
     }
-    *_, last = app.segment_messages(segmenter, data, lambda: False)
+    *_, last = ui.heard(answers.segment_messages(segmenter, data, lambda: False))
     assert (last["kind"], last["size"], last["page"], last["pages"]) == ("planned", [56, 64], 2, 3)
     assert not path.exists()
-    *_, last = app.segment_messages(segmenter, {"what": "judge", "token": "x", "path": "/etc/passwd"}, lambda: False)
+    bad = {"what": "judge", "token": "x", "sent": "/etc/passwd"}
+    *_, last = ui.heard(answers.segment_messages(segmenter, bad, lambda: False))
     assert last["kind"] == "error"
-    truth = tmp_path / "truth.png"
     for token, expected in (("gone", "result_gone"), (token_of_a_run(segmenter), "truth_size")):
-        Image.new("L", (5, 5)).save(truth)
-        *_, last = app.segment_messages(segmenter, {"what": "judge", "token": token, "path": str(truth)}, lambda: False)
+        truth = ui.sent(segmenter, ui.encoded(np.zeros((5, 5), np.uint8)))
+        data = {"what": "judge", "token": token, "sent": truth.name}
+        *_, last = ui.heard(answers.segment_messages(segmenter, data, lambda: False))
         assert last["code"] == expected
         assert not truth.exists()  # whatever became of the question
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import urllib.error
 import urllib.request
@@ -158,7 +157,7 @@ def test_the_page_and_its_parts_are_served(site, bench):
     one_of_each = {name.split(".")[1]: name for name in listing(bench)}
     assert "png" in one_of_each
     for kind, name in one_of_each.items():
-        status, headers, body = fetch(f"{site}gradio_api/file={bench.files.folder}/{name}")
+        status, headers, body = fetch(f"{site}gradio_api/file=made/{name}")
         assert status == 200
         assert headers.get_content_type() in kinds[kind]
         assert body == (bench.files.folder / name).read_bytes()
@@ -189,14 +188,14 @@ def test_other_files_are_not(site, bench, path):
 
 def test_a_run_with_an_upload_over_http(site, demo, bench):
     """Upload, run, hear: what the page does, without the page. Then the upload is gone."""
-    path = send_file(site, "mine.png", encoded(noise(70, 50, seed=9)))
-    assert os.path.isfile(path)
+    path = bench.pictures.uploads.path(send_file(site, "mine.png", encoded(noise(70, 50, seed=9))))
+    assert path.is_file()
     heard, success = ask(site, demo, asked(path))
     assert success
     assert "done" in heard
     assert "mine.png" in heard
     assert "error\\\\" not in heard
-    assert not os.path.exists(path)
+    assert not path.exists()
 
 
 def test_a_forged_path_over_http(site, demo, secret):

@@ -40,6 +40,13 @@ def test_a_card_without_weights_is_left_out_and_refused(saved: Card) -> None:
         ({"sha256": ""}, "'sha256' is missing"),
         ({"licence": None}, "licence: input should be a valid dictionary, not None"),
         ({"trained_side": 0}, "trained_side: input should be greater than 0, not 0"),
+        ({"recipe": {"fold": [1]}}, r"recipe"),
+        ({"recipe": {"fold": "x"}}, r"recipe"),
+        ({"recipe": {"name": ["a"], "steps_made": 3}}, r"recipe"),
+        ({"recipe": {"augmentation": {"scale": []}}}, r"recipe"),
+        ({"metrics": {"unseen": 3}}, r"metrics"),
+        ({"spec": {"model": "fcn8s", "padding": "same", "classes": 4, "width": 10**30}}, r"width and channels"),
+        ({"spec": {"model": "fcn8s", "padding": "same", "classes": 4, "fc_channels": -1}}, r"width and channels"),
         ({"trained_side": "320"}, "trained_side: input should be a valid integer, not '320'"),
     ],
 )

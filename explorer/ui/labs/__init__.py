@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from explorer import images
 from explorer.errors import ExplorerError
 from explorer.ui.asked import asked
 from explorer.ui.image_store import ImageStore
+from explorer.ui.keeping import BYTES_A_PIXEL
 from explorer.ui.labs import border, cam, channel, crop, field, scale, shift, tap
 from explorer.ui.labs.base import SIDE, Bench, Question, Value, nested
 from explorer.ui.labs.drawing import library
@@ -65,8 +67,10 @@ class Labs:
         question = Question(given.lab, given.what, selection, settings, given.truth)
         told: dict[str, Any] = {"kind": "lab", "lab": given.lab, "what": given.what}
         if given.path:
-            classes = self.bench.loaded(question).card.classes
-            question = replace(question, truth=self.bench.truths.add(given.path, selection.image, classes))
+            classes, pictures = self.bench.loaded(question).card.classes, self.bench.pictures
+            need = BYTES_A_PIXEL * math.prod(pictures.get(selection.image).size)
+            with pictures.memory.turn(progress, cancelled, need):
+                question = replace(question, truth=self.bench.truths.add(given.path, selection.image, classes))
             told["truth"] = question.truth
         if given.what == "geometry":
             return {**told, "plotly": library(self.files), **lab.geometry(self.bench, question)}

@@ -30,12 +30,12 @@ export class Words {
       console.error(`no text for ${key}`);
       return key;
     }
-    const fill = (whole, name) => (name in params ? this.show(params[name]) : whole);
+    const fill = (whole, name) => (Object.hasOwn(params, name) ? this.show(params[name]) : whole);
     return withParticles(text.replace(/\{(\w+)\}/g, fill));
   }
 
   has(key) {
-    return key in this.tables[STANDARD];
+    return Object.hasOwn(this.tables[STANDARD], key);
   }
 
   /** What is named in several languages, {en: ..., ko: ...}: in this one, else in English. */

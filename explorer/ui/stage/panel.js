@@ -46,7 +46,7 @@ export class Panel {
   }
 
   /** Send the file of true labels that an input was given, and ask about it.
-   * @param {HTMLInputElement} input @param {(path: string) => void} ask
+   * @param {HTMLInputElement} input @param {(sent: string) => void} ask
    */
   async judging(input, ask) {
     const [file] = input.files ?? [];

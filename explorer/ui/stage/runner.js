@@ -11,7 +11,7 @@ export class Runner {
     this.heard = heard;
     this.request = null; // token of the run in progress
     this.spoke = 0; // when the server was last heard
-    this.pending = null; // an upload {path, name} whose image no run has answered for yet
+    this.pending = null; // an upload {sent, name} whose image no run has answered for yet
   }
 
   /** Send a file and ask about it. The server reads it, whatever it holds, and says so if it cannot. */
@@ -25,7 +25,8 @@ export class Runner {
     this.heard.onProgress(0.01, 'progress.upload', {});
     try {
       const uploading = this.server.upload(file);
-      this.pending = uploading.then(({ path }) => ({ path, name: file.name }));
+      // not as `path`: Gradio would look for it in a folder of its own
+      this.pending = uploading.then(({ path }) => ({ sent: path, name: file.name }));
       this.pending.catch(() => (this.pending = null));
       await uploading;
       if (this.request === token) this.send(question);

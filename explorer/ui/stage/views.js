@@ -27,7 +27,7 @@ export class Views {
   }
 
   has(view) {
-    return view in this.others;
+    return Object.hasOwn(this.others, view);
   }
 
   /** Show a view with the image {image, name} that is looked at. */

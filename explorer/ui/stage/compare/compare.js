@@ -239,7 +239,7 @@ export class Compare extends Panel {
   /** Hold all networks against true labels. */
   #judge(input) {
     const question = { what: 'judge', tokens: this.answer.results.map(({ token }) => token) };
-    this.judging(input, (path) => this.send({ ...question, path }));
+    this.judging(input, (sent) => this.send({ ...question, sent }));
   }
 
   #title({ model }) {

@@ -20,7 +20,7 @@ export class Cursor {
     const key = keyOf(event);
     const { look } = this;
     if (!look.drawn) return;
-    if (key in STEP) this.#move(STEP[key], event.shiftKey ? FAR : 1, active);
+    if (Object.hasOwn(STEP, key)) this.#move(STEP[key], event.shiftKey ? FAR : 1, active);
     else if (key === ',' || key === '.') this.#channel(key === '.' ? 1 : -1);
     else if (key === 'c') look.pick(look.maps.channel === null ? this.#unit().channel : null);
     else if (key === 'p') look.pin(this.#unit().channel);

@@ -43,7 +43,7 @@ export class Steps {
     const active = focused();
     if (busyElsewhere(event) || (active instanceof HTMLInputElement && active !== this.slider)) return;
     const key = keyOf(event);
-    if (key in MOVES) {
+    if (Object.hasOwn(MOVES, key)) {
       if (active?.getAttribute('role') === 'radio') return;
       this.#stepBy(MOVES[key]);
     } else if (key === 'u' || key === 'o') {

@@ -27,7 +27,7 @@ export class Labs extends Panel {
     this.choose = radios(find(root, '.fx-lab-choice'), 'lab', (lab) => this.open(lab), this.lab);
     onButton(this.box, ({ ask }) => ask && this.ask(ask));
     const truth = find(root, '.fx-lab-truth input');
-    on(truth, 'change', () => this.judging(truth, (path) => this.#send('values', { path })));
+    on(truth, 'change', () => this.judging(truth, (sent) => this.#send('values', { sent })));
     on(find(root, '.fx-lab-reset'), 'click', () => this.#reset());
     for (const node of this.box.querySelectorAll('[data-pick]')) this.#picked(node);
     for (const node of this.box.querySelectorAll('[data-draw]')) {

@@ -18,7 +18,7 @@ export class Outcome {
     this.truth = find(root, '.fx-truth');
     on(find(this.truth, 'input'), 'change', ({ target }) => {
       const { token } = this.item.result;
-      judging(target, (path) => ask({ what: 'judge', token, path }));
+      judging(target, (sent) => ask({ what: 'judge', token, sent }));
     });
   }
 

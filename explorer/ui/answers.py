@@ -1,0 +1,158 @@
+"""What the page hears of what it asked: runs, questions about images, labs and looks, each in a thread. No Gradio."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from explorer.errors import ExplorerError
+from explorer.trace import CancelledError
+from explorer.ui import sharing
+from explorer.ui.catalog import told
+from explorer.ui.image_store import ImageStore
+from explorer.ui.segmenter import Segmenter
+from explorer.ui.session import Workbench
+from explorer.ui.turns import OnProgress
+
+log = logging.getLogger(__name__)
+
+Data = dict[str, Any]
+Stop = Callable[[], bool]
+INTERNAL = {"kind": "error", "code": "internal", "details": {}}
+
+
+def run_messages(bench: Workbench, data: Data, cancelled: Stop) -> AsyncIterator[Data]:
+    """What the page hears of one run: progress again and again; last the run, an error or that it was cancelled."""
+
+    def work(progress: OnProgress, stop: Stop) -> Data:
+        turn = bench.turns.turn(progress, stop)
+        with _with_upload(bench.pictures, data, progress, stop, turn) as (question, name):
+            selection = bench.networks.check(question.get("selection"))
+            run = bench.runs.run(selection, progress, stop)
+            done = asdict(replace(selection, size=run.size))  # the page's controls say what was run
+            domain = bench.pictures.domain(selection.image)
+        return {"kind": "done", "trace": run.file, "selection": done, "imageName": name, "domain": domain}
+
+    return _messages(lambda *how: [work(*how)], cancelled)
+
+
+def segment_messages(segmenter: Segmenter, data: Data, cancelled: Stop) -> AsyncIterator[Data]:
+    """What the page hears of a question about an image at its own size: progress; last the answer or an error."""
+
+    def work(progress: OnProgress, stop: Stop) -> Data:
+        turn = segmenter.turns.turn(progress, stop) if data.get("what") in segmenter.RUNS else nullcontext()
+        with (
+            _truth(segmenter.pictures, data) as truth,
+            _with_upload(segmenter.pictures, data, progress, stop, turn) as (question, name),
+        ):
+            return {**segmenter.answer({**question, "path": truth}, progress, stop), "imageName": name}
+
+    return _messages(lambda *how: [work(*how)], cancelled)
+
+
+def lab_messages(bench: Workbench, data: Data, cancelled: Stop) -> AsyncIterator[Data]:
+    """What the page hears of a question to a lab: progress; last the answer or an error."""
+
+    def work(progress: OnProgress, stop: Stop) -> Data:
+        turn = nullcontext() if data.get("what") == "geometry" else bench.turns.turn(progress, stop)
+        with (
+            _truth(bench.pictures, data) as truth,
+            _with_upload(bench.pictures, data, progress, stop, turn) as (question, name),
+        ):
+            found = bench.labs.answer({**question, "path": truth}, progress, stop)
+            return {**found, **bench.labs.about(question["selection"]["image"], name)} if name else found
+
+    return _messages(lambda *how: [work(*how)], cancelled)
+
+
+def inspect_messages(bench: Workbench, data: Data, cancelled: Stop) -> AsyncIterator[Data]:
+    """The pieces of an answer about a finished run, the code of an address, or an error."""
+
+    def work(_: OnProgress, stop: Stop) -> Iterator[Data]:
+        with bench.looks.turn(lambda *_: None, stop):
+            if data.get("what") == "code":
+                yield sharing.code(data.get("address"))
+            else:
+                yield from bench.inspector.answer(data)
+
+    return _messages(work, cancelled)
+
+
+async def _messages(task: Callable[[OnProgress, Stop], Iterable[Data]], cancelled: Stop) -> AsyncIterator[Data]:
+    """A task in a thread of its own: what it says on the way, then what it gives, an error, or that it was cancelled.
+
+    Who waits holds no thread of the server. There is always a last word: where a generator gives nothing, Gradio sends
+    the page an empty value.
+    """
+    loop, said = asyncio.get_running_loop(), asyncio.Queue[Data | None]()
+    left = threading.Event()  # the page is gone: nobody waits for this run
+
+    def say(message: Data | None) -> None:
+        with suppress(RuntimeError):  # the server has ended
+            loop.call_soon_threadsafe(said.put_nowait, message)
+
+    def progress(fraction: float, text: str, details: Data) -> None:
+        say({"kind": "progress", "fraction": fraction, "text": text, "details": details})
+
+    def work() -> None:
+        try:
+            for message in task(progress, lambda: cancelled() or left.is_set()):
+                say(message)
+        except CancelledError:
+            say({"kind": "cancelled"})
+        except ExplorerError as error:
+            say({"kind": "error", "code": error.code, "details": told(error.details)})
+        except BaseException:
+            log.exception("a run failed")
+            say(INTERNAL)
+        finally:
+            say(None)
+
+    threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True).start()
+    try:
+        while (message := await said.get()) is not None:
+            if message["kind"] != "progress" or said.empty():  # a slow line gets the latest, not all
+                yield message
+    finally:
+        left.set()
+
+
+@contextmanager
+def _with_upload(
+    pictures: ImageStore, data: Data, progress: OnProgress, stop: Stop, turn: AbstractContextManager[Any]
+) -> Iterator[tuple[Data, str]]:
+    """The question with the image that was uploaded for it in its selection, and the file's name.
+
+    The file is read once it is this question's `turn`, which lasts until it is answered: who waits holds no pixels.
+    """
+    selection, upload = data.get("selection"), data.get("upload")
+    if not isinstance(upload, dict):
+        yield dict(data), ""
+        return
+    name, path = str(upload.get("name", ""))[:200], pictures.uploads.path(upload.get("sent"))
+    page = data.get("page", 0)
+    with pictures.uploads.wanted(path), turn:
+        progress(0.03, "progress.image", {})
+        image = pictures.add(path, name, page if type(page) is int else 0, progress, stop)
+        yield {**data, "selection": {**selection, "image": image} if isinstance(selection, dict) else None}, name
+
+
+@contextmanager
+def _truth(pictures: ImageStore, data: Data) -> Iterator[Path | None]:
+    """The file of true labels that came with a question, if one did; it is deleted afterwards."""
+    if data.get("sent") is None:
+        yield None
+        return
+    path = pictures.uploads.path(data["sent"])
+    with pictures.uploads.wanted(path):
+        try:
+            yield path
+        finally:
+            pictures.uploads.forget(path)

@@ -1,0 +1,102 @@
+"""Files that people sent, until they are read: in a folder of this process, under names that only the sender knows."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from explorer.errors import ExplorerError
+
+MOST_BYTES = 512 * 2**20  # of all that wait to be read
+LIFE = 600.0  # seconds that a file which nobody asks about is kept
+
+TOKEN = re.compile(r"[0-9a-f]{32}")
+
+
+class Uploads:
+    """The files of one server process. One is deleted once it is read, or is not asked about any more."""
+
+    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+        self.folder, self.most_bytes = folder, most_bytes
+        folder.mkdir()
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[int, float]] = {}  # size, and when it was last wanted
+        self._wanted: Counter[str] = Counter()  # by questions that are waiting or being answered
+        self._coming = 0  # bytes that are being sent
+
+    @contextmanager
+    def room(self, size: int) -> Iterator[None]:
+        """For a file of at most `size` bytes while it comes in. Raises ExplorerError("uploads_full")."""
+        with self._lock:
+            self._sweep()
+            if self._coming + size + sum(kept for kept, _ in self._kept.values()) > self.most_bytes:
+                raise ExplorerError("uploads_full")
+            self._coming += size
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._coming -= size
+
+    def put(self, file: BinaryIO) -> str:
+        """Keep what a file holds; the name that it is known by. Raises OSError where the disk is full."""
+        name = secrets.token_hex(16)
+        path = self.folder / name
+        try:
+            with path.open("xb") as out:
+                shutil.copyfileobj(file, out)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        with self._lock:
+            self._kept[name] = path.stat().st_size, time.monotonic()
+        return name
+
+    def path(self, name: Any) -> Path:
+        """Where a file lies, or lay before it was read. Raises ExplorerError for what is no name of one."""
+        if not isinstance(name, str) or not TOKEN.fullmatch(name):
+            raise ExplorerError("upload")
+        return self.folder / name
+
+    @contextmanager
+    def wanted(self, path: Path) -> Iterator[None]:
+        """While a question about a file waits for its turn, it is kept."""
+        with self._lock:
+            self._wanted[path.name] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._wanted[path.name] -= 1
+                if not self._wanted[path.name]:
+                    del self._wanted[path.name]
+                if path.name in self._kept:
+                    self._kept[path.name] = self._kept[path.name][0], time.monotonic()
+
+    def forget(self, path: Path) -> None:
+        """Delete a file once it is read: it is the person's own."""
+        with self._lock:
+            self._drop(path.name)
+
+    def sweep(self) -> None:
+        """Delete what nobody has asked about for long."""
+        with self._lock:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        old = time.monotonic() - LIFE
+        for name in [name for name, (_, since) in self._kept.items() if since <= old and name not in self._wanted]:
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        if self._kept.pop(name, None):
+            with suppress(OSError):  # gone already
+                (self.folder / name).unlink()

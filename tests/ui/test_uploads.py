@@ -1,0 +1,81 @@
+"""Files that people send: private, bounded, and gone when they are read, forgotten or their process has ended."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from explorer.errors import ExplorerError
+from explorer.ui import state, uploads
+from explorer.ui.uploads import Uploads
+
+
+@pytest.fixture
+def those(tmp_path):
+    return Uploads(tmp_path / "uploads", most_bytes=100)
+
+
+def code(those, size):
+    with pytest.raises(ExplorerError) as caught, those.room(size):
+        pass
+    return caught.value.code
+
+
+def test_all_together_have_a_quota(those):
+    with those.room(60):
+        assert code(those, 41) == "uploads_full"
+        name = those.put(io.BytesIO(b"x" * 60))
+    assert code(those, 41) == "uploads_full"
+    those.forget(those.path(name))
+    with those.room(100):
+        pass
+
+
+def test_what_nobody_asks_about_goes_and_what_is_waited_for_stays(those, monkeypatch):
+    left, wanted = (those.path(those.put(io.BytesIO(b"x"))) for _ in "ab")
+    monkeypatch.setattr(uploads, "LIFE", -1.0)
+    with those.wanted(wanted):
+        those.sweep()
+        assert (left.exists(), wanted.exists()) == (False, True)
+    those.sweep()
+    assert not wanted.exists()
+
+
+def test_only_what_was_taken_in_is_deleted(those):
+    strange = those.folder / ("0" * 32)
+    strange.write_bytes(b"not sent by anyone")
+    those.forget(those.path(strange.name))
+    assert strange.exists()
+
+
+KEPT = """
+import sys, tempfile
+tempfile.tempdir = sys.argv[1]
+from explorer.ui.state import Files
+files = Files()
+print(files.root, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_folders_of_processes_that_were_killed_are_swept_and_those_of_living_ones_stay(tmp_path, monkeypatch):
+    """Whatever their numbers are: a process in another container has one that means nothing here."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    foreign = tmp_path / f"{state.PREFIX}999999999-x"
+    foreign.mkdir()  # it has no lock: nobody knows whose it is
+    command = [sys.executable, "-c", KEPT, str(tmp_path)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    root = Path(process.stdout.readline().strip())
+    other = root.rename(root.with_name(f"{state.PREFIX}1-x"))  # that is no process's number either
+    state.sweep()
+    assert (other / "public").is_dir()
+    process.kill()
+    process.wait()
+    state.sweep()
+    assert not other.exists()
+    assert foreign.is_dir()
