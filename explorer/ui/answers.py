@@ -85,6 +85,19 @@ def inspect_messages(bench: Workbench, data: Data, cancelled: Stop) -> AsyncIter
     return _messages(work, cancelled)
 
 
+def image_messages(
+    bench: Workbench, data: Data, cancelled: Stop, work: Callable[[Data, OnProgress, Stop], Data]
+) -> AsyncIterator[Data]:
+    """What is heard of `work` on a question with an image, which takes its turn before the image is read."""
+
+    def task(progress: OnProgress, stop: Stop) -> Iterator[Data]:
+        turn = bench.turns.turn(progress, stop)
+        with _with_upload(bench.pictures, data, progress, stop, turn) as (question, _):
+            yield work(question, progress, stop)
+
+    return _messages(task, cancelled)
+
+
 async def _messages(task: Callable[[OnProgress, Stop], Iterable[Data]], cancelled: Stop) -> AsyncIterator[Data]:
     """A task in a thread of its own: what it says on the way, then what it gives, an error, or that it was cancelled.
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from functools import partial
@@ -12,21 +10,21 @@ from pathlib import Path
 
 import gradio as gr
 
+from explorer.errors import ExplorerError
 from explorer.files import ICON
 from explorer.images import MAX_BYTES
 from explorer.ui import answers, catalog, i18n, lessons
 from explorer.ui.answers import Data, Stop
 from explorer.ui.door import PUBLIC, before
+from explorer.ui.endpoints import Endpoints, misnamed, who
+from explorer.ui.questions import MOST_AT_ONCE
 from explorer.ui.session import Workbench
 from explorer.ui.stage.bundle import bundle, page, styles
 from explorer.ui.state import Bounded
-from explorer.ui.turns import Asker, asker
 
 Messages = Callable[[Data, Stop], AsyncIterator[Data]]  # of what was sent, until cancelled
 
 STAGE = Path(__file__).parent / "stage"
-MOST_AT_ONCE = 1000  # questions that are told where they stand: their order is the workbench's, not Gradio's
-MOST_OF_ONE = 16  # questions of one page; it has a few that wait for each other
 TITLE = "FCN · U-Net Explorer"
 
 # The events stand here in quotes: Gradio looks for their names in this text
@@ -58,7 +56,6 @@ def stage_script(bench: Workbench) -> str:
 def build_app(bench: Workbench) -> gr.Blocks:
     """The page; its first example is run before it is served."""
     gr.set_static_paths([bench.files.folder])
-    asking: Counter[tuple[str, str]] = Counter()  # questions that are open, by session and address
     cancelled: Bounded[bool] = Bounded(500)  # by tokens of runs; the last ones are remembered
     start = json.dumps(beginning(bench))
 
@@ -71,24 +68,13 @@ def build_app(bench: Workbench) -> gr.Blocks:
         """What answers an event with messages."""
 
         async def answer(event: gr.EventData, request: gr.Request) -> AsyncIterator[str]:
-            (data, token), since = asked(event), time.monotonic()
-            session, address = str(request.session_hash), request.client.host if request.client else ""
-            asker.set(Asker(session=session, address=address))
-
-            def stop() -> bool:
-                return bool(cancelled.get(token)) or bench.listeners.gone(session, since)
-
-            if asking[session, address] >= MOST_OF_ONE or asking.total() >= MOST_AT_ONCE:
-                yield json.dumps({"request": token, "kind": "error", "code": "busy", "details": {}})
-                return
-            asking[session, address] += 1
+            data, token = asked(event)
             try:
-                async for message in messages(data, stop):
-                    yield json.dumps({"request": token, **message})
-            finally:
-                asking[session, address] -= 1
-                if not asking[session, address]:
-                    del asking[session, address]
+                with bench.questions.one(*who(request)) as gone:
+                    async for message in messages(data, lambda: bool(cancelled.get(token)) or gone()):
+                        yield json.dumps({"request": token, **message})
+            except ExplorerError as error:
+                yield json.dumps({"request": token, "kind": "error", "code": error.code, "details": {}})
 
         return answer
 
@@ -111,6 +97,7 @@ def build_app(bench: Workbench) -> gr.Blocks:
         stage.lab(telling(partial(answers.lab_messages, bench)), None, stage, **queued)
         stage.inspect(telling(partial(answers.inspect_messages, bench)), None, stage, **queued)
         stage.cancel(on_cancel, None, None, queue=False, **settings)
+        Endpoints(bench).offer()
     return demo
 
 
@@ -134,7 +121,10 @@ def launch_settings(bench: Workbench) -> Data:
         "favicon_path": str(ICON),
         "max_file_size": MAX_BYTES,
         "max_threads": MOST_AT_ONCE,  # Gradio starts no more questions than that; they hold no thread
-        "app_kwargs": {"lifespan": before(bench.files, bench.pictures.uploads, bench.listeners)},
+        "app_kwargs": {
+            "lifespan": before(bench.files, bench.pictures.uploads, bench.listeners),
+            "exception_handlers": {TypeError: misnamed},
+        },
         "show_error": False,
         "run_history": False,
         "enable_monitoring": False,

@@ -6,6 +6,7 @@ A list says what is open. Uploads are taken in here, one a request, and the page
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
+from gradio_client.utils import is_file_obj_with_meta, traverse
 from starlette.datastructures import Headers, MutableHeaders, UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
@@ -24,7 +26,7 @@ from explorer.errors import ExplorerError
 from explorer.images import MAX_BYTES
 from explorer.ui.listeners import Listeners
 from explorer.ui.state import Files
-from explorer.ui.uploads import LIFE, Uploads
+from explorer.ui.uploads import LIFE, TOKEN, Uploads
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +36,14 @@ MOST_OPEN = 4000  # requests that are being answered
 AROUND = 16 * 2**10  # bytes of an upload that are not the file's
 
 API = r"/gradio_api"
+CALL = rf"{API}/call/v2/(segment|trace|geometry|lab)"  # for programs that only post and get
+MCP = rf"{API}/mcp/?"
 OPEN = {
     "GET": rf"/|/config/?|/(assets|static|svelte)/.+|/favicon\.ico|({API})?/theme\.css|/robots\.txt"
-    rf"|/manifest\.json|/pwa_icon(/\d+)?|{API}/(info|startup-events|app_id|heartbeat/\w+|queue/data)|/{PUBLIC}/[0-9a-f]{{32}}\.\w+",
-    "POST": rf"{API}/(queue/join|upload|cancel|reset|run/predict)/?",
+    rf"|/manifest\.json|/pwa_icon(/\d+)?|{API}/(info|startup-events|app_id|heartbeat/\w+|queue/data)|/{PUBLIC}/[0-9a-f]{{32}}\.\w+"
+    rf"|{CALL}/\w+|{MCP}",
+    "POST": rf"{API}/(queue/join|upload|cancel|reset|run/predict)/?|{CALL}/?|{MCP}",
+    "DELETE": MCP,
 }
 OPEN["HEAD"] = OPEN["GET"]
 HOSTS = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}
@@ -90,8 +96,7 @@ class Door:
             if answer is not None:
                 return await answer(scope, receive, _saying(send))
             with ExitStack() as stack:
-                if route.startswith(f"{API}/queue/data"):
-                    session = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
+                if session := _heard(scope, route):
                     stack.enter_context(self.listeners.listening(session))
                 return await self.app(self._inward(scope, route), receive, _saying(send))
         finally:
@@ -145,6 +150,13 @@ def _route(scope: Scope) -> str:
     return str(path.removeprefix(root) if path.startswith(f"{root}/") else path)
 
 
+def _heard(scope: Scope, route: str) -> str:
+    """The session whose messages a request is for, if it is for some; a question of `call` is a session of its own."""
+    if route.startswith(f"{API}/queue/data"):
+        return parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
+    return route.rpartition("/")[2] if re.fullmatch(rf"{CALL}/\w+", route) else ""
+
+
 def _is_own(headers: Headers) -> bool:
     """Whether a post comes from this page, as far as a browser says; another page must not reach a person's machine."""
     origin, host = headers.get("origin"), headers.get("host", "")
@@ -169,12 +181,37 @@ async def _whole(receive: Receive, headers: Headers) -> tuple[Receive, Response 
             return receive, too_large
         if not message.get("more_body"):
             break
-    given: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+    try:
+        given: list[Message] = [{"type": "http.request", "body": _without_files(bytes(body)), "more_body": False}]
+    except ExplorerError as error:
+        return receive, JSONResponse({"error": str(error), "detail": str(error)}, 400)
 
     async def again() -> Message:
         return given.pop() if given else await receive()
 
     return again, None
+
+
+def _without_files(body: bytes) -> bytes:
+    """A request with names of uploads in place of what Gradio's clients say of files: of a file with an address, it is
+    the server that would fetch it, before any of our code is asked. Raises ExplorerError for files of other kinds."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return body  # Gradio, which reads it in the same way, refuses it
+    except RecursionError as error:
+        raise ExplorerError("upload", "The request is nested too deeply.") from error
+    found = False
+
+    def name(file: Any) -> str:
+        nonlocal found
+        found = True
+        if not TOKEN.fullmatch(file["path"]) or file.get("url"):
+            raise ExplorerError("upload", "A file is given by the name that its upload got; addresses are not fetched.")
+        return str(file["path"])
+
+    content = traverse(content, name, is_file_obj_with_meta)
+    return json.dumps(content).encode() if found else body
 
 
 def _bounded(receive: Receive, most: int) -> Receive:

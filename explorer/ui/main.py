@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS, help="folder of weights with their cards")
     parser.add_argument("--lessons", type=Path, metavar="FOLDER", help="lessons of one's own, see docs/lessons.md")
+    parser.add_argument("--mcp", action="store_true", help="serve the endpoints of docs/api.md as MCP tools, too")
     given = parser.parse_args(arguments)
 
     from explorer.ui.process import prepare
@@ -28,7 +29,8 @@ def main(arguments: list[str] | None = None) -> None:
     prepare(files.root / "gradio")
 
     from explorer.errors import ExplorerError
-    from explorer.ui.app import MOST_AT_ONCE, build_app, launch_settings
+    from explorer.ui.app import build_app, launch_settings
+    from explorer.ui.questions import MOST_AT_ONCE
     from explorer.ui.session import Workbench
 
     try:
@@ -44,6 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
             server_port=given.port,
             share=given.share,
             inbrowser=given.open,
+            mcp_server=given.mcp,
             **launch_settings(bench),
         )
     except OSError as error:  # the port is taken

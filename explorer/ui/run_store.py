@@ -98,7 +98,7 @@ class RunStore:
         loaded = self.networks.get(selection)
         size, notes = _room(loaded.spec, photograph.size, selection)
         prepared = inference.prepare(photograph.pixels, loaded.spec, size)
-        fields = _fields(loaded.spec)
+        fields = fields_of(loaded.spec)
 
         probe = Probe(selection, prepared, self.pictures, self.networks)
         altered, pre = probe.altered(), loaded.card.preprocessing
@@ -152,7 +152,7 @@ def _room(spec: ModelSpec, size: tuple[int, int], selection: Selection) -> tuple
 
 
 @lru_cache(maxsize=32)
-def _fields(spec: ModelSpec) -> dict[str, Reach]:
+def fields_of(spec: ModelSpec) -> dict[str, Reach]:
     """Unclipped receptive fields per step: measured on an input that holds the largest field several times."""
     sizes = inference.placement(spec).sizes
     return whole_fields(without_weights(spec), spec.in_channels, sizes.at_least(1500))

@@ -130,6 +130,13 @@ class Segmenter:
         stretch.progress(0.97, "progress.pictures", {})
         return {"kind": "segmented", **self.kept.add(result, photograph)}
 
+    def labelled(self, data: dict[str, Any], progress: OnProgress, cancelled: Callable[[], bool]) -> api.Result:
+        """What an image becomes at the size asked for, or at the one that suits the weights; it is not kept."""
+        job = self._job(asked(SegmentQuestion, data))
+        with self.turns.turn(progress, cancelled):
+            photograph = self.pictures.get(job.selection.image)
+            return self._run(self._suited(job, photograph), photograph, Stretch(progress, cancelled))
+
     def _run(self, job: Job, photograph: Photograph, stretch: Stretch) -> api.Result:
         loaded = self.networks.get(job.selection)
         result = api.segment(

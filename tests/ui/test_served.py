@@ -46,14 +46,15 @@ def test_the_page_is_blocks_with_one_stage_and_its_events(demo):
     assert isinstance(demo, gr.Blocks)
     stages = [block for block in demo.blocks.values() if isinstance(block, gr.HTML)]
     assert len(stages) == 1
-    assert {target[1] for fn in demo.fns.values() for target in fn.targets} == {
+    events = [fn for fn in demo.fns.values() if fn.targets]
+    assert {target[1] for fn in events for target in fn.targets} == {
         "run",
         "cancel",
         "inspect",
         "segment",
         "lab",
     }
-    assert not any(fn.api_visibility == "public" for fn in demo.fns.values())
+    assert not any(fn.api_visibility == "public" for fn in events)
     start = json.loads(stages[0].value)
     assert set(start) == {"catalog", "selection", "trace"}
     assert start["catalog"]["texts"] == TEXTS
@@ -85,12 +86,17 @@ def test_what_the_page_opens_on_can_be_held(tmp_path, monkeypatch):
 
 
 @contextmanager
-def serving(demo, bench):
+def serving(demo, bench, **more):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     demo.queue(max_size=32).launch(
-        server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **launch_settings(bench)
+        server_name="127.0.0.1",
+        server_port=port,
+        prevent_thread_lock=True,
+        quiet=True,
+        **launch_settings(bench),
+        **more,
     )
     try:
         yield f"http://127.0.0.1:{port}/"
@@ -126,7 +132,7 @@ def send_file(site: str, name: str, data: bytes) -> str:
 
 def ask(site: str, demo, data: dict) -> tuple[str, bool]:
     """One run event, as the page triggers it: all that the stream says of it, and whether Gradio calls it a success."""
-    (index,) = [i for i, fn in demo.fns.items() if fn.targets[0][1] == "run"]
+    (index,) = [i for i, fn in demo.fns.items() if fn.targets and fn.targets[0][1] == "run"]
     here = uuid.uuid4().hex[:10]
     post(
         f"{site}gradio_api/queue/join?",
@@ -207,7 +213,7 @@ def test_a_forged_path_over_http(site, demo, secret):
     assert secret.read_bytes() == before
 
 
-def test_the_api_page_offers_nothing(site):
+def test_the_api_page_offers_what_is_meant_for_programs(site):
     info = json.loads(fetch(f"{site}gradio_api/info")[2])
-    assert info["named_endpoints"] == {}
+    assert set(info["named_endpoints"]) == {"/segment", "/trace", "/geometry", "/lab"}
     assert info["unnamed_endpoints"] == {}
