@@ -54,7 +54,7 @@ def stage_script(bench: Workbench) -> str:
 
 
 def build_app(bench: Workbench) -> gr.Blocks:
-    """The page; its first example is run before it is served."""
+    """The page; its first example is run once it is served."""
     gr.set_static_paths([bench.files.folder])
     cancelled: Bounded[bool] = Bounded(500)  # by tokens of runs; the last ones are remembered
     start = json.dumps(beginning(bench))
@@ -102,7 +102,7 @@ def build_app(bench: Workbench) -> gr.Blocks:
 
 
 def beginning(bench: Workbench) -> Data:
-    """What the page starts with: all that is on offer, and a run of what it opens on."""
+    """What the page starts with: all that is on offer, and where a run of what it opens on will be."""
     cards, examples = bench.networks.cards, bench.pictures.examples()
     selection = catalog.first(cards, examples)
     taught = {
@@ -110,7 +110,7 @@ def beginning(bench: Workbench) -> Data:
         "lessonsFile": bench.files.add(lessons.payload(bench.lessons), ".json"),
     }
     offers = {**catalog.catalog(cards, examples), **taught, "files": PUBLIC}
-    return {"catalog": offers, "selection": asdict(selection), "trace": bench.runs.opening(selection).file}
+    return {"catalog": offers, "selection": asdict(selection), "trace": bench.runs.promise(selection)}
 
 
 def launch_settings(bench: Workbench) -> Data:
@@ -122,12 +122,13 @@ def launch_settings(bench: Workbench) -> Data:
         "max_file_size": MAX_BYTES,
         "max_threads": MOST_AT_ONCE,  # Gradio starts no more questions than that; they hold no thread
         "app_kwargs": {
-            "lifespan": before(bench.files, bench.pictures.uploads, bench.listeners),
+            "lifespan": before(bench.files, bench.pictures.uploads, bench.listeners, bench.runs.opening),
             "exception_handlers": {TypeError: misnamed},
         },
         "show_error": False,
         "run_history": False,
         "enable_monitoring": False,
         "ssr_mode": False,
+        "pwa": True,
         "footer_links": [],
     }

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from typing import Any
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 PUBLIC = "gradio_api/file=made"  # the address of the public files, below the page's
 MOST_BODY = 2**20  # bytes of a request that is no upload
 MOST_OPEN = 4000  # requests that are being answered
+SETTLED = 0.5  # seconds that the server takes to answer its first request
+WAIT = 0.05  # seconds between two looks at whether a file is there
 AROUND = 16 * 2**10  # bytes of an upload that are not the file's
 
 API = r"/gradio_api"
@@ -95,6 +99,8 @@ class Door:
                 receive, answer = await _whole(receive, Headers(scope=scope))
             if answer is not None:
                 return await answer(scope, receive, _saying(send))
+            while route.rpartition("/")[2] in self.files.coming:  # who has a name of a file waits until it is there
+                await anyio.sleep(WAIT)
             with ExitStack() as stack:
                 if session := _heard(scope, route):
                     stack.enter_context(self.listeners.listening(session))
@@ -243,18 +249,30 @@ def _saying(send: Send) -> Send:
     return say
 
 
-def before(files: Files, uploads: Uploads, listeners: Listeners) -> Callable[[Any], AbstractAsyncContextManager[None]]:
-    """A lifespan for Gradio's app that puts a door before all of it, its middleware included."""
+def before(
+    files: Files, uploads: Uploads, listeners: Listeners, first: Callable[[], None]
+) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+    """A lifespan for Gradio's app that puts a door before all of it, its middleware included, and does what is to be
+    done `first` in a thread, while pages are served already."""
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         app.middleware_stack = Door(app.middleware_stack, files, uploads, listeners)
         async with anyio.create_task_group() as group:
             group.start_soon(_sweeping, uploads)
+            threading.Thread(target=_doing, args=(first,), daemon=True).start()
             yield
             group.cancel_scope.cancel()
 
     return lifespan
+
+
+def _doing(first: Callable[[], None]) -> None:
+    time.sleep(SETTLED)
+    try:
+        first()
+    except Exception:
+        log.exception("what the page opens on could not be run")
 
 
 async def _sweeping(uploads: Uploads) -> None:

@@ -71,12 +71,22 @@ class RunStore:
             runs.put(selection, run, self.files.bytes(list(run.names)))
         return run
 
-    def opening(self, selection: Selection) -> Run:
-        """What the page opens on, run. Its files stay as long as this process: every new page asks for them."""
-        run = self.run(selection, lambda *_: None, lambda: False)
-        self.files.hold(list(run.names))
-        self.inspector.pin(run.file)
-        return run
+    def promise(self, selection: Selection) -> str:
+        """The name of what the page opens on, before it is run: whoever opens the page meanwhile waits for it."""
+        self._promised = selection, self.files.promise(".json")
+        return self._promised[1]
+
+    def opening(self) -> None:
+        """Run what the page opens on. Its files stay as long as this process: every new page asks for them."""
+        selection, name = self._promised
+        try:
+            run = self.run(selection, lambda *_: None, lambda: False)
+            self.files.hold(list(run.names))
+            self.inspector.add(name, run.scene)
+            self.inspector.pin(name)
+            self.files.keep(name, (self.files.folder / run.file).read_bytes())
+        finally:
+            self.files.coming.discard(name)
 
     def _known(self, runs: Bounded[Run], selection: Selection) -> Run | None:
         """A run that is still there, unless memory had no room for the size wanted; it can be asked about again."""

@@ -129,6 +129,18 @@ class Files:
         self._key = secrets.token_bytes(32)
         self._uses: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self.coming: set[str] = set()  # names whose files are being made; who asks for one waits
+
+    def promise(self, suffix: str) -> str:
+        """A name for a file that is still to be made: it is `keep`t, or its name leaves `coming`."""
+        name = secrets.token_hex(16) + suffix
+        self.coming.add(name)
+        return name
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Make a file that was promised. It stays as long as this process."""
+        self._write(name, content)
+        self.hold([name])
 
     def name(self, content: bytes) -> str:
         """An unguessable name for a content, the same within this process."""
@@ -139,14 +151,17 @@ class Files:
         name = self.name(content) + suffix
         with self._lock:
             if not self._uses[name]:
-                temporary = self.folder / f".{secrets.token_hex(8)}"
-                try:
-                    temporary.write_bytes(content)
-                    os.replace(temporary, self.folder / name)
-                finally:
-                    temporary.unlink(missing_ok=True)
+                self._write(name, content)
             self._uses[name] += 1  # not before the file is there: the disk may be full
         return name
+
+    def _write(self, name: str, content: bytes) -> None:
+        temporary = self.folder / f".{secrets.token_hex(8)}"
+        try:
+            temporary.write_bytes(content)
+            os.replace(temporary, self.folder / name)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def hold(self, names: list[str]) -> None:
         """Count one more use of files that are there."""

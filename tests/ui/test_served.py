@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import urllib.error
 import urllib.request
@@ -67,19 +68,25 @@ def test_the_run_that_the_page_opens_on_outlives_the_others(tmp_path, monkeypatc
     bench = Workbench(fill(tmp_path))
     page = build_app(bench)
     start = json.loads(next(b for b in page.blocks.values() if isinstance(b, gr.HTML)).value)
+    assert start["trace"] not in listing(bench)  # it is run once the page is served
+    bench.runs.opening()
     for image in ("cat.jpg", "bus.jpg"):
         run(bench, selection("fcn32s", padding="same", image=image))
     assert start["trace"] in listing(bench)
 
 
-def test_what_the_page_opens_on_can_be_held(tmp_path, monkeypatch):
+def test_what_the_page_opens_on_is_held_with_its_pictures(tmp_path, monkeypatch):
     monkeypatch.setattr(run_store, "FILE_BYTES", 1)
     opens_small(monkeypatch)
     bench = Workbench(fill(tmp_path))
-    done = bench.runs.opening(catalog.first(bench.networks.cards, bench.pictures.listed))
+    name = bench.runs.promise(catalog.first(bench.networks.cards, bench.pictures.listed))
+    bench.runs.opening()
     for image in ("cat.jpg", "bus.jpg"):
         run(bench, selection("fcn32s", padding="same", image=image))
-    assert set(done.names) <= listing(bench)
+    told = json.loads((bench.files.folder / name).read_text("utf-8"))
+    assert {*told["pictures"].values(), *(step["maps"]["file"] for step in told["steps"])} <= listing(bench)
+    look = {"what": "unit", "run": name, "step": "pool1", "channel": 0, "row": 0, "column": 0}
+    assert list(bench.inspector.answer(look))
 
 
 # ---- over HTTP
@@ -149,7 +156,7 @@ def ask(site: str, demo, data: dict) -> tuple[str, bool]:
     raise AssertionError(f"the stream broke off: {heard}")
 
 
-def test_the_page_and_its_parts_are_served(site, bench):
+def test_the_page_and_its_parts_are_served(site, demo, bench):
     scripts = "text/javascript", "application/javascript"  # Python's mimetypes has the one from 3.12 on
     kinds = {"png": ["image/png"], "json": ["application/json"], "js": scripts}
     status, headers, body = fetch(site)
@@ -160,6 +167,8 @@ def test_the_page_and_its_parts_are_served(site, bench):
     assert status == 200
     assert headers.get_content_type() in scripts
     assert body.decode() == bundle(app.STAGE)
+    start = json.loads(next(b for b in demo.blocks.values() if isinstance(b, gr.HTML)).value)
+    assert json.loads(fetch(f"{site}gradio_api/file=made/{start['trace']}")[2])["steps"]  # waits until it is run
     one_of_each = {name.split(".")[1]: name for name in listing(bench)}
     assert "png" in one_of_each
     for kind, name in one_of_each.items():
@@ -167,6 +176,15 @@ def test_the_page_and_its_parts_are_served(site, bench):
         assert status == 200
         assert headers.get_content_type() in kinds[kind]
         assert body == (bench.files.folder / name).read_bytes()
+
+
+def test_the_page_can_be_installed_as_an_app(site):
+    page = fetch(site)[2].decode()
+    assert re.search(r'<link rel="manifest" href="[^"]*manifest.json"', page)
+    manifest = json.loads(fetch(f"{site}manifest.json")[2])
+    assert (manifest["name"], manifest["display"], manifest["start_url"]) == (app.TITLE, "standalone", "./")
+    for icon in manifest["icons"]:
+        assert fetch(f"{site}{icon['src'].lstrip('/')}")[1].get_content_type() == icon["type"] == "image/svg+xml"
 
 
 ROOT = Path(__file__).resolve().parents[2]
