@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from explorer import cards, images, inference, weights
+from explorer import cards, giant, images, inference, weights
 from explorer.cards import Card, ClassInfo, Preprocessing
 from explorer.errors import ExplorerError
 from explorer.giant import GiantImage, LabelFile
@@ -30,16 +30,19 @@ from explorer.trace import Trace
 from explorer.trace import trace as trace_module
 from explorer.weights import Loaded
 
-__all__ = ["Result", "canvas_and_plan", "info", "network", "save", "segment", "segment_file", "trace"]
+__all__ = ["Result", "canvas_and_plan", "domain_of", "info", "network", "save", "segment", "segment_file", "trace"]
 
 RANDOM = "random"  # instead of weights: the paper's full width, drawn anew
 EVERYTHING = 2**31 - 1  # a working size that no image exceeds
 
 
-def network(model: str = "fcn8s", checkpoint: str | None = None, padding: str | None = None) -> Loaded:
+def network(
+    model: str = "fcn8s", checkpoint: str | None = None, padding: str | None = None, domain: str | None = None
+) -> Loaded:
     """A network with weights: `checkpoint` is a bundled one's name, a card's path, or "random" for the paper's width.
 
-    Without one, the bundled weights that were trained as this network come first. Raises ExplorerError.
+    Without one, the bundled weights that were trained as this network on images of the `domain` (`domain_of`) come
+    first; without a padding, `weights.usual_padding`, as on the page. Raises ExplorerError.
 
     >>> network("unet").spec.padding
     'valid'
@@ -47,7 +50,8 @@ def network(model: str = "fcn8s", checkpoint: str | None = None, padding: str | 
     if checkpoint == RANDOM:
         return _untrained(model, padding)
     if checkpoint:
-        return weights.load(cards.find(checkpoint), model, padding)
+        card = cards.find(checkpoint)
+        return weights.load(card, model, padding or (weights.usual_padding(card, model) if model in MODELS else None))
     fitting = weights.cards_for(model, cards.available()) if model in MODELS else ()
     if not fitting:
         raise ExplorerError(
@@ -55,7 +59,20 @@ def network(model: str = "fcn8s", checkpoint: str | None = None, padding: str | 
             f"There is no network {model!r} with bundled weights. Choose one of {', '.join(MODELS)}.",
             model=model,
         )
-    return weights.load(fitting[0], model, padding)
+    card = next((card for card in fitting if card.domain == domain), fitting[0])
+    return weights.load(card, model, padding or weights.usual_padding(card, model))
+
+
+def domain_of(pixels: np.ndarray, model: str = "fcn8s") -> str:
+    """What an image (H x W x 3 uint8) most likely shows, to choose weights by: "everyday" or "nuclei". Where its
+    colours do not tell (`images.domain_of`), one in colour counts as a photograph, and of a grey one it is what the
+    network's paper is about.
+
+    >>> domain_of(np.full((40, 50, 3), (200, 100, 50), np.uint8), "unet")
+    'everyday'
+    """
+    is_coloured = np.ptp(pixels, axis=-1).mean() >= 3
+    return images.domain_of(pixels) or (images.EVERYDAY if is_coloured else MODELS[model].domain)
 
 
 def _untrained(model: str, padding: str | None) -> Loaded:
@@ -88,15 +105,18 @@ def segment(
     progress: Callable[[Progress], bool | None] | None = None,
     loaded: Loaded | None = None,
     speed: Speed | None = None,
+    channels: Sequence[int] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Result:
     """Label every pixel of an image.
 
     size      of the longer side at which the network runs; None: the image's own. The scores of a smaller copy are kept
-              and enlarged to the image's, and each pixel takes its class there.
-    options      device, precision, whole image or tiles
+              and enlarged to the image's, and each pixel takes its class there. A file too large for memory is read as
+              that copy, whose labels are the result.
+    options   device, precision, whole image or tiles
     loaded    a network at hand, instead of the three that name one
     speed     of it, so that `progress` says from the beginning how long the run takes (`inference.calibrate`)
+    page, channels  of a file, from 0, as `images.read` has them
     cancelled  asked while the run is planned
     Raises ExplorerError; CancelledError when `progress` returns False or it is cancelled.
 
@@ -109,10 +129,9 @@ def segment(
     loaded = loaded or network(model, checkpoint, padding)
     photograph = image if isinstance(image, Photograph) else None
     if not isinstance(image, np.ndarray | Photograph):
-        photograph = images.read(image, page=page)
+        photograph = giant.read(image, page, channels, size)
     pixels = photograph.pixels if photograph else np.asarray(image)
-    read = time.perf_counter()
-    small = images.resize(pixels, size or EVERYTHING)
+    read, small = time.perf_counter(), images.resize(pixels, size or EVERYTHING)
     kept = small.shape[:2], loaded.spec.classes, scores or small.shape != pixels.shape
     canvas, plan = canvas_and_plan(loaded, small, options, Outputs.bytes(*kept), cancelled)
     outputs = Outputs.in_memory(*kept)
@@ -122,8 +141,8 @@ def segment(
         labels = inference.labels_at(outputs.scores, pixels.shape[:2])
     counts = np.bincount(labels.ravel(), minlength=loaded.spec.classes)
     seconds = {"reading": read - began, "network": labelling.seconds}
-    name = photograph.name if photograph else ""
-    return Result(name, loaded, pixels, photograph.notes if photograph else (), labelling, labels, counts, seconds)
+    name, notes = (photograph.name, photograph.notes) if photograph else ("", ())
+    return Result(name, loaded, pixels, notes, labelling, labels, counts, seconds)
 
 
 def canvas_and_plan(
@@ -143,6 +162,7 @@ def segment_file(
     options: RunOptions = DEFAULTS,
     page: int = 0,
     progress: Callable[[Progress], bool | None] | None = None,
+    channels: Sequence[int] | None = None,
 ) -> Iterator[Result]:
     """An image of any size from file to file: labels go to `goal` as an indexed PNG; memory stays that of a tile.
 
@@ -150,7 +170,10 @@ def segment_file(
     at all.
     """
     began = time.perf_counter()
-    with GiantImage(path, page) as image, LabelFile(Path(goal), image.shape[:2], loaded.card.colours) as labels:
+    with (
+        GiantImage(path, page, channels) as image,
+        LabelFile(Path(goal), image.shape[:2], loaded.card.colours) as labels,
+    ):
         read = time.perf_counter()
         canvas, plan = canvas_and_plan(loaded, image, options, image.held)
         labelling = inference.label(loaded.module, canvas, plan, Outputs(labels), progress)
@@ -168,17 +191,19 @@ def trace(
     size: int = 500,
     device: str = "auto",
     page: int = 0,
+    channels: Sequence[int] | None = None,
+    loaded: Loaded | None = None,
 ) -> Trace:
-    """Run a network step by step and keep every map.
+    """Run a network step by step and keep every map. `loaded` is one at hand, instead of the three that name one.
 
     >>> import numpy as np
     >>> run = trace(np.zeros((64, 64, 3), np.uint8), "fcn8s", padding="paper")
     >>> run["pool3"].shape[2:], run["pool3"].rows.grid.jump
     ((33, 33), Fraction(8, 1))
     """
-    loaded = network(model, checkpoint, padding)
+    loaded = loaded or network(model, checkpoint, padding)
     if not isinstance(image, np.ndarray | Photograph):
-        image = images.read(image, page=page)
+        image = giant.read(image, page, channels, size)
     pixels = image.pixels if isinstance(image, Photograph) else image
     prepared = inference.prepare(pixels, loaded.spec, size)
     steps = loaded.card.preprocessing

@@ -5,6 +5,7 @@ colours, the preprocessing, data and terms, recipe, figures, and the sha256 of t
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Hashable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -164,6 +165,11 @@ class Card:
         be labelled better than the image itself (measured: benchmarks/size.json)."""
         return self.usual_side is not None and max(size) > self.usual_side
 
+    def side_for(self, size: tuple[int, int]) -> int | None:
+        """The longer side that an image of a size (height, width) is run at unless another is asked for; None: its
+        own."""
+        return self.trained_side if self.is_too_large(size) else None
+
     def _index(self, key: str) -> int | None:
         return next((i for i, info in enumerate(self.classes) if info.id == key), None)
 
@@ -259,12 +265,16 @@ def find(name: str) -> Card:
     """
     path = Path(name)
     bundled = {p.stem: p for place in (CHECKPOINTS, CHECKPOINTS / SNAPSHOTS) for p in place.glob("*.json")}
-    path = path.with_suffix(".json") if path.suffix else bundled.get(name, path)
-    if not path.is_file():
-        known = ", ".join(sorted(bundled))
-        raise ExplorerError(
-            "no_card", f"There is no checkpoint {name!r}. Bundled: {known}; or give the path of a card.", file=name
-        )
+    path = bundled.get(name) or (path.with_suffix(".json") if path.name else path)
+    if not os.path.isfile(path):
+        known = f"Bundled: {', '.join(sorted(bundled))}; or give the path of a card."
+        why = f"There is no checkpoint {name!r}."
+        if os.path.isfile(name):
+            why = (
+                f"{name} is there, but not in this project's format: it has no card {path.name} beside it, and weights "
+                "of other programs cannot be loaded."
+            )
+        raise ExplorerError("no_card", f"{why} {known}", file=name)
     return read_card(path)
 
 

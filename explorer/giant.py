@@ -18,40 +18,30 @@ import numpy as np
 import rasterio
 from PIL import Image
 from rasterio import shutil as raster_files
-from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
-from explorer.images.colours import orientation_of
+from explorer import images
+from explorer.errors import ExplorerError
+from explorer.images import Photograph
 from explorer.images.formats import kind_of
-from explorer.images.refusals import Note, refusal
+from explorer.images.headers import Header
+from explorer.images.raster import CACHE, DRIVERS, Raster
+from explorer.images.refusals import Note, readable, refusal
 
-DRIVERS = {"TIFF": "GTiff", "PNG": "PNG", "JPEG": "JPEG", "WebP": "WEBP", "BMP": "BMP"}  # no driver that follows links
 MOST_SIDE = 2**20  # pixels
-SAMPLE = 2048  # pixels a side that a scale is taken from
+TOO_LARGE = ("too_large_pixels", "too_large_bytes", "too_many_values")  # codes of `images.read`
 TAIL = 2**16  # bytes; a PNG's end is looked for there
-CACHE = 64 * 2**20  # bytes that GDAL may keep of files
-
-TURNS = {  # EXIF orientation: whether rows and columns are swapped, then whether each of them runs backwards
-    1: (False, False, False),
-    2: (False, False, True),
-    3: (False, True, True),
-    4: (False, True, False),
-    5: (True, False, False),
-    6: (True, False, True),
-    7: (True, True, True),
-    8: (True, True, False),
-}
 
 
-class GiantImage:
+class GiantImage(Raster):
     """H x W x 3 uint8, read from a file where it is sliced. Close it, or use it as a context.
 
-    Values of more than 8 bits are spread between two percentiles of a sample, transparency is laid on white, the
-    orientation is followed; colour profiles are not. `notes` say what is done. Raises ExplorerError for other files.
+    page, channels  from 0, as `images.read` has them
+    `notes` say what is done on reading. Raises ExplorerError for other files, and on slicing for damaged ones.
     """
 
-    def __init__(self, path: str | Path, page: int = 0) -> None:
+    def __init__(self, path: str | Path, page: int = 0, channels: Sequence[int] | None = None) -> None:
         path = Path(path)
         try:
             if not path.is_file():
@@ -66,123 +56,49 @@ class GiantImage:
             raise refusal("truncated", format=kind)
         if kind not in DRIVERS:
             raise refusal("unsupported_format", format=kind)
-        self.kind, self.notes = kind, list[Note]()
-        self._open = ExitStack()
-        self._open.enter_context(
-            rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_PAM_ENABLED=False, GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR")
-        )
-        try:
-            self._read(path, page)
-        except (RasterioError, OSError, ValueError) as error:
-            self.close()
-            raise refusal("unreadable", format=kind) from error
-        except BaseException:
-            self.close()
-            raise
-
-    def _read(self, path: Path, page: int) -> None:
-        name = f"GTIFF_DIR:{page + 1}:{path.resolve()}" if page else str(path.resolve())
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            self.file = self._open.enter_context(rasterio.open(name, driver=DRIVERS[self.kind], sharing=False))
-        if max(self.file.height, self.file.width) > MOST_SIDE:
-            raise refusal("unsupported_layout", format=self.kind)
-        kinds = self.file.colorinterp
-        self.alpha = next((i for i, k in enumerate(kinds) if k == ColorInterp.alpha), None)
-        self.table = None
-        if kinds[0] == ColorInterp.palette:
-            self.table = np.zeros((256, 4), np.uint8)
-            for index, colour in self.file.colormap(1).items():
-                self.table[index] = colour
-        self.cmyk = ColorInterp.black in kinds
-        colours = self.file.count - (self.alpha is not None)
-        if self.table is None and not self.cmyk and colours not in (1, 3):
-            raise refusal("unsupported_layout", format=self.kind)
-        self.ends = self._ends()
-        self.swap, self.up, self.back = TURNS[self._orientation(path)]
-        height, width = self.file.shape
-        self.shape = (width, height, 3) if self.swap else (height, width, 3)
-        if self.cmyk:
-            self.notes.append(Note("cmyk"))
-
-    def _ends(self) -> tuple[float, float] | None:
-        """Percentiles of values of more than 8 bits; None for 8 bits."""
-        if self.file.dtypes[0] == "uint8":
-            return None
-        height, width = (min(SAMPLE, n) for n in self.file.shape)
-        values = self.file.read(out_shape=(self.file.count, height, width))
-        known = values[np.isfinite(values)]
-        low, high = map(float, np.percentile(known, (0.1, 99.9), method="nearest")) if known.size else (0.0, 1.0)
-        short = [int(v) if v.is_integer() and abs(v) < 2**53 else float(f"{v:.4g}") for v in (low, high)]
-        self.notes.append(Note("scaled", {"low": short[0], "high": short[1], "bits": 8 * values.itemsize}))
-        return low, high if high > low else low + 1
-
-    def _orientation(self, path: Path) -> int:
-        if self.kind not in ("JPEG", "TIFF"):
-            return 1
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                with Image.open(path) as image:  # its header
-                    found = image.tag_v2.get(274, 1) if self.kind == "TIFF" else orientation_of(image.info.get("exif"))  # type: ignore[attr-defined]
-        except Exception:  # larger than Pillow allows, or damaged: then it is read as it lies
-            return 1
-        if found not in range(2, 9):
-            return 1
-        self.notes.append(Note("rotated", {"orientation": found}))
-        return int(found)
+        with readable(kind, "unsupported_layout"):
+            super().__init__(path, kind, page, channels, _check)
 
     def __getitem__(self, box: Any) -> np.ndarray:
-        """[top:bottom, left:right] as h x w x 3. Raises ExplorerError where the file is damaged."""
-        spans = [part.indices(n)[:2] for part, n in zip(box, self.shape[:2], strict=True)]
-        flips = [self.up, self.back]
-        turned = [
-            (n - b, n - a) if flip else (a, b) for (a, b), n, flip in zip(spans, self.shape[:2], flips, strict=True)
+        with readable(self.kind):
+            return super().__getitem__(box)
+
+    def copy(self, longest: int) -> np.ndarray:
+        """A copy whose longer side is `longest`, read part by part. Raises ExplorerError if that is giant itself."""
+        height, width = self.shape[:2]
+        small = images.resized_shape((height, width), longest)
+        if small[0] * small[1] > images.MAX_PIXELS:
+            raise refusal("too_large_pixels", width=small[1], height=small[0], limit=images.MAX_PIXELS)
+        times = max(1, min(height, width, max(height, width) // (2 * max(small))))
+        while -(-height // times) * -(-width // times) > images.MAX_PIXELS:
+            times += 1
+        rows = times * max(1, 2**22 // (width * times))
+        parts = [
+            np.asarray(Image.fromarray(self[top : top + rows, 0:width]).reduce(times)) for top in range(0, height, rows)
         ]
-        (top, bottom), (left, right) = reversed(turned) if self.swap else turned
-        try:
-            values = self.file.read(window=Window(left, top, right - left, bottom - top))
-        except RasterioError as error:
-            raise refusal("truncated", format=self.kind) from error
-        pixels = self._colours(values)
-        if self.swap:
-            pixels = pixels.transpose(1, 0, 2)
-        return np.ascontiguousarray(pixels[:: -1 if self.up else 1, :: -1 if self.back else 1])
+        return images.resize(np.concatenate(parts), max(small))
 
-    def _colours(self, values: np.ndarray) -> np.ndarray:
-        """Bands x h x w of any type -> h x w x 3 uint8."""
-        if self.table is not None:
-            rgba = self.table[values[0]]
-            colour, alpha = rgba[..., :3], rgba[..., 3:]
-        else:
-            if self.ends:
-                values = np.nan_to_num(np.interp(values, self.ends, (0, 255))).round().astype(np.uint8)
-            alpha = None if self.alpha is None else values[self.alpha][..., None]
-            bands = [band for i, band in enumerate(values) if i != self.alpha]
-            if self.cmyk:
-                ink, black = np.stack(bands[:3], -1).astype(np.uint16), bands[3][..., None]
-                colour = (255 - np.minimum(255, ink + black)).astype(np.uint8)
-            else:
-                colour = np.stack(bands if len(bands) == 3 else bands[:1] * 3, -1)
-        if alpha is None or (alpha == 255).all():
-            return colour
-        share = alpha.astype(np.float32) / 255
-        return np.rint(colour * share + 255 * (1 - share)).astype(np.uint8)
 
-    @property
-    def held(self) -> int:
-        """Bytes that reading it whole and writing its labels leave in memory at most."""
-        bands = sum(np.dtype(kind).itemsize for kind in self.file.dtypes) + 1
-        return min(CACHE, bands * self.file.height * self.file.width)
+def read(
+    image: str | Path, page: int = 0, channels: Sequence[int] | None = None, longest: int | None = None
+) -> Photograph:
+    """`images.read` of a path; what is too large for that as a copy with the longer side `longest`, if given."""
+    try:
+        return images.read(image, page=page, channels=channels)
+    except ExplorerError as error:
+        if not longest or error.code not in TOO_LARGE:
+            raise
+    with GiantImage(image, page, channels) as giant:
+        pixels = giant.copy(longest)
+        (height, width), whole = pixels.shape[:2], giant.shape
+        reduced = {"height": height, "width": width, "whole_height": whole[0], "whole_width": whole[1]}
+        notes = (*giant.notes, Note("reduced", reduced))
+        return images.photograph(pixels, notes, Path(image).name, page, giant.header.pages)
 
-    def close(self) -> None:
-        self._open.close()
 
-    def __enter__(self) -> GiantImage:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+def _check(header: Header) -> None:
+    if max(header.layout.size) > MOST_SIDE:
+        raise refusal("tiff_layout", layout=f"{header.layout.size[0]} x {header.layout.size[1]}")
 
 
 class LabelFile:

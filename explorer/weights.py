@@ -54,6 +54,13 @@ def cards_for(model: str, cards: Iterable[Card]) -> tuple[Card, ...]:
     )
 
 
+def usual_padding(card: Card, model: str) -> str:
+    """The padding that a network runs in unless another is asked for: its paper's, where the weights were trained in
+    that; else the weights' main one."""
+    paper = MODELS[model].paddings[0]
+    return paper if paper in card.geometries else card.spec.padding
+
+
 def load(card: Card, model: str | None = None, padding: str | None = None) -> Loaded:
     """The network of a card, or another network of its family, in a geometry, with the card's weights.
 

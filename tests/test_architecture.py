@@ -36,6 +36,7 @@ LEVELS = {  # a module may import what lies on a lower level, or on its own wher
     "trace": 3,
     "cards": 4,
     "compare": 5,
+    "masks": 5,
     "fields": 5,
     "giant": 5,
     "local": 5,

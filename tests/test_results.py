@@ -20,7 +20,6 @@ from shapely.geometry import Point, shape
 
 from explorer import api, metrics
 from explorer.cards import ClassInfo
-from explorer.errors import ExplorerError
 from explorer.inference import RunOptions
 from explorer.results import bundle, pictures, tables, truth
 from explorer.results.polygons import coco, geojson, polygons
@@ -163,39 +162,11 @@ def test_every_kind_of_file_is_written_and_agrees(nuclei: api.Result, tmp_path: 
     assert not (edge & inside & ndimage.binary_erosion(numbers == 1, iterations=3)).any()
 
 
-def test_truth_is_judged_by_the_same_matrix(tmp_path: Path) -> None:
+def test_truth_is_judged_by_the_same_matrix() -> None:
     rng = np.random.default_rng(3)
     real, guess = rng.integers(0, 4, (30, 40), np.uint8), rng.integers(0, 4, (30, 40), np.uint8)
     real[:3] = 255
-    path = tmp_path / "truth.png"
-    Image.fromarray(real).save(path)
-    read = truth.read_labels(path, (30, 40), CLASSES)
-    np.testing.assert_array_equal(read, real)
-    judged = truth.judge(read, guess, 4)
+    judged = truth.judge(real, guess, 4)
     np.testing.assert_array_equal(judged.matrix, metrics.confusion(real, guess, 4))
     assert (judged.errors == truth.UNJUDGED).sum() == 3 * 40
     assert (judged.errors == truth.RIGHT).sum() == np.trace(judged.matrix)
-    colours = np.array([*COLOURS, *[(0, 0, 0)] * 252], np.uint8)[real]
-    Image.fromarray(colours).save(path)
-    np.testing.assert_array_equal(truth.read_labels(path, (30, 40), CLASSES), real)
-
-
-@pytest.mark.parametrize(
-    ("make", "code"),
-    [
-        (lambda: Image.fromarray(np.full((30, 40), 9, np.uint8)), "truth_class"),
-        (lambda: Image.fromarray(np.full((30, 41), 1, np.uint8)), "truth_size"),
-        (lambda: Image.fromarray(np.full((30, 40, 3), 77, np.uint8)), "truth_colour"),
-        (lambda: Image.fromarray(np.zeros((30, 40), np.float32)), "truth_mode"),
-    ],
-)
-def test_a_truth_that_does_not_fit_is_named(tmp_path: Path, make, code: str) -> None:
-    path = tmp_path / "odd.tif"
-    make().save(path)
-    with pytest.raises(ExplorerError, match=r"odd\.tif") as caught:
-        truth.read_labels(path, (30, 40), CLASSES)
-    assert caught.value.code == code
-    path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(ExplorerError) as caught:
-        truth.read_labels(path, (30, 40), CLASSES)
-    assert caught.value.code == "truth_file"

@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
-from explorer import api, images, inference, labs
+from explorer import api, images, inference, labs, masks
+from explorer.cards import ClassInfo
 from explorer.checked import json_ready
 from explorer.commands import CommandError, lab_cam, lab_channel, lab_field, lab_scale, lab_shift
 from explorer.commands.plainly import plain, text
 from explorer.labs.inputs import Input, network_input, plain_input
 from explorer.models import MODELS, ModelSpec
-from explorer.results import truth
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +55,7 @@ def _parser(commands: Any, name: str, said: str, model: str) -> argparse.Argumen
     parser.add_argument("image", nargs="?", help="an image file, to make predictions for")
     parser.add_argument("--model", choices=sorted(MODELS), default=model, help=f"network (default: {model})")
     parser.add_argument("--weights", metavar="NAME", help="with an image: bundled checkpoint, or path of one")
-    parser.add_argument("--padding", help="paper, same or valid (default: that of the weights, or the paper's)")
+    parser.add_argument("--padding", help="paper, same or valid (default: the paper's, if trained in it)")
     parser.add_argument(
         "--size", metavar="N", help="the network's input: N or HEIGHTxWIDTH pixels, also where it refuses"
     )
@@ -231,9 +234,19 @@ def _entered(given: argparse.Namespace) -> tuple[api.Loaded, Input] | tuple[None
             raise CommandError("--truth, --weights and --sweep need an image")
         return None, None
     loaded = api.network(given.model, given.weights, given.padding)
-    pixels = images.read(given.image).pixels
-    real = truth.read_labels(given.truth, pixels.shape[:2], loaded.card.classes) if given.truth else None
-    return loaded, network_input(loaded, pixels, size=_size(given.size), truth=real)
+    photograph = images.read(given.image)
+    real = _truth(given, photograph, loaded.card.classes) if given.truth else None
+    return loaded, network_input(loaded, photograph.pixels, size=_size(given.size), truth=real)
+
+
+def _truth(given: argparse.Namespace, photograph: images.Photograph, classes: tuple[ClassInfo, ...]) -> np.ndarray:
+    path = Path(given.truth)
+    said = masks.declared((path.parent,), classes)
+    found = masks.read(path, photograph.size, classes, said, said is not None, notes=photograph.notes)
+    for remark in found.remarks:
+        print(f"note: {remark}", file=sys.stderr)
+    assert found.labels is not None
+    return found.labels
 
 
 def _shape(given: argparse.Namespace, entered: Input | None) -> tuple[int, int]:

@@ -7,8 +7,10 @@ import json
 from fractions import Fraction
 from typing import Any
 
-from explorer import api, inference
+from explorer import api, giant, inference
 from explorer.commands import network_options
+from explorer.fields import Reach
+from explorer.models import MODELS
 from explorer.trace import Step
 
 
@@ -18,22 +20,31 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("image", help="an image file")
     network_options(parser)
-    parser.add_argument("--size", type=int, default=500, help="longer side in pixels at which it runs (default: 500)")
+    parser.add_argument("--size", type=int, help="longer side in pixels at which it runs (default: as on the page)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(given: argparse.Namespace) -> int:
-    done = api.trace(given.image, given.model, given.weights, given.padding, given.size, given.device, given.page - 1)
-    rows = [about(step) for step in done.steps]
+    size = MODELS[given.model].size if given.size is None else given.size
+    photograph = giant.read(given.image, given.page - 1, given.channels, size)
+    domain = api.domain_of(photograph.pixels, given.model)
+    loaded = api.network(given.model, given.weights, given.padding, domain)
+    done = api.trace(photograph, size=size, device=given.device, loaded=loaded)
+    fields = inference.network_fields(loaded.spec)
+    rows = [about(step, fields.get(step.name, ())) for step in done.steps]
     if given.json:
         total = {
+            "model": loaded.spec.model,
+            "weights": loaded.card.name,
+            "padding": loaded.spec.padding,
+            "size": size,
             "parameters": done.parameters,
             "macs": done.macs,
             "device": inference.device_name(done.device.split(":")[0]),
         }
         print(json.dumps({"steps": rows, **total}, indent=1))
         return 0
-    head = ("step", "operation", "H x W x C", "jump", "start", "field", "parameters", "MMACs", "ms")
+    head = ("step", "operation", "H x W x C", "jump", "start", "field", "seen", "parameters", "MMACs", "ms")
     lines = [head, *(_line(row) for row in rows)]
     wide = [max(len(line[i]) for line in lines) for i in range(len(head))]
     for line in lines:
@@ -42,14 +53,20 @@ def run(given: argparse.Namespace) -> int:
                 f"{cell:<{w}}" if i < 2 else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(line, wide, strict=True))
             )
         )
-    print(f"\n{done.parameters:,} parameters, {done.macs / 1e9:.2f} G multiply-accumulates")
+    print(
+        f"\n{MODELS[loaded.spec.model].title}, {loaded.card.name}, {loaded.spec.padding} padding, longer side {size}: "
+        f"{done.parameters:,} parameters, {done.macs / 1e9:.2f} G multiply-accumulates"
+    )
+    if any(row["clipped_field"] < max(row["receptive_field"], default=0) for row in rows):
+        print("field: receptive field of the network, not clipped; seen: the most that the input holds at this size")
     return 0
 
 
-def about(step: Step) -> dict[str, Any]:
-    """JSON-ready: rows first where rows and columns differ."""
+def about(step: Step, reach: Reach) -> dict[str, Any]:
+    """JSON-ready: rows first where rows and columns differ; receptive fields of the network, of each phase, and how
+    much of them the image holds at most."""
     _, channels, height, width = step.shape
-    extents = sorted({int(n) for axis in (step.rows, step.cols) for n in axis.extents})
+    extents = [int(axis.extents.max()) for axis in (step.rows, step.cols)]
     grids = [axis.grid for axis in (step.rows, step.cols)]
     return {
         "name": step.name,
@@ -60,7 +77,8 @@ def about(step: Step) -> dict[str, Any]:
         "channels": channels,
         "jump": [_number(grid.jump) for grid in grids],
         "start": [_number(grid.start) for grid in grids],
-        "receptive_field": extents[-1],
+        "receptive_field": sorted({high - low + 1 for low, high in reach}),
+        "clipped_field": max(extents),
         "parameters": step.parameters,
         "macs": step.macs,
         "milliseconds": step.milliseconds,
@@ -79,7 +97,8 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         f"{row['height']} x {row['width']} x {row['channels']}",
         f"{row['jump'][0]:g}",
         f"{row['start'][0]:g}",
-        str(row["receptive_field"]),
+        " or ".join(map(str, row["receptive_field"])),
+        str(row["clipped_field"]),
         f"{row['parameters']:,}",
         f"{row['macs'] / 1e6:.1f}",
         f"{row['milliseconds']:.1f}",

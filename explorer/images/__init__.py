@@ -1,21 +1,21 @@
 """Read any image file safely: 8-bit RGB pixels and a record of what was done to them, or a refusal with its reason.
 
-Pillow reads the files. Its classes are called directly: they open lazily, so the size is checked here before a pixel is
-decoded, while the check of Image.open depends on the whole process and hides the size. Relied on are Pillow's refusal
-of files that end too early (ImageFile.LOAD_TRUNCATED_IMAGES stays off), its limits on texts and profiles in a PNG
-(PngImagePlugin.MAX_TEXT_CHUNK, MAX_TEXT_MEMORY) and its decoders' own checks. What it leaves open is closed here: how
-much and how long is read, EXIF, TIFF directories. Nothing global is changed, so several threads may read.
+GDAL reads TIFF and PNG of 16 bits (`raster`), Pillow the rest. Its classes are called directly: they open lazily, so
+the size is checked here before a pixel is decoded, while the check of Image.open depends on the process and hides the
+size. Relied on are Pillow's refusal of files that end too early (ImageFile.LOAD_TRUNCATED_IMAGES stays off), its limits
+on texts and profiles in a PNG (PngImagePlugin.MAX_TEXT_CHUNK, MAX_TEXT_MEMORY) and its decoders' own checks. What it
+leaves open is closed here: how much and how long is read, EXIF. Directories of a TIFF are read here (`directories`),
+and only layouts that were checked are handed to GDAL (`layouts`). Nothing global is changed, so several threads may
+read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import logging
-import struct
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,11 +25,14 @@ import numpy as np
 from explorer.errors import ExplorerError
 from explorer.images.colours import pixels_of
 from explorer.images.domain import EVERYDAY, NUCLEI, domain_of
-from explorer.images.formats import FORMATS, MAX_PIXELS, Stream, kind_of, opened, pages_of
-from explorer.images.refusals import NOTES, SENTENCES, Note, refusal
+from explorer.images.formats import FORMATS, MAX_PIXELS, Stream, kind_of, opened, with_end_mark
+from explorer.images.headers import Header
+from explorer.images.layouts import RGB, Layout
+from explorer.images.refusals import NOTES, SENTENCES, Note, readable, refusal
 from explorer.images.sizes import at_places, resize, resized_shape
 
 __all__ = [
+    "BYTES_A_PIXEL",
     "EVERYDAY",
     "FORMATS",
     "MAX_ASPECT",
@@ -41,14 +44,17 @@ __all__ = [
     "SENTENCES",
     "Note",
     "Photograph",
+    "Room",
     "at_places",
     "domain_of",
+    "photograph",
     "read",
     "resize",
     "resized_shape",
 ]
 
 MAX_BYTES = 64 * 2**20  # of a file
+MOST_VALUES = 32 * MAX_PIXELS  # bytes of an unpacked TIFF: red, green, blue and alpha of 64 bits
 MIN_SIDE = 16  # pixels; below it there is nothing to segment
 BYTES_A_PIXEL = 16  # that decoding takes at most
 MAX_ASPECT = 32  # longer side over shorter; a thinner image has no shorter side left once it is resized
@@ -56,8 +62,6 @@ MAX_ASPECT = 32  # longer side over shorter; a thinner image has no shorter side
 _turn = threading.Semaphore(2)  # files read at the same time; at MAX_PIXELS each takes about 1 GiB
 
 Room = Callable[[int], AbstractContextManager[Any]]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,12 +86,15 @@ def read(
     source: str | Path | bytes | BinaryIO | None,
     name: str = "",
     page: int = 0,
+    channels: Sequence[int] | None = None,
     room: Room = nullcontext,
 ) -> Photograph:
     """The image in a file (a path, never an address), its bytes, or a stream opened for reading bytes.
 
-    page  of a TIFF, from 0
-    room  is entered with the bytes that decoding takes, before it begins
+    page      of a TIFF, from 0
+    channels  from 0: one, taken as grey, or three, taken as red, green and blue; None: those that are colours, or the
+              first
+    room      is entered with the bytes that decoding takes, before it begins
     The content decides the format, not the name. Raises ExplorerError, and nothing else, for whatever the file holds.
     """
     if not name and isinstance(source, (str, Path)):
@@ -96,9 +103,14 @@ def read(
         with _turn:
             data = _bytes(source)
             kind = kind_of(data)
-            pixels, notes, pages = _decode(kind, data, page, room)
+            pixels, notes, pages = _decode(kind, data, page, channels, room)
     except MemoryError as error:
         raise refusal("out_of_memory") from error
+    return photograph(pixels, notes, name, page, pages)
+
+
+def photograph(pixels: np.ndarray, notes: tuple[Note, ...], name: str, page: int = 0, pages: int = 1) -> Photograph:
+    """Of contiguous pixels, H x W x 3 uint8, which cannot be written from then on."""
     pixels.setflags(write=False)
     digest = hashlib.sha256(repr(pixels.shape).encode())
     digest.update(pixels.data)
@@ -134,53 +146,74 @@ def _bytes(source: Any) -> bytes:
     return data
 
 
-def _decode(kind: str, data: bytes, page: int, room: Room) -> tuple[np.ndarray, tuple[Note, ...], int]:
+def _decode(
+    kind: str, data: bytes, page: int, channels: Sequence[int] | None, room: Room
+) -> tuple[np.ndarray, tuple[Note, ...], int]:
     """Pixels, what was done to them, and the number of pages."""
-    with _refusing(kind, "unsupported_layout"):
+    if kind == "TIFF":
+        return _rastered(kind, data, page, channels, room)
+    with readable(kind, "unsupported_layout"):
+        if page:
+            raise refusal("no_page", page=page + 1, pages=1)
         stream = Stream(data)
         image = opened(kind, stream)
-    with _refusing(kind, "unreadable"):
-        pages = pages_of(data) if kind == "TIFF" else 1
-        if page:
-            if not 0 <= page < pages:
-                raise refusal("no_page", page=page + 1, pages=pages)
-            image.seek(page)
-        width, height = image.size
-        if min(width, height) < MIN_SIDE:
-            raise refusal("too_small", width=width, height=height, minimum=MIN_SIDE)
-        if width * height > MAX_PIXELS:
-            raise refusal("too_large_pixels", width=width, height=height, limit=MAX_PIXELS)
-        if max(width, height) > MAX_ASPECT * min(width, height):
-            raise refusal("too_thin", width=width, height=height, maximum=MAX_ASPECT)
+        _check_size(*image.size)
+    with room(BYTES_A_PIXEL * image.size[0] * image.size[1]), readable(kind):
         if kind == "JPEG" and data.count(b"\xff\xda") > 100:
             raise ValueError("too many scans")  # each costs a pass over the whole image
-    with room(BYTES_A_PIXEL * width * height), _refusing(kind, "unreadable"):
-        stream.allow(30)
-        pixels, notes = pixels_of(image, kind)
-        if pages > 1:
-            notes.insert(0, Note("page", {"page": page + 1, "pages": pages}))
-        elif kind != "TIFF" and (frames := _frames(image, stream)) > 1:
-            notes.insert(0, Note("first_frame", {"frames": frames}))
-        return pixels, tuple(notes), pages
+        stream.until += 30
+        notes, deep = [], kind == "PNG" and ";16" in str(image.tile[0][3])
+        try:
+            image.load()
+        except OSError as error:
+            if kind != "JPEG" or "truncated" not in str(error) or not (whole := with_end_mark(data)):
+                raise
+            image = opened(kind, stream := Stream(whole))
+            notes.append(Note("no_end_mark"))
+        if deep:
+            return _rastered(kind, data, page, channels, nullcontext)  # Pillow found it whole, but keeps 8 bits
+        pixels, done = pixels_of(image)
+        stream.until += 5
+        if (frames := _frames(image)) > 1:
+            notes.append(Note("first_frame", {"frames": frames}))
+        header = Header(Layout(pixels.shape[:2], RGB, 3, "u8"), notes=notes + done)
+        header.take(channels)
+        if channels is not None:
+            pixels = np.ascontiguousarray(pixels[..., header.taken * (3 // len(header.taken))])
+        return pixels, tuple(header.notes), 1
 
 
-@contextmanager
-def _refusing(kind: str, code: str) -> Iterator[None]:
-    """Whatever a format's reader raises becomes a refusal of this code, or "truncated"."""
-    try:
-        yield
-    except (ExplorerError, MemoryError):
-        raise
-    except Exception as error:  # Pillow raises nearly anything on damaged data
-        log.debug("%s not read: %r", kind, error)
-        ended = (EOFError, IndexError, struct.error)
-        short = isinstance(error, ended) or isinstance(error.__cause__, ended) or "truncated" in str(error).lower()
-        raise refusal("truncated" if short else code, format=kind) from error
+def _rastered(
+    kind: str, data: bytes, page: int, channels: Sequence[int] | None, room: Room
+) -> tuple[np.ndarray, tuple[Note, ...], int]:
+    """The same out of what GDAL reads."""
+    from explorer.images.raster import Raster  # 0.1 s that most images do not need
+
+    with readable(kind, "unsupported_layout"):
+        raster = Raster(data, kind, page, channels, _check_header)
+    height, width = raster.header.layout.size
+    with raster, room(BYTES_A_PIXEL * height * width + raster.header.layout.bytes), readable(kind):
+        return raster.whole(), tuple(raster.notes), raster.header.pages
 
 
-def _frames(image: Any, stream: Stream) -> int:
+def _check_header(header: Header) -> None:
+    height, width = header.layout.size
+    _check_size(width, height)
+    if header.layout.bytes > MOST_VALUES:
+        raise refusal("too_many_values", channels=header.layout.samples, width=width, height=height)
+
+
+def _check_size(width: int, height: int) -> None:
+    if min(width, height) < MIN_SIDE:
+        raise refusal("too_small", width=width, height=height, minimum=MIN_SIDE)
+    if width * height > MAX_PIXELS:
+        raise refusal("too_large_pixels", width=width, height=height, limit=MAX_PIXELS)
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise refusal("too_thin", width=width, height=height, maximum=MAX_ASPECT)
+
+
+def _frames(image: Any) -> int:
     """A GIF is walked for it, so it comes last; damage behind the frame that is used does not matter."""
-    stream.allow(2)
     try:
         return int(getattr(image, "n_frames", 1))
     except Exception:

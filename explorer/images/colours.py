@@ -15,26 +15,19 @@ from explorer.images.refusals import Note
 log = logging.getLogger(__name__)
 
 
-def pixels_of(image: Any, kind: str) -> tuple[np.ndarray, list[Note]]:
-    """H x W x 3, 8-bit, sRGB, upright, out of an opened file, and what was done for it."""
+def pixels_of(image: Any) -> tuple[np.ndarray, list[Note]]:
+    """H x W x 3, 8-bit, sRGB, upright, out of an opened file of 8 bits, and what was done for it."""
     notes: list[Note] = []
-    tags = image.tag_v2 if kind == "TIFF" else {}
-    orientation = tags.get(274)  # a TIFF is turned by loading it
-    sixteen = kind in ("PNG", "TIFF") and ";16" in str(image.tile[0][3])
     image.load()
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        values = np.asarray(image)
-        if tags.get(339, (1,)) == (1,) and values.dtype == np.int32:
-            values = values.view(np.uint32)  # which Pillow takes for signed
-        picture = _spread(values, 16 if sixteen else 32, tags.get(262) == 0, notes)
-    else:
-        notes += [Note("bits_dropped", {"bits": 16})] if sixteen else []
-        picture = _on_white(image, notes)
-    if kind != "TIFF":
-        orientation = orientation_of(image.info.get("exif"))
-        picture.info = {}
-        picture.getexif()[274] = orientation
-        ImageOps.exif_transpose(picture, in_place=True)
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    if alpha and alpha.getextrema() == (0, 0):
+        alpha = None
+        notes.append(Note("alpha_ignored"))
+    picture = on_white(image, alpha, image.info.get("icc_profile"), notes)
+    orientation = orientation_of(image.info.get("exif"))
+    picture.info = {}
+    picture.getexif()[274] = orientation
+    ImageOps.exif_transpose(picture, in_place=True)
     if orientation in range(2, 9):
         notes.append(Note("rotated", {"orientation": orientation}))
     return np.asarray(picture), notes
@@ -50,28 +43,33 @@ def orientation_of(block: Any) -> int:
         return 1
 
 
-def _spread(values: np.ndarray, bits: int, inverted: bool, notes: list[Note]) -> Image.Image:
-    """Grey values of more than 8 bits, spread over 0..255 between two percentiles; inverted: 0 is white."""
+def ends_of(values: np.ndarray, bits: int) -> tuple[tuple[float, float], Note]:
+    """The two values that 0 and 255 are made of, for all colours of an image alike: percentiles 0.1 and 99.9.
+
+    Cameras and microscopes store 10, 12 or 14 bits in 16 and do not say so, in grey as in colour.
+    """
     known = values[np.isfinite(values)]
-    if known.size < values.size:
-        notes.append(Note("not_finite", {"count": values.size - known.size}))
     known = known if known.size else np.zeros(1)
     low, high = map(float, np.percentile(known[:: 1 + known.size // 2**22], (0.1, 99.9), method="nearest"))
     if not high > low:  # nearly all one value: what stands out from it is what there is to see
         low, high = float(known.min()), float(known.max())
     short = [int(v) if v.is_integer() and abs(v) < 2**53 else float(f"{v:.4g}") for v in (low, high)]
-    notes.append(Note("scaled", {"low": short[0], "high": short[1], "bits": bits}))
-    grey = np.empty(values.shape, np.uint8)
-    for row, spread in zip(values, grey, strict=True):
-        level = np.interp(row, (low, high if high > low else low + 1), (255, 0) if inverted else (0, 255))
-        spread[:] = np.rint(np.nan_to_num(level))
-    return Image.fromarray(grey).convert("RGB")
+    note = Note("scaled", {"low": short[0], "high": short[1], "bits": bits})
+    return (low, high if high > low else low + 1), note
 
 
-def _on_white(image: Image.Image, notes: list[Note]) -> Image.Image:
-    """RGB out of any mode of 8 bits or fewer, transparency laid on white."""
-    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
-    picture = _srgb(image, notes)
+def spread(values: np.ndarray, ends: tuple[float, float], inverted: bool = False) -> np.ndarray:
+    """Bands x h x w of any type as 8 bits, so that `ends` become 0 and 255; inverted: 255 and 0."""
+    made = np.empty(values.shape, np.uint8)
+    for row, short in zip(values.reshape(-1, values.shape[-1]), made.reshape(-1, values.shape[-1]), strict=True):
+        level = np.interp(row, ends, (255, 0) if inverted else (0, 255))
+        short[:] = np.rint(np.nan_to_num(level))
+    return made
+
+
+def on_white(image: Image.Image, alpha: Image.Image | None, profile: bytes | None, notes: list[Note]) -> Image.Image:
+    """RGB out of any mode of 8 bits or fewer, what its alpha channel lets see through laid on white."""
+    picture = _srgb(image, profile, notes)
     if alpha and (seen_through := image.width * image.height - alpha.histogram()[255]):
         percent = round(100 * seen_through / (image.width * image.height), 1)
         notes.append(Note("alpha_on_white", {"percent": min(100.0, max(0.1, percent))}))
@@ -81,9 +79,8 @@ def _on_white(image: Image.Image, notes: list[Note]) -> Image.Image:
     return picture
 
 
-def _srgb(image: Image.Image, notes: list[Note]) -> Image.Image:
+def _srgb(image: Image.Image, data: bytes | None, notes: list[Note]) -> Image.Image:
     """RGB out of any mode, by the profile of the image when it has one that fits."""
-    data = image.info.get("icc_profile")
     if data is not None and image.mode not in ("LAB", "YCbCr"):  # these say themselves what their colours are
         try:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(data))

@@ -18,7 +18,7 @@ from explorer.inference.devices import (
 )
 from explorer.inference.enlarge import labels_at
 from explorer.inference.forecast import Forecast
-from explorer.inference.frames import Frame, Frames, Placement, placement
+from explorer.inference.frames import Frame, Frames, Placement, network_fields, placement
 from explorer.inference.label import Labelling, Outputs, Progress, Remark, label
 from explorer.inference.networks import on_device
 from explorer.inference.plan import DEFAULTS, Plan, RunOptions, plan
@@ -49,6 +49,7 @@ __all__ = [
     "has_bfloat16",
     "label",
     "labels_at",
+    "network_fields",
     "normalise",
     "on_device",
     "pick_device",

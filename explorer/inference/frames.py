@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import torch
 
+from explorer.fields import Reach, whole_fields
 from explorer.geometry import LegalSizes
 from explorer.models import ModelSpec, without_weights
 from explorer.trace import trace
@@ -52,6 +53,12 @@ def placement(spec: ModelSpec) -> Placement:
     if grid.jump != 1 or grid.start.denominator != 1:
         raise ValueError(f"the output of {spec.model} does not stand on the input's pixels: {grid}")
     return Placement(sizes, int(grid.start), n - len(out.rows))
+
+
+@lru_cache(maxsize=32)
+def network_fields(spec: ModelSpec) -> dict[str, Reach]:
+    """Unclipped receptive fields per step: measured on an input that holds the largest field several times."""
+    return whole_fields(without_weights(spec), spec.in_channels, placement(spec).sizes.at_least(1500))
 
 
 def border(original: tuple[int, ...], resized: tuple[int, ...], placed: Placement) -> Frames:

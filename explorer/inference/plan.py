@@ -131,14 +131,13 @@ def plan(
     """
     device = pick_device(options.device)
     precision = pick_precision(options.precision, device)
-    placed = placement(spec)
-    network = border(size, size, placed).network
-    local, step, _ = shape_of(spec, precision, (network.height, network.width))
+    network = border(size, size, placement(spec)).network
+    pixels = (network.height, network.width)
+    local, step, _ = shape_of(spec, precision, pixels)
     whole = _cost(local, step, size, None)
     held = held if device == "cpu" else 0
     free = free_memory(device)
     room = float("inf") if free is None else SHARE * free - held
-    pixels = (network.height, network.width)
     frame = Plan(spec, size, pixels, device, precision, None, (), whole, free, held=held)
 
     if options.way == "paper":
@@ -150,13 +149,12 @@ def plan(
 
     if options.way == "whole" or (options.way == "auto" and whole.bytes <= room):
         return made(None, whole)
-    cost = whole
     if options.side:
         cost = _cost(local, step, size, options.side)
         _bound(frame, options.side, cost)
         return made(options.side, cost)
-    sides = [side for side in SIDES if side < max(size)]
-    for side in sides or [max(size)]:  # an image no larger than the smallest tile is one tile itself
+    sides = [side for side in SIDES if side < max(size)] or [max(size)]
+    for side in sides:  # an image no larger than the smallest tile is one tile itself
         cost = _cost(local, step, size, side)
         if cost.bytes <= room:
             _bound(frame, side, cost)

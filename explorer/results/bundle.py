@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -108,12 +109,31 @@ def described(result: Result) -> str:
     return "; ".join(parts)
 
 
+def command(result: Result) -> str:
+    """The command that makes this result again."""
+    run, plan = result.labelling, result.labelling.plan
+    page = next((note.details["page"] for note in result.notes if note.code == "page"), 1)
+    size = max(plan.size) if tuple(plan.size) != tuple(result.pixels.shape[:2]) else "full"
+    options = {
+        "model": plan.spec.model,
+        "weights": result.card.name,
+        "padding": plan.spec.padding,
+        "size": size if size != "full" or result.card.is_too_large(plan.size) else None,
+        "page": page if page > 1 else None,
+        "precision": run.precision if run.precision != "float32" else None,
+        "way": "paper" if plan.alone else None,
+    }
+    told = [part for key, value in options.items() if value is not None for part in (f"--{key}", str(value))]
+    return shlex.join(["python", "-m", "explorer", "segment", result.name or "image.png", *told])
+
+
 def about(result: Result) -> dict[str, Any]:
     """What was done, for machines."""
     run, plan = result.labelling, result.labelling.plan
     counted = {} if result.instances is None else {"objects": int(result.instances.max(initial=0))}
     return {
         "image": result.name,
+        "command": command(result),
         "height": result.pixels.shape[0],
         "width": result.pixels.shape[1],
         "model": plan.spec.model,

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import torch
 
+from explorer import masks
 from explorer.errors import ExplorerError
 from explorer.inference import pick_device
 from explorer.training import data, recipe
 from explorer.training.data import DataError
 from explorer.training.loop import PRECISIONS, Run, keep_freed_memory
+from explorer.training.sets import numbers_option
 from explorer.training.ship import Split, ship
 
 
@@ -43,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--precision", choices=PRECISIONS, help="of the convolutions (default bfloat16 where the device multiplies it)"
     )
     parser.add_argument("--download", action="store_true", help="let torchvision fetch VOC 2012 or Oxford-IIIT Pet")
+    numbers_option(parser)
     parser.add_argument("--save-every", type=float, default=60, metavar="SECONDS", help="how often the state is saved")
     given = parser.parse_args(arguments)
     keep_freed_memory()
@@ -66,10 +69,15 @@ def _train(given: argparse.Namespace) -> int:
         torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written to is better known now
     print(f"reading {given.data}", file=sys.stderr, flush=True)
-    samples = data.read_all(chosen.data_set, given.data, download=given.download)
+    samples = data.read_all(chosen.data_set, given.data, download=given.download, numbers=given.numbers)
+    for remark in masks.summed(one for sample in samples if sample.truth for one in sample.truth.remarks):
+        print(f"note: {remark}", file=sys.stderr)
     train, validation, rule = data.split(chosen.data_set, samples, chosen.fold)
     if not train or not validation:
-        raise DataError(f"{given.data} has too few images for a training and a validation split")
+        lacking = "validation" if train else "training"
+        raise DataError(f"{given.data}: no image for {lacking} is left of {len(samples)} in fold {chosen.fold}")
+    if data.ONE_SESSION in rule:
+        print(f"note: {rule}", file=sys.stderr)
     extra = {
         name: data.split(name, data.read_all(name, given.data, download=given.download))[0] for name in chosen.extra
     }

@@ -8,20 +8,27 @@ in common; a recipe, or the one that it is like, may name the one that it leaves
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from torchvision import datasets
 
+from explorer import masks
 from explorer.errors import ExplorerError
+from explorer.files import listed
+from explorer.images import Photograph
 from explorer.images import read as read_image
+from explorer.masks import Numbering
 from explorer.training import border
-from explorer.training.sets import SETS, SHARE, DataSet
+from explorer.training.sets import SETS, SHARE, DataSet, declared
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+
+
+LEAST = 0.05  # share of micrographs that have to be left out, or else groups are parted
+ONE_SESSION = "these figures say nothing about images of other sessions"
 
 
 class DataError(ValueError):
@@ -40,6 +47,7 @@ class Sample:
     instances: np.ndarray | None = None  # H x W
     part: int = 0  # which of the data set's folders
     film: str = ""  # of which it is a frame
+    truth: masks.Truth | None = None  # where the labels are from
 
 
 def locate(name: str, folder: Path) -> Path:
@@ -52,27 +60,51 @@ def layout(name: str) -> list[str]:
     return [SETS[name].root] if SETS[name].torchvision else [part for pair in SETS[name].folders for part in pair]
 
 
-def read_all(name: str, folder: Path, weights: bool = True, download: bool = False) -> list[Sample]:
+def read_all(
+    name: str,
+    folder: Path,
+    weights: bool = True,
+    download: bool = False,
+    numbers: str | None = None,
+    left_out: Callable[[str], None] | None = None,
+) -> list[Sample]:
     """All samples of a data set, by name. Raises DataError for the first file that is missing, broken or unknown.
 
     weights   False leaves out the border weight maps, which only training needs.
     download  lets torchvision fetch a set that it knows and the folder lacks.
+    numbers   of the label files, by name, instead of what a `classes.json` says, or else of the set's own (`declared`)
+    left_out  hears why of images that cannot be used, where the others are to be read without them
     """
+
+    def refuse(why: str) -> None:
+        if left_out is None:
+            raise DataError(why)
+        left_out(why)
+
     data_set, folder = SETS[name], locate(name, folder)
-    pairs = _published(data_set, folder, download) if data_set.torchvision else _beside(data_set, folder)
-    return [_read(data_set, part, image, label, weights) for part, image, label in pairs]
+    found = []
+    pairs = _published(data_set, folder, download) if data_set.torchvision else _beside(data_set, folder, refuse)
+    for part, image, label in pairs:
+        numbering = declared(numbers, (label.parent, folder), data_set.classes)
+        try:
+            found.append(_read(name, part, image, label, weights, numbering))
+        except DataError as error:
+            refuse(str(error))
+        except Exception as error:  # whatever a reader makes of a file, it is named
+            refuse(f"{label} cannot be read: {' '.join(str(error).split()) or type(error).__name__}")
+    return found
 
 
-def _beside(data_set: DataSet, folder: Path) -> Iterator[tuple[int, Path, Path]]:
+def _beside(data_set: DataSet, folder: Path, refuse: Callable[[str], None]) -> Iterator[tuple[int, Path, Path]]:
     """(part, image, label) of a folder's files, by name; a file without its partner is refused before any is read."""
     found: list[tuple[int, Path, Path]] = []
     for part, pair in enumerate(data_set.folders):
-        images, labels = (_files(folder / name) for name in pair)
+        images, labels = _files(folder / pair[0]), _files(folder / pair[1], masks.EXPORTED)
         for stem in sorted(images.keys() ^ labels.keys()):
             there = images.get(stem) or labels[stem]
             lacking = "label" if stem in images else "image"
-            raise DataError(f"{there} has no {lacking} file of the same name beside it")
-        found += [(part, images[stem], labels[stem]) for stem in sorted(images)]
+            refuse(f"{there} has no {lacking} file of the same name beside it")
+        found += [(part, images[stem], labels[stem]) for stem in sorted(images.keys() & labels.keys())]
     return iter(found)
 
 
@@ -92,61 +124,49 @@ def _published(data_set: DataSet, folder: Path, download: bool) -> Iterator[tupl
         yield from ((part, Path(image), Path(label)) for image, label in zip(images, labels, strict=True))
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def _files(folder: Path, additions: tuple[str, ...] = ()) -> dict[str, Path]:
+    """The files of a folder by their stems, without what the explorer adds to those of its own."""
     if not folder.is_dir():
         raise DataError(f"the folder {folder} does not exist")
     found: dict[str, Path] = {}
-    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
-        if path.stem in found:
-            raise DataError(f"{folder} holds both {found[path.stem].name} and {path.name}; one of them is too many")
-        found[path.stem] = path
+    for path in listed(folder, SUFFIXES):
+        stem = path.stem
+        for addition in additions:
+            stem = stem.removesuffix(addition)
+        if stem in found:
+            raise DataError(f"{folder} holds both {found[stem].name} and {path.name}; one of them is too many")
+        found[stem] = path
     if not found:
         raise DataError(f"the folder {folder} holds no images ({', '.join(SUFFIXES)})")
     return found
 
 
-def _pixels(path: Path) -> np.ndarray:
-    """H x W x 3, uint8, as the app shows the image: turned as it says, 16 bits spread between percentiles."""
+def _photograph(path: Path) -> Photograph:
+    """As the app shows the image: turned as it says, 16 bits spread between percentiles."""
     try:
-        return read_image(path).pixels
+        return read_image(path)
     except ExplorerError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
 
 
-def _labels(path: Path) -> np.ndarray:
+def _read(name: str, part: int, image_path: Path, label_path: Path, weights: bool, said: Numbering | None) -> Sample:
+    data_set, photograph = SETS[name], _photograph(image_path)
+    numbering = said or (Numbering(name, data_set.values) if data_set.values else None)
+    objects = (border.OBJECT, border.TOUCHING) if data_set.instances else None
+    of = photograph.size, data_set.classes, numbering, said is not None, objects, photograph.notes
     try:
-        with Image.open(path) as image:
-            image.load()
-            labels = np.asarray(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
-    if labels.ndim != 2 or labels.dtype.kind not in "bui":
-        raise DataError(f"{path} is not a map of one whole number per pixel")
-    if labels.dtype.kind == "i" and labels.min() < 0:
-        raise DataError(f"{path} has the value {labels.min()}; labels count from 0")
-    return labels.astype(np.uint8) if labels.dtype == bool else labels
-
-
-def _read(data_set: DataSet, part: int, image_path: Path, label_path: Path, weights: bool) -> Sample:
-    image, labels = _pixels(image_path), _labels(label_path)
-    if labels.shape != image.shape[:2]:
-        sizes = [f"{shape[1]} x {shape[0]}" for shape in (labels.shape, image.shape)]
-        raise DataError(f"{label_path} has {sizes[0]} pixels, its image {sizes[1]}")
-    instances = weight = None
-    if data_set.instances:
-        instances = labels.astype(np.int32)
-        target = border.classes_of(instances)
-        weight = border.weight_map(instances).astype(np.float16) if weights else None
-    else:
-        values = np.unique(labels)
-        if unknown := sorted(set(values.tolist()) - data_set.values.keys()):
-            raise DataError(f"{label_path} has the value {unknown[0]}, which is no class of this data set")
-        table = np.zeros(256, np.uint8)
-        table[[*data_set.values]] = [*data_set.values.values()]
-        target = table[labels]
+        truth = masks.read(label_path, *of)
+    except ExplorerError as error:
+        raise DataError(f"{label_path.parent}: {error}") from error
+    image, target, weight = photograph.pixels, truth.labels, None
+    if truth.objects is not None:
+        target = border.classes_of(truth.objects) if target is None else target
+        weight = border.weight_map(truth.objects).astype(np.float16) if weights else None
+    assert target is not None
     kind = kind_of(image) if data_set.instances else "photo"
     film = image_path.stem.partition("_")[0] if data_set.frames else ""
-    return Sample(image_path.stem, kind, image, target, weight, instances, part, film)
+    truth = replace(truth, raw=None) if weights else truth
+    return Sample(image_path.stem, kind, image, target, weight, truth.objects, part, film, truth)
 
 
 def kind_of(image: np.ndarray) -> str:
@@ -165,7 +185,12 @@ def split(name: str, samples: list[Sample], fold: int = 0) -> tuple[list[Sample]
             raise DataError(f"{name} is split as published; it has no fold {fold}")
         parts = [[s for s in samples if bool(s.part) == validates] for validates in (False, True)]
         return parts[0], parts[1], f"validation: {last}, as published"
-    return _split_groups(samples, fold) if SETS[name].instances else _split_names(samples, fold)
+    if not SETS[name].instances:
+        return _split_names(samples, fold)
+    train, validation, rule = _split_groups(samples, fold)
+    if not train or len(validation) < LEAST * len(samples):  # groups of which nearly all images are one
+        return _split_group(samples, fold)
+    return train, validation, rule
 
 
 def side(samples: list[Sample]) -> int | None:
@@ -202,6 +227,18 @@ def group_of(sample: Sample) -> str:
     """What images belong together: micrographs of one `signature`, which a split never parts, and the frames of one
     film; a photograph stands alone."""
     return signature(sample) if sample.instances is not None else sample.film or f"{sample.part}/{sample.name}"
+
+
+def _split_group(samples: list[Sample], fold: int) -> tuple[list[Sample], list[Sample], str]:
+    """Micrographs of one session, which look alike: parted by their names, and the rule says what that is worth."""
+    count = max(1, round(SHARE * len(samples)))
+    chosen = sorted(samples, key=lambda sample: _digest(sample.name))[count * fold : count * (fold + 1)]
+    validation = [sample for sample in samples if sample in chosen]
+    rule = (
+        f"(nearly) all images look alike, as of one session, so they are parted by name: in the order of sha256(file "
+        f"stem), the {count} images after the first {count * fold} validate; {ONE_SESSION}"
+    )
+    return [sample for sample in samples if sample not in chosen], validation, rule
 
 
 def _split_groups(samples: list[Sample], fold: int) -> tuple[list[Sample], list[Sample], str]:

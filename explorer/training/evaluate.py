@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer import inference, metrics, objects
+from explorer import images, inference, metrics, objects
 from explorer.inference import Canvas, Outputs, RunOptions
 from explorer.models import ModelSpec
 from explorer.training.border import OBJECT, TOUCHING
@@ -136,12 +136,24 @@ def measure(
     mean: tuple[float, ...],
     std: tuple[float, ...],
     device: torch.device,
+    side: Callable[[tuple[int, int]], int | None] = lambda _: None,
+    heard: Callable[[Sample, np.ndarray], None] | None = None,
 ) -> dict[str, Tally]:
-    """A tally per network of `net`, by its key in MODELS; `spec` is the network whose sizes hold."""
+    """A tally per network of `net`, by its key in MODELS; `spec` is the network whose sizes hold. `side` says of
+    an image's size (height, width) what longer side it is run at, None for its own; `heard` is told of the labels
+    (H x W) that each network gives each sample.
+    """
     tallies: dict[str, Tally] = {}
     with torch.inference_mode():
         for sample in samples:
-            for key, scores in scores_of(net, spec, sample.image, mean, std, device).items():
-                labels = scores.argmax(0).to(torch.uint8).cpu().numpy()
+            size = sample.image.shape[:2]
+            image = images.resize(sample.image, side(size) or max(size))
+            for key, scores in scores_of(net, spec, image, mean, std, device).items():
+                if image.shape == sample.image.shape:
+                    labels = scores.argmax(0).to(torch.uint8).cpu().numpy()
+                else:
+                    labels = inference.labels_at(scores.float().cpu().numpy(), size)
                 tallies.setdefault(key, Tally(spec.classes)).add(sample, labels)
+                if heard:
+                    heard(sample, labels)
     return tallies

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from explorer import masks
 from explorer.cards import ClassInfo
+from explorer.errors import ExplorerError
+from explorer.masks import Numbering
 from explorer.metrics import IGNORE
 
 FOLDS, SHARE = 5, 0.18  # validation parts of a set that has no published one, and the share of its images in each
@@ -187,3 +193,32 @@ PETS = DataSet(
 )
 
 SETS = {"nuclei": NUCLEI, "msrc_v2": MSRC_V2, "camvid": CAMVID, "voc2012": VOC, "pets": PETS}
+NUMBERINGS = ("card", *(name for name, known in SETS.items() if known.values))  # that can be declared by name
+
+
+def numberings(classes: Sequence[ClassInfo]) -> list[Numbering]:
+    """Those of the data sets that have these classes."""
+    ids = [info.id for info in classes]
+    fitting = {name: known.values for name, known in SETS.items() if [info.id for info in known.classes] == ids}
+    return [Numbering(name, values) for name, values in fitting.items() if values]
+
+
+def declared(name: str | None, folders: Iterable[Path], classes: Sequence[ClassInfo]) -> Numbering | None:
+    """The numbering that is declared by name ("card", or a data set's), or by a file in one of the folders; None if
+    there is no such file. Raises ExplorerError."""
+    if name is None:
+        return masks.declared(folders, classes)
+    known = {"card": masks.in_order(len(classes))} | {one.name: one for one in numberings(classes)}
+    if name not in known:
+        raise ExplorerError("truth_numbers", f"the numbers of {name} are those of other classes", name=name)
+    return known[name]
+
+
+def numbers_option(parser: argparse.ArgumentParser) -> None:
+    """What the numbers in files of true labels mean."""
+    parser.add_argument(
+        "--numbers",
+        choices=NUMBERINGS,
+        help="what the numbers in files of true labels mean: the classes in the card's order, or those of a data set "
+        "(default: what a classes.json beside the files says; else the usual)",
+    )

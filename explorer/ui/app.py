@@ -57,29 +57,11 @@ def build_app(bench: Workbench) -> gr.Blocks:
     """The page; its first example is run once it is served."""
     gr.set_static_paths([bench.files.folder])
     cancelled: Bounded[bool] = Bounded(500)  # by tokens of runs; the last ones are remembered
+    telling = partial(_telling, bench, cancelled)
     start = json.dumps(beginning(bench))
 
-    def asked(event: gr.EventData) -> tuple[Data, str]:
-        """What the page sent, and the token that its answers carry."""
-        data: Data = event._data if isinstance(event._data, dict) else {}
-        return data, str(data.get("request", ""))[:100]
-
-    def telling(messages: Messages) -> Callable[[gr.EventData, gr.Request], AsyncIterator[str]]:
-        """What answers an event with messages."""
-
-        async def answer(event: gr.EventData, request: gr.Request) -> AsyncIterator[str]:
-            data, token = asked(event)
-            try:
-                with bench.questions.one(*who(request)) as gone:
-                    async for message in messages(data, lambda: bool(cancelled.get(token)) or gone()):
-                        yield json.dumps({"request": token, **message})
-            except ExplorerError as error:
-                yield json.dumps({"request": token, "kind": "error", "code": error.code, "details": {}})
-
-        return answer
-
     async def on_cancel(event: gr.EventData) -> None:
-        cancelled.put(asked(event)[1], True, 1)
+        cancelled.put(_asked(event)[1], True, 1)
 
     with gr.Blocks(title=TITLE, fill_width=True, fill_height=True) as demo:
         stage = gr.HTML(
@@ -99,6 +81,29 @@ def build_app(bench: Workbench) -> gr.Blocks:
         stage.cancel(on_cancel, None, None, queue=False, **settings)
         Endpoints(bench).offer()
     return demo
+
+
+def _asked(event: gr.EventData) -> tuple[Data, str]:
+    """What the page sent, and the token that its answers carry."""
+    data: Data = event._data if isinstance(event._data, dict) else {}
+    return data, str(data.get("request", ""))[:100]
+
+
+def _telling(
+    bench: Workbench, cancelled: Bounded[bool], messages: Messages
+) -> Callable[[gr.EventData, gr.Request], AsyncIterator[str]]:
+    """What answers an event with messages."""
+
+    async def answer(event: gr.EventData, request: gr.Request) -> AsyncIterator[str]:
+        data, token = _asked(event)
+        try:
+            with bench.questions.one(*who(request)) as gone:
+                async for message in messages(data, lambda: bool(cancelled.get(token)) or gone()):
+                    yield json.dumps({"request": token, **message})
+        except ExplorerError as error:
+            yield json.dumps({"request": token, "kind": "error", "code": error.code, "details": {}})
+
+    return answer
 
 
 def beginning(bench: Workbench) -> Data:

@@ -99,9 +99,7 @@ def first(cards: Iterable[Card], examples: list[dict[str, Any]]) -> Selection:
     model = next(key for key in ("fcn8s", *shown()) if weights.cards_for(key, cards))
     card = weights.cards_for(model, cards)[0]
     example = next((e for e in examples if e["family"] == card.domain), examples[0])
-    paper = MODELS[model].paddings[0]  # what is read about, where the weights were trained in it
-    padding = paper if paper in card.geometries else card.spec.padding
-    return Selection(model, card.name, padding, example["file"], MODELS[model].size, "auto")
+    return Selection(model, card.name, weights.usual_padding(card, model), example["file"], MODELS[model].size, "auto")
 
 
 def legend(card: Card) -> list[dict[str, Any]]:

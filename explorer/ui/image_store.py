@@ -13,6 +13,7 @@ from explorer import images
 from explorer.errors import ExplorerError
 from explorer.images import Photograph
 from explorer.images.synthetic import MADE
+from explorer.inference.devices import give_back
 from explorer.trace import CancelledError
 from explorer.ui import i18n
 from explorer.ui.i18n import in_all
@@ -79,12 +80,13 @@ class ImageStore:
             return self._keep(replace(self.get(known), name=name or path.name))
         try:
             room = partial(self.memory.turn, progress, cancelled)
-            key = self._keep(images.read(path, name, page, room))
+            key = self._keep(images.read(path, name, page, room=room))
         except CancelledError:
             raise
         except BaseException:
             self.uploads.forget(path)
             raise
+        give_back()  # what decoding a large one took
         self.uploads.forget(path)
         self._uploads.put((path, page), key, 1)
         return key

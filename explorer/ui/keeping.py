@@ -15,11 +15,14 @@ import numpy as np
 from PIL import Image
 
 from explorer import api, images, inference
+from explorer.cards import ClassInfo
 from explorer.checked import json_ready
 from explorer.errors import ExplorerError
 from explorer.images import Photograph
+from explorer.masks import Remark
 from explorer.models import MODELS
 from explorer.results import bundle, truth
+from explorer.training.sets import numberings
 from explorer.ui.asked import SegmentQuestion
 from explorer.ui.catalog import device_words, image_notes, legend, network_notes, told
 from explorer.ui.i18n import in_all
@@ -27,6 +30,7 @@ from explorer.ui.stage.payload import png
 from explorer.ui.state import Bounded, Files
 
 MOST_SHOWN = 2048  # pixels of the longer side on the page; files hold all
+CLASS_OF = ("first", "background")  # details of remarks that name a class
 KEPT_BYTES = 400 * 2**20
 BYTES_A_PIXEL = 32  # that judging a result or making its files takes at most
 
@@ -105,7 +109,7 @@ class Keeper:
 
     def _judged(self, token: str, path: Path) -> dict[str, Any]:
         result = self._get(token).result
-        judged, classes = truth.judge_result(result, path)
+        judged, classes = truth.judge_result(result, path, others=numberings(result.card.classes))
         errors = images.at_places(judged.errors, images.resized_shape(result.labels.shape, MOST_SHOWN))
         file = self._add(token, png(errors), ".png")
         return {
@@ -113,6 +117,8 @@ class Keeper:
             "names": [in_all(c.name) for c in classes],
             "matrix": judged.matrix.tolist(),
             **judged.figures(classes),
+            "labels": path.name,
+            "remarks": [_told(remark, classes) for remark in judged.remarks],
             "iou": json_ready(truth.metrics.iou(judged.matrix).tolist()),
         }
 
@@ -131,6 +137,13 @@ class Keeper:
         if not kept:
             raise ExplorerError("result_gone")
         return kept
+
+
+def _told(remark: Remark, classes: Sequence[ClassInfo]) -> dict[str, Any]:
+    """A remark on true labels for the page, which says a class's name in its own language."""
+    names = {info.name["en"]: in_all(info.name) for info in classes}
+    details = {key: names.get(value, value) if key in CLASS_OF else value for key, value in remark.details.items()}
+    return {"code": remark.code, "details": details}
 
 
 def _facts(result: api.Result) -> dict[str, Any]:

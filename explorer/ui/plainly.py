@@ -11,11 +11,11 @@ import torch
 
 from explorer.cards import Card
 from explorer.errors import ExplorerError
+from explorer.inference import network_fields
 from explorer.labs.walk import legal, network_of
 from explorer.models import ModelSpec
 from explorer.operations.layers import SizeError
 from explorer.trace import trace
-from explorer.ui.run_store import fields_of
 from explorer.ui.words import plain, tell
 
 KINDS = {".png": "image/png", ".jpg": "image/jpeg"}
@@ -66,7 +66,7 @@ def geometry(model: str, padding: str, size: tuple[int, int]) -> dict[str, Any]:
         made = trace(network, torch.empty(1, spec.in_channels, *size, device="meta"), keep=False)
     except SizeError as error:
         raise ExplorerError("bad_selection", str(error)) from error
-    sizes, fields = legal(network), fields_of(spec)
+    sizes, fields = legal(network), network_fields(spec)
     steps = [
         {
             **{"name": step.name, "op": step.operation, "inputs": step.inputs, "role": step.role},

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 from explorer import images, inference
-from explorer.fields import Reach, whole_fields
 from explorer.images import Photograph
 from explorer.inference import RunOptions
 from explorer.inference.plan import SHARE
-from explorer.models import MODELS, ModelSpec, without_weights
+from explorer.models import MODELS, ModelSpec
 from explorer.refinement import labelling
 from explorer.ui import alterations
 from explorer.ui.catalog import SIZES, device_words, image_notes, legend, network_notes
@@ -108,7 +106,7 @@ class RunStore:
         loaded = self.networks.get(selection)
         size, notes = _room(loaded.spec, photograph.size, selection)
         prepared = inference.prepare(photograph.pixels, loaded.spec, size)
-        fields = fields_of(loaded.spec)
+        fields = inference.network_fields(loaded.spec)
 
         probe = Probe(selection, prepared, self.pictures, self.networks)
         altered, pre = probe.altered(), loaded.card.preprocessing
@@ -159,10 +157,3 @@ def _room(spec: ModelSpec, size: tuple[int, int], selection: Selection) -> tuple
             mib = {"needed": round(wanted.bytes / 2**20), "free": round(SHARE * (plan.free or 0) / 2**20)}
             return side, [{"code": "smaller_for_room", "details": {"wanted": selection.size, "size": side, **mib}}]
     return selection.size, []
-
-
-@lru_cache(maxsize=32)
-def fields_of(spec: ModelSpec) -> dict[str, Reach]:
-    """Unclipped receptive fields per step: measured on an input that holds the largest field several times."""
-    sizes = inference.placement(spec).sizes
-    return whole_fields(without_weights(spec), spec.in_channels, sizes.at_least(1500))

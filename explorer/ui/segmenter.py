@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from explorer import api, compare, images, inference
 from explorer.errors import ExplorerError
-from explorer.images import Photograph
+from explorer.images import BYTES_A_PIXEL, Photograph, Room
 from explorer.inference import RunOptions
 from explorer.inference.plan import WAYS
 from explorer.models import MODELS
@@ -59,7 +60,7 @@ class Segmenter:
             with self.pictures.memory.turn(progress, cancelled, self.kept.need(question)):
                 return files[question.what](question)
         if question.what == "plan":
-            return self._plan(question)
+            return self._plan(question, partial(self.pictures.memory.turn, progress, cancelled))
         if question.what == "forecast":
             return self._forecast(question, cancelled)
         if question.what not in runs:
@@ -75,8 +76,8 @@ class Segmenter:
 
     # ---- before the run
 
-    def _plan(self, question: SegmentQuestion) -> dict[str, Any]:
-        """Read the image and say what each way of running it would take."""
+    def _plan(self, question: SegmentQuestion, room: Room) -> dict[str, Any]:
+        """Say of an image what each way of running it would take; its small picture is made once there is room."""
         job = self._job(question)
         selection, options = job.selection, job.options
         photograph = self.pictures.get(selection.image)
@@ -84,7 +85,9 @@ class Segmenter:
         size, card = photograph.size, loaded.card
         made = offers.offers(loaded, size, options, self.speeds.known(loaded, options))
         too_large = card.is_too_large(size)
-        picture = self.files.add(jpeg(images.resize(photograph.pixels, MOST_SHOWN)), ".jpg")
+        with room(BYTES_A_PIXEL * photograph.pixels[..., 0].size):
+            picture = self.files.add(jpeg(images.resize(photograph.pixels, MOST_SHOWN)), ".jpg")
+            domain = self.pictures.domain(selection.image)
         self.shown.put(selection.image, picture, 1)
         device = inference.pick_device(options.device)
         return {
@@ -96,7 +99,7 @@ class Segmenter:
             "page": photograph.page,
             "pages": photograph.pages,
             "notes": image_notes(photograph.notes),
-            "domain": self.pictures.domain(selection.image),
+            "domain": domain,
             "offers": made,
             "chosen": offers.chosen(made, too_large),
             "trained": {"side": card.trained_side} if too_large else None,
@@ -206,6 +209,4 @@ class Segmenter:
     def _suited(self, job: Job, photograph: Photograph) -> Job:
         """At the size trained on, if the image shows things larger than that and no size is asked for."""
         card = self.networks.get(job.selection).card
-        if job.longest or not card.is_too_large(photograph.size):
-            return job
-        return replace(job, longest=card.trained_side)
+        return replace(job, longest=job.longest or card.side_for(photograph.size))

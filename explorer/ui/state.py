@@ -125,7 +125,7 @@ class Files:
     def __init__(self) -> None:
         self.root, self._lock_file = own_folder()
         self.folder = self.root / "public"
-        self.folder.mkdir()
+        self.folder.mkdir(mode=0o700)
         self._key = secrets.token_bytes(32)
         self._uses: Counter[str] = Counter()
         self._lock = threading.Lock()

@@ -26,7 +26,7 @@ class Uploads:
 
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
         self.folder, self.most_bytes = folder, most_bytes
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[int, float]] = {}  # size, and when it was last wanted
         self._wanted: Counter[str] = Counter()  # by questions that are waiting or being answered

@@ -46,8 +46,10 @@ def test_trace_prints_what_trace_measures(tmp_path: Path, capsys: pytest.Capture
     path = photo(tmp_path / "a.png", 100, 120)
     assert run("trace", path, "--model", "unet", "--size", 120, "--device", "cpu", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    loaded = api.network("unet")
-    prepared = inference.prepare(images.read(path).pixels, loaded.spec, 120)
+    pixels = images.read(path).pixels
+    loaded = api.network("unet", domain=api.domain_of(pixels))
+    assert (found["weights"], found["padding"]) == (loaded.card.name, loaded.spec.padding)
+    prepared = inference.prepare(pixels, loaded.spec, 120)
     steps = loaded.card.preprocessing
     done = trace(loaded.module, inference.normalise(prepared.network, steps.mean, steps.std))
     assert [row["name"] for row in found["steps"]] == [step.name for step in done.steps]

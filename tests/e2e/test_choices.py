@@ -127,3 +127,11 @@ def test_weights_follow_the_example_and_the_example_stays(visit: Visit) -> None:
         ["fcn16s", "fcn8s-everyday", start["image"]],  # weights that know nothing of nuclei, chosen as such
         ["fcn16s", "fcn8s-nuclei", nuclei],
     ]
+
+
+def test_an_address_that_names_no_view_opens_the_first(visit: Visit) -> None:
+    """What every object of JavaScript has is no view either."""
+    for name in ("constructor", "__proto__", "toString", "nothing"):
+        visit.open(f"?view={name}")
+        assert visit.page.locator(".fx").get_attribute("data-view") == "explore"
+        assert visit.page.locator(".fx-steps").first.is_visible()

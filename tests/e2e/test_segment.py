@@ -122,6 +122,13 @@ def test_true_labels_give_a_matrix_and_the_errors(visit: Visit, tmp_path: Path) 
     visit.page.set_input_files(".fx-truth input", str(tmp_path / "small.png"))
     visit.page.wait_for_selector(".fx-message:not([hidden])")
     assert "small.png" not in visit.text(".fx-message") or "240" in visit.text(".fx-message")
+    assert visit.page.locator(".fx-confusion").count() == 0  # the figures were of other labels
+    assert "truth.png" not in visit.text(".fx-outcome")
+    visit.page.set_input_files(".fx-truth input", str(tmp_path / "truth.png"))
+    visit.page.wait_for_selector(".fx-confusion")
+    assert visit.page.locator(".fx-message").is_hidden()  # the message was of other labels
+    assert EN["segment.judged.by"].format(name="truth.png") in visit.text(".fx-outcome")
+    assert "--padding paper" in visit.text(".fx-command")
 
 
 def test_a_judgement_goes_with_its_result(visit: Visit, tmp_path: Path) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qsl
 
 from explorer import weights
-from explorer.lessons import Step, Value
+from explorer.lessons import Choice, Lesson, Step, Value, read
+from explorer.lessons.parts import Text
 from explorer.models import MODELS
 from explorer.ui.catalog import first
-from explorer.ui.lessons import typed
+from explorer.ui.lessons import BUNDLED, typed
 from explorer.ui.session import Workbench
 
 
@@ -20,7 +22,8 @@ class Filler:
 
     def __init__(self, bench: Workbench) -> None:
         self.bench = bench
-        self.start = asdict(first(bench.networks.cards, bench.pictures.examples()))
+        self.examples = bench.pictures.examples()
+        self.start = asdict(first(bench.networks.cards, self.examples))
         self._traces: dict[str, Any] = {}
         self._labs: dict[str, Any] = {}
 
@@ -31,7 +34,7 @@ class Filler:
         chosen["size"] = int(asked.get("size", MODELS[chosen["model"]].size))
         if "checkpoint" not in asked:
             cards = weights.cards_for(chosen["model"], self.bench.networks.cards)
-            domain = next((e["family"] for e in self.bench.pictures.examples() if e["file"] == chosen["image"]), "")
+            domain = next((e["family"] for e in self.examples if e["file"] == chosen["image"]), "")
             chosen["checkpoint"] = next((c for c in cards if c.domain == domain), cards[0]).name
         if chosen["padding"] not in MODELS[chosen["model"]].paddings:
             chosen["padding"] = MODELS[chosen["model"]].paddings[0]
@@ -46,19 +49,16 @@ class Filler:
             self._traces[key] = json.loads((self.bench.files.folder / run.file).read_text("utf-8"))
         return self._traces[key]
 
-    def lab(self, at: str, run: str = "") -> dict[str, dict[str, Any]]:
-        """Facts and tables that a lab fills, one experiment behind the other."""
+    def lab(self, at: str, run: str = "") -> Iterator[dict[str, dict[str, Any]]]:
+        """Facts and tables that a lab fills, one experiment behind the other, as they are asked for."""
         asked = dict(parse_qsl(at))
         settings = {name[4:]: typed(text) for name, text in asked.items() if name.startswith("lab.")}
-        found: dict[str, dict[str, Any]] = {"facts": {}, "tables": {}}
         for what in filter(None, ("geometry", "values", run)):
             key = repr((asked["lab"], what, self.selection(at), settings))
             if key not in self._labs:
                 question = {"lab": asked["lab"], "what": what, "selection": self.selection(at), "settings": settings}
                 self._labs[key] = self.bench.labs.answer(question, lambda *_: None, lambda: False)
-            for kind in found:
-                found[kind] |= self._labs[key].get(kind, {})
-        return found
+            yield {"facts": {}, "tables": {}, **self._labs[key]}
 
     def value(self, step: Step, value: Value, at: str = "") -> Any:
         """A value of a step of a lesson: a number, a share of 1, or a name."""
@@ -75,12 +75,16 @@ class Filler:
             return of_step(self.trace(at), *value.parts)
         if value.source == "run":
             return of_run(self.trace(at), *value.parts)
-        found = self.lab(at, step.run)
-        if value.source == "fact":
-            return of_fact(found["facts"], value)
-        if value.source == "table":
-            return of_table(found["tables"], *value.parts)
-        raise AssertionError(f"{value.source} needs the page")
+        if value.source not in ("fact", "table"):
+            raise AssertionError(f"{value.source} needs the page")
+        for found in self.lab(at, step.run):
+            try:
+                if value.source == "fact":
+                    return of_fact(found["facts"], value)
+                return of_table(found["tables"], *value.parts)
+            except LookupError:
+                continue
+        raise LookupError(f"no experiment of {at} tells {value.source} {' '.join(value.parts)}")
 
 
 def plain(piece: Any) -> Any:
@@ -128,7 +132,9 @@ def of_fact(facts: dict[str, Any], value: Value) -> Any:
 
 
 def of_table(tables: dict[str, Any], slot: str, row: str, column: str) -> Any:
-    table = tables[slot]
+    table = tables.get(slot)
+    if table is None:
+        raise LookupError(f"there is no table {slot}")
     index = next(i for i, head in enumerate(table["head"]) if head[0].rpartition(".")[2] == column)
     if row.isdecimal():
         return table["rows"][int(row)]["cells"][index]
@@ -138,6 +144,46 @@ def of_table(tables: dict[str, Any], slot: str, row: str, column: str) -> Any:
         if name == row:
             return line["cells"][index]
     raise LookupError(f"the table {slot} has no row {row}")
+
+
+def bundled(name: str, language: str = "en") -> Lesson:
+    """A lesson that comes with the page."""
+    lesson, problems = read(BUNDLED / language / f"{name}.md", language)
+    assert lesson is not None, problems
+    return lesson
+
+
+def measured(filler: Filler, lesson: Lesson, number: int, more: str = "") -> tuple[list[Any], list[Any]]:
+    """All values of a step, from 0, before and after the answer, in the order of the text; `more` goes to its address.
+
+    The one by which a question is judged is not among them.
+    """
+    step = lesson.steps[number]
+
+    def found(text: Text, at: str) -> list[Any]:
+        pieces = [piece["value"] for part in text for piece in part if isinstance(piece, dict) and "value" in piece]
+        return [filler.value(step, lesson.values[index], at + more) for index in pieces]
+
+    return found(step.say, step.at), found(step.then, step.reveal or step.at)
+
+
+def _within(choice: Choice, value: Any) -> bool:
+    low, high = (value if bound is None else bound for bound in (choice.low, choice.high))
+    return bool(low <= value <= high)
+
+
+def answered(filler: Filler, lesson: Lesson, number: int, more: str = "") -> tuple[Any, list[int]]:
+    """What decides a step's question, measured once it is answered; and the choices, from 0, that are then right."""
+    step = lesson.steps[number]
+    assert step.ask
+    assert isinstance(step.ask.measured, int)
+    value = filler.value(step, lesson.values[step.ask.measured], (step.reveal or step.at) + more)
+    right = [
+        index
+        for index, choice in enumerate(step.ask.choices)
+        if (value == choice.word if choice.word else _within(choice, value))
+    ]
+    return value, right
 
 
 def said(filler: Filler, lesson: Any, step: Step) -> str:
@@ -160,5 +206,5 @@ def said(filler: Filler, lesson: Any, step: Step) -> str:
         lines += ["? " + pieces(step.ask.text[0])]
         lines += [f"   - ({c.low}..{c.high} {c.word or ''}) {pieces(c.text)}" for c in step.ask.choices]
         if isinstance(step.ask.measured, int):
-            lines += [f"   = {filler.value(step, lesson.values[step.ask.measured])}"]
+            lines += [f"   = {filler.value(step, lesson.values[step.ask.measured], step.reveal)}"]
     return "\n".join([*lines, *map(pieces, step.then)])

@@ -104,6 +104,8 @@ def test_micrographs_of_one_look_have_no_standard_error(tmp_path: Path, capsys: 
     for number in (1, 2):
         shutil.copy(folder / "images/n0.png", folder / f"images/n{number}.png")
     assert errors() == [False, False]
+    assert command.main(arguments) == 0
+    assert data.ONE_SESSION in capsys.readouterr().err
 
 
 def test_what_there_is_nothing_to_measure_on_is_null(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

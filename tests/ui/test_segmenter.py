@@ -125,6 +125,14 @@ def test_true_labels_are_compared(segmenter: Segmenter, tmp_path: Path) -> None:
     guess = picture(segmenter, found["pictures"]["labels"])
     np.testing.assert_array_equal(judged["matrix"], metrics.confusion(labels, guess, ui.FCN.classes))
     json.dumps(judged)
+    assert (judged["labels"], judged["remarks"]) == ("truth.png", [])
+    exported = ask(segmenter, "export", tokens=[found["token"]], file="mask")["file"]
+    own = ask(segmenter, "judge", token=found["token"], path=str(segmenter.files.folder / exported))
+    assert (own["pixel_accuracy"], own["remarks"]) == (1, [])
+    Image.fromarray(np.resize(np.array([0, 255], np.uint8), labels.shape)).save(path)
+    (remark,) = ask(segmenter, "judge", token=found["token"], path=str(path))["remarks"]
+    assert remark["code"] == "binary"
+    assert remark["details"]["first"].keys() >= {"en", "ko"}  # in the page's language
     path.write_bytes(b"nothing")
     with pytest.raises(ExplorerError) as caught:
         ask(segmenter, "judge", token=found["token"], path=str(path))

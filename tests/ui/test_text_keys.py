@@ -7,14 +7,14 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from explorer import alter, figures, images, inference, labs, results, weights
+from explorer import alter, figures, images, inference, labs, masks, results, weights
 from explorer.figures.palettes import SEQUENTIAL
 from explorer.images.synthetic import MADE
 from explorer.inference.plan import WAYS
 from explorer.labs import scaling, shared, surgery
 from explorer.models import MODELS
 from explorer.operations import kinds
-from explorer.results import bundle, truth
+from explorer.results import bundle
 from explorer.training import channels, scale, taps
 from explorer.ui.asked import COPIES
 from explorer.ui.labs import channel, evidence, field, tap
@@ -43,7 +43,7 @@ def error_codes() -> set[str]:
         *UI.rglob("*.py"),
         *LABS.glob("*.py"),
         *Path(inference.__file__).parent.glob("*.py"),
-        Path(truth.__file__),
+        *Path(masks.__file__).parent.glob("*.py"),
         Path(alter.__file__),
     ]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -176,6 +176,7 @@ FAMILIES = {
     },
     "file.*": {*bundle.KINDS, "zip"},
     "remark.*": remark_codes(),
+    "truth.*": set(masks.REMARKS),
 }
 
 

@@ -90,9 +90,10 @@ def test_the_command_says_so_too(checkpoints: Path, tmp_path: Path, capsys: pyte
     path = tmp_path / "own.png"
     path.write_bytes(ui.encoded(ui.photo(90, 150)))
     command = ["segment", str(path), "--weights", str(checkpoints / "fcn.json"), "--out", str(tmp_path / "out")]
-    assert program.main(command) == 0
+    assert program.main([*command, "--size", "full"]) == 0
     said = capsys.readouterr().err
     assert "2.5 times as large" in said
     assert f"--size {SIDE}" in said
-    assert program.main([*command, "--size", str(SIDE)]) == 0
-    assert capsys.readouterr().err == ""
+    for given in ([], ["--size", str(SIDE)]):  # what is suggested is what is done unless told otherwise
+        assert program.main([*command, *given]) == 0
+        assert capsys.readouterr().err == ""

@@ -145,7 +145,7 @@ def test_own_images_do_not_displace_runs_of_examples(fresh, tmp_path, monkeypatc
 
 def test_an_image_is_decoded_once_its_turn_has_come(bench, monkeypatch):
     read, reading = images.read, []
-    monkeypatch.setattr(images, "read", lambda *given: reading.append(given) or read(*given))
+    monkeypatch.setattr(images, "read", lambda *given, **more: reading.append(given) or read(*given, **more))
     stop = threading.Event()
     path = sent(bench, encoded(noise(44, 55)))
 

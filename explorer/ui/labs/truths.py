@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from explorer import masks
 from explorer.cards import ClassInfo
-from explorer.results.truth import read_labels
 from explorer.ui.image_store import ImageStore
 from explorer.ui.state import Bounded
 
@@ -33,7 +33,7 @@ class Truths:
 
     def add(self, path: Path, image: str, classes: Sequence[ClassInfo]) -> str:
         """Read a file of true labels of an image; its token. Raises ExplorerError that names what does not fit."""
-        labels = read_labels(path, self.pictures.get(image).pixels.shape[:2], classes)
+        labels = self._read(path, image, classes)
         token = secrets.token_urlsafe(16)
         self._held.put(token, _Truth(image, tuple(one.id for one in classes), labels), labels.nbytes)
         return token
@@ -46,6 +46,11 @@ class Truths:
             return known.labels
         for example in self.pictures.listed:
             if example["file"] == image and tuple(example.get("classes", ())) == ids:
-                size = self.pictures.get(image).pixels.shape[:2]
-                return read_labels(self.pictures.folder.parent / "truth" / example["truth"], size, classes)
+                return self._read(self.pictures.folder.parent / "truth" / example["truth"], image, classes)
         return None
+
+    def _read(self, path: Path, image: str, classes: Sequence[ClassInfo]) -> np.ndarray:
+        photograph = self.pictures.get(image)
+        labels = masks.read(path, photograph.size, classes, notes=photograph.notes).labels
+        assert labels is not None
+        return labels

@@ -100,6 +100,14 @@ export class Words {
     return this.t(`note.${code}`, { ...details, ...spoken });
   }
 
+  /** A remark {code, details} on true labels: shares in per cent, a class by its name. */
+  remark({ code, details }) {
+    const isShare = (key) => key === 'here' || key === 'there';
+    const shown = (key, value) => (value?.en ? this.of(value) : isShare(key) ? this.percent(value) : value);
+    const told = Object.entries(details).map(([key, value]) => [key, shown(key, value)]);
+    return this.t(`truth.${code}`, Object.fromEntries(told));
+  }
+
   /** An error {code, details} as a sentence. */
   error({ code, details }) {
     return this.has(`error.${code}`) ? this.t(`error.${code}`, details) : this.t('error.internal');

@@ -262,10 +262,10 @@ class Stage {
   /** A run failed. Where a reloaded page asked for an image that the server no longer has, it begins anew. */
   async #failed(problem, { selection, trace }) {
     this.say(problem);
-    if (problem.code !== 'image_gone') return;
-    ownImage(null);
-    if (this.trace && this.trace.selection.image !== this.selection.image) this.#choose(this.trace.selection);
-    if (this.trace || !trace) return;
+    const isGone = problem.code === 'image_gone';
+    if (isGone) ownImage(null);
+    if (isGone && this.trace && this.trace.selection.image !== this.selection.image) this.#choose(this.trace.selection);
+    if (this.trace || !trace || problem.code === 'connection') return; // else nothing would be shown at all
     this.#choose(selection);
     await this.open(trace, selection);
   }

@@ -172,6 +172,7 @@ export class Compare extends Panel {
     const table = find(root, '.fx-figures');
     table.hidden = !records.length;
     find(root, '.fx-take').hidden = !answer;
+    find(root, '.fx-judged-by').textContent = this.#judgedBy();
     const noted = ({ weights, run_at: [height, width] }) => {
       const card = this.catalog.cards.find(({ name }) => name === weights);
       return `${card ? words.of(card.title) : weights} · ${words.t('segment.pixels', { height, width })}`;
@@ -239,7 +240,17 @@ export class Compare extends Panel {
   /** Hold all networks against true labels. */
   #judge(input) {
     const question = { what: 'judge', tokens: this.answer.results.map(({ token }) => token) };
+    this.judged = []; // figures are of labels before
+    this.#figures();
     this.judging(input, (sent) => this.send({ ...question, sent }));
+  }
+
+  /** Which true labels figures are of, and what there is to say of these. */
+  #judgedBy() {
+    const { words } = this;
+    const one = this.answer && this.judged?.find(Boolean);
+    if (!one) return '';
+    return [words.t('segment.judged.by', { name: one.labels }), ...one.remarks.map((it) => words.remark(it))].join(' ');
   }
 
   #title({ model }) {

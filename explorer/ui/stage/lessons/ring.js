@@ -1,5 +1,7 @@
 /** Where a step of a lesson points: places by their names, and a ring around one that follows it. */
 
+import { on } from '../dom.js';
+
 /** @type {Record<string, string>} */
 const PLACES = {
   maps: '.fx-mosaic',
@@ -27,9 +29,15 @@ export function placeOf(root, [kind, name]) {
   if (kind === 'results') return root.querySelector(RESULTS[root.dataset.view ?? ''] ?? 'none');
   if (kind === 'step') return root.querySelector(`.fx-list button[title^='${name} ·']`);
   if (kind === 'control') return root.querySelector(`.fx-lab-control[data-set='${name}']`);
-  if (VEILED.includes(kind)) return root.querySelector(`.fx-lab:not([hidden]) [data-${kind}='${name}']`);
+  if (isSlot([kind, name])) return root.querySelector(`.fx-lab:not([hidden]) [data-${kind}='${name}']`);
   return root.querySelector(PLACES[kind]);
 }
+
+/** Whether a place is a lab's slot: "picture" alone is the image beside the maps. @param {string[]} ring */
+const isSlot = ([kind, name]) => name !== undefined && VEILED.includes(kind);
+
+/** Whether as much of a place is seen as has room, or most of it. @param {number[] | null} box @param {any} node */
+const isEnough = (box, node) => box !== null && box[3] - box[1] >= Math.min(0.9 * node.offsetHeight, 160);
 
 export class Ring {
   /** @param {HTMLElement} root @param {HTMLElement} node */
@@ -37,7 +45,8 @@ export class Ring {
     this.root = root;
     this.node = node;
     /** @type {string[]} */ this.ring = [];
-    this.isVeiled = false;
+    this.isVeiled = this.isFree = false;
+    on(window, 'resize', () => (this.isFree = false));
   }
 
   /** Point at another place, or at none; it is brought into sight once it is there.
@@ -45,31 +54,33 @@ export class Ring {
    */
   point(ring, isVeiled) {
     this.ring = ring;
-    this.isVeiled = isVeiled && VEILED.includes(ring[0]);
-    this.isNew = true;
     this.node.hidden = true;
+    this.veil(isVeiled);
   }
 
+  /** What is pointed at is veiled, or no longer: what was revealed may have moved it. */
   veil(isVeiled) {
-    this.isVeiled = isVeiled && VEILED.includes(this.ring[0]);
+    this.isVeiled = isVeiled && isSlot(this.ring);
+    this.isFree = false;
+  }
+
+  /** From now on a person may scroll it out of sight. */
+  free() {
+    this.isFree = true;
   }
 
   /** Follow the place. Whether it is seen, or there is none to see. */
   follow() {
+    if (!this.ring.length) return true;
     const place = placeOf(this.root, this.ring);
     // before the answer nothing beside it may tell either
     const target = this.isVeiled ? /** @type {HTMLElement | null} */ (place?.closest('.fx-lab-card') ?? place) : place;
-    if (!this.ring.length) return true;
-    if (!target || target.offsetWidth === 0) {
-      this.node.hidden = true;
-      return false;
+    const isThere = Boolean(target?.offsetWidth);
+    let box = isThere ? this.#seen(target) : null;
+    if (isThere && !this.isFree && !isEnough(box, target)) {
+      target?.scrollIntoView({ block: 'center', inline: 'nearest' });
+      box = this.#seen(target);
     }
-    if (this.isNew) {
-      target.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-      if (target.getBoundingClientRect().bottom > this.#floor()) target.scrollIntoView({ block: 'center' });
-      this.isNew = false;
-    }
-    const box = this.#seen(target);
     this.node.hidden = !box;
     if (!box) return false;
     const [left, top, right, bottom] = box;

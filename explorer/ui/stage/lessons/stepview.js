@@ -19,6 +19,7 @@ export class StepView {
     this.box = find(root, '.fx-lesson');
     this.ring = new Ring(root, find(root, '.fx-ring'));
     this.given = new Map(); // by step: what was answered, while this page is open
+    this.before = new Map(); // by step that reveals another place: what could be measured when it asked
     this.id = '';
     this.stop = () => {};
   }
@@ -66,7 +67,10 @@ export class StepView {
     this.given.set(this.id, isPlace && given ? { at: given, inside: false, apart: 0 } : given);
     this.box.dataset.state = 'coming';
     this.ring.veil(false);
-    if (this.step.reveal) this.stage.visit(this.address);
+    if (this.step.reveal) {
+      for (const i of [...this.known.keys()]) if (!this.#isSaid(i)) this.known.delete(i);
+      this.stage.visit(this.address);
+    }
     this.write(this.lesson, this.step);
   }
 
@@ -81,6 +85,7 @@ export class StepView {
     const isSeen = this.ring.follow();
     const isKnown = !box.querySelector('.fx-lesson-body .fx-unknown');
     box.dataset.state = isThere && isSeen && isKnown ? 'reached' : 'coming';
+    if (this.isReached) this.ring.free();
     if (isThere && step.run && !this.ran && !this.isAsking && this.#lab?.isMeasured) {
       this.ran = true;
       this.#labs.ask(step.run);
@@ -114,11 +119,17 @@ export class StepView {
   #measure() {
     const explore = this.stage.explore();
     const held = explore.look.held.answer;
-    const sources = { trace: explore.trace, held: held?.unit ? held : null, lab: this.#lab, words: this.words };
+    const lab = this.#lab;
+    const now = { trace: explore.trace, held: held?.unit ? held : null, lab, words: this.words };
+    if (this.isAsking && this.step.reveal) {
+      const kept = lab && { ...lab, facts: { ...lab.facts }, tables: { ...lab.tables } };
+      this.before.set(this.id, { ...now, lab: kept });
+    }
+    const then = { ...(this.before.get(this.id) ?? now), words: this.words };
     const isLab = this.root.dataset.view === 'labs';
     this.lesson.values.forEach((value, i) => {
       if ((value.source === 'fact' || value.source === 'table') !== isLab || !this.#uses(i)) return;
-      const found = measured(value, sources);
+      const found = measured(value, this.#isSaid(i) ? then : now);
       if (found) this.known.set(i, found);
     });
     const given = this.given.get(this.id);
@@ -131,6 +142,12 @@ export class StepView {
     const held = explore.look.held.answer;
     const box = this.step.ask.measured === 'crop' ? explore.trace.cropAt(explore.look.step)?.stands : held?.field;
     return box && compared(at, box);
+  }
+
+  /** Whether a value is said in front of the question: it stays what it was when that was asked. */
+  #isSaid(i) {
+    const texts = [...this.step.say, ...(this.step.ask?.text ?? [])];
+    return texts.some((text) => text.some((piece) => piece.value === i));
   }
 
   /** Whether this step says a value. */

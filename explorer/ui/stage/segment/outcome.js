@@ -63,6 +63,7 @@ export class Outcome {
     ];
     return [
       line('', words.t('segment.network', network)),
+      make('p', { className: 'fx-command' }, words.t('segment.command'), ' ', make('code', {}, result.command)),
       line('fx-took', this.#took(result)),
       line('', words.t(peak === null ? 'segment.memory.unknown' : 'segment.memory', memory)),
       ...notes.map((note) => line('fx-note', note)),
@@ -107,13 +108,15 @@ export class Outcome {
     return make('ul', { className: 'fx-areas' }, ...entries);
   }
 
-  #judged({ matrix, names, pixel_accuracy, mean_iou, boundary_iou, object_f1, iou }) {
+  #judged({ matrix, names, labels, remarks, pixel_accuracy, mean_iou, boundary_iou, object_f1, iou }) {
     const percent = (share) => (share == null ? '–' : this.words.percent(share));
     const [accuracy, mean, boundary, f1] = [pixel_accuracy, mean_iou, boundary_iou, object_f1].map(percent);
     const key = object_f1 === undefined ? 'segment.judged' : 'segment.judged.objects';
     const label = this.words.t('segment.confusion');
     const about = { className: 'fx-confusion-frame', tabIndex: 0, role: 'group', 'aria-label': label };
     return [
+      line('', this.words.t('segment.judged.by', { name: labels })),
+      ...remarks.map((remark) => line('fx-note', this.words.remark(remark))),
       line('fx-took', this.words.t(key, { accuracy, iou: mean, boundary, f1 })),
       make('div', about, this.#confusion(matrix, names, iou.map(percent), label)),
     ];

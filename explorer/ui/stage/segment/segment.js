@@ -28,7 +28,11 @@ export class Segment extends Panel {
     this.offers = new Offers(root, { words, choose });
     this.outcome = new Outcome(root, {
       words, resolve,
-      judging: (input, asking) => this.judging(input, asking),
+      judging: (input, asking) => {
+        Object.assign(this.current, { judged: null, layers: { ...this.current.layers, errors: null } });
+        this.write(); // the figures were of the labels before
+        return this.judging(input, asking);
+      },
       ask: (question) => this.#ask(question),
     });
     this.queue = new Queue(root, {

@@ -1,0 +1,95 @@
+"""What a file says of the picture that is wanted of it, before a pixel is unpacked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from explorer.images.colours import orientation_of
+from explorer.images.directories import Tiff
+from explorer.images.layouts import COLOURS, GREY, PALETTE, RGB, Layout, check_pieces, layout_of
+from explorer.images.refusals import Note, refusal
+
+
+@dataclass
+class Header:
+    """A picture of a file, and which of its samples are used."""
+
+    layout: Layout
+    page: int = 0
+    pages: int = 1
+    offset: int | None = None  # of its directory in a TIFF
+    profile: bytes | None = None
+    table: np.ndarray | None = None  # colours of a palette, n x 3 or n x 4
+    notes: list[Note] = field(default_factory=list)
+    taken: tuple[int, ...] = ()  # samples that become grey, or red, green and blue
+    alpha: int | None = None  # the sample that says how opaque a pixel is
+    picked: tuple[int, ...] = ()  # of the colours that are made of samples, where these cannot be chosen themselves
+
+    def take(self, channels: Sequence[int] | None) -> None:
+        """Choose samples, from 0: one as grey, three as colours; None: those that are colours, else the first.
+
+        Three samples that are not said to be anything are shown as colours.
+        """
+        layout = self.layout
+        self.alpha = layout.alpha
+        unnamed = layout.colours == GREY and layout.samples - (layout.alpha is not None) == COLOURS[RGB]
+        self.taken = tuple(range(COLOURS[RGB if unnamed else layout.colours]))
+        chosen, total = self.taken, layout.samples
+        if channels is not None and layout.colours in (GREY, RGB):
+            self.taken, self.alpha, chosen = tuple(channels), None, tuple(channels)
+        elif channels is not None:
+            self.picked, chosen, total = tuple(channels), tuple(channels), COLOURS[RGB]
+        if channels is not None:
+            check_channels(channels, total)
+        if channels is not None or unnamed or total > len(chosen) + (self.alpha is not None):
+            self.notes.append(Note("channels", {"taken": ", ".join(str(n + 1) for n in chosen), "channels": total}))
+
+
+def check_channels(channels: Sequence[int], total: int) -> None:
+    """Raises ExplorerError unless one or three of an image's channels are chosen."""
+    if len(channels) not in (1, 3) or not all(0 <= n < total for n in channels):
+        raise refusal("no_channel", wanted=", ".join(str(n + 1) for n in channels), channels=total)
+
+
+def tiff_header(file: BinaryIO, size: int, page: int) -> Header:
+    """Of a TIFF of `size` bytes. Raises ExplorerError, EOFError where it ends too early, ValueError for nonsense."""
+    tiff = Tiff(file, size)
+    offsets = tiff.pages()
+    directory = tiff.directory(offsets[page if 0 <= page < len(offsets) else 0]).largest()
+    layout = layout_of(directory)
+    pages = len(offsets) if len(offsets) > 1 else layout.frames
+    if not 0 <= page < pages:
+        raise refusal("no_page", page=page + 1, pages=pages)
+    made = Header(layout, page, pages, directory.offset, directory.values(34675, 2**24).tobytes() or None)
+    if layout.colours == PALETTE:
+        table = directory.values(320).astype(np.int64)
+        if table.size != 3 << layout.bits:
+            raise ValueError(f"{table.size} values of a palette")
+        table = table // (256 if table.max() > 255 else 1)  # some wrote 8 bits
+        made.table = table.reshape(3, -1).T.astype(np.uint8)
+    if pages > 1:
+        made.notes.append(Note("page", {"page": page + 1, "pages": pages}))
+    if directory.is_copy:
+        made.notes.append(Note("preview"))
+    check_pieces(layout, directory)
+    return made
+
+
+def other_header(image: Any, file: Any) -> Header:
+    """Of any other format: `image` is the file opened by Pillow, `file` by GDAL."""
+    kinds = [kind.name for kind in file.colorinterp]
+    bits = int(file.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8 * np.dtype(file.dtypes[0]).itemsize))
+    colours = PALETTE if kinds[0] == "palette" else RGB if file.count >= COLOURS[RGB] else GREY
+    alpha = kinds.index("alpha") if "alpha" in kinds else None
+    turned = orientation_of(image.info.get("exif"))
+    layout = Layout(file.shape, colours, file.count, f"u{bits}", alpha, orientation=turned)
+    made = Header(layout, profile=image.info.get("icc_profile"))
+    if colours == PALETTE:
+        made.table = np.zeros((256, 4), np.uint8)
+        for index, colour in file.colormap(1).items():
+            made.table[index] = colour
+    return made
