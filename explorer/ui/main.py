@@ -61,8 +61,8 @@ def _started(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Any:
         files = Files()
         prepare(files.root / "gradio")
 
+        from explorer.ui import desktop, zerogpu  # noqa: F401, I001  # a borrowed card is announced before torch comes
         from explorer.errors import ExplorerError
-        from explorer.ui import desktop
         from explorer.ui.app import build_app, launch_settings
         from explorer.ui.questions import MOST_AT_ONCE
         from explorer.ui.session import Workbench

@@ -119,6 +119,23 @@ def own_folder() -> tuple[Path, filelock.BaseFileLock]:
     return folder, lock
 
 
+class Unwritten:
+    """Files that a process without this one's folder has made: their contents by the names that they will have."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self.contents: dict[str, bytes] = {}
+
+    def add(self, content: bytes, suffix: str) -> str:
+        name = _name(self._key, content) + suffix
+        self.contents[name] = content
+        return name
+
+
+def _name(key: bytes, content: bytes) -> str:
+    return hmac.new(key, content, hashlib.sha256).hexdigest()[:32]
+
+
 class Files:
     """A folder of public files, each written once and counted. Beside it lies what is not for everyone."""
 
@@ -144,7 +161,11 @@ class Files:
 
     def name(self, content: bytes) -> str:
         """An unguessable name for a content, the same within this process."""
-        return hmac.new(self._key, content, hashlib.sha256).hexdigest()[:32]
+        return _name(self._key, content)
+
+    def unwritten(self) -> Unwritten:
+        """Where another process puts what it makes for this one."""
+        return Unwritten(self._key)
 
     def add(self, content: bytes, suffix: str) -> str:
         """Write `content` (readers never see half a file) and count one use; returns the file's name."""
