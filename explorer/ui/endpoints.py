@@ -215,7 +215,10 @@ class Endpoints:
         if last["kind"] == "found":
             found: Data = last["found"]
             return found
-        raise last.get("error") or ExplorerError(last.get("code", "gone"), **last.get("details", {}))
+        if last["kind"] == "refused":
+            raise last["error"]
+        code = last["code"] if last["kind"] == "error" else "gone"  # cancelled: nobody is there to hear it
+        raise ExplorerError(code, **last.get("details", {}))
 
 
 def who(request: gr.Request) -> tuple[str, str]:
