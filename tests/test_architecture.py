@@ -51,7 +51,8 @@ LEVELS = {  # a module may import what lies on a lower level, or on its own wher
     "lessons": 7,
     "results": 7,
     "api": 8,
-    "commands": 10,  # its check of lessons asks what the page has
+    "commands": 11,  # its check of lessons asks what the page has
+    "notebook": 10,  # shows the page
     "ui": 9,
 }
 BLOCK = """

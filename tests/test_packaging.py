@@ -51,7 +51,7 @@ def test_a_wheel_holds_the_package_with_weights_and_examples_and_nothing_else(wh
     package = {name for name in held if not name.startswith("explorer/_data/")}
     assert held - package == {f"explorer/_data/{name}" for name in data}
     assert package >= below("explorer")
-    assert {Path(name).suffix for name in package} == {".py", ".js", ".ts", ".css", ".html", ".json"}
+    assert {Path(name).suffix for name in package} == {".py", ".js", ".ts", ".css", ".html", ".json", ".md"}
 
 
 def test_dependencies_are_those_of_requirements_txt(wheel: Path) -> None:

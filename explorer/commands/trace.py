@@ -1,27 +1,37 @@
-"""trace: the steps of a network on an image."""
+"""trace: the steps of a network on an image, and files of them."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from explorer import api, giant, inference
-from explorer.commands import network_options
+from explorer.commands import CommandError, network_options
 from explorer.fields import Reach
+from explorer.figures.walk import KINDS, walk
 from explorer.models import MODELS
 from explorer.trace import Step
+from explorer.ui.offline import page_of
+from explorer.ui.saved import recorded
+from explorer.weights import Loaded
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Run a network on an image step by step and print shape, grid, receptive field and cost of each."
+        "Run a network on an image step by step and print shape, grid, receptive field and cost of each; or write the "
+        "run as a page of its own or as an animation."
     )
     parser.add_argument("image", help="an image file")
     network_options(parser)
     parser.add_argument("--size", type=int, help="longer side in pixels at which it runs (default: as on the page)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the run as a page that needs no server")
+    parser.add_argument(
+        "--walk", type=Path, metavar="FILE", help="write it as an animation, .webp or .gif: a step a frame"
+    )
 
 
 def run(given: argparse.Namespace) -> int:
@@ -29,6 +39,8 @@ def run(given: argparse.Namespace) -> int:
     photograph = giant.read(given.image, given.page - 1, given.channels, size)
     domain = api.domain_of(photograph.pixels, given.model)
     loaded = api.network(given.model, given.weights, given.padding, domain)
+    if given.html or given.walk:
+        return _files(given, loaded, size)
     done = api.trace(photograph, size=size, device=given.device, loaded=loaded)
     fields = inference.network_fields(loaded.spec)
     rows = [about(step, fields.get(step.name, ())) for step in done.steps]
@@ -59,6 +71,20 @@ def run(given: argparse.Namespace) -> int:
     )
     if any(row["clipped_field"] < max(row["receptive_field"], default=0) for row in rows):
         print("field: receptive field of the network, not clipped; seen: the most that the input holds at this size")
+    return 0
+
+
+def _files(given: argparse.Namespace, loaded: Loaded, size: int) -> int:
+    """Write what was asked for, and say where. Raises CommandError for an animation of another kind."""
+    kind = given.walk.suffix.lower().removeprefix(".") if given.walk else ""
+    if given.walk and kind not in KINDS:
+        raise CommandError(f"{given.walk} is no animation that can be written: give it a name in .webp or .gif.")
+    with recorded(given.image, loaded, size, given.device, given.page - 1) as saved:
+        made = {given.html: lambda: page_of(saved).encode("utf-8")} if given.html else {}
+        made |= {given.walk: lambda: walk(saved.content, saved.read, kind)} if given.walk else {}
+        for place, content in made.items():
+            place.write_bytes(content())
+            print(f"{place}: {place.stat().st_size / 2**20:.1f} MiB")
     return 0
 
 

@@ -98,6 +98,16 @@ def image_messages(
     return _messages(task, cancelled)
 
 
+def take_messages(bench: Workbench, data: Data, cancelled: Stop) -> AsyncIterator[Data]:
+    """What the page hears of a file that it takes along: that it is begun, then the file, or an error."""
+
+    def work(_: OnProgress, stop: Stop) -> Iterator[Data]:
+        with bench.taking.turn(lambda *_: None, stop):
+            yield from bench.taker.answer(data)
+
+    return _messages(work, cancelled)
+
+
 async def _messages(task: Callable[[OnProgress, Stop], Iterable[Data]], cancelled: Stop) -> AsyncIterator[Data]:
     """A task in a thread of its own: what it says on the way, then what it gives, an error, or that it was cancelled.
 

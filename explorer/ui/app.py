@@ -1,4 +1,4 @@
-"""The Gradio app: one gr.HTML component, the stage, and the events it sends: run, cancel, inspect, segment and lab."""
+"""The Gradio app: one gr.HTML component, the stage, and the events that it sends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TITLE = "FCN · U-Net Explorer"
 
 # The events stand here in quotes: Gradio looks for their names in this text
 JS = """
-const events = ['run', 'cancel', 'inspect', 'segment', 'lab'];
+const events = ['run', 'cancel', 'inspect', 'segment', 'lab', 'take'];
 const root = new URL(window.gradio_config?.root ?? '.', location.href).pathname;
 const base = new URL(root.endsWith('/') ? root : `${root}/`, location.origin); // below a proxy's path, by its scheme
 import(new URL('__MAIN__', base).href)
@@ -78,6 +78,7 @@ def build_app(bench: Workbench) -> gr.Blocks:
         stage.segment(telling(partial(answers.segment_messages, bench.segmenter)), None, stage, **queued)
         stage.lab(telling(partial(answers.lab_messages, bench)), None, stage, **queued)
         stage.inspect(telling(partial(answers.inspect_messages, bench)), None, stage, **queued)
+        stage.take(telling(partial(answers.take_messages, bench)), None, stage, **queued)
         stage.cancel(on_cancel, None, None, queue=False, **settings)
         Endpoints(bench).offer()
     return demo

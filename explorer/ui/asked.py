@@ -67,6 +67,19 @@ class SegmentQuestion:
 
 
 @dataclass(frozen=True)
+class TakeQuestion:
+    """For a file of a finished run: of which kind (`what`), the `stem` of its name, and how the run is looked at
+    (`look`, part of an address)."""
+
+    run: StrictStr
+    step: StrictStr
+    what: StrictStr
+    selection: Selection
+    stem: Annotated[StrictStr, Field(max_length=120, pattern=r"^[^/\\\x00-\x1f]*$")] = "run"
+    look: Annotated[StrictStr, Field(max_length=2000)] = ""
+
+
+@dataclass(frozen=True)
 class InspectQuestion:
     """About a finished run: a unit, a channel or the principal components of a step."""
 

@@ -156,19 +156,40 @@ class Inspector:
         made = principal(self._value(run, scene, step))
         return {"kind": "principal", "file": self._add(png(made.pixels)), "shares": list(made.shares)}
 
+    def shape(self, run: str, step: str) -> tuple[int, ...]:
+        """C x H x W of a step's map. Raises ExplorerError for a run that is gone and a step that is not there."""
+        scene = self._scene(run)
+        if step == scene.argmax.name:
+            return (1, *scene.shapes[scene.argmax.reads[0]][2:])
+        if step not in scene.shapes:
+            raise ExplorerError("bad_selection", f"there is no step {step!r}")
+        return scene.shapes[step][1:]
+
+    def map(self, run: str, step: str) -> np.ndarray:
+        """A step's map in full, C x H x W float32; labels as uint8. Raises what `shape` raises."""
+        self.shape(run, step)
+        scene = self._scene(run)
+        if step == scene.argmax.name:
+            scores = self._computed(scene.local, scene, scene.argmax.reads[0])  # of no difference
+            return scores.argmax(1).to(torch.uint8).numpy()
+        return self._value(run, scene, step)[0].numpy()
+
     def _value(self, run: str, scene: Scene, step: str) -> Tensor:
         """A step's whole map, computed again; the last ones are kept."""
         found = self._values.get((run, step))
         if found is None:
-            height, width = scene.shapes[step][2:]
-            local = scene.local  # made outside inference mode: its weights serve gradients too
-            with torch.inference_mode():
-                whole = Region((0, height), (0, width))
-                found = local.values(step, whole)[step]
-                if scene.plain:
-                    found = found - scene.plain.values(step, whole)[step]
+            found = self._computed(scene.local, scene, step)
+            if scene.plain:
+                found = found - self._computed(scene.plain, scene, step)
             self._values.put((run, step), found, found.nbytes)
         return found
+
+    @staticmethod
+    def _computed(local: WindowRunner, scene: Scene, step: str) -> Tensor:
+        """A step's whole map; `local` is made outside inference mode: its weights serve gradients too."""
+        height, width = scene.shapes[step][2:]
+        with torch.inference_mode():
+            return local.values(step, Region((0, height), (0, width)))[step]
 
     def _add(self, content: bytes) -> str:
         name = self.files.add(content, ".png")

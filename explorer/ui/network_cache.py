@@ -50,6 +50,10 @@ class NetworkCache:
             raise ExplorerError("difference_weights", f"{other!r} is not on offer, or of other widths", name=other)
         return selection
 
+    def keep(self, loaded: Loaded) -> None:
+        """Take a network that is at hand."""
+        self._loaded.put((loaded.card.name, loaded.spec.model, loaded.spec.padding), loaded, 1)
+
     def get(self, selection: Selection) -> Loaded:
         """The network of a selection that was checked. Raises ExplorerError."""
         key = selection.checkpoint, selection.model, selection.padding

@@ -17,6 +17,7 @@ from explorer.ui.questions import Questions
 from explorer.ui.run_store import RunStore
 from explorer.ui.segmenter import Segmenter
 from explorer.ui.state import Files
+from explorer.ui.taking import Taker
 from explorer.ui.turns import Turns
 
 
@@ -34,10 +35,12 @@ class Workbench:
         self.files, self.turns, self.listeners = files or Files(), Turns(), Listeners()
         self.questions = Questions(self.listeners)
         self.looks = Turns(2, most_of_one=8)  # at finished runs, for whom nobody needs the whole machine
+        self.taking = Turns(1, most_of_one=4)  # each file may fill a core for seconds
         self.networks = NetworkCache(cards.with_snapshots(checkpoints))
         self.pictures = ImageStore(self.files, examples)
         self.inspector = Inspector(self.files)
         self.runs = RunStore(self.files, self.pictures, self.networks, self.inspector, self.turns)
+        self.taker = Taker(self.files, self.pictures, self.networks, self.inspector)
         self.segmenter = Segmenter(self.files, self.pictures, self.networks, self.turns)
         self.labs = Labs(self.files, self.pictures, self.networks, self.turns)
         known = lessons.known([card.name for card in self.networks.cards], lessons.example_files(examples))

@@ -137,7 +137,8 @@ def _name(key: bytes, content: bytes) -> str:
 
 
 class Files:
-    """A folder of public files, each written once and counted. Beside it lies what is not for everyone."""
+    """A folder of public files, each written once and counted. Beside it lies what is not for everyone. It goes with
+    the process, or as a context earlier."""
 
     def __init__(self) -> None:
         self.root, self._lock_file = own_folder()
@@ -158,6 +159,12 @@ class Files:
         """Make a file that was promised. It stays as long as this process."""
         self._write(name, content)
         self.hold([name])
+
+    def __enter__(self) -> Files:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.root, ignore_errors=True)
 
     def name(self, content: bytes) -> str:
         """An unguessable name for a content, the same within this process."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from explorer import api, images, inference
 from explorer.commands import accuracy
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
         (["segment", "x.png", "--device", "cuda" if inference.devices()[0] != "cuda" else "mps"], "no "),
         (["info", "nothing"], "no checkpoint 'nothing'"),
         (["trace", "none.png"], "cannot be opened"),
+        (["trace", "x.png", "--walk", "x.mp4"], "a name in .webp or .gif"),
     ],
 )
 def test_errors_are_one_line_and_exit_with_2(
@@ -40,6 +42,14 @@ def test_errors_are_one_line_and_exit_with_2(
     assert err.count("\n") == 1
     assert said in err
     assert err.startswith("error: ")
+
+
+def test_trace_writes_a_page_and_an_animation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, page, walk = photo(tmp_path / "a.png", 64, 64), tmp_path / "a.html", tmp_path / "a.webp"
+    assert run("trace", path, "--size", 64, "--device", "cpu", "--html", page, "--walk", walk) == 0
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [str(page), str(walk)]
+    assert Image.open(walk).n_frames == len(api.trace(path, size=64).steps) + 1  # argmax
+    assert '"fx-saved">{"start":' in page.read_text("utf-8")
 
 
 def test_trace_prints_what_trace_measures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

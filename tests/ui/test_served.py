@@ -54,6 +54,7 @@ def test_the_page_is_blocks_with_one_stage_and_its_events(demo):
         "inspect",
         "segment",
         "lab",
+        "take",
     }
     assert not any(fn.api_visibility == "public" for fn in events)
     start = json.loads(stages[0].value)

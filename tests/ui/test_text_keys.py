@@ -131,6 +131,7 @@ FAMILIES = {
     "maps.colours.*": {name.lower() for name in SEQUENTIAL},
     "figure.unet.*": {"conv", "conv1", "copy", "pool", "up"},
     "figure.fcn.*": {"thin", "conv1", "copy", "up"},
+    "picture.*": FRAMES,
     "picture.shown.*": {"prediction", "stage", "changes", "confidence", "entropy"},
     "segment.state.*": {"waiting", "ready", "done", "old", "failed"},
     "segment.layer.*": {"prediction", "confidence", "errors", "differs"},

@@ -30,6 +30,7 @@ STYLES = (  # a later rule wins over an earlier one of the same weight
     "explore/figure.css",
     "screens.css",
     "classroom.css",
+    "offline.css",
 )
 
 IMPORT = re.compile(r"""(?<=from )'(\.[^']+)'""")

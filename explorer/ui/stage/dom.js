@@ -118,11 +118,10 @@ export function pen(canvas, settings) {
 }
 
 /** Give a canvas a size in CSS pixels, as many pixels of its own as the screen has there, and nothing on it.
- * @param {HTMLCanvasElement} canvas @param {number} width @param {number} height
+ * @param {HTMLCanvasElement} canvas @param {number} width @param {number} height @param {number} [ratio]
  * @returns {number} pixels of the screen in one of CSS
  */
-export function size(canvas, width, height) {
-  const ratio = window.devicePixelRatio || 1;
+export function size(canvas, width, height, ratio = window.devicePixelRatio || 1) {
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
   resize(canvas, Math.round(width * ratio), Math.round(height * ratio));
   return ratio;

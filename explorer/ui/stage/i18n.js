@@ -119,10 +119,12 @@ export class Words {
     return this.t('time.seconds', { value: this.number(Number(seconds.toPrecision(seconds < 10 ? 1 : 2))) });
   }
 
-  /** 640 MiB, 3.2 GiB: bytes of memory. */
+  /** 24 KiB, 640 MiB, 3.2 GiB: bytes of memory or of a file. */
   bytes(value) {
-    const [unit, size] = value < 2 ** 30 ? ['MiB', 2 ** 20] : ['GiB', 2 ** 30];
-    return `${this.number(value / size, unit === 'MiB' ? 3 : 2)} ${unit}`;
+    const [unit, size, digits] = /** @type {[string, number, number]} */ (
+      value < 2 ** 20 ? ['KiB', 2 ** 10, 2] : value < 2 ** 30 ? ['MiB', 2 ** 20, 3] : ['GiB', 2 ** 30, 2]
+    );
+    return `${this.number(value / size, digits)} ${unit}`;
   }
 
   /** 752 M, 1.2 G, in Korean 7.52억, 3,100만: large counts as people say them, by the units of the language. */

@@ -19,20 +19,21 @@ import { Share } from './share.js';
 import { Sources } from './sources.js';
 import { Views } from './views.js';
 
-/** @param {any} gradio what its HTML component hands to a script, and the address of the page */
-export function mount({ element, props, trigger, upload, watch, base }) {
-  new Stage(find(element, '.fx'), JSON.parse(props.value), { props, trigger, upload, watch, base });
+/** @param {any} gradio of its HTML component, and the page's address; a page without a server has files of its own */
+export function mount({ element, ...gradio }) {
+  new Stage(find(element, '.fx'), JSON.parse(gradio.props.value), gradio);
 }
 
 class Stage {
-  /** @type {(code: string) => void} marks its button */ chooseLanguage;
+  chooseLanguage = (_code) => {}; // marks its button
+  say = (problem) => this.message.say(problem); // an error {code, details} in words, or nothing
 
   constructor(root, start, gradio) {
     this.root = root;
     this.gradio = gradio;
     this.catalog = start.catalog;
-    this.resolve = (name) => new URL(`${this.catalog.files}/${name}`, gradio.base).href;
-    this.address = new URLSearchParams(location.search);
+    this.resolve = gradio.resolve ?? ((name) => new URL(`${this.catalog.files}/${name}`, gradio.base).href);
+    this.address = new URLSearchParams(location.search || gradio.search);
     this.position = new Address();
     this.words = new Words(start.catalog.texts, pickLanguage(this.address, Object.keys(start.catalog.texts)));
     this.colours = new Colours(start.catalog.colours);
@@ -76,16 +77,15 @@ class Stage {
       gradio, catalog, colours, words, resolve, alive: () => isThere(this.gradio.base),
       selection: () => this.selection,
       change: (change) => this.change(change),
-      /** The image was painted on: it is run, and shown as the difference from the one before. */
-      onEdited: (file, against) =>
+      onEdited: (file, against) => // the image was painted on: it is shown as the difference from the one before
         this.#with(() => this.runner.sendFile(file, { selection: { ...this.selection, against } })),
+      imageName: (image) => this.image.name(image),
       picture: () => this.image.best(this.selection.image, this.trace),
       /** A step of a lesson keeps the image that is looked at, unless it names one. */
       visit: (address) => this.visit(address, { ...start, image: this.selection.image }),
       isStale: () => this.#isStale(), isOwn: () => !this.image.example(this.selection.image),
+      explore: () => this.explore, labs: () => this.views.labs,
       settled: () => this.position.now(),
-      explore: () => this.explore,
-      labs: () => this.views.labs,
       say: (problem) => this.say(problem),
       onProgress: (...news) => this.#progress(...news),
       onSettle: () => this.settle(),
@@ -169,7 +169,9 @@ class Stage {
     else if (this.views.panel)
       this.#with(() => this.views.panel.changed(image === before ? {} : { image }, this.image.name(image)));
     else if (this.#isStale()) this.#with(() => this.runner.send({ selection: this.selection }, { ownImage: false }));
-    if (view === 'explore' && !this.#isStale()) this.explore.revisit(); // of the run that is there
+    if (view !== 'explore' || this.#isStale()) return;
+    if (this.runner.request) this.runner.cancel(); // of another, asked for meanwhile
+    this.explore.revisit();
   }
 
   get trace() {
@@ -262,10 +264,12 @@ class Stage {
   /** A run failed. Where a reloaded page asked for an image that the server no longer has, it begins anew. */
   async #failed(problem, { selection, trace }) {
     this.say(problem);
-    const isGone = problem.code === 'image_gone';
-    if (isGone) ownImage(null);
-    if (isGone && this.trace && this.trace.selection.image !== this.selection.image) this.#choose(this.trace.selection);
-    if (this.trace || !trace || problem.code === 'connection') return; // else nothing would be shown at all
+    const { trace: shown } = this;
+    if (problem.code === 'image_gone') {
+      ownImage(null);
+      if (shown && shown.selection.image !== this.selection.image) this.#choose(shown.selection);
+    }
+    if (shown || !trace || problem.code === 'connection') return; // else nothing would be shown at all
     this.#choose(selection);
     await this.open(trace, selection);
   }
@@ -274,11 +278,6 @@ class Stage {
     this.bar.running(fraction, text, details, this.words);
     if (fraction !== null) this.root.dataset.state = 'running';
     else if (this.trace || this.views.panel) this.root.dataset.state = 'ready';
-  }
-
-  /** Say an error {code, details} in words, or nothing. */
-  say(problem) {
-    this.message.say(problem);
   }
 
   /** Show a finished run. */

@@ -160,7 +160,11 @@ export class Address {
       const now = `${selection.model} ${view} ${at.get('lab')} ${at.get('lesson')} ${at.get('at')}`;
       const isPage = this.settled && this.settled !== now;
       this.settled = now;
-      history[isPage ? 'pushState' : 'replaceState'](null, '', `${location.pathname}?${at}`);
+      try {
+        history[isPage ? 'pushState' : 'replaceState'](null, '', `${location.pathname}?${at}`);
+      } catch {
+        // a page from a file, or inside another one, keeps its address
+      }
     };
     this.timer = setTimeout(this.put, SETTLED);
   }

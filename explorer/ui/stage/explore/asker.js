@@ -6,10 +6,11 @@ const DOUBT = 2500; // ms without an answer until the server is asked whether it
 const PATIENCE = 20000; // ms until the answer is given up
 
 export class Asker {
-  /** `alive` says, after a moment, whether the server still answers. */
-  constructor(trigger, alive) {
+  /** `alive` says, after a moment, whether the server still answers; `event` is what it hears questions by. */
+  constructor(trigger, alive, event = 'inspect') {
     this.trigger = trigger;
     this.alive = alive;
+    this.event = event;
     this.open = new Map(); // what -> {request, onPiece, timer}
   }
 
@@ -28,7 +29,7 @@ export class Asker {
       if (entry?.request === request && !entry.heard) entry.timer = setTimeout(fail, PATIENCE);
     }, DOUBT);
     this.open.set(question.what, { request, onPiece, timer });
-    this.trigger('inspect', { request, ...question });
+    this.trigger(this.event, { request, ...question });
   }
 
   forget(what) {

@@ -17,6 +17,7 @@ import { isSameTraining } from '../selection.js';
 import { pairsOf } from './looked.js';
 import { Probe } from './probe.js';
 import { Steps } from './steps.js';
+import { Take } from './take.js';
 import { Trace } from './trace.js';
 import { nameText, sentence } from './words.js';
 
@@ -56,6 +57,7 @@ export class Explore {
     this.cursor = new Cursor(root, { look: this.look, output: this.output });
     this.figure = new FigureView(root, { onStep });
     this.probe = new Probe(root, stage, () => ({ trace: this.trace, step: this.name, channel: this.look.chosen }));
+    this.take = new Take(root, stage, this);
     this.steps = new Steps(root, {
       onStep: (i, how) => (how?.keepPlace ? this.goWithPlace(i) : this.go(i)),
       onChoose: (i) => this.choose(i),
@@ -82,6 +84,7 @@ export class Explore {
 
   hear(message) {
     this.asker.hear(message);
+    this.take.hear(message);
   }
 
   /** What the address says of how the step is looked at. */

@@ -15,11 +15,11 @@ export class Hints {
     on(document, 'keydown', ({ key }) => key === 'Escape' && this.#hide());
   }
 
-  /** Say a hint, unless it was said before; none where a lesson leads.
+  /** Say a hint, unless it was said before; none where a lesson leads, or without a server.
    * @param {'unit' | 'crop' | 'chances'} name
    */
   say(name) {
-    if (this.root.matches('.fx-led, .fx-classroom') || stored(`hint-${name}`) || !this.box.hidden) return;
+    if (this.root.matches('.fx-led, .fx-classroom, .fx-offline') || stored(`hint-${name}`) || !this.box.hidden) return;
     stored(`hint-${name}`, 'said');
     const close = makeButton({ className: 'fx-notice-close' }, '×');
     close.setAttribute('aria-label', this.words.t('message.close'));

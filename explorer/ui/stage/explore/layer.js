@@ -156,7 +156,7 @@ export class Layer {
     if (components?.shares) {
       const [red, green, blue] = [0, 1, 2].map((i) => words.percent(components.shares[i] ?? 0));
       parts.push(words.t('maps.rgb.shares', { red, green, blue }));
-    } else if (components) parts.push(words.t(components.failed ? 'error.connection' : 'held.computing'));
+    } else if (components) parts.push(components.failed ? words.error(components.failed) : words.t('held.computing'));
     else if (drawn.maps.reduction > 1 && !(maps.channel !== null && maps.full?.channel === maps.channel)) {
       parts.push(words.t('maps.reduced', { reduction: drawn.maps.reduction }));
     }
@@ -216,7 +216,7 @@ export class Layer {
         mine.shares = piece.shares;
         maps.whole = bitmap;
         maps.redraw();
-      } else mine.failed = true;
+      } else mine.failed = piece;
       this.write(this.words);
     });
   }

@@ -13,6 +13,7 @@ export class Maps {
   /** @type {any} where the tiles lie */ grid;
   /** @type {Page.Scheme} */ scheme;
   /** @type {{width: number, height: number}} of the pane */ size;
+  /** @type {number | undefined} pixels to one of CSS, where that is not the screen's */ ratio;
 
   constructor(root, { onUnit, onHold, onChannel }) {
     this.pane = find(root, '.fx-mosaic');
@@ -111,7 +112,7 @@ export class Maps {
     this.sheet.style.height = `${grid.total}px`;
     const scroll = grid.total > down ? Math.min(this.pane.scrollTop, grid.total - down) : 0;
     this.grid = { ...grid, down, scroll };
-    const ratio = size(this.canvas, across, down);
+    const ratio = size(this.canvas, across, down, this.ratio);
     const c = this.context;
     c.imageSmoothingEnabled = grid.width * ratio < step.maps.tile[1]; // enlarged units stay squares
     c.imageSmoothingQuality = 'low'; // a tile is hardly reduced: the mosaic is about as large as the pane
@@ -229,7 +230,7 @@ export class Maps {
     if (!this.copied) copy(this.still, this.canvas);
     this.copied = true;
     copy(this.canvas, this.still);
-    const ratio = window.devicePixelRatio || 1;
+    const ratio = this.ratio ?? (window.devicePixelRatio || 1);
     this.#drawMarks(ratio);
     this.#drawNames(this.canvas.width / ratio, ratio); // no mark covers a name
   }

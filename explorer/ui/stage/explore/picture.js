@@ -1,8 +1,10 @@
 /** The right pane: the image in one of its frames, the prediction over it, and boxes given in input pixels. */
 
 import { copy, find, on, onPointer, pen, size } from '../dom.js';
-import { css, fillAround, hatch, outline, pack, packed, painted, zeros } from '../colour.js';
+import { css, fillAround, pack, packed, painted, zeros } from '../colour.js';
 import { decode } from '../files.js';
+import { drawMarks } from '../marks.js';
+import { redrawn } from '../taken.js';
 
 const RIM = 0.1; // of the input's longer side: so much is shown outside it, where a crop reaches there
 const DIMMED = 0.69; // over what is not of the class shown alone
@@ -14,6 +16,7 @@ export class Picture {
   /** @type {any} where the input lies on the canvas */ placed;
   /** @type {ImageBitmap} */ network;
   /** @type {ImageBitmap} */ resized;
+  /** @type {number | undefined} pixels to one of CSS, where that is not the screen's */ ratio;
 
   constructor(root, { onPixel }) {
     this.pane = find(root, '.fx-view');
@@ -29,6 +32,7 @@ export class Picture {
     this.map = null; // {canvas, box}: a channel in the place of the prediction
     this.scalar = null; // {canvas, reduction}: confidence or entropy in the place of the prediction
     this.margin = false; // whether the zeros around the input are shown
+    this.isBare = false; // drawn without its marks
     this.still = new OffscreenCanvas(1, 1); // what is drawn, without the field at the pointer
     this.onPixel = onPixel;
     onPointer(this.canvas, (event) => onPixel(event && this.#pixelAt(event)));
@@ -123,7 +127,7 @@ export class Picture {
     const { clientWidth: wide, clientHeight: tall } = this.pane;
     const fit = Math.min(wide / (right - left), tall / (bottom - top));
     const [width, height] = [right - left, bottom - top].map((pixels) => Math.max(1, Math.floor(pixels * fit)));
-    const ratio = size(this.canvas, width, height);
+    const ratio = size(this.canvas, width, height, this.ratio);
     const zoom = this.canvas.width / (right - left);
     /** @param {number[]} box */
     const place = ([t, l, b, r]) => [(l - left) * zoom, (t - top) * zoom, (r - l) * zoom, (b - t) * zoom];
@@ -141,12 +145,7 @@ export class Picture {
       fillAround(c, place([0, 0, ...trace.frames.network]), inner, css('dark', 0.42)); // no part of the person's image
     }
     this.#drawOver(place, inner);
-    if (this.crop) {
-      const kept = place(this.crop.stands);
-      fillAround(c, place(this.crop.standsWhole), kept, hatch(c, 'dropped', ratio));
-      outline(c, kept, 'kept', ratio);
-      if (this.crop.sees) outline(c, place(this.crop.sees), 'kept', ratio, [3, 5]);
-    }
+    if (!this.isBare) drawMarks(c, this.#cropMarks, place, ratio);
     copy(this.still, this.canvas);
     this.placed = { top, left, zoom: zoom / ratio, ratio, place };
     this.#drawFields();
@@ -170,11 +169,36 @@ export class Picture {
   }
 
   #drawFields() {
-    const { place, ratio } = this.placed;
-    if (this.whole && this.margin) outline(this.context, place(this.whole), 'field', ratio, [2, 4]);
-    if (this.partner) outline(this.context, place(this.partner), 'skip', ratio, [7, 4]);
-    if (this.heat) outline(this.context, place(this.heat.core), 'light', ratio, [2, 3]);
-    if (this.field) outline(this.context, place(this.field), 'field', ratio);
+    if (!this.isBare) drawMarks(this.context, this.#fieldMarks, this.placed.place, this.placed.ratio);
+  }
+
+  /** @returns {import('../marks.js').Mark[]} */
+  get #cropMarks() {
+    if (!this.crop) return [];
+    const { stands, standsWhole, sees } = this.crop;
+    const kept = [{ box: standsWhole, role: 'dropped', inner: stands }, { box: stands, role: 'kept' }];
+    return sees ? [...kept, { box: sees, role: 'kept', dash: [3, 5] }] : kept;
+  }
+
+  /** @returns {import('../marks.js').Mark[]} */
+  get #fieldMarks() {
+    const { whole, margin, partner, heat, field } = this;
+    return [
+      { box: margin && whole, role: 'field', dash: [2, 4] }, { box: partner, role: 'skip', dash: [7, 4] },
+      { box: heat?.core, role: 'light', dash: [2, 3] }, { box: field, role: 'field' },
+    ].filter(({ box }) => box);
+  }
+
+  /** What is shown, to take along: the picture on a canvas of its own, its marks, and where they lie on it. */
+  take() {
+    this.isBare = true;
+    let place = (box) => box;
+    const canvas = redrawn(this, () => {
+      this.draw();
+      if (this.isBare) place = this.placed.place;
+      this.isBare = false;
+    });
+    return { canvas, place, marks: [...this.#cropMarks, ...this.#fieldMarks] };
   }
 
   /**

@@ -3,6 +3,7 @@
 import { find, on, onButton } from '../dom.js';
 import { radios } from '../bar.js';
 import { Panel } from '../panel.js';
+import { TakeFigures } from './take.js';
 import { Controls } from './controls.js';
 import { OnScreen, draw, onPlace, plotly } from './plot.js';
 import { onRegion } from './region.js';
@@ -39,6 +40,7 @@ export class Labs extends Panel {
         return pick ? this.#set(pick) : stage.onOpen(open);
       });
     }
+    this.take = new TakeFigures(root, this);
     this.figures = new OnScreen(this.box.querySelectorAll('[data-figure]'), (node) => this.#draw(node));
     new MutationObserver(() => this.#figures()).observe(document.body, { attributeFilter: ['class'] });
   }

@@ -180,6 +180,7 @@ export class Lessons {
     const isLast = this.at + 1 === lesson.steps.length;
     find(this.box, '.fx-lesson-on').textContent = words.t(isLast ? 'lesson.end' : 'lesson.on');
     this.view.write(lesson, this.step);
+    this.view.ring.seek();
   }
 
   #card({ key, minutes, steps, title, summary }) {

@@ -46,7 +46,7 @@ export class Ring {
     this.node = node;
     /** @type {string[]} */ this.ring = [];
     this.isVeiled = this.isFree = false;
-    on(window, 'resize', () => (this.isFree = false));
+    on(window, 'resize', () => this.seek());
   }
 
   /** Point at another place, or at none; it is brought into sight once it is there.
@@ -61,6 +61,11 @@ export class Ring {
   /** What is pointed at is veiled, or no longer: what was revealed may have moved it. */
   veil(isVeiled) {
     this.isVeiled = isVeiled && isSlot(this.ring);
+    this.seek();
+  }
+
+  /** Bring it into sight. */
+  seek() {
     this.isFree = false;
   }
 
