@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from torch import fx, nn
 
-from explorer.geometry import GeometryError, Grid, covered, crop_offset, legal_sizes
+from explorer.geometry import GeometryError, Grid, LegalSizes, covered, crop_offset, legal_sizes
 from explorer.operations import along
 from explorer.operations.layers import Crop, Input
+
+Bone = tuple[Any, tuple[int, ...]]  # an operation along an axis, a crop's offset or None (a join); what it reads
 
 
 class _Leaf(nn.Module):
@@ -65,7 +68,7 @@ def align(module: nn.Module) -> None:
     instead, or no size can be run.
     """
     largest = _align_crops(module)
-    sizes = legal_sizes(output_size(module), period=largest)
+    sizes = _legal(_skeleton(module), largest)
     for part in module.modules():
         if isinstance(part, Input):
             part.sizes = sizes
@@ -93,31 +96,51 @@ def output_size(module: nn.Module) -> Callable[[int], int | None]:
     That is None where it cannot be run on them: nothing is left, a crop does not fit, maps that are joined differ in
     size, or an operation passes over units at the end, as a pooling does that rounds an odd number down.
     """
-    leaves = _leaves(module)
+    return _size_of(_skeleton(module))
 
+
+@lru_cache(maxsize=64)
+def _legal(skeleton: tuple[Bone, ...], period: int) -> LegalSizes:
+    """Networks of other channels have the same sizes; they are found once."""
+    return legal_sizes(_size_of(skeleton), period)
+
+
+def _size_of(skeleton: tuple[Bone, ...]) -> Callable[[int], int | None]:
     def size_of(n: int) -> int | None:
-        sizes: dict[fx.Node, int] = {}
-        for node, part, inputs in leaves:
-            size = n if part is None else _made(part, [sizes[i] for i in inputs])
+        sizes: list[int] = []
+        for op, reads in skeleton:
+            size = _made(op, [sizes[i] for i in reads]) if reads else n
             if size is None:
                 return None
-            sizes[node] = size
+            sizes.append(size)
         return size
 
     return size_of
 
 
-def _made(part: nn.Module, read: list[int]) -> int | None:
-    """Units that a module makes of maps of so many; None where it cannot, or passes over some."""
-    if isinstance(part, Crop):
-        return read[1] if part.offset + read[1] <= read[0] else None
+def _made(op: Any, read: list[int]) -> int | None:
+    """Units that an operation makes of maps of so many; None where it cannot, or passes over some."""
+    if isinstance(op, int):
+        return read[1] if op + read[1] <= read[0] else None
     if len(read) > 1:
         return read[0] if len(set(read)) == 1 else None
-    op = along(part, 0)
-    size = op.size(read[0])
+    size: int = op.size(read[0])
     if size < 1 or (size < read[0] and not covered(op, read[0]).all()):
         return None
     return size
+
+
+def _skeleton(module: nn.Module) -> tuple[Bone, ...]:
+    """What makes sizes along an axis, in order of computation: the image first."""
+    leaves = _leaves(module)
+    index = {node: i for i, (node, _, _) in enumerate(leaves)}
+
+    def op(part: nn.Module | None, read: list[fx.Node]) -> Any:
+        if isinstance(part, Crop):
+            return part.offset
+        return along(part, 0) if part is not None and len(read) == 1 else None
+
+    return tuple((op(part, read), tuple(index[i] for i in read)) for _, part, read in leaves)
 
 
 def _leaves(module: nn.Module) -> list[tuple[fx.Node, nn.Module | None, list[fx.Node]]]:

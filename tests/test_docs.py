@@ -8,6 +8,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+from huggingface_hub import SpaceCard
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from benchmarks import accuracy as benchmark
 from explorer import __main__ as commands
@@ -44,6 +47,30 @@ def test_the_readme_can_be_read_at_a_sitting() -> None:
     assert (ROOT / "assets/crop.webp").stat().st_size < 2 * 2**20
 
 
+def test_the_front_matter_is_that_of_a_space_and_fits_the_requirements() -> None:
+    """Hugging Face's own class reads it; what it says of versions and files holds here."""
+    front = SpaceCard(README).data
+    needed = [
+        Requirement(line) for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines() if line[0] != "#"
+    ]
+    (gradio,) = (one for one in needed if one.name == "gradio")
+    (python,) = re.findall(r'^requires-python = "(.*)"', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
+    assert front.sdk == "gradio"
+    assert gradio.specifier.contains(front.sdk_version)
+    assert SpecifierSet(python).contains(front.python_version)
+    assert (ROOT / front.app_file).is_file()
+    assert front.suggested_hardware == "cpu-basic"
+    colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+    assert {front.colorFrom, front.colorTo} <= colours
+    assert len(front.short_description) <= 60
+    assert {"fcn", "u-net"} <= set(front.tags)
+    terms = (ROOT / front.license_link).read_text("utf-8")
+    assert front.license == "other"
+    assert re.fullmatch(r"[a-z0-9.-]+", front.license_name)
+    assert "Apache License 2.0" in terms
+    assert all(f"`{card.name}`" in terms for card in cards.available())
+
+
 def test_the_readme_begins_with_the_two_commands() -> None:
     """CI runs the second block."""
     first, second, *_ = blocks(README, "sh")
@@ -77,7 +104,7 @@ def test_commands_have_the_options_that_are_given(
 def test_python_runs(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (code,) = blocks(path.read_text("utf-8"), "python")
+    code, *_ = blocks(path.read_text("utf-8"), "python")  # others ask a server: tests/ui/test_endpoints.py
     monkeypatch.chdir(tmp_path)
     (tmp_path / "assets").symlink_to(ROOT / "assets")
     exec(compile(code, path.name, "exec"), {})

@@ -85,6 +85,19 @@ def inspect_messages(bench: Workbench, data: Data, cancelled: Stop) -> AsyncIter
     return _messages(work, cancelled)
 
 
+def image_messages(
+    bench: Workbench, data: Data, cancelled: Stop, work: Callable[[Data, OnProgress, Stop], Data]
+) -> AsyncIterator[Data]:
+    """What is heard of `work` on a question with an image, which takes its turn before the image is read."""
+
+    def task(progress: OnProgress, stop: Stop) -> Iterator[Data]:
+        turn = bench.turns.turn(progress, stop)
+        with _with_upload(bench.pictures, data, progress, stop, turn) as (question, _):
+            yield work(question, progress, stop)
+
+    return _messages(task, cancelled)
+
+
 def take_messages(bench: Workbench, data: Data, cancelled: Stop) -> AsyncIterator[Data]:
     """What the page hears of a file that it takes along: that it is begun, then the file, or an error."""
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from functools import partial
@@ -12,22 +10,21 @@ from pathlib import Path
 
 import gradio as gr
 
+from explorer.errors import ExplorerError
 from explorer.files import ICON
 from explorer.images import MAX_BYTES
 from explorer.ui import answers, catalog, i18n, lessons
 from explorer.ui.answers import Data, Stop
 from explorer.ui.door import PUBLIC, before
-from explorer.ui.listeners import Listeners
+from explorer.ui.endpoints import Endpoints, misnamed, who
+from explorer.ui.questions import MOST_AT_ONCE
 from explorer.ui.session import Workbench
 from explorer.ui.stage.bundle import bundle, page, styles
 from explorer.ui.state import Bounded
-from explorer.ui.turns import Asker, asker
 
 Messages = Callable[[Data, Stop], AsyncIterator[Data]]  # of what was sent, until cancelled
 
 STAGE = Path(__file__).parent / "stage"
-MOST_AT_ONCE = 1000  # questions that are told where they stand: their order is the workbench's, not Gradio's
-MOST_OF_ONE = 16  # questions of one page; it has a few that wait for each other
 TITLE = "FCN · U-Net Explorer"
 
 # The events stand here in quotes: Gradio looks for their names in this text
@@ -57,10 +54,10 @@ def stage_script(bench: Workbench) -> str:
 
 
 def build_app(bench: Workbench) -> gr.Blocks:
-    """The page; its first example is run before it is served."""
+    """The page; its first example is run once it is served."""
     gr.set_static_paths([bench.files.folder])
     cancelled: Bounded[bool] = Bounded(500)  # by tokens of runs; the last ones are remembered
-    telling = partial(_telling, bench.listeners, cancelled, Counter())
+    telling = partial(_telling, bench, cancelled)
     start = json.dumps(beginning(bench))
 
     async def on_cancel(event: gr.EventData) -> None:
@@ -83,6 +80,7 @@ def build_app(bench: Workbench) -> gr.Blocks:
         stage.inspect(telling(partial(answers.inspect_messages, bench)), None, stage, **queued)
         stage.take(telling(partial(answers.take_messages, bench)), None, stage, **queued)
         stage.cancel(on_cancel, None, None, queue=False, **settings)
+        Endpoints(bench).offer()
     return demo
 
 
@@ -93,35 +91,24 @@ def _asked(event: gr.EventData) -> tuple[Data, str]:
 
 
 def _telling(
-    listeners: Listeners, cancelled: Bounded[bool], asking: Counter[tuple[str, str]], messages: Messages
+    bench: Workbench, cancelled: Bounded[bool], messages: Messages
 ) -> Callable[[gr.EventData, gr.Request], AsyncIterator[str]]:
-    """What answers an event with messages; `asking` counts the questions that are open, by session and address."""
+    """What answers an event with messages."""
 
     async def answer(event: gr.EventData, request: gr.Request) -> AsyncIterator[str]:
-        (data, token), since = _asked(event), time.monotonic()
-        visitor = str(request.session_hash), request.client.host if request.client else ""
-        asker.set(Asker(session=visitor[0], address=visitor[1]))
-
-        def stop() -> bool:
-            return bool(cancelled.get(token)) or listeners.gone(visitor[0], since)
-
-        if asking[visitor] >= MOST_OF_ONE or asking.total() >= MOST_AT_ONCE:
-            yield json.dumps({"request": token, "kind": "error", "code": "busy", "details": {}})
-            return
-        asking[visitor] += 1
+        data, token = _asked(event)
         try:
-            async for message in messages(data, stop):
-                yield json.dumps({"request": token, **message})
-        finally:
-            asking[visitor] -= 1
-            if not asking[visitor]:
-                del asking[visitor]
+            with bench.questions.one(*who(request)) as gone:
+                async for message in messages(data, lambda: bool(cancelled.get(token)) or gone()):
+                    yield json.dumps({"request": token, **message})
+        except ExplorerError as error:
+            yield json.dumps({"request": token, "kind": "error", "code": error.code, "details": {}})
 
     return answer
 
 
 def beginning(bench: Workbench) -> Data:
-    """What the page starts with: all that is on offer, and a run of what it opens on."""
+    """What the page starts with: all that is on offer, and where a run of what it opens on will be."""
     cards, examples = bench.networks.cards, bench.pictures.examples()
     selection = catalog.first(cards, examples)
     taught = {
@@ -129,7 +116,7 @@ def beginning(bench: Workbench) -> Data:
         "lessonsFile": bench.files.add(lessons.payload(bench.lessons), ".json"),
     }
     offers = {**catalog.catalog(cards, examples), **taught, "files": PUBLIC}
-    return {"catalog": offers, "selection": asdict(selection), "trace": bench.runs.opening(selection).file}
+    return {"catalog": offers, "selection": asdict(selection), "trace": bench.runs.promise(selection)}
 
 
 def launch_settings(bench: Workbench) -> Data:
@@ -140,10 +127,14 @@ def launch_settings(bench: Workbench) -> Data:
         "favicon_path": str(ICON),
         "max_file_size": MAX_BYTES,
         "max_threads": MOST_AT_ONCE,  # Gradio starts no more questions than that; they hold no thread
-        "app_kwargs": {"lifespan": before(bench.files, bench.pictures.uploads, bench.listeners)},
+        "app_kwargs": {
+            "lifespan": before(bench.files, bench.pictures.uploads, bench.listeners, bench.runs.opening),
+            "exception_handlers": {TypeError: misnamed},
+        },
         "show_error": False,
         "run_history": False,
         "enable_monitoring": False,
         "ssr_mode": False,
+        "pwa": True,
         "footer_links": [],
     }

@@ -6,14 +6,18 @@ A list says what is open. Uploads are taken in here, one a request, and the page
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
+from gradio_client.utils import is_file_obj_with_meta, traverse
 from starlette.datastructures import Headers, MutableHeaders, UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
@@ -24,20 +28,26 @@ from explorer.errors import ExplorerError
 from explorer.images import MAX_BYTES
 from explorer.ui.listeners import Listeners
 from explorer.ui.state import Files
-from explorer.ui.uploads import LIFE, Uploads
+from explorer.ui.uploads import LIFE, TOKEN, Uploads
 
 log = logging.getLogger(__name__)
 
 PUBLIC = "gradio_api/file=made"  # the address of the public files, below the page's
 MOST_BODY = 2**20  # bytes of a request that is no upload
 MOST_OPEN = 4000  # requests that are being answered
+SETTLED = 0.5  # seconds that the server takes to answer its first request
+WAIT = 0.05  # seconds between two looks at whether a file is there
 AROUND = 16 * 2**10  # bytes of an upload that are not the file's
 
 API = r"/gradio_api"
+CALL = rf"{API}/call/v2/(segment|trace|geometry|lab)"  # for programs that only post and get
+MCP = rf"{API}/mcp/?"
 OPEN = {
     "GET": rf"/|/config/?|/(assets|static|svelte)/.+|/favicon\.ico|({API})?/theme\.css|/robots\.txt"
-    rf"|/manifest\.json|/pwa_icon(/\d+)?|{API}/(info|startup-events|app_id|heartbeat/\w+|queue/data)|/{PUBLIC}/[0-9a-f]{{32}}\.\w+",
-    "POST": rf"{API}/(queue/join|upload|cancel|reset|run/predict)/?",
+    rf"|/manifest\.json|/pwa_icon(/\d+)?|{API}/(info|startup-events|app_id|heartbeat/\w+|queue/data)|/{PUBLIC}/[0-9a-f]{{32}}\.\w+"
+    rf"|{CALL}/\w+|{MCP}",
+    "POST": rf"{API}/(queue/join|upload|cancel|reset|run/predict)/?|{CALL}/?|{MCP}",
+    "DELETE": MCP,
 }
 OPEN["HEAD"] = OPEN["GET"]
 HOSTS = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}
@@ -89,9 +99,10 @@ class Door:
                 receive, answer = await _whole(receive, Headers(scope=scope))
             if answer is not None:
                 return await answer(scope, receive, _saying(send))
+            while route.rpartition("/")[2] in self.files.coming:  # who has a name of a file waits until it is there
+                await anyio.sleep(WAIT)
             with ExitStack() as stack:
-                if route.startswith(f"{API}/queue/data"):
-                    session = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
+                if session := _heard(scope, route):
                     stack.enter_context(self.listeners.listening(session))
                 return await self.app(self._inward(scope, route), receive, _saying(send))
         finally:
@@ -145,6 +156,13 @@ def _route(scope: Scope) -> str:
     return str(path.removeprefix(root) if path.startswith(f"{root}/") else path)
 
 
+def _heard(scope: Scope, route: str) -> str:
+    """The session whose messages a request is for, if it is for some; a question of `call` is a session of its own."""
+    if route.startswith(f"{API}/queue/data"):
+        return parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
+    return route.rpartition("/")[2] if re.fullmatch(rf"{CALL}/\w+", route) else ""
+
+
 def _is_own(headers: Headers) -> bool:
     """Whether a post comes from this page, as far as a browser says; another page must not reach a person's machine."""
     origin, host = headers.get("origin"), headers.get("host", "")
@@ -169,12 +187,37 @@ async def _whole(receive: Receive, headers: Headers) -> tuple[Receive, Response 
             return receive, too_large
         if not message.get("more_body"):
             break
-    given: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+    try:
+        given: list[Message] = [{"type": "http.request", "body": _without_files(bytes(body)), "more_body": False}]
+    except ExplorerError as error:
+        return receive, JSONResponse({"error": str(error), "detail": str(error)}, 400)
 
     async def again() -> Message:
         return given.pop() if given else await receive()
 
     return again, None
+
+
+def _without_files(body: bytes) -> bytes:
+    """A request with names of uploads in place of what Gradio's clients say of files: of a file with an address, it is
+    the server that would fetch it, before any of our code is asked. Raises ExplorerError for files of other kinds."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return body  # Gradio, which reads it in the same way, refuses it
+    except RecursionError as error:
+        raise ExplorerError("upload", "The request is nested too deeply.") from error
+    found = False
+
+    def name(file: Any) -> str:
+        nonlocal found
+        found = True
+        if not TOKEN.fullmatch(file["path"]) or file.get("url"):
+            raise ExplorerError("upload", "A file is given by the name that its upload got; addresses are not fetched.")
+        return str(file["path"])
+
+    content = traverse(content, name, is_file_obj_with_meta)
+    return json.dumps(content).encode() if found else body
 
 
 def _bounded(receive: Receive, most: int) -> Receive:
@@ -206,18 +249,30 @@ def _saying(send: Send) -> Send:
     return say
 
 
-def before(files: Files, uploads: Uploads, listeners: Listeners) -> Callable[[Any], AbstractAsyncContextManager[None]]:
-    """A lifespan for Gradio's app that puts a door before all of it, its middleware included."""
+def before(
+    files: Files, uploads: Uploads, listeners: Listeners, first: Callable[[], None]
+) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+    """A lifespan for Gradio's app that puts a door before all of it, its middleware included, and does what is to be
+    done `first` in a thread, while pages are served already."""
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         app.middleware_stack = Door(app.middleware_stack, files, uploads, listeners)
         async with anyio.create_task_group() as group:
             group.start_soon(_sweeping, uploads)
+            threading.Thread(target=_doing, args=(first,), daemon=True).start()
             yield
             group.cancel_scope.cancel()
 
     return lifespan
+
+
+def _doing(first: Callable[[], None]) -> None:
+    time.sleep(SETTLED)
+    try:
+        first()
+    except Exception:
+        log.exception("what the page opens on could not be run")
 
 
 async def _sweeping(uploads: Uploads) -> None:

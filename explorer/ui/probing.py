@@ -109,14 +109,15 @@ def _input(loaded: Loaded, prepared: Prepared) -> Tensor:
     return inference.normalise(prepared.network, pre.mean, pre.std)
 
 
-def visiting(recorder: Recorder, probe: Probe, device: str, progress: OnStep) -> AbstractContextManager[Visit]:
-    """A visitor of a run that records its maps, or how they differ from another run's if the selection says so."""
-    before = probe.baseline()
+def visiting(
+    recorder: Recorder, before: Baseline | None, device: str, progress: OnStep | None
+) -> AbstractContextManager[Visit]:
+    """A visitor of a run that records its maps, or how they differ from another run's if there is one."""
     return nullcontext(recorder.visit) if before is None else _differing(recorder, before, device, progress)
 
 
 @contextmanager
-def _differing(recorder: Recorder, before: Baseline, device: str, progress: OnStep) -> Iterator[Visit]:
+def _differing(recorder: Recorder, before: Baseline, device: str, progress: OnStep | None) -> Iterator[Visit]:
     """A visitor that records how each step's map differs from that of another run.
 
     That run is made first; its maps wait in a temporary file, in the order in which the second run makes its own.

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from explorer import images, inference
+from explorer.alter import Altered
 from explorer.images import Photograph
-from explorer.inference import RunOptions
+from explorer.inference import Prepared, RunOptions, Segmentation
 from explorer.inference.plan import SHARE
 from explorer.models import MODELS, ModelSpec
 from explorer.refinement import labelling
-from explorer.ui import alterations
+from explorer.ui import alterations, zerogpu
 from explorer.ui.catalog import SIZES, device_words, image_notes, legend, network_notes
 from explorer.ui.image_store import ImageStore
 from explorer.ui.inspector import Inspector, Scene
 from explorer.ui.network_cache import NetworkCache
-from explorer.ui.probing import Probe, visiting
+from explorer.ui.probing import Baseline, OnStep, Probe, visiting
 from explorer.ui.stage.payload import Recorder
 from explorer.ui.state import Bounded, Files, Selection
 from explorer.ui.stretch import Stretch
 from explorer.ui.turns import OnProgress, Turns
+from explorer.weights import Loaded
 
 MOST_SHOWN = 1600  # longer side of the original as the page shows it
 FILE_BYTES = 256 * 2**20  # of runs of examples, and as many of people's own images
@@ -60,21 +63,32 @@ class RunStore:
             if known := self._known(runs, selection):  # run while this one waited
                 return known
             photograph = self.pictures.get(name)
-            recorder = Recorder(self.files)
+            recorder = Recorder(self.files.unwritten() if zerogpu.BORROWS else self.files)
             try:
                 run = self._run(selection, photograph, recorder, progress, cancelled)
             except BaseException:
-                self.files.release(recorder.names)
+                if recorder.files is self.files:
+                    self.files.release(recorder.names)
                 raise
             runs.put(selection, run, self.files.bytes(list(run.names)))
         return run
 
-    def opening(self, selection: Selection) -> Run:
-        """What the page opens on, run. Its files stay as long as this process: every new page asks for them."""
-        run = self.run(selection, lambda *_: None, lambda: False)
-        self.files.hold(list(run.names))
-        self.inspector.pin(run.file)
-        return run
+    def promise(self, selection: Selection) -> str:
+        """The name of what the page opens on, before it is run: whoever opens the page meanwhile waits for it."""
+        self._promised = selection, self.files.promise(".json")
+        return self._promised[1]
+
+    def opening(self) -> None:
+        """Run what the page opens on. Its files stay as long as this process: every new page asks for them."""
+        selection, name = self._promised
+        try:
+            run = self.run(selection, lambda *_: None, lambda: False)
+            self.files.hold(list(run.names))
+            self.inspector.add(name, run.scene)
+            self.inspector.pin(name)
+            self.files.keep(name, (self.files.folder / run.file).read_bytes())
+        finally:
+            self.files.coming.discard(name)
 
     def _known(self, runs: Bounded[Run], selection: Selection) -> Run | None:
         """A run that is still there, unless memory had no room for the size wanted; it can be asked about again."""
@@ -99,13 +113,12 @@ class RunStore:
         fields = inference.network_fields(loaded.spec)
 
         probe = Probe(selection, prepared, self.pictures, self.networks)
-        altered, pre = probe.altered(), loaded.card.preprocessing
-        stretch = Stretch(progress, cancelled, 0.1, 0.98)
-        first, second = stretch.parts([1, 1]) if selection.against else (stretch, stretch)
-        with visiting(recorder, probe, selection.device, _steps(first)) as visit:
-            done = inference.trace_and_label(
-                loaded.module, prepared, pre.mean, pre.std, selection.device, _steps(second), visit, altered
-            )
+        altered = probe.altered()
+        before, tellers = probe.baseline(), _tellers(Stretch(progress, cancelled, 0.1, 0.98), bool(selection.against))
+        macs = inference.plan(loaded.spec, prepared.resized.shape[:2], RunOptions(selection.device)).macs
+        work = partial(_traced, loaded, prepared, selection.device, altered, recorder, before, tellers)
+        done, recorder = zerogpu.on_card(macs * (2 if before else 1), work)
+        recorder.write(self.files)
         about = {
             "title": MODELS[selection.model].title,
             "deviceName": device_words(selection.device),
@@ -115,9 +128,33 @@ class RunStore:
         }
         file = recorder.finish(done, prepared, images.resize(photograph.pixels, MOST_SHOWN), fields, about)
         shapes = {step.name: step.shape for step in done.trace.steps}
-        scene = Scene(loaded, prepared.network, shapes, labelling(done.trace), altered, probe.baseline())
+        scene = Scene(loaded, prepared.network, shapes, labelling(done.trace), altered, before)
         self.inspector.add(file, scene)
         return Run(file, tuple(recorder.names), scene, size)
+
+
+def _tellers(stretch: Stretch, twice: bool) -> tuple[OnStep | None, OnStep | None]:
+    """Progress of the run that another is the difference from, and of the run; what is borrowed says none."""
+    if zerogpu.BORROWS:
+        return None, None
+    first, second = stretch.parts([1, 1]) if twice else (stretch, stretch)
+    return _steps(first), _steps(second)
+
+
+def _traced(
+    loaded: Loaded,
+    prepared: Prepared,
+    device: str,
+    altered: Altered,
+    recorder: Recorder,
+    before: Baseline | None,
+    tellers: tuple[OnStep | None, OnStep | None],
+) -> tuple[Segmentation, Recorder]:
+    """A run and its maps: all that the page needs of it, on the CPU."""
+    pre = loaded.card.preprocessing
+    with visiting(recorder, before, device, tellers[0]) as visit:
+        done = inference.trace_and_label(loaded.module, prepared, pre.mean, pre.std, device, tellers[1], visit, altered)
+    return replace(done, trace=replace(done.trace, final=done.trace.final.cpu())), recorder
 
 
 def _steps(stretch: Stretch) -> Callable[[int, int, str], bool]:

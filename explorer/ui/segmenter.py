@@ -16,7 +16,7 @@ from explorer.images import BYTES_A_PIXEL, Photograph, Room
 from explorer.inference import RunOptions
 from explorer.inference.plan import WAYS
 from explorer.models import MODELS
-from explorer.ui import offers
+from explorer.ui import offers, zerogpu
 from explorer.ui.asked import OWN, SegmentQuestion, asked
 from explorer.ui.catalog import image_notes
 from explorer.ui.image_store import ImageStore
@@ -133,18 +133,30 @@ class Segmenter:
         stretch.progress(0.97, "progress.pictures", {})
         return {"kind": "segmented", **self.kept.add(result, photograph)}
 
+    def labelled(self, data: dict[str, Any], progress: OnProgress, cancelled: Callable[[], bool]) -> api.Result:
+        """What an image becomes at the size asked for, or at the one that suits the weights; it is not kept."""
+        job = self._job(asked(SegmentQuestion, data))
+        with self.turns.turn(progress, cancelled):
+            photograph = self.pictures.get(job.selection.image)
+            return self._run(self._suited(job, photograph), photograph, Stretch(progress, cancelled))
+
     def _run(self, job: Job, photograph: Photograph, stretch: Stretch) -> api.Result:
         loaded = self.networks.get(job.selection)
-        result = api.segment(
+        size, tell = job.size(photograph), stretch.teller(MODELS[job.selection.model].title)
+        work = partial(
+            api.segment,
             photograph,
             size=job.longest,
             options=job.options,
-            scores=offers.keeps_scores(loaded, job.size(photograph)),
-            progress=stretch.teller(MODELS[job.selection.model].title),
+            scores=offers.keeps_scores(loaded, size),
             loaded=loaded,
             speed=self.speeds.known(loaded, job.options),
-            cancelled=stretch.cancelled,
         )
+        if zerogpu.BORROWS:
+            macs = inference.plan(loaded.spec, size, job.options).macs
+            result = replace(zerogpu.on_card(macs, work), loaded=loaded)  # the network came back as a copy
+        else:
+            result = work(progress=tell, cancelled=stretch.cancelled)
         self.speeds.learn(result)
         return result
 

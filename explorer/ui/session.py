@@ -13,6 +13,7 @@ from explorer.ui.inspector import Inspector
 from explorer.ui.labs import Labs
 from explorer.ui.listeners import Listeners
 from explorer.ui.network_cache import NetworkCache
+from explorer.ui.questions import Questions
 from explorer.ui.run_store import RunStore
 from explorer.ui.segmenter import Segmenter
 from explorer.ui.state import Files
@@ -32,6 +33,7 @@ class Workbench:
         files: Files | None = None,
     ) -> None:
         self.files, self.turns, self.listeners = files or Files(), Turns(), Listeners()
+        self.questions = Questions(self.listeners)
         self.looks = Turns(2, most_of_one=8)  # at finished runs, for whom nobody needs the whole machine
         self.taking = Turns(1, most_of_one=4)  # each file may fill a core for seconds
         self.networks = NetworkCache(cards.with_snapshots(checkpoints))

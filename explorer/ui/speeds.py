@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from explorer import api, inference
 from explorer.inference import Labelling, RunOptions, Speed
+from explorer.ui import zerogpu
 from explorer.ui.state import Bounded
 from explorer.ui.turns import Turns
 from explorer.weights import Loaded
@@ -31,7 +32,7 @@ class Speeds:
 
         Raises CancelledError when cancelled, ExplorerError for options that cannot be met.
         """
-        if found := self.known(loaded, options):
+        if (found := self.known(loaded, options)) or zerogpu.BORROWS:  # a card is not borrowed to learn its speed
             return found
         with self.turns.free(ENDING) as free:
             if not free:

@@ -119,6 +119,23 @@ def own_folder() -> tuple[Path, filelock.BaseFileLock]:
     return folder, lock
 
 
+class Unwritten:
+    """Files that a process without this one's folder has made: their contents by the names that they will have."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self.contents: dict[str, bytes] = {}
+
+    def add(self, content: bytes, suffix: str) -> str:
+        name = _name(self._key, content) + suffix
+        self.contents[name] = content
+        return name
+
+
+def _name(key: bytes, content: bytes) -> str:
+    return hmac.new(key, content, hashlib.sha256).hexdigest()[:32]
+
+
 class Files:
     """A folder of public files, each written once and counted. Beside it lies what is not for everyone. It goes with
     the process, or as a context earlier."""
@@ -130,6 +147,18 @@ class Files:
         self._key = secrets.token_bytes(32)
         self._uses: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self.coming: set[str] = set()  # names whose files are being made; who asks for one waits
+
+    def promise(self, suffix: str) -> str:
+        """A name for a file that is still to be made: it is `keep`t, or its name leaves `coming`."""
+        name = secrets.token_hex(16) + suffix
+        self.coming.add(name)
+        return name
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Make a file that was promised. It stays as long as this process."""
+        self._write(name, content)
+        self.hold([name])
 
     def __enter__(self) -> Files:
         return self
@@ -139,21 +168,28 @@ class Files:
 
     def name(self, content: bytes) -> str:
         """An unguessable name for a content, the same within this process."""
-        return hmac.new(self._key, content, hashlib.sha256).hexdigest()[:32]
+        return _name(self._key, content)
+
+    def unwritten(self) -> Unwritten:
+        """Where another process puts what it makes for this one."""
+        return Unwritten(self._key)
 
     def add(self, content: bytes, suffix: str) -> str:
         """Write `content` (readers never see half a file) and count one use; returns the file's name."""
         name = self.name(content) + suffix
         with self._lock:
             if not self._uses[name]:
-                temporary = self.folder / f".{secrets.token_hex(8)}"
-                try:
-                    temporary.write_bytes(content)
-                    os.replace(temporary, self.folder / name)
-                finally:
-                    temporary.unlink(missing_ok=True)
+                self._write(name, content)
             self._uses[name] += 1  # not before the file is there: the disk may be full
         return name
+
+    def _write(self, name: str, content: bytes) -> None:
+        temporary = self.folder / f".{secrets.token_hex(8)}"
+        try:
+            temporary.write_bytes(content)
+            os.replace(temporary, self.folder / name)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def hold(self, names: list[str]) -> None:
         """Count one more use of files that are there."""

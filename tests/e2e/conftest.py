@@ -57,7 +57,7 @@ class Server:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"
         self.log = log
-        command = [sys.executable, "app.py", "--port", str(self.port)]
+        command = [sys.executable, "app.py", "--no-open", "--port", str(self.port)]
         if folder := os.environ.get("EXPLORER_TEST_CHECKPOINTS"):
             command += ["--checkpoints", folder]
         with log.open("w") as out:

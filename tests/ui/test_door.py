@@ -106,6 +106,19 @@ def test_public_files_have_no_path_and_are_sent_whole(outer, inner, root):
     assert "cookie" not in answer.headers
 
 
+def test_who_asks_for_a_file_that_is_being_made_waits(outer, inner, monkeypatch):
+    name, looks = outer.files.promise(".json"), []
+
+    async def look(_):
+        looks.append(len(inner.asked))
+        if len(looks) == 3:
+            outer.files.coming.discard(name)
+
+    monkeypatch.setattr(door.anyio, "sleep", look)
+    assert ask(outer, "GET", f"/gradio_api/file=made/{name}").status_code == 200
+    assert looks == [0, 0, 0]
+
+
 @pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/nothing"), ("POST", "/gradio_api/queue/join")])
 def test_every_answer_says_how_it_may_be_used(outer, method, path):
     said = ask(outer, method, path, headers={"origin": HERE}).headers

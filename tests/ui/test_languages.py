@@ -52,6 +52,7 @@ def test_the_page_offers_it_and_lacks_no_text(bench: Workbench) -> None:
     assert [one["title"]["xx"] for one in made] == [
         HALF.get(f"sources.{one['file']}", one["title"]["en"]) for one in made
     ]
+    bench.runs.opening()
     run = json.loads((bench.files.folder / start["trace"]).read_text("utf-8"))
     assert [one["name"] for one in run["classes"]] == [
         dict.fromkeys(("en", "ko", "xx"), f"class {i}") for i in range(5)

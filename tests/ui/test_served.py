@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import urllib.error
 import urllib.request
@@ -46,7 +47,8 @@ def test_the_page_is_blocks_with_one_stage_and_its_events(demo):
     assert isinstance(demo, gr.Blocks)
     stages = [block for block in demo.blocks.values() if isinstance(block, gr.HTML)]
     assert len(stages) == 1
-    assert {target[1] for fn in demo.fns.values() for target in fn.targets} == {
+    events = [fn for fn in demo.fns.values() if fn.targets]
+    assert {target[1] for fn in events for target in fn.targets} == {
         "run",
         "cancel",
         "inspect",
@@ -54,7 +56,7 @@ def test_the_page_is_blocks_with_one_stage_and_its_events(demo):
         "lab",
         "take",
     }
-    assert not any(fn.api_visibility == "public" for fn in demo.fns.values())
+    assert not any(fn.api_visibility == "public" for fn in events)
     start = json.loads(stages[0].value)
     assert set(start) == {"catalog", "selection", "trace"}
     assert start["catalog"]["texts"] == TEXTS
@@ -67,31 +69,42 @@ def test_the_run_that_the_page_opens_on_outlives_the_others(tmp_path, monkeypatc
     bench = Workbench(fill(tmp_path))
     page = build_app(bench)
     start = json.loads(next(b for b in page.blocks.values() if isinstance(b, gr.HTML)).value)
+    assert start["trace"] not in listing(bench)  # it is run once the page is served
+    bench.runs.opening()
     for image in ("cat.jpg", "bus.jpg"):
         run(bench, selection("fcn32s", padding="same", image=image))
     assert start["trace"] in listing(bench)
 
 
-def test_what_the_page_opens_on_can_be_held(tmp_path, monkeypatch):
+def test_what_the_page_opens_on_is_held_with_its_pictures(tmp_path, monkeypatch):
     monkeypatch.setattr(run_store, "FILE_BYTES", 1)
     opens_small(monkeypatch)
     bench = Workbench(fill(tmp_path))
-    done = bench.runs.opening(catalog.first(bench.networks.cards, bench.pictures.listed))
+    name = bench.runs.promise(catalog.first(bench.networks.cards, bench.pictures.listed))
+    bench.runs.opening()
     for image in ("cat.jpg", "bus.jpg"):
         run(bench, selection("fcn32s", padding="same", image=image))
-    assert set(done.names) <= listing(bench)
+    told = json.loads((bench.files.folder / name).read_text("utf-8"))
+    assert {*told["pictures"].values(), *(step["maps"]["file"] for step in told["steps"])} <= listing(bench)
+    look = {"what": "unit", "run": name, "step": "pool1", "channel": 0, "row": 0, "column": 0}
+    assert list(bench.inspector.answer(look))
 
 
 # ---- over HTTP
 
 
 @contextmanager
-def serving(demo, bench):
+def serving(demo, bench, **more):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     demo.queue(max_size=32).launch(
-        server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **launch_settings(bench)
+        server_name="127.0.0.1",
+        server_port=port,
+        prevent_thread_lock=True,
+        quiet=True,
+        **launch_settings(bench),
+        **more,
     )
     try:
         yield f"http://127.0.0.1:{port}/"
@@ -127,7 +140,7 @@ def send_file(site: str, name: str, data: bytes) -> str:
 
 def ask(site: str, demo, data: dict) -> tuple[str, bool]:
     """One run event, as the page triggers it: all that the stream says of it, and whether Gradio calls it a success."""
-    (index,) = [i for i, fn in demo.fns.items() if fn.targets[0][1] == "run"]
+    (index,) = [i for i, fn in demo.fns.items() if fn.targets and fn.targets[0][1] == "run"]
     here = uuid.uuid4().hex[:10]
     post(
         f"{site}gradio_api/queue/join?",
@@ -144,7 +157,7 @@ def ask(site: str, demo, data: dict) -> tuple[str, bool]:
     raise AssertionError(f"the stream broke off: {heard}")
 
 
-def test_the_page_and_its_parts_are_served(site, bench):
+def test_the_page_and_its_parts_are_served(site, demo, bench):
     scripts = "text/javascript", "application/javascript"  # Python's mimetypes has the one from 3.12 on
     kinds = {"png": ["image/png"], "json": ["application/json"], "js": scripts}
     status, headers, body = fetch(site)
@@ -155,6 +168,8 @@ def test_the_page_and_its_parts_are_served(site, bench):
     assert status == 200
     assert headers.get_content_type() in scripts
     assert body.decode() == bundle(app.STAGE)
+    start = json.loads(next(b for b in demo.blocks.values() if isinstance(b, gr.HTML)).value)
+    assert json.loads(fetch(f"{site}gradio_api/file=made/{start['trace']}")[2])["steps"]  # waits until it is run
     one_of_each = {name.split(".")[1]: name for name in listing(bench)}
     assert "png" in one_of_each
     for kind, name in one_of_each.items():
@@ -162,6 +177,15 @@ def test_the_page_and_its_parts_are_served(site, bench):
         assert status == 200
         assert headers.get_content_type() in kinds[kind]
         assert body == (bench.files.folder / name).read_bytes()
+
+
+def test_the_page_can_be_installed_as_an_app(site):
+    page = fetch(site)[2].decode()
+    assert re.search(r'<link rel="manifest" href="[^"]*manifest.json"', page)
+    manifest = json.loads(fetch(f"{site}manifest.json")[2])
+    assert (manifest["name"], manifest["display"], manifest["start_url"]) == (app.TITLE, "standalone", "./")
+    for icon in manifest["icons"]:
+        assert fetch(f"{site}{icon['src'].lstrip('/')}")[1].get_content_type() == icon["type"] == "image/svg+xml"
 
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -208,7 +232,7 @@ def test_a_forged_path_over_http(site, demo, secret):
     assert secret.read_bytes() == before
 
 
-def test_the_api_page_offers_nothing(site):
+def test_the_api_page_offers_what_is_meant_for_programs(site):
     info = json.loads(fetch(f"{site}gradio_api/info")[2])
-    assert info["named_endpoints"] == {}
+    assert set(info["named_endpoints"]) == {"/segment", "/trace", "/geometry", "/lab"}
     assert info["unnamed_endpoints"] == {}

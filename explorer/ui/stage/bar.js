@@ -124,6 +124,21 @@ export class Bar {
     this.write(words);
   }
 
+  /** Say that something is waited for, if it takes longer than a moment and nothing else is said: the first run of a
+   * server that has only just begun.
+   * @param {Promise<void>} coming @param {Page.Words} words
+   */
+  async waiting(coming, words) {
+    let said = null;
+    const late = setTimeout(() => {
+      if (this.going.fraction !== null) return;
+      this.running(0.05, 'progress.weights', {}, words);
+      said = this.going;
+    }, 500);
+    await coming.finally(() => clearTimeout(late));
+    if (said === this.going) this.running(null, '', {}, words);
+  }
+
   /** Say it in the language that is chosen. */
   write(words) {
     const { fraction, text: key, details } = this.going;

@@ -133,7 +133,7 @@ class Stage {
     if (wish) {
       this.#choose(wish);
       this.run();
-    } else if (start.trace) await this.open(start.trace, start.selection);
+    } else if (start.trace) await this.bar.waiting(this.open(start.trace, start.selection), this.words);
   }
 
   /** What an address asks for, null if it is what the page opens on; without an image in it, this tab's own. */

@@ -11,6 +11,7 @@ import io
 import json
 import math
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from explorer.inference import Prepared, Segmentation
 from explorer.refinement import labelling
 from explorer.stats import Stats
 from explorer.trace import Step, Trace
-from explorer.ui.state import Files
+from explorer.ui.state import Files, Unwritten
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -38,7 +39,7 @@ def png(pixels: np.ndarray) -> bytes:
 class Recorder:
     """Collects a run's pictures while it goes on: pass `visit` to `trace_and_label`, then call `finish`."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files | Unwritten) -> None:
         self.files = files
         self.names: list[str] = []
         self._maps: dict[str, dict[str, Any]] = {}
@@ -49,6 +50,13 @@ class Recorder:
         name = self.files.add(content, suffix)
         self.names.append(name)
         return name
+
+    def write(self, files: Files) -> None:
+        """Write what another process has collected, and go on here. Raises OSError where the disk is full."""
+        if isinstance(self.files, Unwritten):
+            contents, self.names, self.files = self.files.contents, [], files
+            for name, content in contents.items():
+                self._add(content, Path(name).suffix)
 
     def visit(self, step: Step, value: Tensor, difference: Stats | None = None) -> None:
         """Write a step's mosaic; `difference` are the statistics of a value that is one between two runs."""
