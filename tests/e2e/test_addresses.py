@@ -41,7 +41,8 @@ def state(visit: Visit) -> dict[str, str]:
     """What is on the page: texts, without times, and the pixels of what is drawn, without the marks of a pointer."""
     visit.page.mouse.move(2, 2)
     visit.page.wait_for_timeout(100)
-    shown = {name: visit.page.locator(name).first.text_content() for name in READ if visit.page.locator(name).count()}
+    seen = [name for name in READ if visit.page.locator(name).first.is_visible()]
+    shown = {name: visit.page.locator(name).first.text_content() for name in seen}
     for name in CANVASES:
         if visit.page.locator(name).is_visible():
             shown[name] = hashlib.sha256(visit.pixels(name).tobytes()).hexdigest()

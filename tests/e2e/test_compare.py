@@ -197,7 +197,7 @@ def test_a_comparison_goes_with_its_image(compared: Visit) -> None:
 
 def test_other_networks_wait_for_run(compared: Visit) -> None:
     compared.page.locator(".fx-rivals button", has_text="FCN-16s").click()
-    assert compared.text(".fx-compare .fx-hint") == EN["compare.again"]
+    assert compared.text(".fx-compare .fx-hint").endswith(EN["compare.again"])  # how long it takes may stand before it
     compared.page.locator(".fx-run").click()
     compared.page.wait_for_selector(".fx-boards[data-boards='3'] canvas")
     compared.page.locator(".fx-modes [data-mode=wipe]").click()

@@ -37,9 +37,10 @@ def numbers(visit: Visit, slot: str, key: str) -> list[str]:
 
 
 @LANGUAGES
-def test_the_crop_lab_from_the_first_page(visit: Visit) -> None:
-    page = visit.open("").page
-    page.click(".fx-questions [data-lab=crop]:not([data-settings])")
+def test_the_crop_lab_from_the_bar(visit: Visit) -> None:
+    page = visit.open("?model=unet").page
+    page.click(".fx-views [data-view=labs]")
+    page.click(".fx-lab-choice [data-lab=crop]")
     page.wait_for_selector(ANSWERED.format("crop", "values"))
     page.get_by_role("radio", name=texts(visit)["lab.crop.mode.centre"], exact=True).click()
     for name in ("height", "width"):
@@ -70,9 +71,10 @@ def test_the_crop_lab_from_the_first_page(visit: Visit) -> None:
 
 
 @LANGUAGES
-def test_the_border_lab_from_the_first_page(visit: Visit) -> None:
-    page = visit.open("").page
-    page.click(".fx-questions [data-lab=border]")
+def test_the_border_lab_from_the_bar(visit: Visit) -> None:
+    page = visit.open("?model=unet").page
+    page.click(".fx-views [data-view=labs]")
+    page.click(".fx-lab-choice [data-lab=border]")
     page.wait_for_selector(ANSWERED.format("border", "values"))
     margin = [str(int(n)) for n in labs.border("unet", "valid", 572).margin]
     assert numbers(visit, "lost", "lab.border.lost.said") == margin
@@ -90,9 +92,10 @@ def test_the_border_lab_from_the_first_page(visit: Visit) -> None:
 
 
 @LANGUAGES
-def test_the_tap_lab_from_the_first_page(visit: Visit) -> None:
-    page = visit.open("").page
-    page.click(".fx-questions [data-lab=tap]")
+def test_the_tap_lab_from_the_bar(visit: Visit) -> None:
+    page = visit.open("?model=fcn8s").page
+    page.click(".fx-views [data-view=labs]")
+    page.click(".fx-lab-choice [data-lab=tap]")
     page.wait_for_selector(ANSWERED.format("tap", "values"))
     total, score = [float(n.replace("−", "-")) for n in numbers(visit, "terms", "lab.tap.sum")[1:]][::-1]
     assert total == pytest.approx(score, abs=1e-3)
@@ -125,12 +128,3 @@ def test_figures_follow_the_theme(visit: Visit) -> None:
     before = page.evaluate(ink)
     page.click(".fx-theme")
     page.wait_for_function("(before) => (%s)() !== before" % ink, arg=before)  # noqa: UP031
-
-
-def test_the_questions_can_be_put_away(visit: Visit) -> None:
-    page = visit.open("").page
-    assert page.locator(".fx-questions button[data-lab]").count() == 4
-    page.click(".fx-questions-close")
-    assert page.locator(".fx-questions").is_hidden()
-    visit.reload()
-    assert page.locator(".fx-questions").is_hidden()

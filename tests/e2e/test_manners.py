@@ -154,7 +154,7 @@ def test_a_tap_asks_what_lies_there(visit: Visit) -> None:
 
 
 def test_the_bars_go_with_the_focus(visit: Visit) -> None:
-    visit.open()
+    visit.open("?step=pool1")
     visit.page.locator(".fx-view canvas").focus()
     visit.press("w")
     visit.page.wait_for_selector(".fx-chances li:visible")
@@ -185,7 +185,7 @@ def test_units_that_meet_stay_drawn_while_one_is_held(visit: Visit) -> None:
     hold(visit)
     visit.page.mouse.move(2, 2)
     skip = np.abs(visit.pixels(".fx-view canvas").astype(int) - [0xCC, 0x79, 0xA7]).max(-1) == 0
-    assert skip.sum() > 15
+    assert skip.sum() > 10
     assert "stand 0 input pixels apart" in visit.text(".fx-grids")
 
 

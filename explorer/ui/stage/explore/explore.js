@@ -109,6 +109,7 @@ export class Explore {
 
   /** The language has changed: everything is said anew, and what the person was doing stays. */
   write() {
+    this.hints.write();
     if (!this.trace) return;
     this.#load();
     this.output.write();

@@ -24,11 +24,18 @@ export class Hints {
     const close = makeButton({ className: 'fx-notice-close' }, '×');
     close.setAttribute('aria-label', this.words.t('message.close'));
     on(close, 'click', () => this.#hide());
-    this.box.replaceChildren(make('p', {}, this.words.t(`hint.${name}`)), close);
+    this.box.replaceChildren(make('p'), close);
     this.box.hidden = false;
+    this.name = name;
+    this.write();
     this.#place(find(this.root, PLACES[name]));
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.#hide(), LONG);
+  }
+
+  /** Say it in the language that is chosen. */
+  write() {
+    if (!this.box.hidden) find(this.box, 'p').textContent = this.words.t(`hint.${this.name}`);
   }
 
   #hide() {
