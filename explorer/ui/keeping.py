@@ -117,7 +117,6 @@ class Keeper:
             "names": [in_all(c.name) for c in classes],
             "matrix": judged.matrix.tolist(),
             **judged.figures(classes),
-            "labels": path.name,
             "remarks": [_told(remark, classes) for remark in judged.remarks],
             "iou": json_ready(truth.metrics.iou(judged.matrix).tolist()),
         }

@@ -115,6 +115,11 @@ two_sizes = pytest.mark.parametrize(
 BROKEN_OFF = re.compile("AbortError: signal is aborted|Unexpected error Connection errored out")
 
 
+# what is said to a newcomer alone was said; `newcomer` has a visit without that
+KNOWN = """try { for (const name of ['welcome', 'hint-unit', 'hint-crop', 'hint-chances'])
+localStorage.setItem(`fcn-unet-explorer.${name}`, 'away') } catch { /* it is refused here */ }"""
+
+
 class Visit:
     """One visitor's page, with what the console complained about and what was requested."""
 
@@ -246,12 +251,21 @@ def contexts(browser: Any, server: Server) -> Iterator[Callable[[dict[str, Any]]
     def of(options: dict[str, Any]) -> Any:
         if repr(options) not in made:
             made[repr(options)] = browser.new_context(**options)
+            made[repr(options)].add_init_script(KNOWN)
             made[repr(options)].new_page().goto(f"{server.url}favicon.ico")  # stays: with its last page a process ends
         return made[repr(options)]
 
     yield of
     for context in made.values():
         context.close()
+
+
+@pytest.fixture
+def newcomer(browser: Any, server: Server) -> Iterator[Visit]:
+    """Somebody who was never here."""
+    context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
+    yield Visit(context.new_page(), server.url)
+    context.close()
 
 
 @pytest.fixture

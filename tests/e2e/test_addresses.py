@@ -12,7 +12,7 @@ import re
 
 import pytest
 
-from tests.e2e.conftest import Visit
+from tests.e2e.conftest import KNOWN, Visit
 
 STATES = int(os.environ.get("STATES", "12"))
 NETWORKS = ("FCN-32s", "FCN-16s", "FCN-8s", "U-Net")
@@ -85,8 +85,7 @@ def test_a_state_comes_back_in_a_fresh_browser(visit, browser, server, seed):
         address, before = settled(visit), state(visit)
         context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
         other = Visit(context.new_page(), server.url)
-        other.page.add_init_script("localStorage.setItem('fcn-unet-explorer.welcome', 'away')")
-        visit.page.evaluate("() => document.querySelector('.fx-welcome').hidden = true")
+        other.page.add_init_script(KNOWN)
         try:
             other.open(f"?{address}")
             assert settled(other) == address

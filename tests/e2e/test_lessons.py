@@ -142,7 +142,8 @@ def test_a_lesson_is_printed_one_page_a_step_with_pictures(visit):
     assert pages.count() == 0
 
 
-def test_the_first_minute(visit):
+def test_the_first_minute(newcomer):
+    visit = newcomer
     page = visit.open().page
     assert visit.step == "input"
     row = page.locator(".fx-welcome")
@@ -166,6 +167,7 @@ def test_the_first_minute(visit):
     page.click(".fx-lessons-open")
     page.locator(".fx-lessons-list button").first.click()  # the second click
     reach(visit)
+    assert visit.complaints == []
 
 
 def test_an_address_carries_how_a_step_is_looked_at(visit):

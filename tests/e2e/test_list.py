@@ -21,7 +21,6 @@ def test_names_in_the_list_are_told_apart_and_cover_nothing(visit: Visit) -> Non
         assert name.endswith(end)
         assert right <= pane["x"] + pane["width"]  # whatever is left out, it is not the end
     assert visit.page.evaluate(OVERLAPS) == 0
-    visit.page.locator(".fx-welcome-close").click()
     visit.page.locator(".fx-grain [data-grain=blocks]").click()
     assert visit.page.locator(".fx-net small:visible").count() > 0  # with their sizes
     assert visit.page.evaluate(OVERLAPS) == 0

@@ -100,8 +100,6 @@ def test_a_double_click_opens_the_channel_at_the_pointer(visit: Visit) -> None:
 
 def test_maps_have_the_room(visit: Visit) -> None:
     visit.open()
-    assert visit.page.evaluate(SHARE) >= 0.33  # beside the row of the first visit, which is put away for good
-    visit.page.locator(".fx-welcome-close").click()
     assert visit.page.evaluate(SHARE) >= 0.36
     visit.press("n")
     assert visit.page.evaluate(SHARE) >= 0.45

@@ -10,6 +10,7 @@ export class Panel {
   /** @type {Page.Words} */ words;
   /** @type {any} of an image: as a name of the server's files */ resolve;
   /** @type {string} what was asked last */ asked;
+  /** @type {string} of the file of true labels that was given last; the server knows it by a token */ truthName = '';
 
   /** `event` is what the server hears questions by. */
   constructor(root, stage, event = 'segment') {
@@ -50,6 +51,7 @@ export class Panel {
    */
   async judging(input, ask) {
     const [file] = input.files ?? [];
+    if (file) this.truthName = file.name;
     input.value = ''; // the same file may be chosen again
     if (!file) return;
     try {
@@ -62,6 +64,8 @@ export class Panel {
   }
 
   hear(message) {
+    const judged = message.request === this.runner.request && message.kind === 'judged';
+    for (const one of judged ? message.each ?? [message] : []) if (one) one.labels = this.truthName;
     this.runner.hear(message);
   }
 
