@@ -9,7 +9,7 @@ import pytest
 from explorer.lessons import check, read
 from explorer.ui import lessons
 
-NAMES = re.compile(r"FCN-\d+s|VGG-?16|\d+ ?[×x] ?\d+|(?:pool|conv|fc)\d\w*|\b20\d\d\b|10억|\d+분의 \d")  # and "a third", as a choice says it
+NAMES = re.compile(r"FCN-\d+s|VGG-?16|\d+ ?[×x] ?\d+|(?:pool|conv|fc)\d\w*|\b20\d\d\b|10억|\d+분의 \d")
 FILES = sorted(lessons.BUNDLED.glob("*/*.md"))
 
 
