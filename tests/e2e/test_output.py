@@ -57,7 +57,7 @@ def test_the_bars_are_the_probabilities_of_the_pixel(visit: Visit, query: str) -
 @pytest.mark.parametrize("kind", ["confidence", "entropy"])
 def test_confidence_and_entropy_are_drawn_over_the_image(visit: Visit, kind: str) -> None:
     visit.page.set_viewport_size({"width": 1920, "height": 1080})  # no pixel of the image is smaller than one of these
-    visit.open("?step=pool1")
+    visit.open().go("pool1")
     visit.page.get_by_role("radio", name=EN["picture.resized"]).click()
     held: list[Any] = []
     files = re.compile(r"\.(png|webp)$")
