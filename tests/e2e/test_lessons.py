@@ -25,7 +25,7 @@ def seen(visit: Visit, language: str, has_ring: bool) -> None:
     """The step in one language and size of the page: nothing is left open, and the ring is on the screen."""
     page = visit.page
     page.wait_for_function("code => document.documentElement.lang === code", arg=language)
-    page.wait_for_timeout(200)  # the ring follows what the page has moved
+    page.wait_for_timeout(450)  # the ring follows what the page has moved
     reach(visit)
     text = visit.text(".fx-lesson-body")
     assert not re.search(r"[{}…]|undefined|NaN|null", text), text

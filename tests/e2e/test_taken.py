@@ -137,7 +137,6 @@ def test_the_page_without_a_server_steps_points_and_marks_as_the_one_with_it(vis
     saved = path.with_suffix(".html")
     saved.write_bytes(path.read_bytes())
     page.keyboard.press("Escape")
-    page.click(".fx-welcome-close")  # both pages have as much room
     context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US", offline=True)
     alone = Visit(context.new_page(), saved.as_uri())
     try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -23,6 +25,8 @@ from explorer.operations.layers import BilinearUp
 from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
 from explorer.ui.state import Selection
+
+T = TypeVar("T")
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 
@@ -150,7 +154,14 @@ def heard(stream: AsyncIterator[dict[str, Any]]) -> list[dict[str, Any]]:
     async def listen() -> list[dict[str, Any]]:
         return [message async for message in stream]
 
-    return asyncio.run(listen())
+    return awaited(listen())
+
+
+def awaited(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine gives, in a thread of its own: browser tests keep a loop running in this one."""
+    context = contextvars.copy_context()
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(context.run, asyncio.run, coroutine).result()
 
 
 def sent(holder: Workbench | Segmenter, data: bytes) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 import httpx
@@ -17,6 +16,7 @@ from explorer.ui.listeners import Listeners
 from explorer.ui.process import _Seldom
 from explorer.ui.state import Files
 from explorer.ui.uploads import Uploads
+from tests.ui.made import awaited
 
 HERE = "http://127.0.0.1:7860"
 
@@ -53,7 +53,7 @@ def ask(app, method, path, root="", base=HERE, **more):
         async with httpx.AsyncClient(transport=transport, base_url=base) as client:
             return await client.request(method, path, **more)
 
-    return asyncio.run(answer())
+    return awaited(answer())
 
 
 @pytest.mark.parametrize("size", [MOST_BODY + 1, 20 * 2**20])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 import json
@@ -28,7 +27,7 @@ from explorer.ui.app import build_app
 from explorer.ui.i18n import TEXTS
 from explorer.ui.labs import LABS
 from explorer.ui.words import tell
-from tests.ui.made import encoded, noise, opens_small
+from tests.ui.made import awaited, encoded, noise, opens_small
 from tests.ui.test_served import fetch, post, send_file, serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -210,7 +209,7 @@ def test_by_mcp(site):
             bad = await session.call_tool("geometry", {"height": 500})
             return tools, found, bad
 
-    tools, found, bad = asyncio.run(talk())
+    tools, found, bad = awaited(talk())
     assert tools.keys() == found.keys()
     for tool in tools.values():
         assert len(tool.description) > 40

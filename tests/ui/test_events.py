@@ -12,7 +12,7 @@ from explorer.errors import ExplorerError
 from explorer.ui.answers import run_messages
 from explorer.ui.i18n import TEXTS
 from tests.images.made import png
-from tests.ui.made import asked, encoded, heard, listing, noise, raw, run, selection, sent
+from tests.ui.made import asked, awaited, encoded, heard, listing, noise, raw, run, selection, sent
 
 
 def messages(bench, data, cancelled=lambda: False, ask=run_messages):
@@ -182,6 +182,6 @@ def test_progress_is_not_piled_up(bench, monkeypatch):
             await asyncio.sleep(0.3 if len(got) == 1 else 0)
         return got
 
-    got = asyncio.run(listen())
+    got = awaited(listen())
     assert got[-1]["kind"] == "done"
     assert len(got) < 900
