@@ -98,7 +98,6 @@ def test_info_of_weights_without_figures_leaves_them_out(tmp_path: Path, capsys:
     [
         {"validation": {"images": 3}},
         {"unseen": {"figures": {}}},
-        {"validation": None},
     ],
 )
 def test_info_says_what_it_can_of_a_card_that_lacks_parts(

@@ -146,6 +146,7 @@ def test_the_page_without_a_server_steps_points_and_marks_as_the_one_with_it(vis
         for there in (visit, alone):
             there.press("Escape")  # lets go of the unit
             there.press("Home")
+            there.page.wait_for_selector(".fx[data-step=input]:not(.fx-fetching)")
         seen = set()
         count = int(alone.text(".fx-count").split("/")[1])
         for index in range(count):
