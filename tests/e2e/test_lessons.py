@@ -24,7 +24,8 @@ def reach(visit: Visit) -> None:
 def seen(visit: Visit, language: str, has_ring: bool) -> None:
     """The step in one language and size of the page: nothing is left open, and the ring is on the screen."""
     page = visit.page
-    page.wait_for_function("code => document.documentElement.lang === code", arg=language)
+    page.wait_for_selector(f".fx-languages [data-lang={language}][aria-checked=true]")
+    visit.until(lambda: (re.search("[가-힣]", visit.text(".fx-lesson-body")) is not None) == (language == "ko"))
     page.wait_for_timeout(450)  # the ring follows what the page has moved
     reach(visit)
     text = visit.text(".fx-lesson-body")

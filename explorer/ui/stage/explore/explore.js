@@ -99,6 +99,7 @@ export class Explore {
   async revisit() {
     const { wished, trace } = this;
     this.wished = null;
+    this.opening = {}; // another run on its way here comes too late
     if (!trace || !wished) return;
     if (wished.crop) this.chooseCropView((this.cropView = wished.crop));
     if (wished.shown !== undefined) this.output.use(wished.shown);
