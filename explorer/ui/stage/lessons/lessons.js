@@ -14,7 +14,6 @@ export class Lessons {
 
   /** Of the stage, `visit(address)` shows what an address asks for; `onSettle` that the address is another one. */
   constructor(root, stage) {
-    Object.assign(this, { root, stage, words: stage.words });
     this.root = root;
     this.stage = stage;
     this.words = stage.words;
