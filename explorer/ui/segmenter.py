@@ -18,7 +18,7 @@ from explorer.inference.plan import WAYS
 from explorer.models import MODELS
 from explorer.ui import offers, zerogpu
 from explorer.ui.asked import OWN, SegmentQuestion, asked
-from explorer.ui.catalog import image_notes
+from explorer.ui.catalog import image_notes, told
 from explorer.ui.image_store import ImageStore
 from explorer.ui.keeping import MOST_SHOWN, Keeper, jpeg
 from explorer.ui.network_cache import NetworkCache
@@ -77,9 +77,19 @@ class Segmenter:
     # ---- before the run
 
     def _plan(self, question: SegmentQuestion, room: Room) -> dict[str, Any]:
-        """Say of an image what each way of running it would take; its small picture is made once there is room."""
+        """Say of an image what each way of running it would take; its small picture is made once there is room.
+
+        A number format that the device does not have, out of another computer's address, gives way to one it has.
+        """
         job = self._job(question)
         selection, options = job.selection, job.options
+        device = inference.pick_device(options.device)
+        there = inference.precisions(device)
+        notes = image_notes(self.pictures.get(selection.image).notes)
+        if options.precision not in there:
+            missed = {"device": device, "precision": options.precision, "instead": there[0]}
+            notes.append({"code": "no_precision", "details": told(missed)})
+            options = replace(options, precision=there[0])
         photograph = self.pictures.get(selection.image)
         loaded = self.networks.get(selection)
         size, card = photograph.size, loaded.card
@@ -89,7 +99,6 @@ class Segmenter:
             picture = self.files.add(jpeg(images.resize(photograph.pixels, MOST_SHOWN)), ".jpg")
             domain = self.pictures.domain(selection.image)
         self.shown.put(selection.image, picture, 1)
-        device = inference.pick_device(options.device)
         return {
             "kind": "planned",
             "image": selection.image,
@@ -98,13 +107,13 @@ class Segmenter:
             "size": list(size),
             "page": photograph.page,
             "pages": photograph.pages,
-            "notes": image_notes(photograph.notes),
+            "notes": notes,
             "domain": domain,
             "offers": made,
             "chosen": offers.chosen(made, too_large),
             "trained": {"side": card.trained_side} if too_large else None,
             "device": device,
-            "precisions": inference.precisions(device),
+            "precisions": there,
         }
 
     def _forecast(self, question: SegmentQuestion, cancelled: Callable[[], bool]) -> dict[str, Any]:

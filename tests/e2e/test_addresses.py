@@ -12,6 +12,7 @@ import re
 
 import pytest
 
+from explorer.inference import precisions
 from tests.e2e.conftest import KNOWN, Visit
 
 STATES = int(os.environ.get("STATES", "12"))
@@ -100,7 +101,6 @@ def test_a_state_comes_back_in_a_fresh_browser(visit, browser, server, seed):
     ("query", "shown"),
     [
         ("view=compare&with=fcn32s,unet&mode=wipe", ".fx-modes [data-mode=wipe][aria-checked=true]"),
-        ("view=segment&precision=bfloat16", ".fx-precision select"),
         ("view=labs&lab=crop&lab.mode=corner&model=unet", ".fx-labs [data-value=corner][aria-checked=true]"),
         ("?step=pool4&view=constructor", ".fx[data-view=explore]"),  # of nothing that there is: as the page opens
     ],
@@ -111,8 +111,18 @@ def test_views_take_their_choices_from_the_address(visit, query, shown):
     if "with=" in query:
         pressed = visit.page.locator(".fx-rivals [aria-pressed=true]")
         assert pressed.all_inner_texts() == ["FCN-32s", "U-Net"]
-    if "precision" in query:
-        assert visit.page.input_value(shown) == "bfloat16"
+
+
+def test_segments_precision_comes_from_the_address_where_the_processor_has_it(visit):
+    visit.open("?view=segment&precision=bfloat16")
+    visit.page.wait_for_selector(".fx-offers [role=radio]")
+    chosen = visit.page.locator(".fx-precision select")
+    assert chosen.is_visible() == ("bfloat16" in precisions("cpu"))
+    if chosen.is_visible():
+        assert chosen.input_value() == "bfloat16"
+    else:  # it is planned with what there is, which is said, and the address asks for nothing else any more
+        assert "bfloat16" in visit.text(".fx-read")
+        visit.page.wait_for_function("!location.search.includes('precision')")
 
 
 def test_of_an_own_image_a_link_says_only_that_it_is_one(visit):

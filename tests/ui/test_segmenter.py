@@ -42,6 +42,19 @@ def test_a_plan_offers_what_can_be_run_and_says_what_it_takes(segmenter: Segment
     assert valid["offers"][-1]["tiles"] == 2 * 4
 
 
+def test_a_number_format_that_a_device_lacks_gives_way_and_that_is_said(
+    segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, devices = upload(segmenter, tmp_path, ui.photo(40, 50)), sys.modules["explorer.inference.devices"]
+    for there in (False, True):
+        monkeypatch.setattr(devices, "has_bfloat16", lambda device, there=there: there)
+        found = ask(segmenter, "plan", selection=ui.raw(image=image), options={"precision": "bfloat16"})
+        assert ("bfloat16" in found["precisions"]) == there
+        said = [note["details"]["instead"] for note in found["notes"] if note["code"] == "no_precision"]
+        assert said == ([] if there else ["float32"])
+        assert found["offers"][0]["bytes"] > 0
+
+
 def test_the_smallest_images_are_run(segmenter: Segmenter, tmp_path: Path) -> None:
     for name, model, padding in (("fcn", "fcn16s", "paper"), ("unet", "unet", "valid")):
         image = upload(segmenter, tmp_path, ui.photo(20, 20))

@@ -118,7 +118,7 @@ FAMILIES = {
     "words.conv.*": {"fc6", "fc7"},
     "words.maxpool.*": {"even", "ceil", "floor"},
     "derive.*": {"input", "same", "ceil", "floor", "crop"},
-    "note.*": WEIGHT_NOTES | {f"image.{code}" for code in images.NOTES} | {"smaller_for_room", *PROBES},
+    "note.*": WEIGHT_NOTES | {f"image.{code}" for code in images.NOTES} | {"smaller_for_room", "no_precision", *PROBES},
     "sources.*": set(MADE),
     "notice.*": {images.EVERYDAY, images.NUCLEI},
     "notice.take.*": {images.EVERYDAY, images.NUCLEI},

@@ -213,8 +213,14 @@ export class Segment extends Panel {
   }
 
   async done(message) {
-    const { asking: item, key, way } = this;
+    const { asking: item, way } = this;
+    let { key } = this;
     if (message.kind === 'planned') {
+      if (!message.precisions.includes(this.options.precision)) {
+        [this.options.precision] = message.precisions; // what it was planned with instead
+        key = this.#key();
+        this.stage.onSettle();
+      }
       const preview = await fetchBitmap(this.resolve(message.picture));
       const isMade = (offer) => item.result?.key === key && wayOf(offer) === item.result.way;
       const made = message.offers.findIndex(isMade);
@@ -227,7 +233,6 @@ export class Segment extends Panel {
         name: item.name || message.name, chosen,
         isTimed: message.offers.every(({ seconds }) => seconds !== null),
       });
-      if (!message.precisions.includes(this.options.precision)) [this.options.precision] = message.precisions;
       if (item === this.current) this.stage.onImage(message.image, item.name, message.picture, message.domain);
     } else if (message.kind === 'timed') {
       if (item.planned?.key === key) this.#timed(item, message.costs);
