@@ -196,6 +196,7 @@ export class Explore {
 
   #show(step, drawn, crop, picture) {
     const { root, trace, words } = this;
+    root.classList.add('fx-traced');
     this.output.follow(step);
     this.look.show(trace, step, drawn, picture, crop, this.output.margin(step));
     Object.assign(find(root, '.fx-step-name'), { textContent: step.name, title: nameText(trace, step, words) });
