@@ -26,11 +26,20 @@ def spoken(text: dict[str, str], language: str) -> str:
     return text.get(language, text["en"])
 
 
+class BeyondError(ValueError):
+    """A number beyond its bounds: where it stands, what it is, and the nearest that is allowed."""
+
+    def __init__(self, said: str, place: str, value: float, nearest: float) -> None:
+        super().__init__(said)
+        self.place, self.value, self.nearest = place, value, nearest
+
+
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 def checked_as(kind: type[T], raw: Any) -> T:
-    """Plain data as an instance of a dataclass. Raises ValueError that names the first field that is wrong, and why."""
+    """Plain data as an instance of a dataclass. Raises ValueError that names the first field that is wrong, and why;
+    BeyondError where that is a number out of bounds."""
     try:
         made: T = _adapter(kind).validate_python(raw)
     except ValidationError as error:
@@ -40,7 +49,11 @@ def checked_as(kind: type[T], raw: Any) -> T:
             raise ValueError(f"{place!r} is missing") from error
         if first["type"] == "unexpected_keyword_argument":
             raise ValueError(f"{place!r} is unknown") from error
-        raise ValueError(f"{place}: {why[0].lower()}{why[1:]}, not {first['input']!r:.60}") from error
+        said = f"{place}: {why[0].lower()}{why[1:]}, not {first['input']!r:.60}"
+        for bound in ("ge", "le"):
+            if bound in first.get("ctx", {}) and isinstance(first["input"], int | float):
+                raise BeyondError(said, place, first["input"], first["ctx"][bound]) from error
+        raise ValueError(said) from error
     return made
 
 

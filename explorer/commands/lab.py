@@ -113,6 +113,7 @@ def _about(crop: labs.CropOf, row: int, column: int) -> dict[str, Any]:
             "centre",
             "dropped",
             "padded",
+            "starts",
             "misalignment",
             "seen",
         )

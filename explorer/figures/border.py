@@ -95,12 +95,16 @@ def weights(streams: Mapping[str, np.ndarray]) -> go.Figure:
 
 
 def dependence(found: Dependence) -> go.Figure:
-    """How much the output depends on each pixel: root of the summed squared gradient, as powers of ten."""
+    """How much the output depends on each pixel: root of the summed squared gradient, as powers of ten; pointed at,
+    as it is, with its standard error."""
     rows, cols = (sampled(n) for n in found.root.shape)
-    values = found.root[rows[:, None], cols[None]]
+    values, errors = (part[rows[:, None], cols[None]] for part in (found.root, found.error))
     least = values[values > 0].min() if (values > 0).any() else 1.0
     powers = np.round(np.log10(np.maximum(values, least)), 3)
-    return heat(powers, rows, cols, HEAT, *PIXELS, title="t:lab.border.depends.log")
+    pairs = zip(values.ravel(), errors.ravel(), strict=True)
+    exact = np.array([f"{value:.3g} ± {error:.2g}" for value, error in pairs]).reshape(values.shape)
+    told = {"text": exact, "hovertemplate": "%{y}, %{x}: %{text}<extra></extra>"}
+    return heat(powers, rows, cols, HEAT, *PIXELS, title="t:lab.border.depends.log", **told)
 
 
 def by_distance(means: np.ndarray, errors: np.ndarray) -> go.Figure:

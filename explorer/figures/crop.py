@@ -24,9 +24,11 @@ def regions(crop: CropOf) -> go.Figure:
     kept = (rows.units, cols.units) if pad else (rows.reference, cols.reference)
     whole = _around((0, 0), (rows.units, cols.units))
     aligned = _around((rows.aligned, cols.aligned), (rows.reference, cols.reference))
+    inner = _around(first, kept)
     boxes = [
-        _box(whole, "t:lab.crop.dropped", ROLES["dropped"], hatch="/"),
-        _box(_around(first, kept), "t:lab.crop.kept", ROLES["kept"], fill=True),
+        _frame(_box(whole, "t:lab.crop.dropped", ROLES["dropped"], hatch="/", width=0), inner),
+        {**_box(whole, "t:lab.crop.dropped", ROLES["dropped"]), "showlegend": False},
+        _box(inner, "t:lab.crop.kept", ROLES["kept"], fill=True),
         _box(aligned, "t:lab.crop.aligned", OKABE_ITO["blue"], dash="dash"),
     ]
     origin = {"origin": first}  # units are counted from the first one that is kept
@@ -55,19 +57,24 @@ def on_input(lab: CropLab, crop: CropOf, own: Field, other: Field) -> go.Figure:
 
 
 def sizes(lab: CropLab, names: Sequence[str]) -> go.Figure:
-    """Height of each step's map against depth, on a logarithmic scale; steps that pass over rows are marked."""
+    """Height of each step's map against depth, and width where that differs, on a logarithmic scale; steps that pass
+    over rows are marked."""
     steps = [step for step in lab.steps if step.step in names]
     passed = [s for s in steps if any(s.passed)]
+    sides = [("t:lab.crop.height", 0, "blue", "solid"), ("t:lab.crop.width", 1, "orange", "dot")]
     traces = [
-        {
-            "x": [s.step for s in steps],
-            "y": [s.shape[0] for s in steps],
-            "mode": "lines+markers",
-            "line": {"color": OKABE_ITO["blue"], "shape": "hv", "width": 1.6},
-            "marker": {"size": 4},
-            "text": [f"{s.step}: {s.shape[0]} x {s.shape[1]}" for s in steps],
-            "name": "t:lab.crop.height",
-        },
+        *(
+            {
+                "x": [s.step for s in steps],
+                "y": [s.shape[side] for s in steps],
+                "mode": "lines+markers",
+                "line": {"color": OKABE_ITO[colour], "dash": dash, "shape": "hv", "width": 1.6},
+                "marker": {"size": 4},
+                "text": [f"{s.step}: {s.shape[0]} x {s.shape[1]}" for s in steps],
+                "name": name,
+            }
+            for name, side, colour, dash in sides[: 1 if lab.size[0] == lab.size[1] else 2]
+        ),
         {
             "x": [s.step for s in passed],
             "y": [s.shape[0] for s in passed],
@@ -121,6 +128,13 @@ def _box(
     corners = {"x": [left, right, right, left, left], "y": [top, top, bottom, bottom, top]}
     line = {"color": colour, "dash": dash, "width": width}
     return {"type": "scatter", **corners, "mode": "lines", "name": name, "line": line, "hoverinfo": "name", **inner}
+
+
+def _frame(box: Trace, hole: Rectangle) -> Trace:
+    """A filled rectangle without a part of it, around which it goes the other way, from a corner and back."""
+    top, left, bottom, right = hole
+    around = {"x": [left, left, right, right, left], "y": [top, bottom, bottom, top, top]}
+    return {**box, **{side: [*box[side], *around[side], box[side][0]] for side in ("x", "y")}}
 
 
 def _plane(traces: Sequence[Trace], across: str, down: str, box: Rectangle, **more: Any) -> go.Figure:

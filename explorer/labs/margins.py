@@ -64,7 +64,7 @@ class Reached:
 
     seen   first and last input pixel that some unit sees, of rows and of columns; None if none sees any
     share  of the units of the map that these are cut from, those that are kept
-    far    input pixels between each pixel and the middle of the farthest unit that it reaches, of rows and of columns;
+    ends   pixels on which the first and the last unit stand that a pixel reaches, 2 x H of rows and 2 x W of columns;
            NaN where it reaches none
     """
 
@@ -72,7 +72,7 @@ class Reached:
     rows: np.ndarray
     cols: np.ndarray
     share: float
-    far: tuple[np.ndarray, np.ndarray]
+    ends: tuple[np.ndarray, np.ndarray]
 
     @property
     def seen(self) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
@@ -92,7 +92,15 @@ class Reached:
     def farthest(self, row: int, column: int) -> float | None:
         """Input pixels, along rows or along columns, between a pixel and the farthest unit that it reaches; None if it
         reaches none."""
-        return float(max(self.far[0][row], self.far[1][column])) if self.count(row, column) else None
+        if not self.count(row, column):
+            return None
+        pairs = zip(self.ends, (row, column), strict=True)
+        return float(max(np.abs(ends[:, pixel] - pixel).max() for ends, pixel in pairs))
+
+    def reaches(self, row: int, column: int, place: tuple[float, float]) -> bool:
+        """Whether a pixel reaches the unit at a place of the input, or one beside it, less than a pixel away."""
+        pairs = zip(self.ends, (row, column), place, strict=True)
+        return all(ends[0, pixel] - 1 < at < ends[1, pixel] + 1 for ends, pixel, at in pairs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,22 +206,21 @@ def _edges(axis: Axis, n: int) -> tuple[Fraction, Fraction]:
 def _reached(step: str, rows: Walk, cols: Walk) -> Reached:
     cuts = rows.cuts.get(step), cols.cuts.get(step)
     kept = [1.0 if cut is None else cut.reference / cut.units for cut in cuts]
-    (down, far_rows), (across, far_cols) = (_seen(walk.axes[step], walk.n) for walk in (rows, cols))
-    return Reached(step, down, across, kept[0] * kept[1], (far_rows, far_cols))
+    (down, ends_rows), (across, ends_cols) = (_seen(walk.axes[step], walk.n) for walk in (rows, cols))
+    return Reached(step, down, across, kept[0] * kept[1], (ends_rows, ends_cols))
 
 
 def _seen(axis: Axis, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each of n pixels: how many units along an axis see it, and how far from it the farthest of them stands."""
+    """Of each of n pixels: how many units along an axis see it, and where the first and the last of them stand."""
     unit, pixel = np.flatnonzero(~axis.empty), np.arange(n)
     first = np.searchsorted(axis.hi[unit], pixel)  # fields begin and end in the order of their units
     last = np.searchsorted(axis.lo[unit], pixel, side="right") - 1
     counts = np.maximum(last - first + 1, 0)
-    far = np.full(n, np.nan)
+    ends = np.full((2, n), np.nan)
     there = counts > 0
     centres = float(axis.grid.start) + unit * float(axis.grid.jump)
-    ends = [np.abs(centres[end[there]] - pixel[there]) for end in (first, last)]
-    far[there] = np.maximum(*ends)
-    return counts, far
+    ends[:, there] = centres[first[there]], centres[last[there]]
+    return counts, ends
 
 
 def stream_weights(model: str = "fcn8s", kind: str = "", size: int | tuple[int, int] = 500) -> dict[str, np.ndarray]:

@@ -48,6 +48,7 @@ class Cut:
 
     offset        the unit that meets the reference's first one; in mode "pad" the units put before the reference
     aligned       the offset that puts both on the same place; centre  half of the rest
+    starts        pixels on which the first units of the whole map and of the reference stand, or count as standing
     misalignment  input pixels that each unit of the cropped map stands behind the one that it meets
     limits        of the misalignment, over all offsets that fit
     own, other    the maps that meet, the cropped map's and the reference's, with the field of each unit
@@ -59,6 +60,7 @@ class Cut:
     reference: int
     aligned: int
     jump: Fraction
+    starts: tuple[Fraction, Fraction]
     misalignment: Fraction
     own: Axis
     other: Axis
@@ -227,7 +229,8 @@ class _State:
             mode = "aligned"  # what is asked of all crops is done by those that can
         offset = self._offset(mode, aligned, room, len(self.cuts)) + shift
         if not 0 <= offset <= room:
-            raise _does_not_fit(name, offset, aligned, len(of), len(reference))
+            padded = [other for other, cut in self.cuts.items() if cut.mode == "pad"]
+            raise _does_not_fit(name, offset, aligned, len(of), len(reference), ", ".join(padded))
         if mode == "pad":
             own, grid = of, of.grid
             padded = reference.through(geometry.Pad(offset, room - offset))
@@ -235,7 +238,9 @@ class _State:
         else:
             own, other, grid = of.through(geometry.Crop(offset, len(reference))), reference, reference.grid
         apart = geometry.misalignment(geometry.Crop(offset).grid(of.grid), reference.grid)
-        self.cuts[name] = Cut(mode, offset, len(of), len(reference), aligned, of.grid.jump, apart, own=own, other=other)
+        starts = of.grid.start, reference.grid.start
+        sizes = len(of), len(reference)
+        self.cuts[name] = Cut(mode, offset, *sizes, aligned, of.grid.jump, starts, apart, own=own, other=other)
         if join is not None:
             self.joins[name] = str(join.target)
         return Axis(grid, own.lo, own.hi)
@@ -281,11 +286,12 @@ class _State:
         )
 
 
-def _does_not_fit(name: str, offset: int, aligned: int, units: int, reference: int) -> ExplorerError:
+def _does_not_fit(name: str, offset: int, aligned: int, units: int, reference: int, padded: str) -> ExplorerError:
+    """`padded` names the crops before that pad; without one no map is smaller than what it is cut to."""
     room = units - reference
     if room < 0:
-        said = f"{name} cannot cut {units} units to {reference}: another mode of the crop before it fits."
-        return ExplorerError("lab_crop_small", said, crop=name, units=units, reference=reference)
+        said = f'{name} cannot cut {units} units to {reference} behind {padded}: let {padded} be "aligned".'
+        return ExplorerError("lab_crop_small", said, crop=name, units=units, reference=reference, before=padded)
     low, high = -aligned, room - aligned
     said = (
         f"{name} cannot cut at offset {offset}: offsets from 0 to {room} fit, that is shifts of {low} to {high} units."

@@ -151,7 +151,7 @@ def test_the_first_minute(newcomer):
     row = page.locator(".fx-welcome")
     assert "FCN and U-Net Explorer" in row.inner_text()
     assert row.locator("kbd").inner_text() == "→"
-    assert row.locator("[data-lesson]:visible").count() == 4
+    assert row.locator("[data-lesson]:visible").count() == 5
     assert row.bounding_box()["height"] <= 60
     page.keyboard.press("ArrowRight")
     page.wait_for_selector(".fx[data-step=conv1_1]")

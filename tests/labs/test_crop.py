@@ -169,7 +169,7 @@ def test_same_grid_another_field_of_view() -> None:
         ({"mode": "middle"}, "choose one of aligned"),
         ({"modes": {"crop_d9c": "pad"}}, "choose one of crop_d3c"),
         ({"shifts": {"crop_d3c": 5}}, "shifts of -4 to 4 units"),
-        ({"model": "fcn8s", "padding": "paper", "mode": "pad"}, "another mode of the crop before it fits"),
+        ({"model": "fcn8s", "padding": "paper", "mode": "pad"}, 'let crop_pool4 be "aligned"'),
         ({"model": "fcn16s", "padding": "paper", "modes": {"score": "pad"}}, "cannot be padded"),
     ],
 )

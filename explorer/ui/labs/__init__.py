@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import StrictStr
 
 from explorer import images
+from explorer.checked import BeyondError
 from explorer.errors import ExplorerError
 from explorer.ui.asked import asked
 from explorer.ui.image_store import ImageStore
@@ -62,7 +63,7 @@ class Labs:
         lab = LABS.get(given.lab)
         if lab is None:
             raise ExplorerError("bad_selection", f"there is no lab {given.lab!r}")
-        settings = asked(lab.Settings, nested(given.settings))
+        settings = _settings(lab, given.settings)
         selection = self.bench.networks.check(given.selection)
         question = Question(given.lab, given.what, selection, settings, given.truth)
         told: dict[str, Any] = {"kind": "lab", "lab": given.lab, "what": given.what}
@@ -84,3 +85,16 @@ class Labs:
         small = images.resize(self.bench.pictures.get(image).pixels, SIDE)
         shown = {"image": image, "imageName": name, "picture": self.bench.picture(small, photograph=True)}
         return {**shown, "domain": self.bench.pictures.domain(image)}
+
+
+def _settings(lab: ModuleType, given: dict[str, Value]) -> Any:
+    """A lab's settings. Raises ExplorerError: "lab_range", which names the nearest, for a number that is too large or
+    too small, and "bad_selection" for what is none of them."""
+    try:
+        return asked(lab.Settings, nested(given))
+    except ExplorerError as error:
+        beyond = error.__cause__
+        if not isinstance(beyond, BeyondError):
+            raise
+        details = {"setting": beyond.place, "value": beyond.value, "nearest": beyond.nearest}
+        raise ExplorerError("lab_range", str(error), **details) from error

@@ -124,8 +124,11 @@ def _reach(lab: BorderLab, row: int, column: int) -> list[Told]:
         said.append(told(key, step=one.step, units=one.count(row, column), unreached=percent(one.unreached)))
     far = lab.output.farthest(row, column)
     if far is not None:
-        middle = max(abs(n / 2 - 0.5 - p) for n, p in zip(lab.size, (row, column), strict=True))
-        said.append(told("lab.border.reach.far", far=far, middle=middle))
+        middle = (lab.size[0] - 1) / 2, (lab.size[1] - 1) / 2
+        away = max(abs(at - pixel) for at, pixel in zip(middle, (row, column), strict=True))
+        said.append(told("lab.border.reach.far", far=far, middle=away))
+        comes = lab.output.reaches(row, column, middle)
+        said.append(told("lab.border.reach.comes" if comes else "lab.border.reach.stays"))
     return said
 
 
@@ -154,9 +157,10 @@ def depends(bench: Bench, q: Question, stretch: Stretch) -> dict[str, Any]:
     module = labs.with_border(loaded.module, q.selection.model, kind)
     found = labs.dependence(module, image, mirror, progress=bench.progress(stretch))
     means, errors = found.by_distance, _errors(found)
-    edge, middle = float(means[0]), _inner(found)
+    edge, middle = float(means[0]), _inner(found.root)
+    shown = {"edge": edge, "edge_error": errors[0], "middle": middle, "middle_error": _inner(found.error)}
     said = [
-        told("lab.border.depends.said", edge=f"{edge:.3g}", middle=f"{middle:.3g}", vectors=found.vectors),
+        told("lab.border.depends.said", **{name: f"{n:.3g}" for name, n in shown.items()}, vectors=found.vectors),
         told("lab.border.depends.ratio", share=percent(edge / middle if middle else float("nan"))),
     ]
     return {
@@ -175,11 +179,11 @@ def _side(pixels: np.ndarray, loaded: api.Loaded, mirror: bool) -> int:
     return max(SIDE, math.ceil((least + 1) * long / short))
 
 
-def _inner(found: labs.Dependence) -> float:
+def _inner(values: np.ndarray) -> float:
     """Mean over the pixels that lie at least half as far from the edge as the one farthest from it."""
-    height, width = found.root.shape
-    half = len(found.by_distance) // 2
-    return float(found.root[half : height - half, half : width - half].mean())
+    height, width = values.shape
+    half = (min(height, width) + 1) // 2 // 2
+    return float(values[half : height - half, half : width - half].mean())
 
 
 def _errors(found: labs.Dependence) -> np.ndarray:

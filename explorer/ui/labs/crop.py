@@ -18,7 +18,8 @@ from explorer.labs.judging import Figures, Output
 from explorer.labs.surgery import KINDS
 from explorer.labs.walk import legal, network_of
 from explorer.models import MODELS
-from explorer.ui.labs.base import Bench, Question, Told, background, control, judged, number, percent, place, told
+from explorer.ui.labs import crop_said as said
+from explorer.ui.labs.base import Bench, Question, background, control, judged, percent, place, told
 from explorer.ui.labs.drawing import figure_json
 from explorer.ui.stretch import Stretch
 
@@ -83,8 +84,12 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
     meeting = shown.meeting(row, column)
     return {
         "controls": _controls(bench, q, lab, shown, f"{row},{column}"),
-        "facts": {"sizes": _sizes(lab), "crop": _cut(shown), "meeting": _meeting(shown, meeting, row, column)},
-        "tables": {"crops": _table(lab, shown)},
+        "facts": {
+            "sizes": said.sizes(lab),
+            "crop": said.cut(shown),
+            "meeting": said.meeting(shown, meeting, row, column),
+        },
+        "tables": {"crops": said.table(lab, shown)},
         "figures": {
             "sizes": figure_json(figures.sizes(lab, _steps(lab))),
             "regions": figure_json(figures.regions(shown)),
@@ -161,78 +166,6 @@ def _steps(lab: CropLab) -> list[str]:
             kept.append(step.step)
         before = step.shape
     return kept
-
-
-def _sizes(lab: CropLab) -> list[Told]:
-    height, width = lab.size
-    said = []
-    for n, fits, nearest in zip(lab.size, lab.legal, lab.nearest, strict=True):
-        if not fits:
-            text = ", ".join(map(str, nearest))
-            said.append(told("lab.crop.size.refused", n=n, nearest=text))
-    if not said:
-        said.append(told("lab.crop.size.taken", height=height, width=width))
-    passed = [step for step in lab.steps if any(step.passed)]
-    said += [told("lab.crop.size.passed", step=s.step, rows=s.passed[0], cols=s.passed[1]) for s in passed]
-    box = lab.output
-    said.append(told("lab.crop.size.output", height=box.bottom - box.top, width=box.right - box.left))
-    return said
-
-
-def _cut(crop: CropOf) -> list[Told]:
-    rows, cols = crop.rows, crop.cols
-    said = [
-        told(
-            "lab.crop.cut.said",
-            crop=crop.name,
-            of=crop.of,
-            units=rows.units,
-            reference=rows.reference,
-            name=crop.reference,
-            offset=rows.offset,
-        )
-    ]
-    if rows.centre != rows.aligned:
-        apart = abs(rows.centre - rows.aligned) * rows.jump
-        said.append(told("lab.crop.cut.centre", centre=rows.centre, aligned=rows.aligned, apart=apart))
-    off = rows.misalignment, cols.misalignment
-    said.append(told("lab.crop.cut.off", down=off[0], right=off[1]) if any(off) else told("lab.crop.cut.meets"))
-    return said
-
-
-def _meeting(crop: CropOf, meeting: Any, row: int, column: int) -> list[Told]:
-    own, other = meeting.own, meeting.other
-    said = [told("lab.crop.meet.unit", row=row, column=column)]
-    for key, seen in (("own", own), ("other", other)):
-        if seen.rows and seen.cols:
-            tall, wide = seen.shape
-            values = {"top": seen.rows[0], "bottom": seen.rows[1], "left": seen.cols[0], "right": seen.cols[1]}
-            step = crop.of if key == "own" else crop.reference
-            said.append(told(f"lab.crop.meet.{key}", step=step, height=tall, width=wide, **values))
-        else:
-            said.append(told("lab.crop.meet.nothing", step=crop.of if key == "own" else crop.reference))
-    if None not in meeting.shift:
-        said.append(told("lab.crop.meet.shift", down=meeting.shift[0], right=meeting.shift[1]))
-    return said
-
-
-def _table(lab: CropLab, shown: CropOf) -> dict[str, Any]:
-    columns = ("crop", "units", "reference", "offset", "centre", "aligned", "misalignment")
-    rows = []
-    for crop in lab.crops:
-        down, across = crop.rows, crop.cols
-        pairs = ((down.offset, across.offset), (down.centre, across.centre), (down.aligned, across.aligned))
-        cells: list[Any] = [crop.name]
-        cells += [f"{down.units} × {across.units}", f"{down.reference} × {across.reference}"]
-        cells += [a if a == b else f"{a}, {b}" for a, b in pairs]
-        off = number(down.misalignment), number(across.misalignment)
-        cells.append(
-            told("lab.crop.off.both", down=off[0])
-            if off[0] == off[1]
-            else told("lab.crop.off", down=off[0], right=off[1])
-        )
-        rows.append({"cells": cells, "pick": {"crop": crop.name}, "chosen": crop is shown})
-    return {"head": [told(f"lab.crop.head.{column}") for column in columns], "rows": rows}
 
 
 # ---- experiments

@@ -33,6 +33,17 @@ def taps() -> Parts:
 
 
 @lru_cache(maxsize=1)
+def taps_said() -> list[Told]:
+    """What became of the other taps, in a sentence; nothing where there is no table."""
+    found = _table("taps")
+    if found is None:
+        return []
+    verdicts = [one["verdict"] for one in found["summary"] if one["verdict"]]
+    counts = {verdict: verdicts.count(verdict) for verdict in ("better", "worse", "undecided")}
+    return [told("lab.tap.trained", count=len(verdicts), **counts)]
+
+
+@lru_cache(maxsize=1)
 def scale() -> Parts:
     """How often a network pools, or what it does instead."""
     found = _table("scale")
@@ -117,7 +128,7 @@ def _cells(found: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
     cells: dict[str, Any] = {
         kind: percent(float("nan") if one[kind] is None else one[kind]) for kind in ("mean", "spread")
     }
-    points = [None if one[kind] is None else round(100 * one[kind], 1) for kind in ("difference", "standard_error")]
+    points = [None if one[kind] is None else _points(one[kind]) for kind in ("difference", "standard_error")]
     cells["difference"] = told("lab.evidence.points", points=points[0], error=points[1]) if None not in points else None
     cells["runs"] = one["runs"]
     cells["verdict"] = told(f"lab.evidence.{one['verdict']}") if one["verdict"] else None
@@ -127,6 +138,11 @@ def _cells(found: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
         "field": known.get("field"),
         "channels": ", ".join(map(str, known.get("channels", ()))),
     }
+
+
+def _points(share: float) -> float:
+    """A share as percentage points with one decimal; no minus before a zero."""
+    return round(100 * share, 1) + 0.0
 
 
 def _written(name: Name) -> str:

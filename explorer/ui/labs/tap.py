@@ -101,7 +101,7 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
         facts: list[Told] = [told("lab.tap.none", model=q.selection.model)]
         table, figure = None, None
     else:
-        facts, table = _said(*chosen), _table(*chosen)
+        facts, table = [*_said(*chosen), _contrast(), *evidence.taps_said()], _table(*chosen)
         figure = figure_json(figures.standing(chosen[1]))
     own = {"facts": {"tap": facts}, "tables": {"taps": table}, "figures": {"standing": figure}}
     return evidence.beside({"controls": _controls(bench, q, chosen), **own}, evidence.taps())
@@ -145,6 +145,13 @@ def _said(skip: SkipTaps, tap: Tap) -> list[Told]:
     if others:
         said.append(told("lab.tap.others", others=", ".join(others)))
     return said
+
+
+@lru_cache(maxsize=1)
+def _contrast() -> Told:
+    """What the skips of U-Net and of FCN-8s take."""
+    before, after = (", ".join(skip.taken for skip in labs.taps(model)) for model in ("unet", "fcn8s"))
+    return told("lab.tap.contrast", before=before, after=after)
 
 
 def _table(skip: SkipTaps, shown: Tap) -> dict[str, Any]:

@@ -5,12 +5,15 @@ import { radios } from '../bar.js';
 import { tell } from './telling.js';
 
 export class Controls {
-  /** @param {HTMLElement} box @param {Page.Words} words @param {(name: string, value: any) => void} onSet */
-  constructor(box, words, onSet) {
-    Object.assign(this, { box, words, onSet });
+  /** `onRefuse` hears what a person typed that a setting cannot be, as an error {code, details}.
+   * @param {HTMLElement} box @param {Page.Words} words @param {(name: string, value: any) => void} onSet
+   * @param {(problem: any) => void} onRefuse
+   */
+  constructor(box, words, onSet, onRefuse) {
     this.box = box;
     this.words = words;
     this.onSet = onSet;
+    this.onRefuse = onRefuse;
     this.rows = new Map(); // by setting: {node, kind, show(control)}
     this.shown = [];
   }
@@ -93,7 +96,16 @@ export class Controls {
     const slider = kind === 'range' ? make('input', { type: 'range', tabIndex: -1 }) : null;
     const [node, label] = labelled(input);
     const set = (value) => this.onSet(name, kind === 'text' ? value : Number(value));
-    on(input, 'change', () => input.value !== '' && input.checkValidity() && set(input.value));
+    let held = ''; // what is in force
+    on(input, 'change', () => {
+      if (input.value !== '' && input.checkValidity()) return set(input.value);
+      const { value } = input;
+      if (value !== '') {
+        const details = { setting: label.textContent, value: Number(value), nearest: nearest(Number(value), input) };
+        this.onRefuse({ code: 'lab_range', details });
+      }
+      input.value = held;
+    });
     if (slider) {
       node.classList.add('fx-lab-range');
       slider.setAttribute('aria-hidden', 'true'); // the number beside it says and sets the same
@@ -105,6 +117,7 @@ export class Controls {
     }
     const show = ({ label: text, value, min, max, step }) => {
       label.textContent = tell(this.words, text);
+      held = String(value);
       if (min !== undefined) setAttributes(input, { min, max, step });
       if (slider) {
         setAttributes(slider, { min, max, step });
@@ -114,6 +127,12 @@ export class Controls {
     };
     return { node, kind, show };
   }
+}
+
+/** The number nearest to one that a field would take. @param {number} value @param {HTMLInputElement} field */
+function nearest(value, { min, max, step }) {
+  const steps = Math.round((Number(value) - Number(min)) / Number(step));
+  return Math.min(Math.max(Number(min), Number(min) + steps * Number(step)), Number(max));
 }
 
 /** A label with its text around a field. */

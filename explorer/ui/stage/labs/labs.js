@@ -24,7 +24,7 @@ export class Labs extends Panel {
     this.answers = {}; // by lab: what is shown, slot by slot
     this.rooms = [...this.box.querySelectorAll('.fx-lab')];
     const set = (name, value) => this.#set({ [name]: value });
-    this.controls = new Controls(find(root, '.fx-lab-controls'), stage.words, set);
+    this.controls = new Controls(find(root, '.fx-lab-controls'), stage.words, set, (problem) => stage.say(problem));
     this.choose = radios(find(root, '.fx-lab-choice'), 'lab', (lab) => this.open(lab), this.lab);
     onButton(this.box, ({ ask }) => ask && this.ask(ask));
     const truth = find(root, '.fx-lab-truth input');
