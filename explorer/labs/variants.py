@@ -66,6 +66,12 @@ def geometry_of(model: str, border: str) -> nn.Module:
     return with_border(without_weights(spec_of(ModelSpec(model), border)), model, border)
 
 
+def zeros_around(model: str, border: str) -> tuple[str, int]:
+    """The first layer that sees more than one pixel, and the zeros that it puts at each side of the image."""
+    network = geometry_of(model, border)
+    return _first(network), _padding(network)
+
+
 def _phase(model: str) -> Fraction:
     """Input pixels by which the coarsest units, where they leave for up-sampling, stand before those of the other
     padding."""

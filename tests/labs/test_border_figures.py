@@ -62,10 +62,34 @@ def test_bars_are_the_lab_s_steps_and_lines_their_sums():
 
 def test_a_network_that_loses_nothing_says_so(bench):  # noqa: F811
     said = dict(geometry(bench, "fcn8s")["facts"]["lost"])
-    assert set(said) == {"lab.border.lost.none"}
+    assert set(said) == {"lab.border.lost.none", "lab.border.zeros"}
+
+
+def test_a_mirrored_image_is_as_large_as_what_comes_out(bench):  # noqa: F811
+    said = dict(geometry(bench, kind="mirrored", size=20)["facts"]["lost"])
+    whole = said["lab.border.mirrored"]["size"]
+    assert run((whole, whole)) == (20, 20)
+    assert said["lab.border.mirrored"]["pixels"] == (whole - 20) / 2
+
+
+@pytest.mark.parametrize(("kind", "zeros", "fewer"), [("paper", 100, None), ("in-phase", 97, 3), ("same", None, None)])
+def test_the_zeros_around_the_image_are_counted(bench, kind, zeros, fewer):  # noqa: F811
+    """The paper pads by 100; scores of "same" padding stand 3 pixels behind those, as those of 97 zeros do."""
+    said = dict(geometry(bench, "fcn8s", kind=kind)["facts"]["lost"])
+    assert said.get("lab.border.zeros") == (zeros and {"zeros": zeros, "step": "conv1_1"})
+    assert said.get("lab.border.phase") == (fewer and {"fewer": fewer})
 
 
 # ---- fields that lie in padding
+
+
+def test_units_that_see_padding_alone_are_those_without_a_pixel_under_their_kernel(bench):  # noqa: F811
+    """conv1_1 with 100 zeros a side: of n + 198 units along an axis n + 2 see a pixel, n - 2 nothing else."""
+    n = 64
+    said = dict(geometry(bench, "fcn8s", size=n, step="conv1_1")["facts"]["outside"])
+    assert said["lab.border.outside.blind"] == {"blind": (n + 198) ** 2 - (n + 2) ** 2}
+    assert said["lab.border.outside.said"]["free"] == (n - 2) ** 2
+    assert said["lab.border.outside.said"]["most"] == {"percent": 1.0}
 
 
 def test_the_heat_map_is_the_share_that_autograd_finds(bench):  # noqa: F811
@@ -121,10 +145,25 @@ def test_units_that_a_pixel_reaches_are_those_that_autograd_counts(bench):  # no
     reached = [np.flatnonzero(last[:, at]) + 92 for at in (row, column)]
     far = max(abs(units - at).max() for units, at in zip(reached, (row, column), strict=True))
     assert dict(answer["facts"]["reach"])["lab.border.reach.far"] == {"far": far, "middle": 23.5}
+    middle = {at - 92 for at in (93, 94)}  # 188 pixels have two in the middle
+    both = all(middle & set(np.flatnonzero(last[:, at])) for at in (row, column))
+    assert ("lab.border.reach.comes" in dict(answer["facts"]["reach"])) == both
     places = answer["figures"]["places"]["data"][0]
     for y, line in zip(places["y"], places["z"], strict=True):
         for x, count in zip(places["x"], line, strict=True):
             assert count == sum(bool(seen[step][y] and seen[step][x]) for step in maps)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("valid", 204), ("valid", 252), ("same", 208)])
+def test_a_pixel_comes_to_the_middle_if_the_middle_sees_it(bench, kind, size):  # noqa: F811
+    """Autograd along one axis, which squares have twice."""
+    rows = reads(linear(one_channel("unet", kind)), (size, 16 if kind == "same" else 188), 0)["score"]
+    first = (size - len(rows)) // 2
+    seen = (rows[(size - 1) // 2 - first] + rows[size // 2 - first]).numpy() > 0
+    for pixel in range(0, size, 7):
+        facts = dict(geometry(bench, kind=kind, size=size, pixel=f"{pixel},{size // 2}")["facts"]["reach"])
+        assert ("lab.border.reach.comes" in facts) == seen[pixel], pixel
+        assert ("lab.border.reach.stays" in facts) == (not seen[pixel]), pixel
 
 
 def test_curves_are_the_lab_s_counts_by_their_maximum():
@@ -149,6 +188,9 @@ def test_the_weights_of_streams_are_the_lab_s(bench):  # noqa: F811
     for curve, (name, weight) in zip(answer["figures"]["weights"]["data"], found.items(), strict=True):
         assert curve["name"] == name
         np.testing.assert_allclose(curve["y"], weight[160, curve["x"]], atol=1e-4)
+    for (key, said), (name, weight) in zip(answer["facts"]["weights"], found.items(), strict=True):
+        shares = {"least": {"percent": weight.min()}, "middle": {"percent": weight[160, 160]}}
+        assert (key, said) == ("lab.border.weights.said", {"layer": name, **shares})
     assert set(ask(bench, "border", "values", selection(bench, "unet", "valid"))) == {"kind", "lab", "what"}
 
 
@@ -205,11 +247,16 @@ def test_dependence_is_the_lab_s_on_the_same_image(bench, model, kind, side, mon
     middle = root[half : height - half, half : width - half].mean()
     assert said["lab.border.depends.said"]["edge"] == f"{root[ring].mean():.3g}"
     assert said["lab.border.depends.said"]["middle"] == f"{middle:.3g}"
+    inner = found.error[half : height - half, half : width - half].mean()
+    assert said["lab.border.depends.said"]["edge_error"] == f"{found.error[ring].mean():.3g}"
+    assert said["lab.border.depends.said"]["middle_error"] == f"{inner:.3g}"
     assert said["lab.border.depends.ratio"]["share"]["percent"] == pytest.approx(root[ring].mean() / middle)
     _, curve = answer["figures"]["distance"]["data"]
     np.testing.assert_allclose(curve["y"], found.by_distance)
     heat = answer["figures"]["dependence"]["data"][0]
     shown = root[np.array(heat["y"])[:, None], heat["x"]]
+    at = heat["y"][3], heat["x"][5]
+    assert heat["text"][3][5] == f"{root[at]:.3g} ± {found.error[at]:.2g}"
     np.testing.assert_allclose(heat["z"], np.log10(np.maximum(shown, shown[shown > 0].min())), atol=1e-3)
     for key, params in told(answer):
         assert placeholders(EN[key]) <= set(params), key

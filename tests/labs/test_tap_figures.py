@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from explorer import labs
 from explorer.figures import tap as figures
 from explorer.ui.labs import tap as lab
+from tests.labs.made import with_zeros
 from tests.ui.conftest import bench, checkpoints  # noqa: F401
 from tests.ui.test_labs import ask, selection
 
@@ -30,6 +32,73 @@ def test_units_of_a_tap_that_fits_meet_and_others_stand_apart():
         own, other = (np.array(trace.x) for trace in figures.standing(tap).data)
         nearest = np.abs(own[:, None] - other[None]).min()
         assert nearest == float(tap.apart)
+
+
+STANDING = {  # jump and start as in every table of VGG-16, which 2 x 2 averages move by half a jump
+    "pool4|as it is": (16, -91.5, {"lab.tap.fits.tap": (2, 5)}),
+    "conv5_2|as it is": (16, -91.5, {"lab.tap.fits.tap": (2, 5)}),
+    "conv4_3|as it is": (8, -95.5, {"lab.tap.fits.tap": (4, 10), "lab.tap.finer": (4,)}),
+    "conv4_3|average": (16, -91.5, {"lab.tap.fits.tap": (2, 5)}),
+    "conv4_3|sub-sample": (16, -95.5, {"lab.tap.never": (4,)}),
+    "pool3|as it is": (8, -95.5, {"lab.tap.fits.tap": (2, 9)}),
+    "conv3_3|average": (8, -95.5, {"lab.tap.fits.tap": (2, 9)}),
+    "conv3_3|sub-sample": (8, -97.5, {"lab.tap.never": (2,)}),
+}
+
+
+@pytest.mark.parametrize("tap", STANDING)
+def test_a_tap_is_said_to_fit_or_not_as_the_table_of_fields_has_it(bench, tap):  # noqa: F811
+    """pool4 is cut at 5, pool3 at 9 (the authors' prototxts); what is sub-sampled never fits."""
+    skip = "fuse_pool3" if tap.startswith(("pool3", "conv3")) else "fuse_pool4"
+    answer = ask(bench, "tap", "geometry", selection(bench, "fcn8s", "paper"), skip=skip, tap=tap)
+    jump, start, fits = STANDING[tap]
+    said, step = dict(answer["facts"]["tap"]), tap.split("|")[0]
+    (how,) = (key for key in said if key.startswith("lab.tap.way.said."))
+    assert said[how] == {"step": step, "jump": jump, "start": start}
+    for key, values in fits.items():
+        assert tuple(value for name, value in said[key].items() if name != "step") in (values, values[::-1])
+    assert not {"lab.tap.never", "lab.tap.finer"} & set(said) - set(fits)
+    (row,) = (one["cells"] for one in answer["tables"]["taps"]["rows"] if one["chosen"])
+    key, (*_, last) = next(iter(fits.items()))
+    cell = ["lab.tap.apart", {"apart": last}] if key.endswith("never") else ["lab.tap.offset", {"units": last}]
+    up = 4 if fits.get("lab.tap.finer") else 2
+    assert [row[0], *row[2:6]] == [step, ["lab.tap.px", {"pixels": jump}], start, up, cell]
+    assert bool(row[6]) == (tap in ("pool4|as it is", "pool3|as it is"))
+
+
+@pytest.mark.parametrize(("model", "padding"), FCN)
+def test_the_terms_are_said_as_networks_whose_other_score_layers_are_zero_give_them(bench, model, padding):  # noqa: F811
+    chosen = selection(bench, model, padding)
+    said = ask(bench, "tap", "values", chosen, pixel="40,50", label=2)["facts"]["terms"]
+    kept = kept_of(bench, chosen)
+    network, image = kept.loaded.module, kept.given.image
+    layers = [name for name, _ in network.named_children() if name.startswith("score_")]
+    told = {params["layer"]: params["value"] for key, params in said if key == "lab.tap.term"}
+    assert set(told) == set(layers)
+    with torch.inference_mode():
+        for layer, value in told.items():
+            alone = with_zeros(network, *(other for other in layers if other != layer))(image)
+            assert value == pytest.approx(float(alone[0, 2, 40, 50]), abs=1e-5)
+        assert dict(said)["lab.tap.sum"]["score"] == pytest.approx(float(network(image)[0, 2, 40, 50]))
+    assert {**dict(said)["lab.tap.pixel"], "label": 0} == {"row": 40, "column": 50, "label": 0}
+
+
+@pytest.mark.parametrize("pixel", ["", "7,9", "9999,-1"])
+def test_the_pixel_that_is_told_of_is_the_one_that_the_control_shows(bench, pixel):  # noqa: F811
+    chosen = selection(bench, "fcn8s", "paper")
+    said = dict(ask(bench, "tap", "values", chosen, pixel=pixel)["facts"]["terms"])["lab.tap.pixel"]
+    controls = ask(bench, "tap", "geometry", chosen, pixel=pixel)["controls"]
+    (shown,) = (control["value"] for control in controls if control["set"] == "pixel")
+    assert shown == f"{said['row']},{said['column']}"
+
+
+def test_what_skips_take_is_what_the_two_papers_draw(bench):  # noqa: F811
+    for model, padding in (*FCN, ("unet", "valid")):
+        said = dict(ask(bench, "tap", "geometry", selection(bench, model, padding))["facts"]["tap"])
+        assert said["lab.tap.contrast"] == {
+            "before": "relu_d3c, relu_d2c, relu_d1c, relu_d0c",
+            "after": "pool4, pool3",
+        }
 
 
 @pytest.mark.parametrize(("model", "padding"), FCN)

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from explorer.training import evidence as tables
@@ -69,8 +70,29 @@ def test_every_sentence_is_there_with_all_that_fills_it(name: str) -> None:
             assert set(re.findall(r"{(\w+)", texts[key])) == set(params), key
 
 
+def test_the_taps_in_a_sentence_are_counted_from_the_runs() -> None:
+    """Pairs of a seed, their mean difference and its standard error (n - 1), clear from two of those on."""
+    held = json.loads((tables.FOLDER / "taps.json").read_text("utf-8"))
+    of: dict[str, dict[str, dict[int, float]]] = {}
+    for run in held["runs"]:
+        of.setdefault(run["question"], {}).setdefault(run["row"], {})[run["seed"]] = run["mean_iou"]
+    counts = dict.fromkeys(("better", "worse", "undecided"), 0)
+    for rows in of.values():
+        first, *others = rows.values()
+        for other in others:
+            apart = np.array([other[seed] - first[seed] for seed in (0, 1, 2)])
+            error = apart.std(ddof=1) / 3**0.5
+            counts["undecided" if abs(apart.mean()) < 2 * error else "better" if apart.mean() > 0 else "worse"] += 1
+    assert evidence.taps_said() == [["lab.tap.trained", {"count": 7, **counts}]]
+
+
+def test_no_difference_is_a_minus_in_front_of_a_zero() -> None:
+    assert "-0.0" not in json.dumps([getattr(evidence, name)()["tables"] for name in SHOWN])
+
+
 def test_a_table_that_is_not_there_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert evidence._table("of nothing") is None
     monkeypatch.setattr(evidence, "_table", lambda name: None)
     for name in SHOWN:
         assert getattr(evidence, name).__wrapped__() == {"facts": {}, "tables": {}, "figures": {}}
+    assert evidence.taps_said.__wrapped__() == []

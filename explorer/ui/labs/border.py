@@ -18,7 +18,7 @@ from explorer.geometry import LegalSizes
 from explorer.labs import BorderLab
 from explorer.labs.inputs import plain_input
 from explorer.labs.margins import Outside
-from explorer.labs.variants import geometry_of
+from explorer.labs.variants import IN_PHASE, geometry_of, zeros_around
 from explorer.labs.walk import legal
 from explorer.models import MODELS, ModelSpec
 from explorer.ui.labs.base import SIDE, Bench, Question, Told, control, percent, place, told
@@ -72,7 +72,11 @@ def geometry(bench: Bench, q: Question) -> dict[str, Any]:
         "reach": figure_json(figures.reach(lab.skips, lab.output, row)),
         "places": figure_json(figures.places((*lab.skips, lab.output), row, column)),
     }
-    facts = {"lost": _lost(lab), "outside": _outside(share), "reach": _reach(lab, row, column)}
+    facts = {
+        "lost": [*_lost(lab), *_zeros(q.selection.model, kind)],
+        "outside": _outside(share),
+        "reach": _reach(lab, row, column),
+    }
     return {"controls": _controls(q, lab, kind, share, f"{row},{column}"), "figures": made, "facts": facts}
 
 
@@ -105,6 +109,15 @@ def _lost(lab: BorderLab) -> list[Told]:
     said = [told("lab.border.lost.none")] if not any(lab.margin) else [told("lab.border.lost.said", **side)]
     if lab.image != lab.size:
         said.append(told("lab.border.mirrored", pixels=lab.first, size=lab.size[0]))
+    return said
+
+
+def _zeros(model: str, kind: str) -> list[Told]:
+    """How many zeros go around the image, where they do so at once."""
+    step, zeros = zeros_around(model, kind)
+    said = [told("lab.border.zeros", zeros=zeros, step=step)] if zeros > 1 else []
+    if kind == IN_PHASE:
+        said.append(told("lab.border.phase", fewer=zeros_around(model, labs.borders(model)[0])[1] - zeros))
     return said
 
 

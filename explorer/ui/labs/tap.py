@@ -125,7 +125,9 @@ def _controls(bench: Bench, q: Question, chosen: tuple[SkipTaps, Tap] | None) ->
         shown = s.label if s.label < len(classes) else AUTO
         options: Options = [(AUTO, told("lab.tap.class.largest")), *names]
         made.append(control("label", "select", told("lab.tap.set.class"), shown, options))
-        made.append(control("pixel", "text", told("lab.tap.set.pixel"), s.pixel))
+        height, width = bench.input(q).image.shape[2:]
+        row, column = place(s.pixel, (height, width), (height // 2, width // 2))
+        made.append(control("pixel", "text", told("lab.tap.set.pixel"), f"{row},{column}"))
     return made
 
 
