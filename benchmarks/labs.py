@@ -48,6 +48,10 @@ MOVED = """async ([slot, moves]) => {
 RUNS = [
     ("crop", "values", "unet", "valid", {"mode": "centre"}),
     ("crop", "values", "fcn8s", "paper", {"mode": "centre"}),
+    ("crop", "values", "fcn8s", "paper", {"cuts.fuse_pool4": "swap"}),
+    ("border", "values", "fcn8s", "paper", {}),
+    ("border", "dependence", "unet", "valid", {}),
+    ("border", "dependence", "fcn8s", "paper", {}),
     ("tap", "values", "fcn8s", "paper", {}),
     ("tap", "values", "fcn8s", "same", {}),
     ("shift", "values", "unet", "same", {}),
@@ -100,6 +104,7 @@ def forwards(labs: list[str]) -> dict[str, float]:
             bench.labs.answer(question, lambda *_: None, lambda: False)
             seconds.append(time.perf_counter() - began)
         name = lab if what == "values" else f"{lab}, {what}"
+        name += ", surgery" if any(key.startswith("cuts.") for key in settings) else ""
         found[f"{name}, {model}, {padding}"] = round(seconds[-1], 2)
     return found
 

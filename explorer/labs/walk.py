@@ -229,8 +229,8 @@ class _State:
             mode = "aligned"  # what is asked of all crops is done by those that can
         offset = self._offset(mode, aligned, room, len(self.cuts)) + shift
         if not 0 <= offset <= room:
-            padded = [other for other, cut in self.cuts.items() if cut.mode == "pad"]
-            raise _does_not_fit(name, offset, aligned, len(of), len(reference), ", ".join(padded))
+            before = [other for other, cut in self.cuts.items() if cut.mode == "pad"]
+            raise _does_not_fit(name, offset, aligned, len(of), len(reference), ", ".join(before))
         if mode == "pad":
             own, grid = of, of.grid
             padded = reference.through(geometry.Pad(offset, room - offset))
