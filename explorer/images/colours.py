@@ -67,6 +67,15 @@ def spread(values: np.ndarray, ends: tuple[float, float], inverted: bool = False
     return made
 
 
+def inked(values: np.ndarray, inks: str) -> np.ndarray:
+    """Cyan, magenta, yellow and black as other formats have them, out of a JPEG's (4 x h x w), which are inverse."""
+    if inks == "CMYK":
+        return 255 - values
+    colours, size = np.ascontiguousarray(np.moveaxis(values[:3], 0, -1)), values.shape[:0:-1]
+    colours = np.asarray(Image.frombytes("YCbCr", size, colours.tobytes()).convert("RGB"))
+    return np.concatenate([np.moveaxis(colours, -1, 0), 255 - values[3:]])
+
+
 def on_white(image: Image.Image, alpha: Image.Image | None, profile: bytes | None, notes: list[Note]) -> Image.Image:
     """RGB out of any mode of 8 bits or fewer, what its alpha channel lets see through laid on white."""
     picture = _srgb(image, profile, notes)
