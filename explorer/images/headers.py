@@ -15,6 +15,7 @@ from explorer.images.formats import frames_of
 from explorer.images.layouts import CMYK, COLOURS, GREY, PALETTE, RGB, Layout, check_pieces, layout_of
 from explorer.images.refusals import Note, refusal
 
+MOST_COEFFICIENTS = 500 * 10**6  # bytes; GDAL keeps no more of a progressive JPEG, which comes in several passes
 NDPI, LSM = 65420, 34412  # tags of slide scanners and microscopes
 
 
@@ -95,6 +96,17 @@ def _check_program(tiff: Tiff) -> None:
         raise refusal("science_format", format="Hamamatsu NDPI")
     if LSM in tags and tiff.size > 2**32:  # offsets that start again from 0
         raise refusal("science_format", format="Zeiss LSM (4 GiB)")
+
+
+def check_in_pieces(image: Any, kind: str) -> None:
+    """Raises ExplorerError for what GDAL does not read, or not without most of it in memory."""
+    name = "WebP (animated)" if kind == "WebP" and frames_of(image) > 1 else ""
+    if kind == "JPEG" and image.info.get("progressive"):
+        parts = [high * wide for _, high, wide, _ in image.layer]  # 16-bit coefficients of all of it
+        if 2 * image.width * image.height * sum(parts) > MOST_COEFFICIENTS * max(parts):
+            name = "JPEG (progressive)"
+    if name:
+        raise refusal("not_in_pieces", format=name)
 
 
 def other_header(image: Any, file: Any = None) -> Header:

@@ -23,10 +23,10 @@ from rasterio.windows import Window
 
 from explorer.images.bitmaps import Rows
 from explorer.images.colours import ends_of, inked, on_white, spread
-from explorer.images.formats import READERS, Stream, frames_of
-from explorer.images.headers import Header, other_header, tiff_header
+from explorer.images.formats import READERS, Stream
+from explorer.images.headers import Header, check_in_pieces, other_header, tiff_header
 from explorer.images.layouts import CMYK, LAB, YCBCR
-from explorer.images.refusals import Note, refusal
+from explorer.images.refusals import Note
 
 Own = TypeVar("Own", bound="Raster")
 DRIVERS = {"TIFF": "GTiff", "PNG": "PNG", "JPEG": "JPEG", "WebP": "WEBP"}  # none that follows links
@@ -102,8 +102,7 @@ class Raster:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = READERS[self.kind](stream, "")
-        if self.kind == "WebP" and frames_of(image) > 1:
-            raise refusal("not_in_pieces", format="WebP (animated)")
+        check_in_pieces(image, self.kind)
         if self.kind == "BMP":
             header = other_header(image)
             self._array = Rows(image, source)
