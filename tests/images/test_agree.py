@@ -13,7 +13,7 @@ from PIL import Image
 
 from explorer.errors import ExplorerError
 from explorer.giant import GiantImage
-from explorer.images import read
+from explorer.images import headers, read
 from tests.images.made import bmp, encode, exif, linear_profile, png, scene
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
@@ -240,6 +240,23 @@ def test_formats_that_cannot_be_read_in_pieces_are_called_by_their_names(tmp_pat
         with pytest.raises(ExplorerError) as caught:
             GiantImage(path)
         assert (caught.value.code, caught.value.details) == ("not_in_pieces", {"format": name})
+
+
+@pytest.mark.parametrize(("subsampling", "share"), [("4:4:4", 3), ("4:2:2", 2), ("4:2:0", 1.5)])
+def test_a_progressive_jpeg_is_read_as_far_as_gdal_keeps_it(
+    subsampling: str, share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of its coefficients, of 16 bits, are in memory at once; GDAL calls more than 500 MiB of them damage."""
+    path, plain = tmp_path / "a", tmp_path / "b"
+    path.write_bytes(encode(scene(64, 96), "JPEG", progressive=True, subsampling=subsampling))
+    plain.write_bytes(encode(scene(64, 96), "JPEG", subsampling=subsampling))
+    monkeypatch.setattr(headers, "MOST_COEFFICIENTS", int(2 * 64 * 96 * share))
+    np.testing.assert_array_equal(giant(path)[0], giant(plain)[0])
+    monkeypatch.setattr(headers, "MOST_COEFFICIENTS", int(2 * 64 * 96 * share) - 1)
+    with pytest.raises(ExplorerError) as caught:
+        GiantImage(path)
+    assert (caught.value.code, caught.value.details) == ("not_in_pieces", {"format": "JPEG (progressive)"})
+    giant(plain)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "WEBP"])
