@@ -121,10 +121,11 @@ class _Bmp(BmpImageFile):
         bits = head[10 if head[0] == 12 else 14]
         if (self.mode, bits) in (("1", 4), ("1", 8), ("L", 4)):
             greys = bytes((0, 255)) if self.mode == "1" else bytes(range(16))
-            (codec, box, start, (_, *how)) = self.tile[0]
+            tile: Any = self.tile[0]
+            (codec, box, start, (_, *how)) = tile
             self._mode = "P"
             self.palette = ImagePalette.raw("RGB", bytes(grey for grey in greys for _ in "RGB"))
-            self.tile = [type(self.tile[0])(codec, box, start, ("P;4" if bits == 4 else "P", *how))]
+            self.tile = [type(tile)(codec, box, start, ("P;4" if bits == 4 else "P", *how))]
 
 
 READERS: dict[str, Any] = {"JPEG": _Jpeg, "PNG": _Png, "WebP": WebPImageFile}

@@ -1,7 +1,8 @@
-"""Windows of a file's pixels as 8-bit RGB: every TIFF, PNG of 16 bits, and whatever is larger than memory (GDAL).
+"""Windows of a file's pixels as 8-bit RGB: every TIFF, PNG of 16 bits, and whatever is larger than memory.
 
 Small and giant images take this one way, so that a picture does not change where it grows. GDAL unpacks piece by piece
-into buffers of a size that is known before, so that a file cannot unpack to more than its picture.
+into buffers of a size that is known before, so that a file cannot unpack to more than its picture. What lies in a file
+as in memory is sliced there: stacks of one directory, and BMP.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class Raster:
         check_in_pieces(image, self.kind)
         if self.kind == "BMP":
             header = other_header(image)
-            self._array = Rows(image, source)
+            self._array = Rows(image, cast(Path, source))
         else:
             if image.mode == "CMYK":
                 self._inks = "YCCK" if image.info.get("adobe_transform") else "CMYK"
