@@ -18,20 +18,21 @@ import numpy as np
 import rasterio
 from PIL import Image
 from rasterio import shutil as raster_files
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from explorer import images
 from explorer.errors import ExplorerError
 from explorer.images import Photograph
-from explorer.images.formats import kind_of
+from explorer.images.formats import END_MARK, kind_of
 from explorer.images.headers import Header
 from explorer.images.raster import CACHE, DRIVERS, Raster
 from explorer.images.refusals import Note, readable, refusal
 
 MOST_SIDE = 2**20  # pixels
 TOO_LARGE = ("too_large_pixels", "too_large_bytes", "too_many_values")  # codes of `images.read`
-TAIL = 2**16  # bytes; a PNG's end is looked for there
+TAIL = 2**16  # bytes; the end mark is looked for there
+END_MARKS = {"PNG": b"IEND", "JPEG": END_MARK}
 
 
 class GiantImage(Raster):
@@ -49,19 +50,25 @@ class GiantImage(Raster):
             with open(path, "rb") as file:
                 kind = kind_of(file.read(1024))
                 file.seek(-min(path.stat().st_size, TAIL), os.SEEK_END)
-                whole = kind != "PNG" or b"IEND" in file.read()  # GDAL fills up what a short PNG lacks, and is silent
+                self.is_ended = END_MARKS.get(kind, b"") in file.read()
         except OSError as error:
             raise refusal("cannot_open") from error
-        if not whole:
-            raise refusal("truncated", format=kind)
-        if kind not in DRIVERS:
-            raise refusal("unsupported_format", format=kind)
+        if kind not in (*DRIVERS, "BMP"):
+            raise refusal("not_in_pieces", format=kind)
         with readable(kind, "unsupported_layout"):
             super().__init__(path, kind, page, channels, _check)
 
     def __getitem__(self, box: Any) -> np.ndarray:
         with readable(self.kind):
             return super().__getitem__(box)
+
+    def _values(self, *window: int) -> np.ndarray:
+        try:
+            return super()._values(*window)
+        except RasterioError as error:
+            if self.is_ended:
+                raise
+            raise EOFError("no end mark") from error  # GDAL's words are of what it misses first
 
     def copy(self, longest: int) -> np.ndarray:
         """A copy whose longer side is `longest`, read part by part. Raises ExplorerError if that is giant itself."""

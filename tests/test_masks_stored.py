@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explorer import masks
+from tests.images.made import bmp
 from tests.test_masks import CLASSES, NUCLEI, PARTS
 
 SIZES = st.tuples(st.integers(3, 40), st.integers(3, 40))
@@ -34,6 +35,20 @@ def png(path: Path, values: np.ndarray, bits: int) -> Path:
     ]
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(blocks))
     return path
+
+
+@pytest.mark.parametrize(("bits", "colours"), [(1, 2), (4, 2), (4, 16), (8, 2), (8, 16), (8, 256)])
+def test_a_bitmaps_numbers_are_of_the_bits_that_it_says(place: Path, bits: int, colours: int) -> None:
+    """Whatever greys its table has: two of them are no sign of one bit a pixel."""
+    numbers = np.random.default_rng(bits).integers(0, colours, (19, 21))
+    numbers.flat[0] = 0
+    for greys in (np.linspace(0, 255, colours).round(), np.arange(colours)):
+        (place / "a.bmp").write_bytes(bmp(numbers, bits, table=greys[:, None].repeat(3, 1)))
+        found = masks.read(place / "a.bmp", numbers.shape, NUCLEI, parts=PARTS)
+        assert np.array_equal(found.objects > 0, numbers > 0)
+        if colours > 2:  # of which each is an object then
+            pairs = {(int(a), int(b)) for a, b in zip(numbers.flat, found.objects.flat, strict=True)}
+            assert len(pairs) == len(np.unique(numbers))
 
 
 @settings(max_examples=120, deadline=None)

@@ -25,7 +25,7 @@ import numpy as np
 from explorer.errors import ExplorerError
 from explorer.images.colours import pixels_of
 from explorer.images.domain import EVERYDAY, NUCLEI, domain_of
-from explorer.images.formats import FORMATS, MAX_PIXELS, Stream, kind_of, opened, with_end_mark
+from explorer.images.formats import FORMATS, MAX_PIXELS, Stream, frames_of, kind_of, opened, with_end_mark
 from explorer.images.headers import Header
 from explorer.images.layouts import RGB, Layout
 from explorer.images.refusals import NOTES, SENTENCES, Note, readable, refusal
@@ -174,13 +174,13 @@ def _decode(
             return _rastered(kind, data, page, channels, nullcontext)  # Pillow found it whole, but keeps 8 bits
         pixels, done = pixels_of(image)
         stream.until += 5
-        if (frames := _frames(image)) > 1:
+        if (frames := frames_of(image)) > 1:
             notes.append(Note("first_frame", {"frames": frames}))
-        header = Header(Layout(pixels.shape[:2], RGB, 3, "u8"), notes=notes + done)
+        header = Header(Layout(pixels.shape[:2], RGB, 3, "u8"), notes=notes)
         header.take(channels)
-        if channels is not None:
-            pixels = np.ascontiguousarray(pixels[..., header.taken * (3 // len(header.taken))])
-        return pixels, tuple(header.notes), 1
+        if header.picked:
+            pixels = np.ascontiguousarray(pixels[..., header.picked * (3 // len(header.picked))])
+        return pixels, (*header.notes, *done), 1
 
 
 def _rastered(
@@ -210,11 +210,3 @@ def _check_size(width: int, height: int) -> None:
         raise refusal("too_large_pixels", width=width, height=height, limit=MAX_PIXELS)
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise refusal("too_thin", width=width, height=height, maximum=MAX_ASPECT)
-
-
-def _frames(image: Any) -> int:
-    """A GIF is walked for it, so it comes last; damage behind the frame that is used does not matter."""
-    try:
-        return int(getattr(image, "n_frames", 1))
-    except Exception:
-        return int(image.tell()) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -13,6 +14,8 @@ from explorer.images.formats import Stream
 from explorer.images.refusals import Note
 
 log = logging.getLogger(__name__)
+
+AT_ONCE = 2**18  # values, which are fractions of 64 bits meanwhile
 
 
 def pixels_of(image: Any) -> tuple[np.ndarray, list[Note]]:
@@ -61,10 +64,21 @@ def ends_of(values: np.ndarray, bits: int) -> tuple[tuple[float, float], Note]:
 def spread(values: np.ndarray, ends: tuple[float, float], inverted: bool = False) -> np.ndarray:
     """Bands x h x w of any type as 8 bits, so that `ends` become 0 and 255; inverted: 255 and 0."""
     made = np.empty(values.shape, np.uint8)
-    for row, short in zip(values.reshape(-1, values.shape[-1]), made.reshape(-1, values.shape[-1]), strict=True):
-        level = np.interp(row, ends, (255, 0) if inverted else (0, 255))
-        short[:] = np.rint(np.nan_to_num(level))
+    flat, short = values.reshape(-1), made.reshape(-1)
+    for start in range(0, flat.size, AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        level = np.interp(flat[part], ends, (255, 0) if inverted else (0, 255))
+        short[part] = np.rint(np.nan_to_num(level, copy=False))
     return made
+
+
+def inked(values: np.ndarray, inks: str) -> np.ndarray:
+    """Cyan, magenta, yellow and black as other formats have them, out of a JPEG's (4 x h x w), which are inverse."""
+    if inks == "CMYK":
+        return 255 - values
+    colours, size = np.ascontiguousarray(np.moveaxis(values[:3], 0, -1)), values.shape[:0:-1]
+    colours = np.asarray(Image.frombytes("YCbCr", size, colours.tobytes()).convert("RGB"))
+    return np.concatenate([np.moveaxis(colours, -1, 0), 255 - values[3:]])
 
 
 def on_white(image: Image.Image, alpha: Image.Image | None, profile: bytes | None, notes: list[Note]) -> Image.Image:
@@ -77,6 +91,12 @@ def on_white(image: Image.Image, alpha: Image.Image | None, profile: bytes | Non
         white.paste(picture, mask=alpha)
         return white
     return picture
+
+
+@cache
+def _of_lab() -> Any:
+    """Pillow makes it anew for every picture, and a large one is read in many."""
+    return ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
 
 
 def _srgb(image: Image.Image, data: bytes | None, notes: list[Note]) -> Image.Image:
@@ -100,6 +120,8 @@ def _srgb(image: Image.Image, data: bytes | None, notes: list[Note]) -> Image.Im
         except Exception as error:  # LittleCMS refuses a bad profile in several ways; the image is readable without it
             log.debug("profile ignored: %r", error)
             notes.append(Note("profile_ignored"))
+    if image.mode == "LAB":
+        return cast(Image.Image, ImageCms.applyTransform(image, _of_lab()))
     if image.mode == "CMYK":
         notes.append(Note("cmyk"))
     return image.convert("RGB")

@@ -8,7 +8,7 @@ import re
 import time
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImagePalette
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -97,8 +97,39 @@ class _Jpeg(JpegImageFile):
         return Image.Exif()
 
 
-READERS: dict[str, Any] = {"JPEG": _Jpeg, "PNG": PngImageFile, "WebP": WebPImageFile}
-READERS |= {"BMP": BmpImageFile, "GIF": GifImageFile}
+class _Png(PngImageFile):
+    """With the transparent colour in the numbers that Pillow makes of 8 bits and fewer, where it looks for it."""
+
+    def _open(self) -> None:
+        super()._open()
+        key = self.info.get("transparency")
+        top = {"1": 1, "L;2": 3, "L;4": 15, "L": 255, "RGB": 255}.get(str(self.tile[0][3]))
+        if top and isinstance(key, int):
+            self.info["transparency"] = (key & top) * (255 // top)
+        elif top and isinstance(key, tuple):
+            self.info["transparency"] = tuple(part & top for part in key)
+
+
+class _Bmp(BmpImageFile):
+    """With numbers of the bits that the file says: Pillow takes a table of two greys for one bit a pixel."""
+
+    def _open(self) -> None:
+        super()._open()
+        assert self.fp is not None
+        self.fp.seek(14)
+        head = self.fp.read(16)
+        bits = head[10 if head[0] == 12 else 14]
+        if (self.mode, bits) in (("1", 4), ("1", 8), ("L", 4)):
+            greys = bytes((0, 255)) if self.mode == "1" else bytes(range(16))
+            tile: Any = self.tile[0]
+            (codec, box, start, (_, *how)) = tile
+            self._mode = "P"
+            self.palette = ImagePalette.raw("RGB", bytes(grey for grey in greys for _ in "RGB"))
+            self.tile = [type(tile)(codec, box, start, ("P;4" if bits == 4 else "P", *how))]
+
+
+READERS: dict[str, Any] = {"JPEG": _Jpeg, "PNG": _Png, "WebP": WebPImageFile}
+READERS |= {"BMP": _Bmp, "GIF": GifImageFile}
 
 
 def kind_of(head: bytes) -> str:
@@ -140,6 +171,14 @@ def with_end_mark(data: bytes) -> bytes | None:
         image.load()
         images.append(image.tobytes())
     return data + END_MARK if images[0] == images[1] else None
+
+
+def frames_of(image: Any) -> int:
+    """How many pictures a moving one has. A GIF is walked for it; damage behind the first does not matter."""
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:
+        return int(image.tell()) + 1
 
 
 def opened(kind: str, stream: Stream) -> Any:

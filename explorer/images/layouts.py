@@ -7,6 +7,7 @@ its name, because a library may misread it and say nothing.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,6 +35,7 @@ COMPRESSED |= {34676: "SGI Log", 34677: "SGI Log", 32809: "ThunderScan", 32766: 
 COMPRESSED |= {10: "JBIG", 65000: "EER", 65001: "EER", 34926: "Zstandard (old)", 50013: "Pixtiff", 33007: "JPEG ALPHA"}
 PREDICTORS = {1: DEEP, 2: {"u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64"}, 3: {"f16", "f32", "f64"}}
 PREDICTED = (5, 8, 32946, 34925, 50000)  # compressions that go with a predictor
+UIC2, DEPTH, FILL_ORDER = 33629, 32997, 266  # tags: one value for each plane of MetaMorph; planes of a volume
 MOST_SAMPLES = 4096
 MOST_STRIPS = 2**18  # unless each has 256 values at least
 
@@ -156,15 +158,43 @@ def _is_checked(layout: Layout, directory: Directory) -> bool:
 
 
 def _with_frames(layout: Layout, directory: Directory) -> Layout:
-    """ImageJ writes stacks of more than 4 GiB as one directory, whose picture the others follow."""
-    text = directory.text(DESCRIPTION)
-    lines = dict(line.split("=", 1) for line in text.split("\n") if "=" in line) if text.startswith("ImageJ=") else {}
-    where = directory.values(273, 1)
-    if layout.compression != 1 or layout.apart or layout.bits % 8 or not where.size:
+    """Pictures may follow one directory: of MetaMorph, of volumes, of ImageJ beyond 4 GiB, of tifffile's `truncate`.
+
+    The tags of the former two say it for certain; the texts of the latter two are often kept by those who copy a page.
+    """
+    stack, depth = directory.places.get(UIC2, (0, 1, 0))[1], directory.value(DEPTH, 1)
+    said, start = max(stack, depth), directory.value(273, 0)
+    wanted = said if said > 1 else _frames_in(directory.text(DESCRIPTION), layout)
+    frames = min(wanted, (directory.tiff.size - start) // max(1, layout.bytes))
+    if wanted < 2 or not _is_one_block(layout, directory):
+        if said > 1:
+            name = f"MetaMorph STK ({stack} planes" if stack > 1 else f"TIFF (ImageDepth {depth}"
+            raise refusal("science_format", format=f"{name}, {layout.name})")
         return layout
-    wanted, there = lines.get("images", "1"), (directory.tiff.size - int(where[0])) // max(1, layout.bytes)
-    frames = min(int(wanted) if wanted.strip().isdecimal() else 1, there)
-    return replace(layout, frames=max(1, frames), start=int(where[0]))
+    return replace(layout, frames=max(1, frames), start=start)
+
+
+def _frames_in(text: str, layout: Layout) -> int:
+    """How many pictures a description says that there are: ImageJ's or tifffile's."""
+    if text.startswith("ImageJ="):
+        count = dict(line.split("=", 1) for line in text.split("\n") if "=" in line).get("images", "1").strip()
+        return int(count) if count.isdecimal() else 1
+    if found := re.match(r'{"shape": \[([\d, ]{1,200})\]', text):
+        values = math.prod(int(n) for n in found[1].split(",") if n.strip())
+        return values // max(1, math.prod(layout.size) * layout.samples)
+    return 1
+
+
+def _is_one_block(layout: Layout, directory: Directory) -> bool:
+    """Whether the picture lies in the file as in memory, so that another can follow it."""
+    if layout.compression != 1 or layout.apart or layout.tiled or layout.bits % 8:
+        return False
+    starts, counts = directory.values(273).astype(np.int64), directory.values(279).astype(np.int64)
+    if starts.size != counts.size or not starts.size:
+        return False
+    whole = int(counts.sum()) in (layout.bytes, layout.bytes * directory.value(DEPTH, 1))
+    ordered = whole and directory.value(FILL_ORDER, 1) == 1
+    return bool(ordered and (starts[:-1] + counts[:-1] == starts[1:]).all())
 
 
 def check_pieces(layout: Layout, directory: Directory) -> None:

@@ -1,7 +1,8 @@
-"""Windows of a file's pixels as 8-bit RGB: every TIFF, PNG of 16 bits, and whatever is larger than memory (GDAL).
+"""Windows of a file's pixels as 8-bit RGB: every TIFF, PNG of 16 bits, and whatever is larger than memory.
 
 Small and giant images take this one way, so that a picture does not change where it grows. GDAL unpacks piece by piece
-into buffers of a size that is known before, so that a file cannot unpack to more than its picture.
+into buffers of a size that is known before, so that a file cannot unpack to more than its picture. What lies in a file
+as in memory is sliced there: stacks of one directory, and BMP.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import rasterio
@@ -21,14 +22,15 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
-from explorer.images.colours import ends_of, on_white, spread
+from explorer.images.bitmaps import Rows
+from explorer.images.colours import ends_of, inked, on_white, spread
 from explorer.images.formats import READERS, Stream
-from explorer.images.headers import Header, other_header, tiff_header
+from explorer.images.headers import Header, check_in_pieces, other_header, tiff_header
 from explorer.images.layouts import CMYK, LAB, YCBCR
 from explorer.images.refusals import Note
 
 Own = TypeVar("Own", bound="Raster")
-DRIVERS = {"TIFF": "GTiff", "PNG": "PNG", "JPEG": "JPEG", "WebP": "WEBP", "BMP": "BMP"}  # no driver that follows links
+DRIVERS = {"TIFF": "GTiff", "PNG": "PNG", "JPEG": "JPEG", "WebP": "WEBP"}  # none that follows links
 SAMPLE = 2048  # pixels a side that a scale is taken from
 CACHE = 64 * 2**20  # bytes that GDAL may keep of files
 AT_ONCE = 2**28  # bytes of values that `whole` unpacks at a time
@@ -84,7 +86,8 @@ class Raster:
     def _begun(self, source: Path | bytes, page: int, check: Callable[[Header], None]) -> Header:
         """Read the header, have it checked, and only then open the file for its pixels."""
         stream: Any = Stream(source) if isinstance(source, bytes) else self._open.enter_context(source.open("rb"))
-        self._array: np.ndarray | None = None  # H x W x samples, where they lie in the file as in memory
+        self._array: Any = None  # H x W x samples, where they lie in the file as in memory
+        self._inks = ""  # of a JPEG: CMYK, or YCCK, which is to CMYK as YCbCr to RGB
         if self.kind == "TIFF":
             size = len(source) if isinstance(source, bytes) else source.stat().st_size
             header = tiff_header(stream, size, page)
@@ -100,15 +103,23 @@ class Raster:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = READERS[self.kind](stream, "")
-        self.file = self._opened(source, "")
-        header = other_header(image, self.file)
+        check_in_pieces(image, self.kind)
+        if self.kind == "BMP":
+            header = other_header(image)
+            self._array = Rows(image, cast(Path, source))
+        else:
+            if image.mode == "CMYK":
+                self._inks = "YCCK" if image.info.get("adobe_transform") else "CMYK"
+            self.file = self._opened(source, "")
+            header = other_header(image, self.file)
         check(header)
         return header
 
     def _opened(self, source: Path | bytes, prefix: str) -> Any:
-        self._open.enter_context(
-            rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_PAM_ENABLED=False, GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR")
-        )
+        options = {"GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO"}  # which makes up what a short PNG lacks, and is silent
+        options |= {"GDAL_JPEG_TO_RGB": "NO"} if self._inks else {}
+        about = {"GDAL_PAM_ENABLED": False, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+        self._open.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE, **about, **options))
         kept = self._open.enter_context(MemoryFile(source)) if isinstance(source, bytes) else None
         name = kept.name if kept else str(Path(str(source)).resolve())
         with warnings.catch_warnings():
@@ -125,21 +136,22 @@ class Raster:
     def _values(self, top: int, bottom: int, left: int, right: int, step: int = 1) -> np.ndarray:
         """Samples that are used x h x w, of every `step`-th row and column."""
         if self._array is not None:
-            return self._array[top:bottom:step, left:right:step, list(self._bands)].transpose(2, 0, 1)
+            found = self._array[top:bottom:step, left:right:step, list(self._bands)].transpose(2, 0, 1)
+            return cast(np.ndarray, found)
         window, sides = (
             Window(left, top, right - left, bottom - top),
             (-(-(bottom - top) // step), -(-(right - left) // step)),
         )
         bands = [band + 1 for band in self._bands]
-        found: np.ndarray = self.file.read(bands, window=window, out_shape=(len(bands), *sides))
-        return found
+        found = self.file.read(bands, window=window, out_shape=(len(bands), *sides))
+        return inked(found, self._inks) if self._inks else found
 
     def _look(self) -> None:
         """What the values mean that are in the file: taken from a sample of them, so that every window agrees."""
         header, layout = self.header, self.header.layout
         self.ends: tuple[float, float] | None = None  # what becomes 0 and 255; None: the values are that already
         self.full = 255.0  # of alpha, where a pixel is opaque
-        plain = layout.depth == "u8" and header.alpha is None
+        plain = layout.depth == "u8" and not self._is_seen_through
         if plain and not header.profile and layout.colours not in (CMYK, LAB):
             self.ends = (0, 255) if layout.inverted else None
             self._note_turn()
@@ -148,9 +160,11 @@ class Raster:
         values = self._values(0, height, 0, width, -(-max(height, width) // SAMPLE))
         if header.alpha is not None:
             self.full = _full(values, layout.bits)
-            if not values[-1].any():
-                header.alpha, values = None, values[:-1]
-                header.notes.append(Note("alpha_ignored"))
+        if self._is_seen_through and not self._alpha(values).any():
+            values = values[: len(header.taken)]
+            header.alpha = header.key = None
+            header.table = None if header.table is None else header.table[:, :3]
+            header.notes.append(Note("alpha_ignored"))
         colours = self._colours(values)
         if layout.colours == CMYK and layout.bits > 8:
             self.ends = (0, 65535)
@@ -164,6 +178,23 @@ class Raster:
             self.ends = (0, 255)
         self._picture(values, header.notes)
         self._note_turn()
+
+    @property
+    def _is_seen_through(self) -> bool:
+        header = self.header
+        clear = header.table is not None and header.table.shape[1] == 4
+        return header.alpha is not None or header.key is not None or clear
+
+    def _alpha(self, values: np.ndarray) -> np.ndarray:
+        """How opaque each pixel is, h x w uint8."""
+        header = self.header
+        if header.alpha is not None:
+            return spread(values[-1:], (0, self.full))[0]
+        if header.key is not None:
+            opaque = (values != header.key[:, None, None]).any(0)
+            return np.where(opaque, 255, 0).astype(np.uint8)
+        assert header.table is not None
+        return header.table[np.minimum(values[0], len(header.table) - 1), 3]
 
     def _note_turn(self) -> None:
         if self.header.layout.orientation in range(2, 9):
@@ -182,14 +213,10 @@ class Raster:
 
     def _picture(self, values: np.ndarray, notes: list[Note]) -> np.ndarray:
         """Samples x h x w -> h x w x 3 uint8."""
-        header, colours, alpha = self.header, self._colours(values), None
-        if header.alpha is not None:
-            alpha = Image.fromarray(spread(values[-1:], (0, self.full))[0])
+        header, colours = self.header, self._colours(values)
+        alpha = Image.fromarray(self._alpha(values)) if self._is_seen_through else None
         if header.table is not None:
-            bands = header.table[np.minimum(colours[0], len(header.table) - 1)]
-            if bands.shape[-1] == 4:
-                opaque = bands[..., 3]
-                alpha, bands = Image.fromarray(np.ascontiguousarray(opaque)), bands[..., :3]
+            bands = header.table[np.minimum(colours[0], len(header.table) - 1), :3]
         else:
             if colours.dtype.kind == "f" and header.layout.depth.startswith("f"):
                 self.not_finite += colours.size - int(np.isfinite(colours).sum())

@@ -24,6 +24,8 @@ SENTENCES = {
     "unsupported_format": "{format} files cannot be read here: save the image as JPEG, PNG or TIFF and try again.",
     "unsupported_layout": "This {format} file is damaged or stores its pixels in a way that cannot be read here: "
     "save it as 8-bit RGB or 16-bit grey and try again.",
+    "not_in_pieces": "{format} files cannot be read piece by piece, as an image of this size has to be: "
+    "save it as TIFF or PNG and try again.",
     "tiff_layout": "This TIFF stores its pixels in a way that cannot be read here ({layout}): "
     "save it as 8-bit RGB or 16-bit grey and try again.",
     "tiff_compression": "This TIFF is compressed with {compression}, which cannot be read here: "

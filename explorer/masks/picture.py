@@ -20,7 +20,7 @@ from rasterio.enums import ColorInterp
 
 from explorer.errors import ExplorerError
 from explorer.images import MAX_PIXELS, Note
-from explorer.images.formats import kind_of
+from explorer.images.formats import READERS, kind_of
 
 FORMATS = ("PNG", "TIFF", "BMP", "GIF")  # none that loses anything
 Said = list[tuple[str, dict[str, Any]]]  # codes of `remarks.REMARKS`, and what fills them
@@ -119,7 +119,11 @@ def _tiff(path: Path, page_of: PageOf) -> tuple[_Stored, int]:
 
 def _pillow(path: Path, page_of: PageOf) -> tuple[_Stored, int]:
     """What a PNG, BMP or GIF stores, and its orientation."""
-    with Image.open(path, formats=FORMATS) as image:
+    with open(path, "rb") as file:
+        kind = kind_of(file.read(1024))
+    if kind not in FORMATS:
+        raise ValueError(kind)  # `_unreadable` says so
+    with READERS[kind](path) as image:
         if page := page_of(int(getattr(image, "n_frames", 1)), (image.height, image.width)):
             image.seek(page)
         raw = str(image.tile[0][3]) if image.tile else ""

@@ -50,13 +50,56 @@ def codes(photograph: Photograph) -> list[str]:
     return [note.code for note in photograph.notes]
 
 
-def png(width: int, height: int, packed: bytes, *chunks: tuple[bytes, bytes], bits: int = 8, colour: int = 2) -> bytes:
+def png(
+    width: int,
+    height: int,
+    packed: bytes,
+    *chunks: tuple[bytes, bytes],
+    bits: int = 8,
+    colour: int = 2,
+    interlaced: bool = False,
+) -> bytes:
     """A PNG put together by hand; `chunks` stand before the pixel data."""
-    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)
     parts = [(b"IHDR", header), *chunks, (b"IDAT", packed), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + tag + body + struct.pack(">I", zlib.crc32(tag + body)) for tag, body in parts
     )
+
+
+def bmp(
+    values: np.ndarray,
+    bits: int,
+    head: int = 40,
+    table: np.ndarray | None = None,
+    masks: tuple[int, ...] = (),
+    downward: bool = False,
+    packed: bool = False,
+) -> bytes:
+    """A BMP of any version put together by hand: H x W numbers of `bits`; `table` is n x 3, blue comes first there.
+
+    `masks` are those of red, green, blue and alpha; `downward`: the first row comes first; `packed` by run lengths.
+    """
+    height, width = values.shape
+    lines = values if downward else values[::-1]
+    if packed:
+        pixels = b"".join(b"".join(bytes((1, value)) for value in line) + b"\0\0" for line in lines) + b"\0\1"
+    elif bits < 8:
+        split = (lines[..., None] >> np.arange(bits - 1, -1, -1) & 1).reshape(height, -1).astype(np.uint8)
+        pixels = b"".join(np.packbits(line).tobytes().ljust((width * bits + 31) // 32 * 4, b"\0") for line in split)
+    else:
+        split = lines.astype("<u4").view(np.uint8).reshape(height, width, 4)[..., : bits // 8]
+        pixels = b"".join(line.tobytes().ljust((width * bits + 31) // 32 * 4, b"\0") for line in split)
+    palette = b"" if table is None else np.pad(table[:, ::-1], ((0, 0), (0, head != 12))).astype(np.uint8).tobytes()
+    if head == 12:
+        about = struct.pack("<IHHHH", 12, width, height, 1, bits)
+    else:
+        sizes, way = (head, width, -height if downward else height, 1, bits), 1 if packed else 3 if masks else 0
+        about = struct.pack("<IiiHHIIiiII", *sizes, way, len(pixels), 0, 0, 0 if table is None else len(table), 0)
+        about = (about + struct.pack("<4I", *masks) * (head >= 52) if masks else about).ljust(head, b"\0")[:head]
+        about += struct.pack("<3I", *masks[:3]) if masks and head == 40 else b""
+    start = 14 + len(about) + len(palette)
+    return b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + about + palette + pixels
 
 
 def zeros(count: int) -> bytes:

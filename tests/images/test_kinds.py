@@ -54,23 +54,113 @@ def test_a_raw_mosaic_is_called_raw() -> None:
     assert refusal(written(mosaic, photometric="cfa")).code == "raw_camera"
 
 
-@pytest.mark.parametrize("order", "<>")
-def test_pictures_that_follow_one_directory(order: str, tmp_path: Path) -> None:
-    """ImageJ writes stacks beyond 4 GiB with the directory of their first picture alone."""
-    stack = np.random.default_rng(0).integers(0, 4000, (5, 30, 40), np.uint16)
-    text = b"ImageJ=1.54f\nimages=5\nchannels=5\nhyperstack=true\n"
+IMAGEJ = "ImageJ=1.54f\nimages=5\nchannels=5\nhyperstack=true\n"
+UIC = [(33628, 4, 1, 1), (33629, 5, 5, (1, 1) * 5)]  # of MetaMorph: the second has a value for each plane
+STACKS: dict[str, dict[str, object]] = {
+    "ImageJ": {"description": IMAGEJ},
+    "MetaMorph": {"extratags": UIC},
+}
+
+
+def in_one_directory(stack: np.ndarray, **how: object) -> bytes:
+    """N x H x W (x 3) with the directory of the first picture alone."""
     stream = io.BytesIO()
-    tifffile.imwrite(stream, stack[0], byteorder=order, description=text.decode(), metadata=None)
+    tifffile.imwrite(stream, stack[0], metadata=None, **how)
+    return stream.getvalue()[: -stack[0].nbytes] + stack.astype(stack.dtype.newbyteorder(how["byteorder"])).tobytes()
+
+
+@pytest.mark.parametrize("program", [*STACKS, "tifffile", "tifffile volume"])
+@pytest.mark.parametrize(
+    ("order", "dtype", "samples"), [("<", "u2", 1), (">", "u2", 1), ("<", "f4", 1), (">", "u1", 3)]
+)
+def test_pictures_that_follow_one_directory(program: str, order: str, dtype: str, samples: int, tmp_path: Path) -> None:
+    """Of ImageJ beyond 4 GiB, of MetaMorph, of tifffile where it is told so."""
+    stack = np.random.default_rng(0).integers(0, 250, (5, 30, 40, samples)).astype(dtype).squeeze()
+    kind = {"photometric": "rgb" if samples > 1 else "minisblack", "byteorder": order}
     path = tmp_path / "stack.tif"
-    path.write_bytes(stream.getvalue()[: -stack[0].nbytes] + stack.astype(f"{order}u2").tobytes())
+    if program in STACKS:
+        path.write_bytes(in_one_directory(stack, **STACKS[program], **kind, rowsperstrip=7 if order == "<" else None))
+    else:
+        tifffile.imwrite(path, stack, **kind, **{"truncate" if program == "tifffile" else "volumetric": True})
+        assert len(tifffile.TiffFile(path).pages) == 1
     for page in range(5):
         photograph = read(path, page=page)
         assert (photograph.page, photograph.pages) == (page, 5)
-        np.testing.assert_array_equal(photograph.pixels, read(written(stack[page])).pixels)
+        one = read(written(stack[page], photometric=kind["photometric"]))
+        np.testing.assert_array_equal(photograph.pixels, one.pixels)
         with GiantImage(path, page) as image:
             np.testing.assert_array_equal(image[3:20, 5:], photograph.pixels[3:20, 5:])
     with pytest.raises(ExplorerError, match="no page 6"):
         read(path, page=5)
+
+
+@pytest.mark.parametrize("how", [{"compression": "lzw"}, {"compression": "zlib"}, {"tile": (16, 16)}])
+def test_a_stack_that_cannot_be_followed_is_called_by_its_name(how: dict[str, object]) -> None:
+    stack = np.zeros((5, 32, 48), np.uint16)
+    deep = {"volumetric": True, **how, **({"tile": (1, 16, 16)} if "tile" in how else {})}
+    for data, name in (
+        (written(stack[0], photometric="minisblack", extratags=UIC, **how), "MetaMorph STK (5 planes"),
+        (written(stack, photometric="minisblack", **deep), "TIFF (ImageDepth 5"),
+    ):
+        error = refusal(data)
+        assert error.code == "science_format"
+        assert error.details["format"].startswith(name)
+
+
+def test_texts_that_a_copied_page_has_kept() -> None:
+    """They tell of a stack that is not there, or whose pages have directories of their own."""
+    picture = np.arange(1200, dtype=np.uint16).reshape(30, 40)
+    for text in (
+        IMAGEJ,
+        '{"shape": [5, 30, 40]}',
+        '{"shape": []}',
+        '{"shape": [9999999999999999999, 2]}',
+        "ImageJ=1\nimages=x",
+    ):
+        for how in ({}, {"compression": "lzw"}):
+            data = written(picture, description=text, photometric="minisblack", **how)
+            assert (read(data).pages, codes(read(data))) == (1, ["scaled"])
+        pages = [picture, picture + 1, picture.T]
+        for page, own in enumerate(pages):
+            data = written(*pages, description=text, photometric="minisblack")
+            assert read(data, page=page).pages == 3
+            np.testing.assert_array_equal(read(data, page=page).pixels, read(written(own)).pixels)
+
+
+def test_slides_and_their_levels() -> None:
+    """Aperio's levels and thumbnail are pages; Zeiss LSM's thumbnails, which stand between the pictures, are none."""
+    levels = [scene(96 // n, 144 // n, n) for n in (1, 2, 3)]
+    photograph = read(
+        written(*levels, photometric="rgb", compression="jpeg", tile=(48, 48), compressionargs={"level": 95})
+    )
+    assert (photograph.size, photograph.pages) == ((96, 144), 3)
+    assert np.abs(photograph.pixels.astype(int) - levels[0]).mean() < 4
+    stream = io.BytesIO()
+    planes = np.random.default_rng(0).integers(0, 256, (3, 2, 30, 40), np.uint8)
+    with tifffile.TiffWriter(stream) as file:
+        for plane in planes:
+            lsm = [(34412, 7, 4, b"LSM0")]
+            how = {"photometric": "minisblack", "planarconfig": "separate", "compression": "lzw", "metadata": None}
+            file.write(plane, extratags=lsm, **how)
+            file.write(scene(16, 20), photometric="rgb", subfiletype=1, metadata=None)
+    for page in range(3):
+        for channel in range(2):
+            photograph = read(stream.getvalue(), page=page, channels=(channel,))
+            assert photograph.pages == 3
+            np.testing.assert_array_equal(photograph.pixels[..., 0], planes[page, channel])
+
+
+def test_programs_whose_tiff_is_none(tmp_path: Path) -> None:
+    slide = written(scene(), photometric="rgb", extratags=[(65420, 4, 1, 1)])
+    error = refusal(slide)
+    assert (error.code, error.details) == ("science_format", {"format": "Hamamatsu NDPI"})
+    path = tmp_path / "large.lsm"
+    path.write_bytes(written(scene(), photometric="rgb", extratags=[(34412, 7, 4, b"LSM0")]))
+    assert read(path).size == (40, 60)
+    with path.open("r+b") as file:
+        file.truncate(2**32 + 1)  # sparse
+    with pytest.raises(ExplorerError, match="Zeiss LSM"):
+        GiantImage(path)
 
 
 def test_channels_are_chosen_and_said(tmp_path: Path) -> None:
