@@ -10,6 +10,7 @@ import os
 import random
 import re
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.e2e.conftest import Visit, visiting
 
 STATES = int(os.environ.get("STATES", "12"))
 FIRST = int(os.environ.get("FIRST_SEED", "0"))  # so that many states can be looked at in parts
+PATIENCE = 180_000  # ms: a lab measures for a while
 NETWORKS = ("FCN-32s", "FCN-16s", "FCN-8s", "U-Net")
 CANVASES = (".fx-mosaic canvas", ".fx-view canvas", ".fx-bar-colours")
 READ = (
@@ -41,14 +43,14 @@ CONTROLS = """() => [...document.querySelectorAll('.fx :is(select, input, [aria-
         node.ariaChecked, node.ariaPressed].join(' '))"""
 
 
-def settled(visit: Visit) -> str:
-    """The query of the address once all that is set is in it and drawn."""
+def settled(visit: Visit) -> dict[str, str]:
+    """What the address says once all that is set is in it and drawn."""
     visit.ready()
     visit.page.wait_for_selector(".fx:not(.fx-fetching)")
     if visit.page.get_attribute(".fx", "data-view") == "labs":
         visit.page.wait_for_selector(".fx-labs[data-state=measured]")
     visit.page.wait_for_timeout(450)  # the address settles 350 ms behind the last change
-    return re.sub("^[?]", "", visit.page.evaluate("location.search"))
+    return dict(parse_qsl(visit.page.evaluate("location.search.slice(1)"), keep_blank_values=True))
 
 
 def state(visit: Visit) -> dict[str, Any]:
@@ -161,6 +163,7 @@ def back(visit: Visit) -> None:
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + max(1, STATES // 4)))
 def test_a_state_comes_back_in_a_fresh_browser(visit, server, contexts, seed):
     rng = random.Random(seed)
+    visit.page.set_default_timeout(PATIENCE)
     visit.open()
     for _ in range(min(4, STATES)):
         wander(visit, rng)
@@ -168,7 +171,8 @@ def test_a_state_comes_back_in_a_fresh_browser(visit, server, contexts, seed):
             leave(visit, rng)
         address = settled(visit)
         with visiting(server, contexts, {"timezone_id": "UTC"}) as other:  # a profile of its own, where nothing is kept
-            other.open(f"?{address}")
+            other.page.set_default_timeout(PATIENCE)
+            other.open(f"?{urlencode(address)}")
             assert settled(other) == address
             assert apart(state(other), state(visit)) == {}, address
         if elsewhere:
