@@ -21,6 +21,7 @@ STATES = int(os.environ.get("STATES", "12"))
 FIRST = int(os.environ.get("FIRST_SEED", "0"))  # so that many states can be looked at in parts
 PATIENCE = 180_000  # ms: a lab measures for a while
 NETWORKS = ("FCN-32s", "FCN-16s", "FCN-8s", "U-Net")
+MEASURED = ".fx-labs[data-answered$=' values']"
 CANVASES = (".fx-mosaic canvas", ".fx-view canvas", ".fx-bar-colours")
 READ = (
     ".fx-step-name",
@@ -48,7 +49,7 @@ def settled(visit: Visit) -> dict[str, str]:
     visit.ready()
     visit.page.wait_for_selector(".fx:not(.fx-fetching)")
     if visit.page.get_attribute(".fx", "data-view") == "labs":
-        visit.page.wait_for_selector(".fx-labs[data-state=measured]")
+        visit.page.wait_for_selector(MEASURED)
     visit.page.wait_for_timeout(450)  # the address settles 350 ms behind the last change
     return dict(parse_qsl(visit.page.evaluate("location.search.slice(1)"), keep_blank_values=True))
 
@@ -146,10 +147,11 @@ def leave(visit: Visit, rng: random.Random) -> None:
         page.click(f".fx-modes [data-mode={rng.choice(['beside', 'wipe', 'differ'])}]")
     else:
         page.click(f".fx-lab-choice [data-lab={rng.choice(['crop', 'border', 'tap', 'channel'])}]")
-        page.wait_for_selector(".fx-labs[data-state=measured]")
-        settings = page.locator(".fx-lab-controls [role=radio]")
-        if settings.count():
-            settings.nth(rng.randrange(settings.count())).click()
+        page.wait_for_selector(MEASURED)
+        settings = page.locator(".fx-lab-controls [role=radio][aria-checked=false]")
+        if count := settings.count():
+            page.evaluate("() => delete document.querySelector('.fx-labs').dataset.answered")  # of the settings before
+            settings.nth(rng.randrange(count)).click()
 
 
 def back(visit: Visit) -> None:
