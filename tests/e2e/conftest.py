@@ -68,7 +68,7 @@ class Server:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env={**os.environ, **environment}, stdout=out, stderr=subprocess.STDOUT
             )
-        for _ in range(600):
+        for _ in range(1500):  # others may use the machine, too
             if self.process.poll() is not None:
                 break
             try:
