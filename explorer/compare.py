@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from explorer.metrics import edges
 
@@ -45,4 +44,6 @@ def _nearest(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Distance from each point (thinned out evenly to MOST_POINTS) to the nearest of the others."""
     if len(points) > MOST_POINTS:
         points = points[np.linspace(0, len(points) - 1, MOST_POINTS).astype(int)]
+    from scipy.spatial import cKDTree  # here: the page starts sooner without it
+
     return cKDTree(others).query(points)[0]

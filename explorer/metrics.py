@@ -7,7 +7,6 @@ images to judge them as one. A class without pixels has no figure of its own (Na
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 IGNORE = 255  # a true label that is not judged
 
@@ -92,6 +91,8 @@ def boundary_band(truth: np.ndarray, radius: int = 5) -> np.ndarray:
     A label that is not judged counts as a label, because such pixels line the objects in many data sets; measure on
     the judged pixels of the band (the "trimap" of Kohli et al. 2009, section 4).
     """
+    from scipy import ndimage  # here: the page starts sooner without it
+
     edge, height = edges(truth), len(truth)
     band = edge.copy()
     for down in range(min(radius, height - 1) + 1):

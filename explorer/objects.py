@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 
 def grow(instances: np.ndarray, into: np.ndarray, pixels: int) -> np.ndarray:
     """Extend objects pixel by pixel (4 neighbours) into the mask `into`; the lower number wins where two meet."""
+    from scipy import ndimage  # here: the page starts sooner without it
+
     cross, most = ndimage.generate_binary_structure(2, 1), np.iinfo(instances.dtype).max
     grown = instances.copy()
     for _ in range(pixels):
@@ -28,6 +29,8 @@ def instances_of(labels: np.ndarray, inside: int = 1, touching: int = 2, smalles
     4-connected regions of the class `inside` that the touching border separates, numbered in reading order (int32),
     regions below `smallest` pixels left out, grown by up to 3 pixels into the touching border, which belongs to them.
     """
+    from scipy import ndimage  # here: the page starts sooner without it
+
     found = ndimage.label(labels == inside)[0]  # 4-connected
     sizes = np.bincount(found.ravel())
     kept = sizes >= smallest

@@ -14,8 +14,10 @@ from explorer.fields import Reach
 from explorer.figures.walk import KINDS, walk
 from explorer.models import MODELS
 from explorer.trace import Step
+from explorer.ui.i18n import TEXTS
 from explorer.ui.offline import page_of
 from explorer.ui.saved import recorded
+from explorer.ui.taking import words_of
 from explorer.weights import Loaded
 
 
@@ -32,6 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--walk", type=Path, metavar="FILE", help="write it as an animation, .webp or .gif: a step a frame"
     )
+    parser.add_argument("--language", choices=list(TEXTS), help="of these two (default: English, or the browser's)")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -80,8 +83,9 @@ def _files(given: argparse.Namespace, loaded: Loaded, size: int) -> int:
     if given.walk and kind not in KINDS:
         raise CommandError(f"{given.walk} is no animation that can be written: give it a name in .webp or .gif.")
     with recorded(given.image, loaded, size, given.device, given.page - 1) as saved:
-        made = {given.html: lambda: page_of(saved).encode("utf-8")} if given.html else {}
-        made |= {given.walk: lambda: walk(saved.content, saved.read, kind)} if given.walk else {}
+        look, words = f"?lang={given.language}" if given.language else "", words_of(given.language or "en")
+        made = {given.html: lambda: page_of(saved, look).encode("utf-8")} if given.html else {}
+        made |= {given.walk: lambda: walk(saved.content, saved.read, kind, words)} if given.walk else {}
         for place, content in made.items():
             place.write_bytes(content())
             print(f"{place}: {place.stat().st_size / 2**20:.1f} MiB")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,14 +23,38 @@ SECONDS = 0.8  # a frame stays
 OPACITY = 0.55  # of the prediction over the image, as on the page
 QUALITY = 80  # of WebP
 KINDS = ("webp", "gif")
+FONTS = (  # with Korean letters, where systems have them; "" is Pillow's own, with English ones
+    "",
+    "NotoSansCJK-Regular.ttc",
+    "NotoSansKR-Regular.otf",
+    "NotoSansKR-Regular.ttf",
+    "NanumGothic.ttf",
+    "malgun.ttf",
+    "AppleSDGothicNeo.ttc",
+    "AppleGothic.ttf",
+)
 
 Read = Callable[[str], bytes]  # a picture of a run, by its name
 
 
-def walk(run: dict[str, Any], read: Read, kind: str = "webp") -> bytes:
-    """An animated WebP or GIF of a run as the page has it (its JSON, and what reads its pictures)."""
+@dataclass(frozen=True)
+class Words:
+    """What the numbers of a step are called."""
+
+    jump: str = "jump"
+    start: str = "start"
+    field: str = "receptive field"
+    either: str = " or "
+
+
+ENGLISH = Words()
+
+
+def walk(run: dict[str, Any], read: Read, kind: str = "webp", words: Words = ENGLISH) -> bytes:
+    """An animated WebP or GIF of a run as the page has it (its JSON, and what reads its pictures). In English where
+    this machine has no font with the letters of the `words`."""
     seen = _overlaid(run, read)
-    first, *others = [frame(run, read, index, seen) for index in range(len(run["steps"]))]
+    first, *others = [frame(run, read, index, seen, words) for index in range(len(run["steps"]))]
     out = io.BytesIO()
     settings: dict[str, Any] = {"quality": QUALITY, "method": 2} if kind == "webp" else {"optimize": False}
     stays = [round(1000 * SECONDS)] * (1 + len(others))
@@ -36,13 +62,15 @@ def walk(run: dict[str, Any], read: Read, kind: str = "webp") -> bytes:
     return out.getvalue()
 
 
-def frame(run: dict[str, Any], read: Read, index: int, seen: Image.Image) -> Image.Image:
+def frame(run: dict[str, Any], read: Read, index: int, seen: Image.Image, words: Words = ENGLISH) -> Image.Image:
     """One step; `seen` is the network's input with the prediction over it."""
     step = run["steps"][index]
     page = Image.new("RGB", SIZE, "white")
     pen = ImageDraw.Draw(page)
+    name = font_of("".join(astuple(words)))
+    said = _numbers(run, step, ENGLISH if name is None else words)
     pen.text((PAD, 12), step["name"], "black", ImageFont.load_default(24))
-    pen.text((PAD, 42), _numbers(run, step), "#444", ImageFont.load_default(15))
+    pen.text((PAD, 42), said, "#444", _font(name or "", 15))
     pen.text((SIZE[0] - PAD, 14), run["title"], "#444", ImageFont.load_default(20), anchor="ra")
     room = SIZE[0] - SIDE - 3 * PAD, SIZE[1] - HEAD - FOOT - PAD
     maps = coloured(_pixels(read(step["maps"]["file"])), step["maps"], run["classes"])
@@ -95,12 +123,37 @@ def _tiled(mosaic: np.ndarray, step: dict[str, Any], room: tuple[int, int]) -> I
     return Image.fromarray(sheet)
 
 
-def _numbers(run: dict[str, Any], step: dict[str, Any]) -> str:
+@lru_cache(maxsize=32)
+def _font(name: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Raises OSError where this machine has none of that name."""
+    return ImageFont.truetype(name, size) if name else ImageFont.load_default(size)
+
+
+@lru_cache(maxsize=32)
+def font_of(text: str) -> str | None:
+    """The first of FONTS that this machine has with all letters of a text; None if it has none."""
+    for name in FONTS:
+        try:
+            font = _font(name, 16)
+        except OSError:
+            continue
+        missing = _drawn(font, "\U0010ffff")
+        if all(_drawn(font, letter) != missing for letter in set(text) if not letter.isspace()):
+            return name
+    return None
+
+
+def _drawn(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, letter: str) -> tuple[tuple[int, int], bytes]:
+    mask = font.getmask(letter)
+    return mask.size, bytes(mask)
+
+
+def _numbers(run: dict[str, Any], step: dict[str, Any], words: Words) -> str:
     channels, height, width = step["shape"]
     parts = [f"{height} x {width} x {channels}"]
     if step["rows"] is not None:
-        axis = run["axes"][step["rows"]]
-        parts += [f"jump {axis['jump']:g}", f"start {axis['start']:g}", f"field {'/'.join(map(str, step['field']))}"]
+        axis, field = run["axes"][step["rows"]], words.either.join(map(str, step["field"]))
+        parts += [f"{words.jump} {axis['jump']:g}", f"{words.start} {axis['start']:g}", f"{words.field} {field}"]
     return "   ·   ".join(parts)
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from explorer import objects
 from explorer.cards import ClassInfo
@@ -197,6 +196,8 @@ def _odd_colour(picture: Picture, classes: Sequence[ClassInfo], of_objects: bool
 
 def _objects(picture: Picture, said: list[Remark]) -> np.ndarray:
     """Numbers of objects (H x W int32, from 0 without gaps)."""
+    from scipy import ndimage  # here: the page starts sooner without it
+
     numbers, name = picture.numbers, picture.name
     assert numbers is not None
     there, where = np.unique(numbers, return_inverse=True)

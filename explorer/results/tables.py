@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 
 import numpy as np
-from scipy import ndimage
 
 from explorer.cards import ClassInfo
 from explorer.checked import spoken
@@ -50,6 +49,8 @@ def areas(counts: Sequence[int] | np.ndarray, classes: Sequence[ClassInfo]) -> l
 
 def things(instances: np.ndarray) -> list[Thing]:
     """The objects of an instance map (H x W integers, 0 outside)."""
+    from scipy import ndimage  # here: the page starts sooner without it
+
     counts, boxes = np.bincount(instances.ravel()), ndimage.find_objects(instances)
     numbers = [number for number, box in enumerate(boxes, 1) if box]
     centres = ndimage.center_of_mass(instances > 0, instances, numbers)

@@ -9,6 +9,9 @@ from functools import partial
 from pathlib import Path
 
 import gradio as gr
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from explorer.errors import ExplorerError
 from explorer.files import ICON
@@ -32,8 +35,10 @@ JS = """
 const events = ['run', 'cancel', 'inspect', 'segment', 'lab', 'take'];
 const root = new URL(window.gradio_config?.root ?? '.', location.href).pathname;
 const base = new URL(root.endsWith('/') ? root : `${root}/`, location.origin); // below a proxy's path, by its scheme
+const served = window.gradio_config?.app_id;
+document.querySelector('link[rel=manifest]')?.setAttribute('href', new URL('manifest.json', base).href);
 import(new URL('__MAIN__', base).href)
-  .then(({ mount }) => mount({ element, props, trigger, upload, watch, base }))
+  .then(({ mount }) => mount({ element, props, trigger, upload, watch, base, served }))
   .catch((error) => {
     console.error(error);
     const failed = __FAILED__;
@@ -119,6 +124,14 @@ def beginning(bench: Workbench) -> Data:
     return {"catalog": offers, "selection": asdict(selection), "trace": bench.runs.promise(selection)}
 
 
+def manifest(_: Request) -> JSONResponse:
+    """The page as an app to be installed. Its addresses are beside its own, so that they hold below a proxy's path:
+    Gradio's own begin at the host."""
+    icon = {"src": "pwa_icon", "sizes": "any", "type": "image/svg+xml", "purpose": "any"}
+    made = {"name": TITLE, "icons": [icon], "start_url": "./", "display": "standalone"}
+    return JSONResponse(made, media_type="application/manifest+json")
+
+
 def launch_settings(bench: Workbench) -> Data:
     """What `launch` needs besides address and port, for the page that `build_app` made."""
     early = f'<link rel="modulepreload" href="{stage_script(bench)}">'  # beside Gradio's own scripts
@@ -130,6 +143,7 @@ def launch_settings(bench: Workbench) -> Data:
         "app_kwargs": {
             "lifespan": before(bench.files, bench.pictures.uploads, bench.listeners, bench.runs.opening),
             "exception_handlers": {TypeError: misnamed},
+            "routes": [Route("/manifest.json", manifest)],
         },
         "show_error": False,
         "run_history": False,

@@ -68,8 +68,8 @@ class SegmentQuestion:
 
 @dataclass(frozen=True)
 class TakeQuestion:
-    """For a file of a finished run: of which kind (`what`), the `stem` of its name, and how the run is looked at
-    (`look`, part of an address)."""
+    """For a file of a finished run: of which kind (`what`), the `stem` of its name, how the run is looked at (`look`,
+    part of an address), and the page's language."""
 
     run: StrictStr
     step: StrictStr
@@ -77,6 +77,7 @@ class TakeQuestion:
     selection: Selection
     stem: Annotated[StrictStr, Field(max_length=120, pattern=r"^[^/\\\x00-\x1f]*$")] = "run"
     look: Annotated[StrictStr, Field(max_length=2000)] = ""
+    language: StrictStr = "en"
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class RunStore:
             if known := self._known(runs, selection):  # run while this one waited
                 return known
             photograph = self.pictures.get(name)
-            recorder = Recorder(self.files.unwritten() if zerogpu.BORROWS else self.files)
+            recorder = Recorder(self.files.unwritten() if zerogpu.borrows(selection.device) else self.files)
             try:
                 run = self._run(selection, photograph, recorder, progress, cancelled)
             except BaseException:
@@ -81,6 +81,8 @@ class RunStore:
     def opening(self) -> None:
         """Run what the page opens on. Its files stay as long as this process: every new page asks for them."""
         selection, name = self._promised
+        if zerogpu.BORROWS:  # whoever opens the page sees it, whether a card is lent or not
+            selection = replace(selection, device=zerogpu.OWN)
         try:
             run = self.run(selection, lambda *_: None, lambda: False)
             self.files.hold(list(run.names))
@@ -114,10 +116,11 @@ class RunStore:
 
         probe = Probe(selection, prepared, self.pictures, self.networks)
         altered = probe.altered()
-        before, tellers = probe.baseline(), _tellers(Stretch(progress, cancelled, 0.1, 0.98), bool(selection.against))
+        before, stretch = probe.baseline(), Stretch(progress, cancelled, 0.1, 0.98)
+        tellers = (None, None) if zerogpu.borrows(selection.device) else _tellers(stretch, bool(selection.against))
         macs = inference.plan(loaded.spec, prepared.resized.shape[:2], RunOptions(selection.device)).macs
         work = partial(_traced, loaded, prepared, selection.device, altered, recorder, before, tellers)
-        done, recorder = zerogpu.on_card(macs * (2 if before else 1), work)
+        done, recorder = zerogpu.on_card(macs * (2 if before else 1), work, selection.device)
         recorder.write(self.files)
         about = {
             "title": MODELS[selection.model].title,
@@ -133,10 +136,8 @@ class RunStore:
         return Run(file, tuple(recorder.names), scene, size)
 
 
-def _tellers(stretch: Stretch, twice: bool) -> tuple[OnStep | None, OnStep | None]:
-    """Progress of the run that another is the difference from, and of the run; what is borrowed says none."""
-    if zerogpu.BORROWS:
-        return None, None
+def _tellers(stretch: Stretch, twice: bool) -> tuple[OnStep, OnStep]:
+    """Progress of the run that another is the difference from, and of the run."""
     first, second = stretch.parts([1, 1]) if twice else (stretch, stretch)
     return _steps(first), _steps(second)
 

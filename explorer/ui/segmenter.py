@@ -161,9 +161,11 @@ class Segmenter:
             loaded=loaded,
             speed=self.speeds.known(loaded, job.options),
         )
-        if zerogpu.BORROWS:
+        if zerogpu.borrows(job.options.device):
             macs = inference.plan(loaded.spec, size, job.options).macs
-            result = replace(zerogpu.on_card(macs, work), loaded=loaded)  # the network came back as a copy
+            result = replace(
+                zerogpu.on_card(macs, work, job.options.device), loaded=loaded
+            )  # the network came back as a copy
         else:
             result = work(progress=tell, cancelled=stretch.cancelled)
         self.speeds.learn(result)

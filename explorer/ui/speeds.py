@@ -32,7 +32,8 @@ class Speeds:
 
         Raises CancelledError when cancelled, ExplorerError for options that cannot be met.
         """
-        if (found := self.known(loaded, options)) or zerogpu.BORROWS:  # a card is not borrowed to learn its speed
+        found = self.known(loaded, options)
+        if found or zerogpu.borrows(options.device):  # a card is not borrowed to learn its speed
             return found
         with self.turns.free(ENDING) as free:
             if not free:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from explorer.errors import ExplorerError
-from explorer.figures.walk import KINDS, walk
+from explorer.figures.walk import KINDS, Words, walk
 from explorer.images.synthetic import MADE
 from explorer.results.arrays import as_npy, as_tiff
 from explorer.results.notebook import as_notebook
 from explorer.ui.asked import TakeQuestion, asked
+from explorer.ui.i18n import TEXTS
 from explorer.ui.image_store import ImageStore
 from explorer.ui.inspector import Inspector
 from explorer.ui.network_cache import NetworkCache
@@ -25,6 +26,12 @@ TAKEN_BYTES = 512 * 2**20  # of files that pages may still fetch
 MOST_BYTES = 256 * 2**20  # of one map
 
 ARRAYS: dict[str, Callable[[np.ndarray], bytes]] = {"npy": as_npy, "tiff": as_tiff}
+
+
+def words_of(language: str) -> Words:
+    """What an animation calls its numbers: as the page does in a language, in English for one that it has not."""
+    texts = TEXTS.get(language, TEXTS["en"])
+    return Words(*(texts[f"chip.{key}"] for key in ("jump", "start", "field", "or")))
 
 
 class Taker:
@@ -53,7 +60,7 @@ class Taker:
         if question.what == "html":
             return page_of(saved, f"?{question.look}").encode("utf-8")
         if question.what in KINDS:
-            return walk(saved.content, saved.read, question.what)
+            return walk(saved.content, saved.read, question.what, words_of(question.language))
         if question.what == "ipynb":
             return self._notebook(question, saved).encode("utf-8")
         raise ExplorerError("bad_selection", f"there is no file {question.what!r} of a run")

@@ -48,21 +48,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class Server:
     """The app as a person starts it: a process of its own, on a free port."""
 
-    def __init__(self, log: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+    def __init__(self, log: Path, port: int | None = None, **environment: str) -> None:
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self.log = log
         command = [sys.executable, "app.py", "--no-open", "--port", str(self.port)]
         if folder := os.environ.get("EXPLORER_TEST_CHECKPOINTS"):
             command += ["--checkpoints", folder]
         with log.open("w") as out:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
-        for _ in range(600):
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env={**os.environ, **environment}, stdout=out, stderr=subprocess.STDOUT
+            )
+        for _ in range(1500):  # others may use the machine, too
             if self.process.poll() is not None:
                 break
             try:

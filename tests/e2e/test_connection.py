@@ -16,9 +16,10 @@ SILENCE = 9000  # ms: it is noticed after 6 seconds, looked for every 3
 class Line:
     """A port that leads to the server until it is cut: to a browser, that is a server that has gone away."""
 
-    def __init__(self, to: int) -> None:
+    def __init__(self, to: int, port: int = 0) -> None:
         self.to = to
-        self.door = socket.create_server(("127.0.0.1", 0))
+        self.door = socket.create_server(("127.0.0.1", port))
+        self.port = self.door.getsockname()[1]
         self.ends: list[socket.socket] = []
         self.porter = threading.Thread(target=self._accept, daemon=True)
         self.porter.start()
@@ -58,7 +59,7 @@ def test_a_lost_server_is_said_and_fetched_maps_stay(browser: Any, server: Serve
     line = Line(server.port)
     try:
         context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
-        url = f"http://127.0.0.1:{line.door.getsockname()[1]}/"
+        url = f"http://127.0.0.1:{line.port}/"
         visit = Visit(context.new_page(), url)
         visit.page.clock.install()
         visit.open()
@@ -102,7 +103,7 @@ def test_a_slow_answer_is_no_complaint(visit: Visit) -> None:
     visit.open()
     visit.page.route("**/gradio_api/queue/**", lambda route: None)  # the answer never comes
     seen = []
-    visit.page.on("response", lambda r: seen.append(r.status) if r.request.method == "HEAD" else None)
+    visit.page.on("response", lambda r: seen.append(r.status) if r.url.endswith("/app_id") else None)
     visit.page.get_by_role("radio", name="FCN-16s", exact=True).click()
     visit.page.wait_for_selector(".fx[data-state=running]")
     visit.page.clock.run_for(SILENCE)

@@ -185,7 +185,8 @@ def test_the_page_can_be_installed_as_an_app(site):
     manifest = json.loads(fetch(f"{site}manifest.json")[2])
     assert (manifest["name"], manifest["display"], manifest["start_url"]) == (app.TITLE, "standalone", "./")
     for icon in manifest["icons"]:
-        assert fetch(f"{site}{icon['src'].lstrip('/')}")[1].get_content_type() == icon["type"] == "image/svg+xml"
+        assert not icon["src"].startswith("/")  # a page below a proxy's path would ask another one's server
+        assert fetch(f"{site}{icon['src']}")[1].get_content_type() == icon["type"] == "image/svg+xml"
 
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,6 +16,7 @@ from PIL import Image, ImageSequence
 
 from explorer import cards
 from explorer.figures import palettes
+from explorer.figures import walk as walking
 from explorer.figures.mosaic import mosaic
 from explorer.figures.walk import SECONDS, coloured, walk
 from explorer.ui import taking
@@ -190,6 +191,30 @@ def test_the_walk_has_a_frame_a_step_in_the_pages_colours(bench, seen, kind):
     for row, column in np.stack([rows, columns], 1)[plain]:
         found = last[68 + int((row + 0.5) * scale), 20 + int((column + 0.5) * scale)]
         assert np.abs(found - payload["classes"][labels[row, column]]["colour"]).max() < 40
+
+
+def test_the_walk_says_its_numbers_in_the_pages_language_where_a_font_has_its_letters(bench, seen, monkeypatch):
+    _, payload = seen
+    index = next(i for i, step in enumerate(payload["steps"]) if step["name"] == "pool3")
+    blank = Image.new("RGB", (64, 64))
+
+    def picture(language: str) -> np.ndarray:
+        words = taking.words_of(language)
+        read = lambda name: (bench.files.folder / name).read_bytes()  # noqa: E731
+        return np.asarray(walking.frame(payload, read, index, blank, words), int)
+
+    english, korean = picture("en"), picture("ko")
+    assert walking.font_of(TEXTS["ko"]["chip.field"]), "this machine has no font with Korean letters"
+    apart = np.flatnonzero((english != korean).any((1, 2)))
+    assert len(apart)
+    assert 40 <= apart[0] < apart[-1] < 64
+    assert np.array_equal(picture("xx"), english)
+    monkeypatch.setattr(walking, "FONTS", ("",))
+    walking.font_of.cache_clear()
+    try:
+        assert np.array_equal(picture("ko"), english)
+    finally:
+        walking.font_of.cache_clear()
 
 
 def test_colours_of_a_mosaic_are_the_pages():

@@ -8,16 +8,20 @@ import pickle
 import sys
 from types import ModuleType
 
+import gradio as gr
 import pytest
 
-from explorer.ui import zerogpu
+from explorer.errors import ExplorerError
+from explorer.ui import catalog, zerogpu
+from explorer.ui.i18n import TEXTS
 from explorer.ui.session import Workbench
-from tests.ui.made import ask, listing, raw, run, selection, upload
+from tests.ui.made import ask, listing, opens_small, raw, run, selection, upload
 
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Hugging Face's package as far as it is used: what its decorator is given, and a border that all has to cross."""
+    """Hugging Face's package as far as it is used: what its decorator is given, and a border that all has to cross; of
+    an error nothing but its class's name does. Every run is for a card here."""
     made = []
 
     def border(thing):
@@ -27,7 +31,10 @@ def calls(monkeypatch):
         def decorate(work):
             def call(*arguments):
                 made.append(duration(*arguments))
-                return border(work(*border(arguments)))
+                try:
+                    return border(work(*border(arguments)))
+                except Exception as error:
+                    raise gr.Error(type(error).__name__, title="ZeroGPU worker error") from None
 
             return call
 
@@ -38,6 +45,7 @@ def calls(monkeypatch):
     monkeypatch.setitem(sys.modules, "spaces", spaces)
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     importlib.reload(zerogpu)
+    monkeypatch.setattr(zerogpu, "OWN", "")
     yield made
     monkeypatch.undo()
     importlib.reload(zerogpu)
@@ -78,3 +86,40 @@ def test_an_image_of_its_own_size_is_one_call(calls, bench, tmp_path):
 def test_larger_work_borrows_for_longer_and_never_for_long():
     spans = [zerogpu.seconds(macs, None) for macs in (0, 1e9, 9e12, 1e18)]
     assert spans == [5, 6, 14, zerogpu.MOST]
+
+
+def too_large() -> None:
+    raise ExplorerError("out_of_memory", "too large", device="cuda")
+
+
+def test_an_error_comes_back_as_it_was(calls):
+    with pytest.raises(ExplorerError, match="too large") as caught:
+        zerogpu.on_card(1, too_large, "cuda")
+    assert (caught.value.code, caught.value.details) == ("out_of_memory", {"device": "cuda"})
+    assert calls == [6]
+
+
+def test_where_no_card_is_lent_the_reason_is_said(calls, monkeypatch):
+    def refused(*_):
+        raise gr.Error("You have exceeded your quota (6s requested vs. 0s left). ", title="ZeroGPU quota exceeded")
+
+    monkeypatch.setattr(zerogpu, "_done", refused)
+    with pytest.raises(ExplorerError, match="requested vs") as caught:
+        zerogpu.on_card(1, too_large, "cuda")
+    assert caught.value.code == "no_card"
+    assert TEXTS["en"]["error.no_card"].format(**caught.value.details).count("..") == 0
+
+
+def test_what_runs_on_the_cpu_and_what_the_page_opens_on_borrow_nothing(calls, checkpoints, monkeypatch):
+    opens_small(monkeypatch)
+    monkeypatch.setattr(zerogpu, "OWN", "cpu")
+    monkeypatch.setattr(sys.modules["explorer.inference.devices"], "devices", lambda: ("cuda", "cpu"))
+    bench = Workbench(checkpoints)
+    name = bench.runs.promise(catalog.first(bench.networks.cards, bench.pictures.listed))
+    bench.runs.opening()
+    assert json.loads((bench.files.folder / name).read_text("utf-8"))["device"] == "cpu"
+    heard = []
+    run(bench, selection(), progress=lambda *news: heard.append(news))
+    assert any(text == "progress.step" for _, text, _ in heard)
+    assert ask(bench.segmenter, "segment", selection=raw())["areas"]
+    assert calls == []

@@ -42,12 +42,12 @@ export async function saved(address, name) {
   setTimeout(() => URL.revokeObjectURL(href), 60000);
 }
 
-/** What a person is told where a file could not be fetched.
+/** What a person is told where a file could not be fetched; of a server that is gone, a proxy says 502 to 504.
  * @param {{status?: number}} error
  */
 export function lost(error) {
   console.warn(error);
-  return { code: error.status ? 'gone' : 'connection', details: {} };
+  return { code: error.status && error.status < 500 ? 'gone' : 'connection', details: {} };
 }
 
 /** The RGBA pixels of a picture, as its file has them.
@@ -61,16 +61,4 @@ export async function decode(blob) {
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   return context.getImageData(0, 0, canvas.width, canvas.height);
-}
-
-/** Whether the server still answers.
- * @param {string | URL} base the page's own address: of others Gradio allows no HEAD
- */
-export async function isThere(base) {
-  try {
-    await fetch(base, { method: 'HEAD', cache: 'no-store' });
-    return true;
-  } catch {
-    return false;
-  }
 }

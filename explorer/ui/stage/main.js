@@ -3,7 +3,6 @@
 import { find, on } from './dom.js';
 import { Bar } from './bar.js';
 import { Colours, roles } from './colour.js';
-import { isThere } from './files.js';
 import { Explore } from './explore/explore.js';
 import { wishOf } from './explore/looked.js';
 import { Given } from './given.js';
@@ -14,6 +13,7 @@ import { Message } from './message.js';
 import { Notice } from './notice.js';
 import { ownImage, stored, themeButton } from './preferences.js';
 import { Lessons } from './lessons/lessons.js';
+import { Returning } from './returning.js';
 import { Runner } from './runner.js';
 import { Address, OWN, complete, fromAddress } from './selection.js';
 import { Share } from './share.js';
@@ -39,9 +39,10 @@ class Stage {
     this.colours = new Colours(start.catalog.colours);
     for (const [role, colour] of Object.entries(roles)) root.style.setProperty(`--fx-${role}`, colour);
     this.selection = start.selection;
-    this.message = new Message(root, this.words);
+    this.returning = new Returning(this, start.selection);
+    this.message = new Message(root, this.words, (problem) => this.returning.mind(problem));
     this.image = new ImageButton(root, this);
-    this.runner = new Runner({ ...gradio, alive: () => isThere(this.gradio.base), mostBytes: this.catalog.mostBytes }, {
+    this.runner = new Runner({ ...gradio, alive: this.returning.alive, mostBytes: this.catalog.mostBytes }, {
       onProgress: (...news) => this.#progress(...news),
       onDone: (message) => this.#done(message),
       onError: (problem) => this.#failed(problem, start),
@@ -80,7 +81,7 @@ class Stage {
   #shared(start) {
     const { gradio, catalog, colours, words, resolve } = this;
     return {
-      gradio, catalog, colours, words, resolve, alive: () => isThere(this.gradio.base),
+      gradio, catalog, colours, words, resolve, alive: this.returning.alive,
       selection: () => this.selection,
       change: (change) => this.change(change),
       onEdited: (file, against) => // the image was painted on: it is shown as the difference from the one before
@@ -121,6 +122,7 @@ class Stage {
 
   /** Start with the run that came with the page, or the one that the address asks for. */
   async begin(start) {
+    if (this.returning.isAnother()) setTimeout(() => this.say({ code: 'restarted', details: {} }));
     const wish = this.#wish(this.address, start.selection);
     const view = this.address.get('view');
     this.views.restore(this.address);

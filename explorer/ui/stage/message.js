@@ -3,8 +3,9 @@
 import { find, on } from './dom.js';
 
 export class Message {
-  /** @param {HTMLElement} root @param {Page.Words} words */
-  constructor(root, words) {
+  /** @param {HTMLElement} root @param {Page.Words} words @param {(problem: any) => void} onSay */
+  constructor(root, words, onSay) {
+    this.onSay = onSay;
     this.box = find(root, '.fx-message');
     this.words = words;
     /** @type {any} {code, details} that is said, or null */
@@ -16,6 +17,7 @@ export class Message {
   say(problem) {
     this.problem = problem;
     this.write();
+    this.onSay(problem);
   }
 
   /** Say it in the language that is chosen. */

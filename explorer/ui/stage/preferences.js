@@ -9,7 +9,7 @@ const PREFIX = 'fcn-unet-explorer.';
  * @param {'localStorage' | 'sessionStorage'} store @param {string} name @param {string | null} [value]
  * @returns {string | null}
  */
-function kept(store, name, value) {
+export function kept(store, name, value) {
   try {
     if (value === undefined) return window[store].getItem(PREFIX + name);
     if (value === null) window[store].removeItem(PREFIX + name);

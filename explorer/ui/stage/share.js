@@ -5,6 +5,15 @@ import { Asker } from './explore/asker.js';
 
 const HERE = ['localhost', '127.0.0.1', '[::1]'];
 
+/** What is handed on of a page's address: whoever opens it keeps a theme of their own.
+ * @param {string} address
+ */
+export function shared(address) {
+  const found = new URL(address);
+  found.searchParams.delete('__theme');
+  return found.href;
+}
+
 export class Share {
   /** `stage` has `settled()`, which puts all that is set into the address. */
   constructor(root, { gradio, alive, words, settled, isOwn }) {
@@ -15,11 +24,11 @@ export class Share {
     const copy = find(this.dialog, '.fx-share-copy');
     on(find(root, '.fx-share'), 'click', () => {
       settled();
-      address.value = location.href;
+      address.value = shared(location.href);
       copy.textContent = words.t('share.copy');
       find(this.dialog, '.fx-share-own').hidden = !isOwn();
       find(this.dialog, '.fx-share-local').hidden = !HERE.includes(location.hostname);
-      this.#code(location.href);
+      this.#code(address.value);
       this.dialog.showModal();
     });
     on(this.dialog, 'click', (event) => event.target === this.dialog && this.dialog.close());

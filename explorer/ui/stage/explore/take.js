@@ -126,7 +126,9 @@ export class Take {
     const { trace, look: { drawn }, address, name: step } = this.explore;
     const look = String(new URLSearchParams([['step', step], ...address]));
     this.#say(this.words.t('take.making'));
-    const question = { what, run: trace.file, step: drawn.name, selection: trace.selection, stem: this.#stem, look };
+    const { file: run, selection } = trace;
+    const { language } = this.words;
+    const question = { what, run, step: drawn.name, selection, stem: this.#stem, look, language };
     this.asker.ask(question, async (piece) => {
       if (piece.kind === 'begun') return;
       if (piece.kind === 'error') return this.#say(this.words.error(piece));
