@@ -5,10 +5,9 @@ A `GiantImage` and a `LabelFile` take slices as arrays do, so that a run in tile
 
 from __future__ import annotations
 
-import os
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -24,15 +23,13 @@ from rasterio.windows import Window
 from explorer import images
 from explorer.errors import ExplorerError
 from explorer.images import Photograph
-from explorer.images.formats import END_MARK, kind_of
+from explorer.images.formats import is_ended, kind_of
 from explorer.images.headers import Header
 from explorer.images.raster import CACHE, DRIVERS, Raster
 from explorer.images.refusals import Note, readable, refusal
 
 MOST_SIDE = 2**20  # pixels
 TOO_LARGE = ("too_large_pixels", "too_large_bytes", "too_many_values")  # codes of `images.read`
-TAIL = 2**16  # bytes; the end mark is looked for there
-END_MARKS = {"PNG": b"IEND", "JPEG": END_MARK}
 
 
 class GiantImage(Raster):
@@ -49,8 +46,7 @@ class GiantImage(Raster):
                 raise OSError("not an ordinary file")
             with open(path, "rb") as file:
                 kind = kind_of(file.read(1024))
-                file.seek(-min(path.stat().st_size, TAIL), os.SEEK_END)
-                self.is_ended = END_MARKS.get(kind, b"") in file.read()
+                self.is_ended = is_ended(file, kind)
         except OSError as error:
             raise refusal("cannot_open") from error
         if kind not in (*DRIVERS, "BMP"):
@@ -144,12 +140,13 @@ class LabelFile:
         """The whole as a band, for what reads rasters piece by piece."""
         return rasterio.band(self.file, 1)
 
-    def finish(self) -> Path:
-        """Write the PNG: whole, or not at all."""
+    def finish(self, said: Mapping[str, str] | None = None) -> Path:
+        """Write the PNG, with what it says of itself: whole, or not at all."""
         made = Path(self.folder, "labels.png")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            raster_files.copy(self.file, str(made), driver="PNG")
+            self.file.update_tags(**(said or {}))
+            raster_files.copy(self.file, str(made), driver="PNG", WRITE_METADATA_AS_TEXT=True)
         made.replace(self.goal)
         return self.goal
 

@@ -82,7 +82,7 @@ def _files(given: argparse.Namespace, loaded: Loaded, size: int) -> int:
     kind = given.walk.suffix.lower().removeprefix(".") if given.walk else ""
     if given.walk and kind not in KINDS:
         raise CommandError(f"{given.walk} is no animation that can be written: give it a name in .webp or .gif.")
-    with recorded(given.image, loaded, size, given.device, given.page - 1) as saved:
+    with recorded(given.image, loaded, size, given.device, given.page - 1, given.channels) as saved:
         look, words = f"?lang={given.language}" if given.language else "", words_of(given.language or "en")
         made = {given.html: lambda: page_of(saved, look).encode("utf-8")} if given.html else {}
         made |= {given.walk: lambda: walk(saved.content, saved.read, kind, words)} if given.walk else {}

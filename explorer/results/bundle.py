@@ -20,7 +20,7 @@ OVERVIEW = 4096  # pixels; of an image too large for memory the overlay is a sma
 
 def mask(result: Result) -> bytes:
     """Indexed PNG: pixel = class."""
-    return pictures.mask_png(result.labels[:, :], result.card.colours)
+    return pictures.mask_png(result.labels[:, :], result.card.colours, "mask", described(result))
 
 
 def overlay(result: Result) -> bytes:
@@ -31,11 +31,12 @@ def overlay(result: Result) -> bytes:
         rows = range(0, height - height % step, step) if height >= step else range(0, 1)
         pixels = np.concatenate([result.pixels[y : y + 1, 0:width][:, ::step] for y in rows])
         labels = np.concatenate([result.labels[y : y + 1, 0:width][:, ::step] for y in rows])
-        return pictures.png(pictures.overlay(pixels, labels, result.card.colours, clear=result.card.background))
+        made = pictures.overlay(pixels, labels, result.card.colours, clear=result.card.background)
+        return pictures.png(made, "overlay")
     made = pictures.overlay(result.pixels[:, :], result.labels[:, :], result.card.colours, clear=result.card.background)
     if result.instances is not None:
         made[pictures.outlines(result.instances)] = 255
-    return pictures.png(made)
+    return pictures.png(made, "overlay")
 
 
 def areas(result: Result) -> bytes:
@@ -52,7 +53,7 @@ def objects(result: Result) -> bytes:
 def instances(result: Result) -> bytes:
     """16-bit PNG: pixel = number of the object."""
     assert result.instances is not None
-    return pictures.instances_png(result.instances)
+    return pictures.instances_png(result.instances, described(result))
 
 
 def polygons_geojson(result: Result) -> bytes:
@@ -112,7 +113,8 @@ def described(result: Result) -> str:
 def command(result: Result) -> str:
     """The command that makes this result again."""
     run, plan = result.labelling, result.labelling.plan
-    page = next((note.details["page"] for note in result.notes if note.code == "page"), 1)
+    done = {note.code: note.details for note in result.notes}
+    page = done.get("page", {}).get("page", 1)
     size = max(plan.size) if tuple(plan.size) != tuple(result.pixels.shape[:2]) else "full"
     options = {
         "model": plan.spec.model,
@@ -120,6 +122,7 @@ def command(result: Result) -> str:
         "padding": plan.spec.padding,
         "size": size if size != "full" or result.card.is_too_large(plan.size) else None,
         "page": page if page > 1 else None,
+        "channels": done["channels"]["taken"].replace(" ", "") if "channels" in done else None,
         "precision": run.precision if run.precision != "float32" else None,
         "way": "paper" if plan.alone else None,
     }

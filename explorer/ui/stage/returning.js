@@ -61,7 +61,7 @@ export class Returning {
     stage.position.now();
     if (!isSame) return location.reload();
     stage.say(null);
-    stage.visit(new URLSearchParams(location.search), this.standard);
+    stage.visits.visit(new URLSearchParams(location.search), this.standard);
   }
 
   /** The name of the process that answers; null if none does, also where a proxy says so. */

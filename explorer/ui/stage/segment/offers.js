@@ -45,9 +45,25 @@ export class Offers {
   }
 }
 
+/** Take down how long each way of a plan takes; nothing where the machine was at work, until a run of these is done. */
+export function timed(planned, costs) {
+  for (const offer of planned.offers)
+    offer.seconds = costs.find((cost) => wayOf(cost) === wayOf(offer))?.seconds ?? offer.seconds;
+}
+
 /** Tells the ways to run an image apart: there are copies of several sizes.
  * @param {{way: string, longest?: number}} offer
  */
 export function wayOf({ way, longest }) {
   return `${way} ${longest ?? ''}`;
+}
+
+/** Which offer of a plan is chosen: the way of the result that is there, else what an address wished, else the usual.
+ * @param {{offers: any[], chosen: number}} plan @param {string | null} made @param {string} wished
+ */
+export function chosenOf({ offers, chosen }, made, wished) {
+  const there = offers.findIndex((offer) => wayOf(offer) === made);
+  if (there >= 0) return there;
+  const asked = offers.findIndex((offer) => wayOf(offer).trim() === wished);
+  return asked < 0 ? chosen : asked;
 }
