@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from explorer import objects
+from explorer import objects, strips
 from explorer.cards import ClassInfo
 from explorer.errors import ExplorerError
 from explorer.files import listed
@@ -54,11 +54,10 @@ class Numbering:
 
     def labels(self, numbers: np.ndarray) -> np.ndarray | None:
         """Numbers (H x W) as classes (uint8); None if one of them has no meaning."""
-        there, where = np.unique(numbers, return_inverse=True)
-        known = {IGNORE: IGNORE, **self.values}
+        there, known = strips.distinct(numbers), {IGNORE: IGNORE, **self.values}
         if any(int(value) not in known for value in there):
             return None
-        return np.array([known[int(value)] for value in there], np.uint8)[where].reshape(numbers.shape)
+        return strips.mapped(numbers, there, np.array([known[int(value)] for value in there], np.uint8))
 
 
 def in_order(count: int, first: int = 0) -> Numbering:
@@ -163,13 +162,13 @@ def by_colour(picture: Picture, classes: Sequence[ClassInfo]) -> np.ndarray | No
         if picture.numbers is None or table is None or len(table) < 2:
             return None
         own = [list(info.colour) for info in classes]
-        within = set(np.unique(picture.numbers).tolist()) <= {*range(min(count, len(table))), IGNORE}
+        within = set(strips.distinct(picture.numbers).tolist()) <= {*range(min(count, len(table))), IGNORE}
         return picture.numbers.astype(np.uint8) if within and table[:count].tolist() == own[: len(table)] else None
     known = {_code(info.colour): i for i, info in enumerate(classes)}
-    there, where = np.unique(picture.codes, return_inverse=True)
+    there = strips.distinct(picture.codes)
     if not {int(code) for code in there} & known.keys() or any(int(code) not in {0, *known} for code in there):
         return None
-    return np.array([known.get(int(code), IGNORE) for code in there], np.uint8)[where].reshape(picture.codes.shape)
+    return strips.mapped(picture.codes, there, np.array([known.get(int(code), IGNORE) for code in there], np.uint8))
 
 
 def _code(colour: Sequence[int]) -> int:
@@ -185,7 +184,7 @@ def _odd_colour(picture: Picture, classes: Sequence[ClassInfo], of_objects: bool
             name=picture.name,
         )
     known = {0, *(_code(info.colour) for info in classes)}
-    code = next((int(code) for code in np.unique(picture.codes) if int(code) not in known), 0)
+    code = next((int(code) for code in strips.distinct(picture.codes) if int(code) not in known), 0)
     colour = f"#{code:06X}"
     return ExplorerError(
         "truth_colour",
@@ -199,7 +198,7 @@ def _objects(picture: Picture, said: list[Remark]) -> np.ndarray:
     """Numbers of objects (H x W int32, from 0 without gaps)."""
     numbers, name = picture.numbers, picture.name
     assert numbers is not None
-    there, where = np.unique(numbers, return_inverse=True)
+    there = strips.distinct(numbers)
     if there[0] < 0:
         raise ExplorerError(
             "truth_negative",
@@ -215,7 +214,7 @@ def _objects(picture: Picture, said: list[Remark]) -> np.ndarray:
             least=int(there[0]),
             most=int(there[-1]),
         )
-    found = where.reshape(numbers.shape).astype(np.int32)
+    found = strips.mapped(numbers, there, np.arange(len(there), dtype=np.int32))
     count = len(there) - 1
     parts = sum(ndimage.label(found == number)[1] for number in range(1, count + 1)) if count <= FEW else 0
     if count == 1 and parts > 1:
@@ -230,7 +229,7 @@ def _classes(picture: Picture, numbering: Numbering, classes: Sequence[ClassInfo
     numbers, name = picture.numbers, picture.name
     assert numbers is not None
     labels = numbering.labels(numbers)
-    values = set(np.unique(numbers).tolist())
+    values = set(strips.distinct(numbers).tolist())
     if labels is None:
         odd, most = min(values - numbering.values.keys() - {IGNORE}), max(numbering.values, default=0)
         from_one = in_order(len(classes), 1).labels(numbers) is not None

@@ -21,6 +21,7 @@ from rasterio.enums import ColorInterp
 from explorer.errors import ExplorerError
 from explorer.images import MAX_PIXELS, Note
 from explorer.images.formats import kind_of
+from explorer.strips import strips
 
 FORMATS = ("PNG", "TIFF", "BMP", "GIF")  # none that loses anything
 Said = list[tuple[str, dict[str, Any]]]  # codes of `remarks.REMARKS`, and what fills them
@@ -28,8 +29,8 @@ Said = list[tuple[str, dict[str, Any]]]  # codes of `remarks.REMARKS`, and what 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Either `numbers` (H x W int64) or `colours` (H x W x 3 uint8); `table` are the colours of an indexed one's
-    numbers (n x 3). `bilevel`: a bit a pixel."""
+    """Either `numbers` (H x W, whole ones of any type) or `colours` (H x W x 3 uint8); `table` are the colours of an
+    indexed one's numbers (n x 3). `bilevel`: a bit a pixel."""
 
     name: str
     numbers: np.ndarray | None
@@ -41,7 +42,10 @@ class Picture:
     def codes(self) -> np.ndarray:
         """Red, green and blue of each pixel as one number."""
         assert self.colours is not None
-        codes: np.ndarray = (self.colours.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(-1)
+        codes = np.empty(self.colours.shape[:2], np.uint32)
+        for rows in strips(codes):
+            red, green, blue = np.moveaxis(self.colours[rows].astype(np.uint32), -1, 0)
+            codes[rows] = (red << 16) + (green << 8) + blue
         return codes
 
 
@@ -74,7 +78,7 @@ def opened(path: str | Path, size: tuple[int, int], notes: Iterable[Note] = ()) 
         return Picture(path.name, _whole(values, path.name), table=stored.table, bilevel=stored.bilevel), said
     if (np.ptp(values, axis=-1) == 0).all():
         said.append(("grey", {"name": path.name}))
-        return Picture(path.name, values[..., 0].astype(np.int64)), said
+        return Picture(path.name, np.ascontiguousarray(values[..., 0])), said
     return Picture(path.name, None, values), said
 
 
@@ -171,9 +175,14 @@ def _turned(values: np.ndarray, name: str, size: tuple[int, int], turned: int, h
 
 
 def _whole(values: np.ndarray, name: str) -> np.ndarray:
-    if values.dtype.kind == "f" and not (np.isfinite(values) & (values == np.rint(values))).all():
-        raise _no_map(name, "it holds fractions")
-    return values.astype(np.int64)
+    if values.dtype.kind in "iub":
+        return values.astype(np.uint8) if values.dtype == bool else values
+    if values.dtype.kind != "f":
+        raise _no_map(name, f"its numbers are {values.dtype}")
+    for part in (values[rows] for rows in strips(values)):
+        if not (np.isfinite(part) & (part == np.rint(part))).all():
+            raise _no_map(name, "it holds fractions")
+    return values.astype(np.int32 if np.abs(values).max(initial=0) < 2**31 else np.int64)
 
 
 def _no_map(name: str, why: str) -> ExplorerError:

@@ -10,6 +10,7 @@ from dataclasses import astuple, dataclass, fields
 import numpy as np
 from scipy import ndimage
 
+from explorer import strips
 from explorer.cards import ClassInfo
 from explorer.checked import spoken
 
@@ -50,7 +51,7 @@ def areas(counts: Sequence[int] | np.ndarray, classes: Sequence[ClassInfo]) -> l
 
 def things(instances: np.ndarray) -> list[Thing]:
     """The objects of an instance map (H x W integers, 0 outside)."""
-    counts, boxes = np.bincount(instances.ravel()), ndimage.find_objects(instances)
+    counts, boxes = strips.counts(instances), ndimage.find_objects(instances)
     numbers = [number for number, box in enumerate(boxes, 1) if box]
     centres = ndimage.center_of_mass(instances > 0, instances, numbers)
     found = []

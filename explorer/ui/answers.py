@@ -9,12 +9,13 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from explorer.errors import ExplorerError
 from explorer.trace import CancelledError
-from explorer.ui import sharing
+from explorer.ui import ending, sharing
 from explorer.ui.catalog import told
 from explorer.ui.image_store import ImageStore
 from explorer.ui.segmenter import Segmenter
@@ -126,7 +127,7 @@ async def _messages(task: Callable[[OnProgress, Stop], Iterable[Data]], cancelle
 
     def work() -> None:
         try:
-            for message in task(progress, lambda: cancelled() or left.is_set()):
+            for message in task(progress, lambda: cancelled() or left.is_set() or ending.is_near()):
                 say(message)
         except CancelledError:
             say({"kind": "cancelled"})
@@ -138,7 +139,7 @@ async def _messages(task: Callable[[OnProgress, Stop], Iterable[Data]], cancelle
         finally:
             say(None)
 
-    threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True).start()
+    ending.start(partial(contextvars.copy_context().run, work))
     try:
         while (message := await said.get()) is not None:
             if message["kind"] != "progress" or said.empty():  # a slow line gets the latest, not all
