@@ -10,9 +10,11 @@ import argparse
 import io
 import json
 import socket
+import struct
 import tempfile
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -52,29 +54,35 @@ def peak(server: Server) -> Iterator[dict[str, int]]:
 # ---- many posts of one visitor
 
 
+class Ends:
+    """How the questions of a session end, and how many of them were told at a time that they wait."""
+
+    def __init__(self, page: Visitor) -> None:
+        self.page = page
+        self.ends: Counter[str] = Counter()
+        self.most = 0
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        waiting: set[str] = set()
+        ended: dict[str, str] = {}
+        with suppress(httpx.HTTPError):
+            for number, message in self.page.hear():
+                if message is None:
+                    self.ends[ended.pop(number, "nothing")] += 1
+                elif message.get("text") == "progress.queue":
+                    waiting.add(number)
+                    self.most = max(self.most, len(waiting))
+                    continue
+                else:
+                    ended[number] = message.get("code", message["kind"])
+                waiting.discard(number)
+
+
 def burst(server: Server, posts: int, seconds: float) -> dict[str, Any]:
     """One visitor posts runs that nobody knows yet; another one asks for four things and a known example."""
     bad, good = Visitor(server.base, 1), Visitor(server.base, 2)
     good.example(good.examples[0])
-    ends: Counter[str] = Counter()
-    waiting: set[str] = set()
-    most = 0
-
-    def listen() -> None:
-        nonlocal most
-        ended: dict[str, str] = {}
-        with suppress(httpx.HTTPError):
-            for number, message in bad.hear():
-                if message is None:
-                    ends[ended.pop(number, "nothing")] += 1
-                    waiting.discard(number)
-                elif message["kind"] == "progress" and message["text"] == "progress.queue":
-                    waiting.add(number)
-                    most = max(most, len(waiting))
-                else:
-                    waiting.discard(number)
-                    ended[number] = message.get("code", message["kind"])
-
     begun = time.monotonic()
 
     def post(number: int) -> None:
@@ -83,31 +91,25 @@ def burst(server: Server, posts: int, seconds: float) -> dict[str, Any]:
         bad.post("run", {"request": "r", "selection": wish})
 
     post(0)
-    threading.Thread(target=listen, daemon=True).start()
+    heard = Ends(bad)
     pool = ThreadPoolExecutor(16)
     attack = [pool.submit(post, number) for number in range(1, posts)]
     time.sleep(seconds / 4)
-    plan = {"what": "plan", "selection": {**SELECTION, "image": good.examples[1]}}
-    lab = {"lab": "crop", "what": "geometry", "selection": {**SELECTION, "image": good.examples[1]}, "settings": {}}
+    about = {"request": "r", "selection": {**SELECTION, "image": good.examples[1]}}
     asked = {
         "known_example": lambda: good.example(good.examples[0]),
-        "plan": lambda: good.ask("segment", {"request": "r", **plan}),
-        "lab": lambda: good.ask("lab", {"request": "r", **lab}),
+        "plan": lambda: good.ask("segment", {**about, "what": "plan"}),
+        "lab": lambda: good.ask("lab", {**about, "lab": "crop", "what": "geometry", "settings": {}}),
         "own_image": good.own,
         "known_example_again": lambda: good.example(good.examples[0]),
     }
     others = {name: _ended(ask()) for name, ask in asked.items()}
     for one in attack:
         one.result()
-    posted = time.monotonic() - begun
+    posted = round(time.monotonic() - begun, 1)
     time.sleep(5)
-    return {
-        "posts": posts,
-        "seconds": round(posted, 1),
-        "ends": dict(ends),
-        "waiting_at_most": most,
-        "others": others,
-    }
+    ends = dict(heard.ends)
+    return {"posts": posts, "seconds": posted, "ends": ends, "waiting_at_most": heard.most, "others": others}
 
 
 def _ended(answer: tuple[dict[str, Any], float, float, float]) -> dict[str, Any]:
@@ -120,7 +122,7 @@ def _ended(answer: tuple[dict[str, Any], float, float, float]) -> dict[str, Any]
 
 def large(server: Server, images: int, side: int, checks: int) -> dict[str, Any]:
     """Small files of many pixels, asked about by as many visitors at a time; then true labels of the last result."""
-    photo = _stripes(side)
+    photos = [_stripes(side, seed) for seed in range(images)]
     guests = [Visitor(server.base, number) for number in range(images)]
     wish = {**SELECTION, "image": ""}
     kinds: dict[str, tuple[str, dict[str, Any]]] = {
@@ -128,28 +130,28 @@ def large(server: Server, images: int, side: int, checks: int) -> dict[str, Any]
         "run": ("run", {"selection": wish}),
         "copy": ("segment", {"what": "segment", "selection": wish, "options": {"longest": 320}}),
     }
-    found = {name: _at_once(server, guests, *kind, photo) for name, kind in kinds.items()}
+    found = {name: _at_once(server, guests, *kind, photos) for name, kind in kinds.items()}
     for name, selection in (("everyday", wish), ("nuclei", {**NUCLEI, "image": ""})):
-        found[f"check_{name}"] = _checks(server, guests[:checks], selection, photo, side)
-    return {"file_kib": len(photo(0)) >> 10, "side": side, "images": images, **found, "uploads_left": server.uploads()}
+        found[f"check_{name}"] = _checks(server, guests[:checks], selection, photos[0], side)
+    return {"file_kib": len(photos[0]) >> 10, "side": side, "images": images, **found, "uploads_left": server.uploads()}
 
 
 def _at_once(
-    server: Server, guests: list[Visitor], event: str, data: dict[str, Any], photo: Callable[[int], bytes]
+    server: Server, guests: list[Visitor], event: str, data: dict[str, Any], photos: list[bytes]
 ) -> dict[str, Any]:
     """Each asks the same of an image of their own."""
     told: Counter[str] = Counter()
     ends: Counter[str] = Counter()
 
-    def ask(guest: Visitor) -> None:
-        upload = {"sent": guest.send(photo(guest.random.randrange(2**31))), "name": "own.png"}
+    def ask(guest: Visitor, photo: bytes) -> None:
+        upload = {"sent": guest.send(photo), "name": "own.png"}
         heard, last = _all(guest, event, {"request": "r", **data, "upload": upload})
         told.update(heard)
         ends[last.get("code", last["kind"])] += 1
 
     begun = time.monotonic()
     with peak(server) as memory, ThreadPoolExecutor(len(guests)) as pool:
-        list(pool.map(ask, guests))
+        list(pool.map(ask, guests, photos))
     seconds = round(time.monotonic() - begun, 1)
     return {"ends": dict(ends), "told_to_wait": dict(told), "seconds": seconds, **memory}
 
@@ -168,9 +170,9 @@ def _all(guest: Visitor, event: str, data: dict[str, Any]) -> tuple[set[str], di
 
 
 def _checks(
-    server: Server, guests: list[Visitor], selection: dict[str, Any], photo: Callable[[int], bytes], side: int
+    server: Server, guests: list[Visitor], selection: dict[str, Any], photo: bytes, side: int
 ) -> dict[str, Any]:
-    upload = {"sent": guests[0].send(photo(7)), "name": "own.png"}
+    upload = {"sent": guests[0].send(photo), "name": "own.png"}
     data = {"request": "r", "what": "segment", "selection": selection, "upload": upload, "options": {"longest": 320}}
     with peak(server) as run:
         result = guests[0].ask("segment", data)[0]
@@ -194,16 +196,20 @@ def _checks(
     return {"ends": dict(ends), "told_to_wait": dict(told), "seconds": seconds, "run_mib": run["most_mib"], **held}
 
 
-def _stripes(side: int) -> Callable[[int], bytes]:
-    """A small PNG of many pixels, by a number."""
-
-    def made(seed: int) -> bytes:
-        rows = np.random.default_rng(seed).integers(0, 256, (side // 100, 1, 3), np.uint8)
-        pixels = np.broadcast_to(np.repeat(rows, 100, 0), (side, side, 3))
-        memory = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(pixels)).save(memory, "PNG", compress_level=1)
-        return memory.getvalue()
-
+def _stripes(side: int, seed: int) -> bytes:
+    """A small PNG of many pixels, made without holding them."""
+    colours = np.random.default_rng(seed).integers(0, 256, (50, 3), np.uint8)
+    packed, rows = zlib.compressobj(1), -(-side // len(colours))
+    data = b"".join(packed.compress((b"\0" + colour.tobytes() * side) * rows) for colour in colours[:-1])
+    data += packed.compress((b"\0" + colours[-1].tobytes() * side) * (side - rows * (len(colours) - 1)))
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)),
+        (b"IDAT", data + packed.flush()),
+        (b"IEND", b""),
+    )
+    made = b"\x89PNG\r\n\x1a\n"
+    for kind, content in parts:
+        made += struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
     return made
 
 

@@ -11,7 +11,7 @@ PIXELS = 2**20  # of a strip, at least a row
 
 def strips(codes: np.ndarray) -> Iterator[slice]:
     """Rows of a map."""
-    rows = max(1, PIXELS // max(1, codes.shape[1]))
+    rows = max(1, PIXELS * len(codes) // max(1, codes.size))
     return (slice(top, top + rows) for top in range(0, len(codes), rows))
 
 

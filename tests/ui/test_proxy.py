@@ -31,6 +31,8 @@ http {{
 }}
 """
 
+JSON = {"Content-Type": "application/json"}
+
 pytestmark = pytest.mark.skipif(not shutil.which("nginx"), reason="there is no nginx")
 
 
@@ -110,6 +112,3 @@ def test_posts_of_the_page_are_taken_and_those_of_others_refused(served, origin,
     except urllib.error.HTTPError as error:
         got = error.code
     assert got == status
-
-
-JSON = {"Content-Type": "application/json"}
