@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import errno
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 Data = dict[str, Any]
 Stop = Callable[[], bool]
+DISK_FULL = {"kind": "error", "code": "disk_full", "details": {}}
 INTERNAL = {"kind": "error", "code": "internal", "details": {}}
 
 
@@ -133,9 +135,9 @@ async def _messages(task: Callable[[OnProgress, Stop], Iterable[Data]], cancelle
             say({"kind": "cancelled"})
         except ExplorerError as error:
             say({"kind": "error", "code": error.code, "details": told(error.details)})
-        except BaseException:
+        except BaseException as error:
             log.exception("a run failed")
-            say(INTERNAL)
+            say(DISK_FULL if getattr(error, "errno", None) == errno.ENOSPC else INTERNAL)
         finally:
             say(None)
 

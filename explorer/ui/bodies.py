@@ -20,6 +20,7 @@ from explorer.ui.uploads import TOKEN
 
 MOST_BODY = 2**20  # bytes of a request that is no upload
 MOST_PARTS = 5000  # of a request's lists and objects: each takes a hundred times the memory of its two letters
+MOST_DEEP = 32  # of them in each other
 MOST_READING = 64 * 2**20  # bytes of all such requests whose ends have not come
 PATIENCE = 30.0  # seconds in which a body must bring another LEAST bytes, or its end
 LEAST = 32 * 2**10
@@ -120,11 +121,26 @@ def _too_large() -> Response:
     return PlainTextResponse("The request is too large.", 413)
 
 
+def _no_number(name: str) -> Any:
+    raise ExplorerError("bad_selection", f"{name} is no number of JSON.")
+
+
+def _depth(content: Any) -> int:
+    """How many lists and objects lie in each other."""
+    depth, level = 0, [content]
+    while level := [one for one in level if isinstance(one, list | dict)]:
+        depth += 1
+        level = [part for one in level for part in (one.values() if isinstance(one, dict) else one)]
+    return depth
+
+
 def _without_files(body: bytes) -> bytes:
     """A request with names of uploads in place of what Gradio's clients say of files: of a file with an address, it is
     the server that would fetch it, before any of our code is asked. Raises ExplorerError for files of other kinds."""
     try:
-        content = json.loads(body)
+        content = json.loads(body, parse_constant=_no_number)
+        if _depth(content) > MOST_DEEP:
+            raise RecursionError
     except ValueError:
         return body  # Gradio, which reads it in the same way, refuses it
     except RecursionError as error:

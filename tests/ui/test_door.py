@@ -215,6 +215,12 @@ def test_many_small_parts_are_refused_as_a_large_body_is(outer, inner):
     assert inner.asked == []
 
 
+@pytest.mark.parametrize("body", [b'{"a": NaN}', b"[-Infinity]", b"[" * 400 + b"]" * 400, b"[" * 4000 + b"]" * 900])
+def test_what_no_browser_sends_as_json_is_refused(outer, inner, body):
+    assert ask(outer, "POST", "/gradio_api/queue/join", content=body).status_code == 400
+    assert inner.asked == []
+
+
 def test_bodies_that_have_not_come_whole_are_bounded_together(outer, inner, monkeypatch):
     monkeypatch.setattr(bodies, "MOST_READING", 1000)
 
