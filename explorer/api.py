@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from explorer import cards, giant, images, inference, weights
+from explorer import cards, giant, images, inference, strips, weights
 from explorer.cards import Card, ClassInfo, Preprocessing
 from explorer.errors import ExplorerError
 from explorer.giant import GiantImage, LabelFile
@@ -138,7 +138,7 @@ def segment(
     labels = outputs.labels
     if outputs.scores is not None and small.shape != pixels.shape:
         labels = inference.labels_at(outputs.scores, pixels.shape[:2])
-    counts = np.bincount(labels.ravel(), minlength=loaded.spec.classes)
+    counts = strips.counts(labels, loaded.spec.classes)
     seconds = {"reading": read - began, "network": labelling.seconds}
     name, notes = (photograph.name, photograph.notes) if photograph else ("", ())
     return Result(name, loaded, pixels, notes, labelling, labels, counts, seconds)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from explorer.strips import strips
+
 IGNORE = 255  # a true label that is not judged
 
 
@@ -20,12 +22,15 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int, ignore: in
     truth, predicted = np.asarray(truth), np.asarray(predicted)
     if truth.shape != predicted.shape:
         raise ValueError(f"the label maps have different shapes, {truth.shape} and {predicted.shape}")
-    counted = np.ones(truth.shape, bool) if ignore is None else truth != ignore
-    rows, columns = truth[counted].astype(np.int64), predicted[counted].astype(np.int64)
-    for name, labels in (("true", rows), ("predicted", columns)):
-        if labels.size and (labels.min() < 0 or labels.max() >= classes):
-            raise ValueError(f"a {name} label lies outside 0..{classes - 1}")
-    return np.bincount(rows * classes + columns, minlength=classes**2).reshape(classes, classes)
+    matrix = np.zeros(classes**2, np.int64)
+    for part in strips(truth):
+        counted = np.ones(truth[part].shape, bool) if ignore is None else truth[part] != ignore
+        rows, columns = (labels[part][counted].astype(np.int64) for labels in (truth, predicted))
+        for name, labels in (("true", rows), ("predicted", columns)):
+            if labels.size and (labels.min() < 0 or labels.max() >= classes):
+                raise ValueError(f"a {name} label lies outside 0..{classes - 1}")
+        matrix += np.bincount(rows * classes + columns, minlength=classes**2)
+    return matrix.reshape(classes, classes)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

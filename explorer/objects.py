@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from explorer import strips
+
 
 def grow(instances: np.ndarray, into: np.ndarray, pixels: int) -> np.ndarray:
     """Extend objects pixel by pixel (4 neighbours) into the mask `into`; the lower number wins where two meet."""
@@ -32,11 +34,10 @@ def instances_of(labels: np.ndarray, inside: int = 1, touching: int = 2, smalles
     from scipy import ndimage  # here: the page starts sooner without it
 
     found = ndimage.label(labels == inside)[0]  # 4-connected
-    sizes = np.bincount(found.ravel())
-    kept = sizes >= smallest
+    kept = strips.counts(found, 1) >= smallest
     kept[0] = False
-    numbers = np.cumsum(kept) * kept
-    return grow(numbers[found].astype(np.int32), labels == touching, 3)
+    numbers = (np.cumsum(kept) * kept).astype(np.int32)
+    return grow(numbers[found], labels == touching, 3)
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,8 @@ def match(truth: np.ndarray, predicted: np.ndarray, threshold: float = 0.5) -> M
         raise ValueError(f"the instance maps have different shapes, {truth.shape} and {predicted.shape}")
     if not 0.5 <= threshold < 1:
         raise ValueError("the threshold lies in [0.5, 1)")
-    (real, there), (made, here) = (np.unique(labels, return_inverse=True) for labels in (truth, predicted))
-    pairs = np.bincount(there.ravel() * len(made) + here.ravel(), minlength=len(real) * len(made))
-    overlap = pairs.reshape(len(real), len(made))
-    union = overlap.sum(1)[:, None] + overlap.sum(0) - overlap
-    hit = (overlap > threshold * union) & (real != 0)[:, None] & (made != 0)
-    right = int(hit.sum())
-    return Matches(right, int(np.count_nonzero(made)) - right, int(np.count_nonzero(real)) - right)
+    real, made, overlap = strips.pairs(truth, predicted)
+    (reals, there), (mades, here) = (np.unique(numbers, return_inverse=True) for numbers in (real, made))
+    union = np.bincount(there, overlap)[there] + np.bincount(here, overlap)[here] - overlap
+    right = int(((overlap > threshold * union) & (real != 0) & (made != 0)).sum())
+    return Matches(right, int(np.count_nonzero(mades)) - right, int(np.count_nonzero(reals)) - right)

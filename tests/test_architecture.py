@@ -29,6 +29,7 @@ LEVELS = {  # a module may import what lies on a lower level, or on its own wher
     "graph": 2,
     "roles": 2,
     "stats": 2,
+    "strips": 0,
     "images": 2,
     "metrics": 2,
     "objects": 2,

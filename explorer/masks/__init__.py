@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from explorer import objects
+from explorer import objects, strips
 from explorer.cards import ClassInfo
 from explorer.errors import ExplorerError
 from explorer.files import listed
@@ -141,13 +141,13 @@ def by_colour(picture: Picture, classes: Sequence[ClassInfo]) -> np.ndarray | No
         if picture.numbers is None or table is None or len(table) < 2:
             return None
         own = [list(info.colour) for info in classes]
-        within = set(np.unique(picture.numbers).tolist()) <= {*range(min(count, len(table))), IGNORE}
+        within = set(strips.distinct(picture.numbers).tolist()) <= {*range(min(count, len(table))), IGNORE}
         return picture.numbers.astype(np.uint8) if within and table[:count].tolist() == own[: len(table)] else None
     known = {_code(info.colour): i for i, info in enumerate(classes)}
-    there, where = np.unique(picture.codes, return_inverse=True)
+    there = strips.distinct(picture.codes)
     if not {int(code) for code in there} & known.keys() or any(int(code) not in {0, *known} for code in there):
         return None
-    return np.array([known.get(int(code), IGNORE) for code in there], np.uint8)[where].reshape(picture.codes.shape)
+    return strips.mapped(picture.codes, there, np.array([known.get(int(code), IGNORE) for code in there], np.uint8))
 
 
 def _code(colour: Sequence[int]) -> int:
@@ -163,7 +163,7 @@ def _odd_colour(picture: Picture, classes: Sequence[ClassInfo], of_objects: bool
             name=picture.name,
         )
     known = {0, *(_code(info.colour) for info in classes)}
-    code = next((int(code) for code in np.unique(picture.codes) if int(code) not in known), 0)
+    code = next((int(code) for code in strips.distinct(picture.codes) if int(code) not in known), 0)
     colour = f"#{code:06X}"
     return ExplorerError(
         "truth_colour",
@@ -179,7 +179,7 @@ def _objects(picture: Picture, said: list[Remark]) -> np.ndarray:
 
     numbers, name = picture.numbers, picture.name
     assert numbers is not None
-    there, where = np.unique(numbers, return_inverse=True)
+    there = strips.distinct(numbers)
     if there[0] < 0:
         raise ExplorerError(
             "truth_negative",
@@ -195,7 +195,7 @@ def _objects(picture: Picture, said: list[Remark]) -> np.ndarray:
             least=int(there[0]),
             most=int(there[-1]),
         )
-    found = where.reshape(numbers.shape).astype(np.int32)
+    found = strips.mapped(numbers, there, np.arange(len(there), dtype=np.int32))
     count = len(there) - 1
     parts = sum(ndimage.label(found == number)[1] for number in range(1, count + 1)) if count <= FEW else 0
     if count == 1 and parts > 1:
@@ -210,7 +210,7 @@ def _classes(picture: Picture, numbering: Numbering, classes: Sequence[ClassInfo
     numbers, name = picture.numbers, picture.name
     assert numbers is not None
     labels = numbering.labels(numbers)
-    values = set(np.unique(numbers).tolist())
+    values = set(strips.distinct(numbers).tolist())
     if labels is None:
         odd, most = min(values - numbering.values.keys() - {IGNORE}), max(numbering.values, default=0)
         from_one = in_order(len(classes), 1).labels(numbers) is not None
@@ -242,9 +242,11 @@ def better(truth: Truth, labels: np.ndarray, others: Iterable[Numbering]) -> Rem
     """A remark where the numbers of a file agree much better with a prediction (H x W) in another numbering."""
     if truth.raw is None or truth.labels is None:
         return None
-    values, first, where = np.unique(truth.raw, return_index=True, return_inverse=True)
-    counts = np.bincount(where.ravel() * 256 + labels.ravel(), minlength=len(values) * 256).reshape(-1, 256)
-    line = replace(truth, labels=truth.labels.ravel()[first], raw=values)
+    values, meant, _ = strips.pairs(truth.raw, truth.labels)  # a number means one class
+    numbers, made, pixels = strips.pairs(truth.raw, labels)
+    counts = np.zeros((len(values), 256), np.int64)
+    counts[np.searchsorted(values, numbers), made] = pixels
+    line = replace(truth, labels=meant, raw=values)
     return better_by(line, counts, others)
 
 

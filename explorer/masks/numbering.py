@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from explorer import strips
 from explorer.cards import ClassInfo
 from explorer.errors import ExplorerError
 from explorer.metrics import IGNORE
@@ -25,11 +26,10 @@ class Numbering:
 
     def labels(self, numbers: np.ndarray) -> np.ndarray | None:
         """Numbers (H x W) as classes (uint8); None if one of them has no meaning."""
-        there, where = np.unique(numbers, return_inverse=True)
-        known = {IGNORE: IGNORE, **self.values}
+        there, known = strips.distinct(numbers), {IGNORE: IGNORE, **self.values}
         if any(int(value) not in known for value in there):
             return None
-        return np.array([known[int(value)] for value in there], np.uint8)[where].reshape(numbers.shape)
+        return strips.mapped(numbers, there, np.array([known[int(value)] for value in there], np.uint8))
 
 
 def in_order(count: int, first: int = 0) -> Numbering:

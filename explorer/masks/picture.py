@@ -23,6 +23,7 @@ from explorer.images import MAX_PIXELS, Note
 from explorer.images.colours import orientation_of as exif_orientation
 from explorer.images.directories import Tiff
 from explorer.images.formats import READERS, kind_of
+from explorer.strips import strips
 
 SOFTWARE = "FCN U-Net Explorer"  # what its own PNGs say of themselves
 FORMATS = ("PNG", "TIFF", "BMP", "GIF")  # none that loses anything
@@ -31,8 +32,8 @@ Said = list[tuple[str, dict[str, Any]]]  # codes of `remarks.REMARKS`, and what 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Either `numbers` (H x W int64) or `colours` (H x W x 3 uint8); `table` are the colours of an indexed one's
-    numbers (n x 3). `bilevel`: a bit a pixel."""
+    """Either `numbers` (H x W, whole ones of any type) or `colours` (H x W x 3 uint8); `table` are the colours of an
+    indexed one's numbers (n x 3). `bilevel`: a bit a pixel."""
 
     name: str
     numbers: np.ndarray | None
@@ -51,13 +52,16 @@ class Picture:
         """Of red, green and blue (h x w x 3 uint8); where none is a colour they hold numbers."""
         if (np.ptp(colours, axis=-1) == 0).all():
             said.append(("grey", {"name": name}))
-            return Picture(name, colours[..., 0].astype(np.int64))
+            return Picture(name, np.ascontiguousarray(colours[..., 0]))
         return Picture(name, None, colours)
 
 
 def code_of(colours: np.ndarray) -> np.ndarray:
-    """Red, green and blue (... x 3 uint8) as one number."""
-    codes: np.ndarray = (colours.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(-1, dtype=np.int64)
+    """Red, green and blue (h x w x 3 uint8) as one number (uint32)."""
+    codes = np.empty(colours.shape[:2], np.uint32)
+    for rows in strips(codes):
+        red, green, blue = np.moveaxis(colours[rows].astype(np.uint32), -1, 0)
+        codes[rows] = (red << 16) + (green << 8) + blue
     return codes
 
 
@@ -229,10 +233,15 @@ def turn_of(shape: tuple[int, int], name: str, size: tuple[int, int], turned: in
 
 
 def numbers_of(values: np.ndarray, name: str) -> np.ndarray:
-    """As int64. Raises ExplorerError for fractions."""
-    if values.dtype.kind == "f" and not (np.isfinite(values) & (values == np.rint(values))).all():
-        raise _no_map(name, "it holds fractions")
-    return values.astype(np.int64)
+    """As whole numbers, of their own type where they are. Raises ExplorerError for fractions."""
+    if values.dtype.kind in "iub":
+        return values.astype(np.uint8) if values.dtype == bool else values
+    if values.dtype.kind != "f":
+        raise _no_map(name, f"its numbers are {values.dtype}")
+    for part in (values[rows] for rows in strips(values)):
+        if not (np.isfinite(part) & (part == np.rint(part))).all():
+            raise _no_map(name, "it holds fractions")
+    return values.astype(np.int32 if np.abs(values).max(initial=0) < 2**31 else np.int64)
 
 
 def _no_map(name: str, why: str) -> ExplorerError:

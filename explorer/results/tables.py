@@ -9,6 +9,7 @@ from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 
+from explorer import strips
 from explorer.cards import ClassInfo
 from explorer.checked import spoken
 
@@ -51,7 +52,7 @@ def things(instances: np.ndarray) -> list[Thing]:
     """The objects of an instance map (H x W integers, 0 outside)."""
     from scipy import ndimage  # here: the page starts sooner without it
 
-    counts, boxes = np.bincount(instances.ravel()), ndimage.find_objects(instances)
+    counts, boxes = strips.counts(instances), ndimage.find_objects(instances)
     numbers = [number for number, box in enumerate(boxes, 1) if box]
     centres = ndimage.center_of_mass(instances > 0, instances, numbers)
     found = []

@@ -15,7 +15,7 @@ from explorer.checked import json_ready
 from explorer.masks import Numbering, Remark
 from explorer.results.result import Result
 
-RIGHT, WRONG, UNJUDGED = 0, 1, 2  # of an error map
+RIGHT, WRONG, UNJUDGED = np.uint8(0), np.uint8(1), np.uint8(2)  # of an error map
 COLOURS = ((0, 158, 115), (213, 94, 0), (90, 90, 90))  # theirs: Okabe-Ito's green and vermilion, grey
 
 
@@ -43,7 +43,7 @@ def judge(truth: np.ndarray, labels: np.ndarray, classes: int, near: np.ndarray 
     """Compare labels with true ones of the same size; metrics.IGNORE (255) is not judged. `near`: the pixels of
     `metrics.boundary_band`, where they are known."""
     near = metrics.boundary_band(truth) if near is None else near
-    errors = np.where(truth == metrics.IGNORE, UNJUDGED, np.where(truth == labels, RIGHT, WRONG)).astype(np.uint8)
+    errors = np.where(truth == metrics.IGNORE, UNJUDGED, np.where(truth == labels, RIGHT, WRONG))
     banded = np.where(near, truth, metrics.IGNORE)
     return Judged(metrics.confusion(truth, labels, classes), metrics.confusion(banded, labels, classes), errors)
 

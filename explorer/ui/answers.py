@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import errno
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -15,7 +16,7 @@ from typing import Any
 
 from explorer.errors import ExplorerError
 from explorer.trace import CancelledError
-from explorer.ui import sharing
+from explorer.ui import ending, sharing
 from explorer.ui.catalog import told
 from explorer.ui.image_store import ImageStore
 from explorer.ui.segmenter import Segmenter
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 Data = dict[str, Any]
 Stop = Callable[[], bool]
+DISK_FULL = {"kind": "error", "code": "disk_full", "details": {}}
 INTERNAL = {"kind": "error", "code": "internal", "details": {}}
 
 
@@ -128,19 +130,19 @@ async def _messages(task: Callable[[OnProgress, Stop], Iterable[Data]], cancelle
 
     def work() -> None:
         try:
-            for message in task(progress, lambda: cancelled() or left.is_set()):
+            for message in task(progress, lambda: cancelled() or left.is_set() or ending.is_near()):
                 say(message)
         except CancelledError:
             say({"kind": "cancelled"})
         except ExplorerError as error:
             say({"kind": "error", "code": error.code, "details": told(error.details)})
-        except BaseException:
+        except BaseException as error:
             log.exception("a run failed")
-            say(INTERNAL)
+            say(DISK_FULL if getattr(error, "errno", None) == errno.ENOSPC else INTERNAL)
         finally:
             say(None)
 
-    threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True).start()
+    ending.start(partial(contextvars.copy_context().run, work))
     try:
         while (message := await said.get()) is not None:
             if message["kind"] != "progress" or said.empty():  # a slow line gets the latest, not all

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import gradio as gr
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -19,7 +20,7 @@ from explorer.images import MAX_BYTES
 from explorer.ui import answers, catalog, i18n, lessons
 from explorer.ui.answers import Data, Stop
 from explorer.ui.door import PUBLIC, before
-from explorer.ui.endpoints import Endpoints, misnamed, who
+from explorer.ui.endpoints import Endpoints, malformed, misnamed, who
 from explorer.ui.questions import MOST_AT_ONCE
 from explorer.ui.session import Workbench
 from explorer.ui.stage.bundle import bundle, page, styles
@@ -142,7 +143,7 @@ def launch_settings(bench: Workbench) -> Data:
         "max_threads": MOST_AT_ONCE,  # Gradio starts no more questions than that; they hold no thread
         "app_kwargs": {
             "lifespan": before(bench.files, bench.pictures.uploads, bench.listeners, bench.runs.opening),
-            "exception_handlers": {TypeError: misnamed},
+            "exception_handlers": {TypeError: misnamed, RequestValidationError: malformed},
             "routes": [Route("/manifest.json", manifest)],
         },
         "show_error": False,

@@ -6,18 +6,16 @@ A list says what is open. Uploads are taken in here, one a request, and the page
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
-from gradio_client.utils import is_file_obj_with_meta, traverse
 from starlette.datastructures import Headers, MutableHeaders, UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
@@ -26,15 +24,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from explorer.errors import ExplorerError
 from explorer.images import MAX_BYTES
+from explorer.trace import CancelledError
+from explorer.ui import ending
+from explorer.ui.bodies import Bodies, TooSlowError, in_time, too_slow
+from explorer.ui.connections import LOOK, MOST_IDLE, Connections
 from explorer.ui.listeners import Listeners
+from explorer.ui.process import handles
 from explorer.ui.state import Files
-from explorer.ui.uploads import LIFE, TOKEN, Uploads
+from explorer.ui.uploads import LIFE, Uploads
 
 log = logging.getLogger(__name__)
 
 PUBLIC = "gradio_api/file=made"  # the address of the public files, below the page's
-MOST_BODY = 2**20  # bytes of a request that is no upload
-MOST_OPEN = 4000  # requests that are being answered
+MOST_OPEN = 4000  # requests that are being answered; at most half of the handles, so that files have some, too
 SETTLED = 0.5  # seconds that the server takes to answer its first request
 WAIT = 0.05  # seconds between two looks at whether a file is there
 AROUND = 16 * 2**10  # bytes of an upload that are not the file's
@@ -82,7 +84,7 @@ class Door:
 
     def __init__(self, app: ASGIApp, files: Files, uploads: Uploads, listeners: Listeners) -> None:
         self.app, self.files, self.uploads, self.listeners = app, files, uploads, listeners
-        self.open = 0
+        self.bodies, self.open, self.most_open = Bodies(), 0, min(MOST_OPEN, handles() // 2)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -96,7 +98,7 @@ class Door:
             if answer is None and route.rstrip("/") == f"{API}/upload":
                 answer = await self._upload(scope, receive)
             if answer is None and scope["method"] == "POST":
-                receive, answer = await _whole(receive, Headers(scope=scope))
+                receive, answer = await self.bodies.whole(receive, Headers(scope=scope))
             if answer is not None:
                 return await answer(scope, receive, _saying(send))
             while route.rpartition("/")[2] in self.files.coming:  # who has a name of a file waits until it is there
@@ -109,7 +111,7 @@ class Door:
             self.open -= 1
 
     def _refusal(self, scope: Scope, route: str) -> Response | None:
-        if self.open >= MOST_OPEN:
+        if self.open >= self.most_open:
             return PlainTextResponse("Too many requests at once.", 503, {"retry-after": "5"})
         if not re.fullmatch(OPEN.get(scope["method"], r"\b\B"), route):
             return PlainTextResponse("Not found.", 404)
@@ -133,15 +135,18 @@ class Door:
             return PlainTextResponse("The size is missing.", 411)
         if int(size) > MAX_BYTES + AROUND:
             return PlainTextResponse("The file is too large.", 413)
+        alone = {key: value for key, value in scope.items() if key != "app"}  # else its errors are those of an app
         try:
-            with self.uploads.room(int(size)):
-                async with Request(scope, _bounded(receive, int(size))).form(max_files=1, max_fields=1) as form:
+            with self.uploads.room(int(size)) as came:
+                async with Request(alone, in_time(receive, came)).form(max_files=1, max_fields=1) as form:
                     sent = form.get("files")
                     if not isinstance(sent, UploadFile):
                         return PlainTextResponse("There is no file.", 400)
                     name = await anyio.to_thread.run_sync(self.uploads.put, sent.file)
         except ExplorerError as error:
-            return PlainTextResponse(error.code, 503)
+            return PlainTextResponse(error.code, 503 if error.code == "uploads_full" else 400)
+        except TooSlowError:
+            return too_slow()
         except (MultiPartException, ClientDisconnect):
             return PlainTextResponse("This is no upload.", 400)
         except OSError as error:
@@ -171,70 +176,6 @@ def _is_own(headers: Headers) -> bool:
     return urlsplit(origin).netloc == host
 
 
-async def _whole(receive: Receive, headers: Headers) -> tuple[Receive, Response | None]:
-    """A request's body, read before anyone parses it; or the refusal of one that is too large."""
-    too_large = PlainTextResponse("The request is too large.", 413)
-    size = headers.get("content-length", "0")
-    if not size.isdecimal() or int(size) > MOST_BODY:
-        return receive, too_large
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return receive, PlainTextResponse("The request was broken off.", 400)
-        body += message.get("body", b"")
-        if len(body) > MOST_BODY:
-            return receive, too_large
-        if not message.get("more_body"):
-            break
-    try:
-        given: list[Message] = [{"type": "http.request", "body": _without_files(bytes(body)), "more_body": False}]
-    except ExplorerError as error:
-        return receive, JSONResponse({"error": str(error), "detail": str(error)}, 400)
-
-    async def again() -> Message:
-        return given.pop() if given else await receive()
-
-    return again, None
-
-
-def _without_files(body: bytes) -> bytes:
-    """A request with names of uploads in place of what Gradio's clients say of files: of a file with an address, it is
-    the server that would fetch it, before any of our code is asked. Raises ExplorerError for files of other kinds."""
-    try:
-        content = json.loads(body)
-    except ValueError:
-        return body  # Gradio, which reads it in the same way, refuses it
-    except RecursionError as error:
-        raise ExplorerError("upload", "The request is nested too deeply.") from error
-    found = False
-
-    def name(file: Any) -> str:
-        nonlocal found
-        found = True
-        if not TOKEN.fullmatch(file["path"]) or file.get("url"):
-            raise ExplorerError("upload", "A file is given by the name that its upload got; addresses are not fetched.")
-        return str(file["path"])
-
-    content = traverse(content, name, is_file_obj_with_meta)
-    return json.dumps(content).encode() if found else body
-
-
-def _bounded(receive: Receive, most: int) -> Receive:
-    """No more of a body than was announced."""
-    got = 0
-
-    async def part() -> Message:
-        nonlocal got
-        message = await receive()
-        got += len(message.get("body", b""))
-        if got > most:
-            raise MultiPartException("more than announced")
-        return message
-
-    return part
-
-
 def _saying(send: Send) -> Send:
     """Sends what every answer says, and not what Gradio allows the pages of others."""
 
@@ -258,9 +199,16 @@ def before(
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         app.middleware_stack = Door(app.middleware_stack, files, uploads, listeners)
+        connections = Connections(min(MOST_IDLE, handles() // 4))
+
+        async def close_idle() -> None:
+            if server := getattr(app.get_blocks(), "server", None):  # once it listens
+                connections.close_idle(server.server_state.connections)
+
         async with anyio.create_task_group() as group:
-            group.start_soon(_sweeping, uploads)
-            threading.Thread(target=_doing, args=(first,), daemon=True).start()
+            group.start_soon(_again, LIFE / 10, partial(anyio.to_thread.run_sync, uploads.sweep))
+            group.start_soon(_again, LOOK, close_idle)
+            ending.start(partial(_doing, first))
             yield
             group.cancel_scope.cancel()
 
@@ -271,11 +219,16 @@ def _doing(first: Callable[[], None]) -> None:
     time.sleep(SETTLED)
     try:
         first()
+    except CancelledError:
+        log.debug("the process ends")
     except Exception:
         log.exception("what the page opens on could not be run")
 
 
-async def _sweeping(uploads: Uploads) -> None:
+async def _again(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     while True:
-        await anyio.sleep(LIFE / 10)
-        await anyio.to_thread.run_sync(uploads.sweep)
+        await anyio.sleep(seconds)
+        try:
+            await work()
+        except Exception:
+            log.exception("what is done again and again failed")

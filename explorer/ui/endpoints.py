@@ -111,6 +111,8 @@ class Endpoints:
             return plainly.run(self.bench.files.folder, run.file, step)
 
         with _refusing():
+            if not isinstance(step, str):
+                raise _bad("the argument step is a text: the name of a step")
             _known("size", size, SIZES)
             question = self._question(image, page, channels, *self._selection(model, weights, padding, size))
             return await self._answer(request, question, work)
@@ -242,6 +244,11 @@ async def misnamed(request: Request, error: Exception) -> Response:
     if "/call/" not in request.url.path:
         raise error
     return JSONResponse({"error": str(error).partition(" Please click")[0]}, 400)
+
+
+async def malformed(_: Request, __: Exception) -> Response:
+    """Said of a request that has not Gradio's form. What was wrong is not repeated: not all of it can be written."""
+    return JSONResponse({"error": "The request does not have the form that is asked for."}, 422)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from explorer.ui.state import Bounded, Files
 MOST_SHOWN = 2048  # pixels of the longer side on the page; files hold all
 CLASS_OF = ("first", "background")  # details of remarks that name a class
 KEPT_BYTES = 400 * 2**20
-BYTES_A_PIXEL = 32  # that judging a result or making its files takes at most
+BYTES_A_PIXEL = 16  # that judging a result or making its files takes at most
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,16 @@ def prepare(temporary: Path) -> None:
     logging.getLogger("asyncio").addFilter(_Seldom())
 
 
+def handles() -> int:
+    """How many files and connections may be open."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return HANDLES
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return HANDLES if soft == resource.RLIM_INFINITY else soft
+
+
 def _more_handles() -> None:
     try:
         import resource

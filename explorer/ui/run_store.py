@@ -14,7 +14,7 @@ from explorer.inference import Prepared, RunOptions, Segmentation
 from explorer.inference.plan import SHARE
 from explorer.models import MODELS, ModelSpec
 from explorer.refinement import labelling
-from explorer.ui import alterations, zerogpu
+from explorer.ui import alterations, ending, zerogpu
 from explorer.ui.catalog import SIZES, device_words, image_notes, legend, network_notes
 from explorer.ui.image_store import ImageStore
 from explorer.ui.inspector import Inspector, Scene
@@ -84,7 +84,7 @@ class RunStore:
         if zerogpu.BORROWS:  # whoever opens the page sees it, whether a card is lent or not
             selection = replace(selection, device=zerogpu.OWN)
         try:
-            run = self.run(selection, lambda *_: None, lambda: False)
+            run = self.run(selection, lambda *_: None, ending.is_near)
             self.files.hold(list(run.names))
             self.inspector.add(name, run.scene)
             self.inspector.pin(name)

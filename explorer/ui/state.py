@@ -102,7 +102,7 @@ def sweep() -> None:
         if not (folder / LOCK).is_file():
             continue  # none of these, or another person's
         with suppress(filelock.Timeout, OSError), filelock.FileLock(folder / LOCK, timeout=0):
-            shutil.rmtree(folder, ignore_errors=True)
+            _delete(folder)
 
 
 def own_folder() -> tuple[Path, filelock.BaseFileLock]:
@@ -115,8 +115,19 @@ def own_folder() -> tuple[Path, filelock.BaseFileLock]:
     lock = filelock.FileLock(made / LOCK)
     lock.acquire(timeout=0)
     folder = made.rename(made.with_name(made.name[1:]))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(_delete, folder)
     return folder, lock
+
+
+def _delete(folder: Path) -> None:
+    """Under another name, so that nothing is written to it meanwhile, and its lock goes last: a folder without one is
+    nobody's, and no sweep would delete it."""
+    with suppress(OSError):
+        folder = folder.rename(folder.with_name(f"{folder.name}-ended"))
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name != LOCK:
+            shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class Unwritten:

@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,18 +33,32 @@ class Uploads:
         self._coming = 0  # bytes that are being sent
 
     @contextmanager
-    def room(self, size: int) -> Iterator[None]:
-        """For a file of at most `size` bytes while it comes in. Raises ExplorerError("uploads_full")."""
+    def room(self, size: int) -> Iterator[Callable[[int], None]]:
+        """For a file of at most `size` bytes while it comes in; gives what is told the bytes that have come, since what
+        is only announced takes no room from others. Both raise ExplorerError ("uploads_full", "upload")."""
+        mine = 0
+
+        def came(more: int) -> None:
+            nonlocal mine
+            if mine + more > size:
+                raise ExplorerError("upload")
+            with self._lock:
+                self._check(more)
+                self._coming += more
+                mine += more
+
         with self._lock:
             self._sweep()
-            if self._coming + size + sum(kept for kept, _ in self._kept.values()) > self.most_bytes:
-                raise ExplorerError("uploads_full")
-            self._coming += size
+            self._check(size)
         try:
-            yield
+            yield came
         finally:
             with self._lock:
-                self._coming -= size
+                self._coming -= mine
+
+    def _check(self, more: int) -> None:
+        if self._coming + more + sum(kept for kept, _ in self._kept.values()) > self.most_bytes:
+            raise ExplorerError("uploads_full")
 
     def put(self, file: BinaryIO) -> str:
         """Keep what a file holds; the name that it is known by. Raises OSError where the disk is full."""

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from explorer.images import MAX_BYTES
-from explorer.ui import door
-from explorer.ui.door import MOST_BODY, Door
+from explorer.ui import bodies, door
+from explorer.ui.bodies import MOST_BODY, MOST_PARTS
+from explorer.ui.door import Door
 from explorer.ui.listeners import Listeners
 from explorer.ui.process import _Seldom
 from explorer.ui.state import Files
@@ -199,8 +200,36 @@ def test_a_session_is_heard_as_long_as_its_stream_is_open(outer, monkeypatch):
 
 
 def test_the_requests_that_are_answered_at_once_are_bounded(outer, monkeypatch):
-    monkeypatch.setattr(door, "MOST_OPEN", 0)
+    outer.most_open = 0
     assert ask(outer, "GET", "/").status_code == 503
+
+
+def test_most_handles_are_left_for_what_is_no_request(tmp_path, monkeypatch):
+    monkeypatch.setattr(door, "handles", lambda: 100)
+    assert Door(Echo(), Files(), Uploads(tmp_path / "uploads"), Listeners()).most_open == 50
+
+
+def test_many_small_parts_are_refused_as_a_large_body_is(outer, inner):
+    many = b"[" + b"[]," * MOST_PARTS + b"[]]"
+    assert ask(outer, "POST", "/gradio_api/queue/join", content=many).status_code == 413
+    assert inner.asked == []
+
+
+@pytest.mark.parametrize("body", [b'{"a": NaN}', b"[-Infinity]", b"[" * 400 + b"]" * 400, b"[" * 4000 + b"]" * 900])
+def test_what_no_browser_sends_as_json_is_refused(outer, inner, body):
+    assert ask(outer, "POST", "/gradio_api/queue/join", content=body).status_code == 400
+    assert inner.asked == []
+
+
+def test_bodies_that_have_not_come_whole_are_bounded_together(outer, inner, monkeypatch):
+    monkeypatch.setattr(bodies, "MOST_READING", 1000)
+
+    async def parts():
+        yield b"x" * 1001
+
+    assert ask(outer, "POST", "/gradio_api/queue/join", content=parts()).status_code == 503
+    assert outer.bodies._reading == 0
+    assert ask(outer, "POST", "/gradio_api/queue/join", content=b"x" * 900).status_code == 200
 
 
 def test_that_handles_run_out_is_said_once_and_in_a_line():

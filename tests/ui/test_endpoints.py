@@ -28,7 +28,7 @@ from explorer.ui.i18n import TEXTS
 from explorer.ui.labs import LABS
 from explorer.ui.words import tell
 from tests.ui.made import awaited, encoded, noise, opens_small
-from tests.ui.test_served import fetch, post, send_file, serving
+from tests.ui.serving import fetch, post, send_file, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = (ROOT / "docs/api.md").read_text("utf-8").split("## From other programs")[1]

@@ -148,6 +148,14 @@ def test_what_nobody_expected_is_internal_and_says_no_more(bench, monkeypatch, c
     assert type(error).__name__ in caplog.text  # the log has the traceback
 
 
+def test_a_full_disk_is_said(bench, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device", "/secret/path")
+
+    monkeypatch.setattr(bench.runs, "run", fail)
+    assert messages(bench, {"selection": raw()}) == [{"kind": "error", "code": "disk_full", "details": {}}]
+
+
 def test_a_cancelled_run_ends_without_a_result(bench):
     before = listing(bench)
     *progress, last = messages(bench, {"selection": raw(image="flower.jpg")}, cancelled=lambda: True)

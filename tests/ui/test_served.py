@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import urllib.error
-import urllib.request
 import uuid
-from contextlib import contextmanager
 from pathlib import Path
 
 import gradio as gr
@@ -21,6 +18,7 @@ from explorer.ui.i18n import TEXTS
 from explorer.ui.session import Workbench
 from explorer.ui.stage.bundle import bundle
 from tests.ui.made import asked, encoded, fill, listing, noise, opens_small, run, selection
+from tests.ui.serving import OPENER, fetch, post, send_file, serving
 
 # ---- the page
 
@@ -93,49 +91,10 @@ def test_what_the_page_opens_on_is_held_with_its_pictures(tmp_path, monkeypatch)
 # ---- over HTTP
 
 
-@contextmanager
-def serving(demo, bench, **more):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    demo.queue(max_size=32).launch(
-        server_name="127.0.0.1",
-        server_port=port,
-        prevent_thread_lock=True,
-        quiet=True,
-        **launch_settings(bench),
-        **more,
-    )
-    try:
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        demo.close(verbose=False)
-
-
 @pytest.fixture(scope="module")
 def site(demo, bench):
     with serving(demo, bench) as address:
         yield address
-
-
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def fetch(address: str, data: bytes | None = None, **headers: str):
-    with OPENER.open(urllib.request.Request(address, data, headers), timeout=60) as answer:
-        return answer.status, answer.headers, answer.read()
-
-
-def post(address: str, content) -> dict:
-    return json.loads(fetch(address, json.dumps(content).encode(), **{"Content-Type": "application/json"})[2])
-
-
-def send_file(site: str, name: str, data: bytes) -> str:
-    edge = uuid.uuid4().hex
-    head = f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
-    body = head.encode() + data + f"\r\n--{edge}--\r\n".encode()
-    answer = fetch(f"{site}gradio_api/upload", body, **{"Content-Type": f"multipart/form-data; boundary={edge}"})
-    return json.loads(answer[2])[0]
 
 
 def ask(site: str, demo, data: dict) -> tuple[str, bool]:

@@ -27,11 +27,25 @@ def code(those, size):
 
 
 def test_all_together_have_a_quota(those):
-    with those.room(60):
+    with those.room(60) as came:
+        assert code(those, 101) == "uploads_full"
+        came(35)
+        came(25)
         assert code(those, 41) == "uploads_full"
         name = those.put(io.BytesIO(b"x" * 60))
     assert code(those, 41) == "uploads_full"
     those.forget(those.path(name))
+    with those.room(100):
+        pass
+
+
+def test_what_is_only_announced_takes_no_room_from_others(those):
+    with those.room(90), those.room(90) as came:
+        came(80)
+        with pytest.raises(ExplorerError) as caught:
+            came(11)  # more than announced
+        assert caught.value.code == "upload"
+        assert code(those, 21) == "uploads_full"
     with those.room(100):
         pass
 

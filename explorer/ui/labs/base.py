@@ -7,13 +7,14 @@ nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from explorer.errors import ExplorerError
 from explorer.labs.inputs import Input, network_input, with_truth
@@ -28,7 +29,7 @@ from explorer.ui.state import Bounded, Files, Selection
 from explorer.ui.stretch import Stretch
 from explorer.weights import Loaded
 
-Value = StrictBool | StrictInt | StrictFloat | StrictStr
+Value = StrictBool | StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)] | StrictStr
 Told = list[Any]
 
 MOST_PICTURES = 120  # that the page may still show
@@ -156,8 +157,8 @@ def nested(flat: Mapping[str, Value]) -> dict[str, Any]:
 
 def place(text: str, shape: tuple[int, int], standard: tuple[int, int]) -> tuple[int, int]:
     """A place on a map of this shape out of "row,column", the nearest to what is asked; `standard` where it is none."""
-    parts = text.split(",")
-    if len(parts) != 2 or not all(part.strip().lstrip("-").isdecimal() for part in parts):
+    found = re.fullmatch(r"\s*(-?\d{1,9})\s*,\s*(-?\d{1,9})\s*", text)
+    if not found:
         return standard
-    row, column = (min(max(int(part), 0), n - 1) for part, n in zip(parts, shape, strict=True))
+    row, column = (min(max(int(part), 0), n - 1) for part, n in zip(found.groups(), shape, strict=True))
     return row, column
