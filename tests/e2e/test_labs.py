@@ -132,14 +132,14 @@ def test_settings_that_cannot_be_are_refused_and_the_next_one_holds(visit: Visit
 def test_a_sweep_tells_its_progress_and_is_cancelled(visit: Visit) -> None:
     page = visit.open("?view=labs&lab=crop&model=unet&padding=valid").page
     page.wait_for_selector(ANSWERED.format("crop", "values"))
-    page.click("[data-ask=sweep]")
+    page.click(".fx-lab:not([hidden]) [data-ask=sweep]")
     page.wait_for_selector(".fx-progress:visible")
     page.wait_for_timeout(1000)  # the second half of a double click is no cancel
     page.click(".fx-run")
     page.wait_for_selector(".fx-progress", state="hidden")
     page.wait_for_timeout(1500)
     assert page.locator(".fx-labs").get_attribute("data-answered") == "crop values"
-    assert page.locator("[data-figure=sweep]").is_hidden()
+    assert page.locator(".fx-lab:not([hidden]) [data-figure=sweep]").is_hidden()
     assert page.locator(".fx-message").is_hidden()
 
 
