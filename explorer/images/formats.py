@@ -105,8 +105,8 @@ class _Png(PngImageFile):
 
     def _open(self) -> None:
         super()._open()
-        key = self.info.get("transparency")
-        top = {"1": 1, "L;2": 3, "L;4": 15, "L": 255, "RGB": 255}.get(str(self.tile[0][3]))
+        raw, key = str(self.tile[0][3]) if self.tile else "", self.info.get("transparency")
+        top = {"1": 1, "L;2": 3, "L;4": 15, "L": 255, "RGB": 255}.get(raw)
         if top and isinstance(key, int):
             self.info["transparency"] = (key & top) * (255 // top)
         elif top and isinstance(key, tuple):
