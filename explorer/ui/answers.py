@@ -136,8 +136,11 @@ async def _messages(task: Callable[[OnProgress, Stop], Iterable[Data]], cancelle
         except ExplorerError as error:
             say({"kind": "error", "code": error.code, "details": told(error.details)})
         except BaseException as error:
-            log.exception("a run failed")
-            say(DISK_FULL if getattr(error, "errno", None) == errno.ENOSPC else INTERNAL)
+            if is_full := getattr(error, "errno", None) == errno.ENOSPC:
+                log.warning("a run failed: %s", error)
+            else:
+                log.exception("a run failed")
+            say(DISK_FULL if is_full else INTERNAL)
         finally:
             say(None)
 
@@ -167,7 +170,9 @@ def _with_upload(
     with pictures.uploads.wanted(path), turn:
         progress(0.03, "progress.image", {})
         image = pictures.add(path, name, page if type(page) is int else 0, progress, stop)
+        used = pictures.get(image)  # held until this is answered, whatever others send meanwhile
         yield {**data, "selection": {**selection, "image": image} if isinstance(selection, dict) else None}, name
+        del used
 
 
 @contextmanager
