@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from explorer import images, masks
 from explorer.errors import ExplorerError
 from explorer.giant import LabelFile
-from explorer.masks import strips
+from explorer.masks import parts
 from explorer.results import pictures, truth
 from explorer.results.truth_parts import judge_parts
 from tests.test_masks import CLASSES, COLOURS, NUCLEI
@@ -83,7 +83,7 @@ def in_parts(folder: Path, made: np.ndarray, path: Path, classes: Any, notes: An
 )
 def test_figures_are_those_of_the_whole(tmp_path_factory, monkeypatch, size, kind, way, at_once, seed):
     """Of parts of any size: figures, boundaries, errors, remarks and numbering."""
-    monkeypatch.setattr(strips, "AT_ONCE", at_once)
+    monkeypatch.setattr(parts, "AT_ONCE", at_once)
     folder = tmp_path_factory.mktemp("parts")
     random = np.random.default_rng(seed)
     real = np.kron(random.integers(0, 4, (8, 8), np.uint8), np.ones((9, 9), np.uint8))[: size[0], : size[1]]
@@ -105,7 +105,7 @@ def test_figures_are_those_of_the_whole(tmp_path_factory, monkeypatch, size, kin
 @pytest.mark.parametrize("stored", [True, False])
 @pytest.mark.parametrize("ending", ["png", "tif"])
 def test_they_are_turned_as_their_image(tmp_path, monkeypatch, orientation, stored, ending) -> None:
-    monkeypatch.setattr(strips, "AT_ONCE", 300)
+    monkeypatch.setattr(parts, "AT_ONCE", 300)
     drawn = np.kron(np.random.default_rng(orientation).integers(0, 4, (5, 7), np.uint8), np.ones((9, 9), np.uint8))
     picture = Image.fromarray(drawn)
     exif = picture.getexif()
@@ -126,7 +126,7 @@ def test_they_are_turned_as_their_image(tmp_path, monkeypatch, orientation, stor
 @pytest.mark.parametrize("kind", ["int32", "uint16", "uint8"])
 def test_single_objects_are_compared_as_pixels(tmp_path, monkeypatch, kind) -> None:
     """They may reach over parts. Inside of one or not: 3 x 4 pixels of the image are missed, and 8 x 8 right."""
-    monkeypatch.setattr(strips, "AT_ONCE", 256)
+    monkeypatch.setattr(parts, "AT_ONCE", 256)
     numbers = np.zeros((40, 50), kind)
     numbers[10:18, 10:18], numbers[30:33, 40:44] = 7, 120
     made = np.zeros((40, 50), np.uint8)
@@ -143,7 +143,7 @@ def test_single_objects_are_compared_as_pixels(tmp_path, monkeypatch, kind) -> N
 
 
 def test_another_numbering_is_noticed(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(strips, "AT_ONCE", 256)
+    monkeypatch.setattr(parts, "AT_ONCE", 256)
     real = np.kron(np.random.default_rng(3).integers(0, 3, (8, 8), np.uint8), np.ones((6, 6), np.uint8))
     Image.fromarray(real + 1).save(tmp_path / "truth.png")
     found, _, _ = in_parts(tmp_path, real, tmp_path / "truth.png", CLASSES)
@@ -153,7 +153,7 @@ def test_another_numbering_is_noticed(tmp_path, monkeypatch) -> None:
 
 
 def test_what_cannot_be_compared_is_refused_with_the_cause(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(strips, "AT_ONCE", 256)
+    monkeypatch.setattr(parts, "AT_ONCE", 256)
     labels = np.kron(np.random.default_rng(3).integers(0, 3, (8, 8), np.uint8), np.ones((40, 40), np.uint8))
     whole = tmp_path / "whole.png"
     whole.write_bytes(pictures.mask_png(labels, COLOURS))
@@ -186,7 +186,7 @@ def test_what_cannot_be_compared_is_refused_with_the_cause(tmp_path, monkeypatch
 @pytest.mark.parametrize("side", [17, 50, 99])
 def test_a_copy_is_compared_with_the_labels_of_the_whole(tmp_path, monkeypatch, kind, side) -> None:
     """Nearest: at the middle of each of its pixels."""
-    monkeypatch.setattr(strips, "AT_ONCE", 400)
+    monkeypatch.setattr(parts, "AT_ONCE", 400)
     real = np.random.default_rng(side).integers(0, 4, (99, 120), np.uint8)
     path = written(tmp_path, real, kind, "png")
     size = images.resized_shape(real.shape, side)

@@ -11,7 +11,7 @@ import numpy as np
 from explorer import masks, metrics
 from explorer.cards import ClassInfo
 from explorer.masks import Numbering, Remark, Truth
-from explorer.masks.strips import Part, Parts
+from explorer.masks.parts import Part, Parts
 from explorer.results.result import Result
 from explorer.results.truth import Judged, judge
 

@@ -137,8 +137,11 @@ async def _messages(task: Callable[[OnProgress, Stop], Iterable[Data]], cancelle
         except ExplorerError as error:
             say({"kind": "error", "code": error.code, "details": told(error.details)})
         except BaseException as error:
-            log.exception("a run failed")
-            say(DISK_FULL if getattr(error, "errno", None) == errno.ENOSPC else INTERNAL)
+            if is_full := getattr(error, "errno", None) == errno.ENOSPC:
+                log.warning("a run failed: %s", error)
+            else:
+                log.exception("a run failed")
+            say(DISK_FULL if is_full else INTERNAL)
         finally:
             say(None)
 
@@ -169,11 +172,13 @@ def _with_upload(
     with pictures.uploads.wanted(path), turn:
         progress(0.03, "progress.image", {})
         image = pictures.add(path, name, page if type(page) is int else 0, progress, stop, channels)
+        used = pictures.get(image)  # held until this is answered, whatever others send meanwhile
         follow = partial(following, follow=data.get("follow"), place=place, image=image)
         question = {**data, "selection": follow(data.get("selection"))}
         if isinstance(data.get("selections"), list):
             question["selections"] = list(map(follow, data["selections"]))
         yield question, name
+        del used
 
 
 @contextmanager

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from explorer import images
 from explorer.errors import ExplorerError
@@ -23,6 +25,7 @@ from explorer.ui.turns import OnProgress, Turns
 from explorer.ui.uploads import Uploads
 
 IMAGE_BYTES = 256 * 2**20
+LARGE = 64 * 2**20  # bytes that are worth handing back
 ROOM = 2**30  # bytes, of all images that are decoded, judged by or made into files at a time
 THUMBNAIL = 192  # pixels of the longer side
 
@@ -36,7 +39,8 @@ class ImageStore:
         self.uploads = Uploads(files.root / "uploads")
         self.memory = Turns(ROOM, "progress.memory")
         self._held: Bounded[Photograph] = Bounded(IMAGE_BYTES)
-        self._uploads: Bounded[str] = Bounded(1000)  # path, page and channels -> image id
+        self._used: WeakValueDictionary[str, Photograph] = WeakValueDictionary()  # by questions, held or not
+        self._uploads: Bounded[str] = Bounded(1000)  # path, page and channels -> image id, the last thousand
         self._identities: Bounded[str] = Bounded(5000)  # image id -> what its pixels are known by
         self._likely: Bounded[tuple[str | None, str | None]] = Bounded(1000)  # image id -> domain, likely one
 
@@ -95,8 +99,19 @@ class ImageStore:
     def _keep(self, photograph: Photograph) -> str:
         key = self.files.name(repr((photograph.identity, photograph.name)).encode())
         self._identities.put(key, photograph.identity, 1)
+        self._used[key] = photograph
         self._held.put(key, photograph, photograph.pixels.nbytes)
         return key
+
+    @contextmanager
+    def room(self, need: int, progress: OnProgress, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """Memory for what takes `need` bytes; afterwards the system has it back."""
+        with self.memory.turn(progress, cancelled, need):
+            try:
+                yield
+            finally:
+                if need > LARGE:
+                    give_back()
 
     def identity(self, key: str) -> str:
         """What an image's pixels are known by; they are not read again for it. Raises ExplorerError."""
@@ -108,7 +123,7 @@ class ImageStore:
 
     def get(self, key: str) -> Photograph:
         """An example by its file name or an upload by its id. Raises ExplorerError."""
-        photograph = self._held.get(key)
+        photograph = self._held.get(key) or self._used.get(key)
         if photograph is None and self.is_example(key):
             photograph = self._example(key)
             self._held.put(key, photograph, photograph.pixels.nbytes)

@@ -58,10 +58,10 @@ class Segmenter:
         runs = {"segment": self._segment, "compare": self._compare, "paper": self._paper}
         files = {"export": self.kept.export, "judge": self.kept.judge}
         if question.what in files:
-            with self.pictures.memory.turn(progress, cancelled, self.kept.need(question)):
+            with self.pictures.room(self.kept.need(question), progress, cancelled):
                 return files[question.what](question)
         if question.what == "plan":
-            return self._plan(question, partial(self.pictures.memory.turn, progress, cancelled))
+            return self._plan(question, partial(self.pictures.room, progress=progress, cancelled=cancelled))
         if question.what == "forecast":
             return self._forecast(question, cancelled)
         if question.what not in runs:

@@ -135,7 +135,7 @@ def test_a_giant_image_is_compared_with_true_labels_as_a_small_one(
         assert run(*arguments, "--out", tmp_path / name) == 0
         found[name] = json.loads(capsys.readouterr().out)["truth"]
         monkeypatch.setattr(images, "MAX_PIXELS", 1000)
-        monkeypatch.setattr("explorer.masks.strips.AT_ONCE", 5000)
+        monkeypatch.setattr("explorer.masks.parts.AT_ONCE", 5000)
     errors, masks = (
         [np.asarray(Image.open(tmp_path / name / f"a.{kind}.png")) for name in found] for kind in ("errors", "mask")
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+import tracemalloc
 
+import numpy as np
 import pytest
 
-from explorer import images
+from explorer import images, strips
 from explorer.errors import ExplorerError
 from explorer.trace import CancelledError
 from explorer.ui import answers, listeners, turns
+from explorer.ui.keeping import BYTES_A_PIXEL
 from explorer.ui.listeners import Listeners
 from explorer.ui.turns import Asker, Turns, asker
 from tests.ui.made import ask, asked, encoded, heard, noise, raw, run, selection, sent
@@ -181,6 +184,39 @@ def test_decoding_judging_and_exporting_share_one_budget(bench, what):
         said = heard(answers.segment_messages(bench.segmenter, {"what": what, **data}, lambda: next(stop)))
     assert "progress.memory" in [message.get("text") for message in said]
     assert said[-1] == {"kind": "cancelled"}
+
+
+def test_a_question_keeps_its_image_whatever_others_send_meanwhile(fresh, monkeypatch):
+    monkeypatch.setattr(fresh.pictures._held, "most_bytes", 1)
+    plain = fresh.segmenter.answer
+
+    def answer(question, progress, stop):
+        fresh.pictures.add(sent(fresh, encoded(noise(41, 52))), "another.png")
+        return plain(question, progress, stop)
+
+    monkeypatch.setattr(fresh.segmenter, "answer", answer)
+    upload = {"sent": sent(fresh, encoded(noise(44, 55))).name, "name": "own.png"}
+    data = {"what": "plan", "selection": raw(image=""), "upload": upload}
+    last = heard(answers.segment_messages(fresh.segmenter, data, never))[-1]
+    assert (last["kind"], last["size"]) == ("planned", [44, 55])
+
+
+@pytest.mark.parametrize("model", ["fcn8s", "unet"])
+def test_judging_takes_no_more_memory_than_it_asks_for(fresh, monkeypatch, model):
+    """Beside Pillow's own four bytes a pixel, which are not seen here."""
+    monkeypatch.setattr(strips, "PIXELS", 2**14)
+    token = ask(fresh.segmenter, "segment", selection=raw(**vars(selection(model))), options={"longest": 200})["token"]
+    kept = fresh.segmenter.kept._get(token).result
+    colours = np.array(kept.card.colours, np.uint8)
+    truth = sent(fresh, encoded(colours[np.roll(kept.labels, 9)]))
+    tracemalloc.start()
+    try:
+        found = ask(fresh.segmenter, "judge", token=token, path=truth)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sum(map(sum, found["matrix"])) == kept.labels.size
+    assert most < (BYTES_A_PIXEL - 4) * kept.labels.size
 
 
 def test_a_zip_of_the_same_results_is_the_same_file_and_is_counted(fresh):

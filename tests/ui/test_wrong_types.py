@@ -100,7 +100,7 @@ def is_said(last: dict[str, Any]) -> bool:
     return last["code"] != "internal" and bool(text)
 
 
-QUICK = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+QUICK = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
 @pytest.mark.parametrize("event", ["run", "segment", "lab", "inspect", "take"])

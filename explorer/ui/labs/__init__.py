@@ -71,7 +71,7 @@ class Labs:
         if given.path:
             classes, pictures = self.bench.loaded(question).card.classes, self.bench.pictures
             need = BYTES_A_PIXEL * math.prod(pictures.get(selection.image).size)
-            with pictures.memory.turn(progress, cancelled, need):
+            with pictures.room(need, progress, cancelled):
                 question = replace(question, truth=self.bench.truths.add(given.path, selection.image, classes))
             told["truth"] = question.truth
         if given.what == "geometry":
