@@ -19,9 +19,9 @@ from explorer.errors import ExplorerError
 from explorer.files import listed
 from explorer.images import Note
 from explorer.masks.numbering import DECLARATION, Numbering, declared, in_order
+from explorer.masks.parts import copied
 from explorer.masks.picture import Picture, Said, opened
 from explorer.masks.remarks import REMARKS, Remark, summed
-from explorer.masks.parts import copied
 from explorer.metrics import IGNORE
 
 __all__ = [
