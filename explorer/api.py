@@ -59,20 +59,18 @@ def network(
             f"There is no network {model!r} with bundled weights. Choose one of {', '.join(MODELS)}.",
             model=model,
         )
-    card = next((card for card in fitting if card.domain == domain), fitting[0])
+    card = weights.usual_card(fitting, domain)
     return weights.load(card, model, padding or weights.usual_padding(card, model))
 
 
 def domain_of(pixels: np.ndarray, model: str = "fcn8s") -> str:
-    """What an image (H x W x 3 uint8) most likely shows, to choose weights by: "everyday" or "nuclei". Where its
-    colours do not tell (`images.domain_of`), one in colour counts as a photograph, and of a grey one it is what the
-    network's paper is about.
+    """What an image (H x W x 3 uint8) most likely shows, to choose weights by (`images.likely`): "everyday" or
+    "nuclei". Of a grey one that does not tell, it is what the network's paper is about.
 
     >>> domain_of(np.full((40, 50, 3), (200, 100, 50), np.uint8), "unet")
     'everyday'
     """
-    is_coloured = np.ptp(pixels, axis=-1).mean() >= 3
-    return images.domain_of(pixels) or (images.EVERYDAY if is_coloured else MODELS[model].domain)
+    return images.likely(pixels) or MODELS[model].domain
 
 
 def _untrained(model: str, padding: str | None) -> Loaded:
@@ -108,7 +106,7 @@ def segment(
     channels: Sequence[int] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Label every pixel of an image.
+    """Label every pixel of an image. Weights that are not named are those for what it shows (`domain_of`).
 
     size      of the longer side at which the network runs; None: the image's own. The scores of a smaller copy are kept
               and enlarged to the image's, and each pixel takes its class there. A file too large for memory is read as
@@ -126,11 +124,11 @@ def segment(
     ((40, 50), 2000)
     """
     began = time.perf_counter()
-    loaded = loaded or network(model, checkpoint, padding)
     photograph = image if isinstance(image, Photograph) else None
     if not isinstance(image, np.ndarray | Photograph):
         photograph = giant.read(image, page, channels, size)
     pixels = photograph.pixels if photograph else np.asarray(image)
+    loaded = loaded or network(model, checkpoint, padding, domain_of(pixels, model) if model in MODELS else None)
     read, small = time.perf_counter(), images.resize(pixels, size or EVERYTHING)
     kept = small.shape[:2], loaded.spec.classes, scores or small.shape != pixels.shape
     canvas, plan = canvas_and_plan(loaded, small, options, Outputs.bytes(*kept), cancelled)
@@ -194,17 +192,18 @@ def trace(
     channels: Sequence[int] | None = None,
     loaded: Loaded | None = None,
 ) -> Trace:
-    """Run a network step by step and keep every map. `loaded` is one at hand, instead of the three that name one.
+    """Run a network step by step and keep every map. `loaded` is one at hand, instead of the three that name one;
+    weights that are not named are those for what the image shows (`domain_of`).
 
     >>> import numpy as np
     >>> run = trace(np.zeros((64, 64, 3), np.uint8), "fcn8s", padding="paper")
     >>> run["pool3"].shape[2:], run["pool3"].rows.grid.jump
     ((33, 33), Fraction(8, 1))
     """
-    loaded = loaded or network(model, checkpoint, padding)
     if not isinstance(image, np.ndarray | Photograph):
         image = giant.read(image, page, channels, size)
     pixels = image.pixels if isinstance(image, Photograph) else image
+    loaded = loaded or network(model, checkpoint, padding, domain_of(pixels, model) if model in MODELS else None)
     prepared = inference.prepare(pixels, loaded.spec, size)
     steps = loaded.card.preprocessing
     where = inference.pick_device(device)

@@ -5,7 +5,6 @@ A `GiantImage` and a `LabelFile` take slices as arrays do, so that a run in tile
 
 from __future__ import annotations
 
-import os
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -24,14 +23,13 @@ from rasterio.windows import Window
 from explorer import images
 from explorer.errors import ExplorerError
 from explorer.images import Photograph
-from explorer.images.formats import kind_of
+from explorer.images.formats import is_whole, kind_of
 from explorer.images.headers import Header
 from explorer.images.raster import CACHE, DRIVERS, Raster
 from explorer.images.refusals import Note, readable, refusal
 
 MOST_SIDE = 2**20  # pixels
 TOO_LARGE = ("too_large_pixels", "too_large_bytes", "too_many_values")  # codes of `images.read`
-TAIL = 2**16  # bytes; a PNG's end is looked for there
 
 
 class GiantImage(Raster):
@@ -48,8 +46,7 @@ class GiantImage(Raster):
                 raise OSError("not an ordinary file")
             with open(path, "rb") as file:
                 kind = kind_of(file.read(1024))
-                file.seek(-min(path.stat().st_size, TAIL), os.SEEK_END)
-                whole = kind != "PNG" or b"IEND" in file.read()  # GDAL fills up what a short PNG lacks, and is silent
+                whole = is_whole(file, kind)
         except OSError as error:
             raise refusal("cannot_open") from error
         if not whole:

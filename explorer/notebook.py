@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
 import numpy as np
 
-from explorer import api
+from explorer import api, images
 from explorer.ui.offline import page_of
 from explorer.ui.saved import recorded
 
@@ -47,10 +48,13 @@ def look(
     device: str = "auto",
     page: int = 0,
     step: str = "",
+    channels: Sequence[int] | None = None,
 ) -> View:
     """Run a network step by step, as `api.trace` does with these arguments, and show the run; `step` is seen first.
 
     Raises ExplorerError.
     """
-    with recorded(image, api.network(model, checkpoint, padding), size, device, page) as saved:
+    pixels = image if isinstance(image, np.ndarray) else images.read(image, page=page, channels=channels).pixels
+    loaded = api.network(model, checkpoint, padding, api.domain_of(pixels, model))
+    with recorded(image, loaded, size, device, page, channels) as saved:
         return View(page_of(saved, f"?{urlencode({'step': step})}" if step else ""))

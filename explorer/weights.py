@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -52,6 +52,12 @@ def cards_for(model: str, cards: Iterable[Card]) -> tuple[Card, ...]:
     return tuple(
         sorted(fitting, key=lambda c: (c.is_snapshot, c.spec.model != model, c.domain != MODELS[model].domain))
     )
+
+
+def usual_card(fitting: Sequence[Card], domain: str | None) -> Card:
+    """The weights that a network runs on unless others are asked for, of those that fit it (`cards_for`): the first
+    that were trained on images of the domain, else the first."""
+    return next((card for card in fitting if card.domain == domain), fitting[0])
 
 
 def usual_padding(card: Card, model: str) -> str:

@@ -128,9 +128,10 @@ def _border(given: argparse.Namespace) -> dict[str, Any]:
     size, found = _size(given.size) or (572, 572), {}
     if given.image:
         spec = labs.spec_of(ModelSpec(given.model), kind)
-        loaded = api.network(given.model, given.weights, spec.padding)
+        pixels = images.read(given.image).pixels
+        loaded = api.network(given.model, given.weights, spec.padding, api.domain_of(pixels, given.model))
         mirror, side = kind == labs.MIRRORED, max(_size(given.size) or (320,))
-        image = plain_input(loaded, images.read(given.image).pixels, side, not mirror)
+        image = plain_input(loaded, pixels, side, not mirror)
         module = labs.with_border(loaded.module, given.model, kind)
         device = inference.pick_device(given.device)
         on = inference.on_device(module, device), image.to(device)
@@ -233,8 +234,9 @@ def _entered(given: argparse.Namespace) -> tuple[api.Loaded, Input] | tuple[None
         if given.truth or given.weights or getattr(given, "sweep", False):
             raise CommandError("--truth, --weights and --sweep need an image")
         return None, None
-    loaded = api.network(given.model, given.weights, given.padding)
     photograph = images.read(given.image)
+    domain = api.domain_of(photograph.pixels, given.model)
+    loaded = api.network(given.model, given.weights, given.padding, domain)
     real = _truth(given, photograph, loaded.card.classes) if given.truth else None
     return loaded, network_input(loaded, photograph.pixels, size=_size(given.size), truth=real)
 

@@ -21,11 +21,12 @@ from explorer import api, giant, inference, masks
 from explorer.commands import FULL, CommandError, network_options, size_option
 from explorer.errors import ExplorerError
 from explorer.files import listed
-from explorer.giant import GiantImage
+from explorer.giant import GiantImage, LabelFile
 from explorer.inference import Progress, RunOptions
 from explorer.inference.plan import WAYS
 from explorer.models import MODELS
 from explorer.results import bundle, truth
+from explorer.results.truth_parts import judge_parts
 from explorer.training import sets
 
 TOO_LARGE = (
@@ -185,9 +186,8 @@ def _giant(path: Path, stem: str, job: Job) -> dict[str, Any]:
             job.given.channels,
         ) as result,
     ):
-        if job.given.truth:
-            print(f"note: {path}: it is too large to be compared with true labels", file=sys.stderr)
-        return _report(result, [goal, *bundle.save(result, job.given.out, kinds, stem)], None)
+        written = [goal, *bundle.save(result, job.given.out, kinds, stem)]
+        return _report(result, written, _judged(path, result, stem, job, written))
 
 
 def _middle(image: GiantImage) -> np.ndarray:
@@ -201,10 +201,15 @@ def _judged(path: Path, result: api.Result, stem: str, job: Job, written: list[P
         return None
     place, classes = masks.beside(given, path.stem) if given.is_dir() else given, result.card.classes
     numbering = sets.declared(job.given.numbers, (place.parent, place.parent.parent), classes)
-    judged, classes = truth.judge_result(result, place, numbering, sets.numberings(classes))
-    errors = job.given.out / f"{stem}.errors.png"
-    errors.write_bytes(bundle.pictures.mask_png(judged.errors, truth.COLOURS))
-    written.append(errors)
+    others, goal = sets.numberings(classes), job.given.out / f"{stem}.errors.png"
+    if isinstance(result.labels, np.ndarray):
+        judged, classes = truth.judge_result(result, place, numbering, others)
+        goal.write_bytes(bundle.pictures.mask_png(judged.errors, truth.COLOURS))
+    else:
+        with LabelFile(goal, result.labels.shape, truth.COLOURS) as errors:
+            judged, classes = judge_parts(result, place, errors, numbering, others)
+            errors.finish()
+    written.append(goal)
     said = {"labels": place.name, "numbers": judged.numbers, "remarks": [remark.json() for remark in judged.remarks]}
     return {**said, **judged.figures(classes), "confusion": judged.matrix.tolist()}
 

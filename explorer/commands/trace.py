@@ -79,7 +79,7 @@ def _files(given: argparse.Namespace, loaded: Loaded, size: int) -> int:
     kind = given.walk.suffix.lower().removeprefix(".") if given.walk else ""
     if given.walk and kind not in KINDS:
         raise CommandError(f"{given.walk} is no animation that can be written: give it a name in .webp or .gif.")
-    with recorded(given.image, loaded, size, given.device, given.page - 1) as saved:
+    with recorded(given.image, loaded, size, given.device, given.page - 1, given.channels) as saved:
         made = {given.html: lambda: page_of(saved).encode("utf-8")} if given.html else {}
         made |= {given.walk: lambda: walk(saved.content, saved.read, kind)} if given.walk else {}
         for place, content in made.items():

@@ -24,7 +24,7 @@ import numpy as np
 
 from explorer.errors import ExplorerError
 from explorer.images.colours import pixels_of
-from explorer.images.domain import EVERYDAY, NUCLEI, domain_of
+from explorer.images.domain import EVERYDAY, NUCLEI, domain_of, likely
 from explorer.images.formats import FORMATS, MAX_PIXELS, Stream, kind_of, opened, with_end_mark
 from explorer.images.headers import Header
 from explorer.images.layouts import RGB, Layout
@@ -47,6 +47,7 @@ __all__ = [
     "Room",
     "at_places",
     "domain_of",
+    "likely",
     "photograph",
     "read",
     "resize",
@@ -75,6 +76,13 @@ class Photograph:
     name: str
     page: int = 0  # which of the file's
     pages: int = 1  # TIFF alone has more than one
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How it was read, where a file leaves a choice: `page` and `channels` of `read`."""
+        taken = [note.details["taken"] for note in self.notes if note.code == "channels"]
+        channels = {"channels": tuple(int(number) - 1 for number in taken[0].split(", "))} if taken else {}
+        return ({"page": self.page} if self.page else {}) | channels
 
     @property
     def identity(self) -> str:

@@ -35,6 +35,13 @@ def domain_of(pixels: np.ndarray) -> str | None:
     return None
 
 
+def likely(pixels: np.ndarray) -> str | None:
+    """The same to choose weights by: where colours do not tell, an image that has some counts as a photograph; None if
+    it is grey."""
+    is_coloured = np.ptp(pixels, axis=-1).mean() >= 3
+    return domain_of(pixels) or (EVERYDAY if is_coloured else None)
+
+
 def _families(rgb: np.ndarray) -> np.ndarray:
     """Shares of an image's pixels that are warm, green, blue and purple."""
     red, green, blue = np.moveaxis(rgb, -1, 0)

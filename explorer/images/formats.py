@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import re
 import time
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
@@ -20,6 +21,7 @@ from explorer.images.refusals import refusal
 FORMATS = ("JPEG", "PNG", "WebP", "TIFF", "BMP", "GIF")  # and HEIC where Pillow's plugin for it is installed
 MAX_PIXELS = 64_000_000  # 8000 x 8000; the 48 and 50 megapixels of phones pass
 
+TAIL = 2**16  # bytes; a PNG's end is looked for there
 END_MARK = b"\xff\xd9"  # of a JPEG
 
 SCIENCE = {  # of microscopes and laboratories: Fiji reads them
@@ -145,3 +147,10 @@ def with_end_mark(data: bytes) -> bytes | None:
 def opened(kind: str, stream: Stream) -> Any:
     """A file of a format, opened but not decoded; raises nearly anything for a damaged one."""
     return (heic() if kind == "HEIC" else READERS[kind])(stream, "")
+
+
+def is_whole(file: BinaryIO, kind: str) -> bool:
+    """Whether a file has its end, if it is a PNG: GDAL fills up what a short one lacks, and is silent."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(-min(size, TAIL), os.SEEK_END)
+    return kind != "PNG" or b"IEND" in file.read()

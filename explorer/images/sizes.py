@@ -32,5 +32,11 @@ def resize(pixels: np.ndarray, longest: int, enlarge: bool = False) -> np.ndarra
 
 def at_places(codes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A map of codes (H x W) at another size: each pixel takes the code of the one that its middle lies in."""
-    rows, cols = ((2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(size, codes.shape, strict=True))
+    rows, cols = places_of((codes.shape[0], codes.shape[1]), size)
     return codes[rows[:, None], cols[None]]
+
+
+def places_of(old: tuple[int, int], new: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of a map of the size `old` that the middles of one of the size `new` lie in."""
+    rows, cols = ((2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(new, old, strict=True))
+    return rows, cols

@@ -7,9 +7,8 @@ is a number like any other.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +19,10 @@ from explorer.cards import ClassInfo
 from explorer.errors import ExplorerError
 from explorer.files import listed
 from explorer.images import Note
-from explorer.masks.picture import Picture, opened
+from explorer.masks.numbering import DECLARATION, Numbering, declared, in_order
+from explorer.masks.picture import Picture, Said, opened
 from explorer.masks.remarks import REMARKS, Remark, summed
+from explorer.masks.strips import copied
 from explorer.metrics import IGNORE
 
 __all__ = [
@@ -33,62 +34,17 @@ __all__ = [
     "Truth",
     "beside",
     "better",
+    "better_by",
     "declared",
     "in_order",
     "read",
     "summed",
+    "taken",
 ]
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif")
 EXPORTED = (".instances", ".mask")  # what the explorer's own files have between an image's stem and their ending
-DECLARATION = "classes.json"
 FEW = 8  # numbers of objects; so few may be classes
-
-
-@dataclass(frozen=True)
-class Numbering:
-    """What the numbers in label files mean: the class of each, or IGNORE. `name` is told to people."""
-
-    name: str
-    values: Mapping[int, int]
-
-    def labels(self, numbers: np.ndarray) -> np.ndarray | None:
-        """Numbers (H x W) as classes (uint8); None if one of them has no meaning."""
-        there, where = np.unique(numbers, return_inverse=True)
-        known = {IGNORE: IGNORE, **self.values}
-        if any(int(value) not in known for value in there):
-            return None
-        return np.array([known[int(value)] for value in there], np.uint8)[where].reshape(numbers.shape)
-
-
-def in_order(count: int, first: int = 0) -> Numbering:
-    """The numbers of a card: 0 for its first class, and so on; or those that begin at `first`."""
-    unjudged = {0: IGNORE} if first else {}
-    return Numbering(f"{first} to {first + count - 1}", {first + i: i for i in range(count)} | unjudged)
-
-
-def declared(folders: Iterable[Path], classes: Sequence[ClassInfo]) -> Numbering | None:
-    """The numbering that a file `classes.json` declares in the first of the folders that has one: a list of classes
-    from number 0 on, or an object {"number": "class"}; null is not judged. Raises ExplorerError if it makes no sense.
-    """
-    path = next((place for folder in folders if (place := folder / DECLARATION).is_file()), None)
-    if path is None:
-        return None
-    known = {name: i for i, info in enumerate(classes) for name in (info.id, info.name["en"])} | {None: IGNORE}
-    try:
-        said = json.loads(path.read_text("utf-8"))
-        pairs = enumerate(said) if isinstance(said, list) else said.items()
-        return Numbering(str(path), {int(number): known[name] for number, name in pairs})
-    except KeyError as error:
-        why = f"the class {error} is unknown; known: {', '.join(info.id for info in classes)}"
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        why = str(error)
-    raise ExplorerError(
-        "truth_classes",
-        f"{path} declares no numbering: {why}",
-        name=path.name,
-        classes=", ".join(i.id for i in classes),
-    )
 
 
 def beside(folder: Path, stem: str) -> Path:
@@ -138,7 +94,30 @@ def read(
     parts        the classes "inside an object" and "where two touch", if numbers are those of objects
     notes        what was done to the image on reading: labels are turned with it, and taken from its page
     """
-    picture, remarks = opened(path, size, notes)
+    picture, remarks = _opened(path, size, list(notes))
+    return taken(picture, remarks, classes, numbering, is_declared, parts)
+
+
+def _opened(path: Path, size: tuple[int, int], notes: list[Note]) -> tuple[Picture, Said]:
+    """What `opened` gives; of an image that was read as a copy, labels may be as large as the whole one."""
+    whole = [n.details for n in notes if n.code == "reduced"]
+    try:
+        return opened(path, size, notes)
+    except ExplorerError as error:
+        if not whole or error.code != "truth_size":
+            raise
+    return copied(path, (whole[0]["whole_height"], whole[0]["whole_width"]), size, notes)
+
+
+def taken(
+    picture: Picture,
+    remarks: Said,
+    classes: Sequence[ClassInfo],
+    numbering: Numbering | None = None,
+    is_declared: bool = False,
+    parts: tuple[int, int] | None = None,
+) -> Truth:
+    """The labels that a picture holds; the arguments are those of `read`."""
     said = [Remark(code, details) for code, details in remarks]
     numbering = numbering or in_order(len(classes))
     labels = None if is_declared and picture.numbers is not None else by_colour(picture, classes)
@@ -262,9 +241,20 @@ def better(truth: Truth, labels: np.ndarray, others: Iterable[Numbering]) -> Rem
     """A remark where the numbers of a file agree much better with a prediction (H x W) in another numbering."""
     if truth.raw is None or truth.labels is None:
         return None
-    here = _agreement(truth.labels, labels)
+    values, first, where = np.unique(truth.raw, return_index=True, return_inverse=True)
+    counts = np.bincount(where.ravel() * 256 + labels.ravel(), minlength=len(values) * 256).reshape(-1, 256)
+    line = replace(truth, labels=truth.labels.ravel()[first], raw=values)
+    return better_by(line, counts, others)
+
+
+def better_by(truth: Truth, counts: np.ndarray, others: Iterable[Numbering]) -> Remark | None:
+    """The same of the numbers that a file has (`raw`, n) and what they mean (`labels`): `counts` are pixels by number
+    and predicted class (n x 256)."""
+    assert truth.raw is not None
+    assert truth.labels is not None
+    here = _agreement(truth.labels, counts)
     best = max(
-        ((_agreement(found, labels), other) for other in others if (found := other.labels(truth.raw)) is not None),
+        ((_agreement(found, counts), other) for other in others if (found := other.labels(truth.raw)) is not None),
         key=lambda pair: pair[0],
         default=None,
     )
@@ -274,6 +264,7 @@ def better(truth: Truth, labels: np.ndarray, others: Iterable[Numbering]) -> Rem
     return Remark("other_numbers", {"name": truth.name, "other": best[1].name, "numbers": truth.numbers, **shares})
 
 
-def _agreement(truth: np.ndarray, labels: np.ndarray) -> float:
-    judged = truth != IGNORE
-    return float((truth == labels)[judged].mean()) if judged.any() else 0.0
+def _agreement(labels: np.ndarray, counts: np.ndarray) -> float:
+    judged = (labels != IGNORE).nonzero()[0]
+    total = counts[judged].sum()
+    return float(counts[judged, labels[judged]].sum() / total) if total else 0.0

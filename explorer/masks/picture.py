@@ -20,7 +20,9 @@ from rasterio.enums import ColorInterp
 
 from explorer.errors import ExplorerError
 from explorer.images import MAX_PIXELS, Note
-from explorer.images.formats import kind_of
+from explorer.images.colours import orientation_of as exif_orientation
+from explorer.images.directories import Tiff
+from explorer.images.formats import READERS, kind_of
 
 FORMATS = ("PNG", "TIFF", "BMP", "GIF")  # none that loses anything
 Said = list[tuple[str, dict[str, Any]]]  # codes of `remarks.REMARKS`, and what fills them
@@ -41,8 +43,21 @@ class Picture:
     def codes(self) -> np.ndarray:
         """Red, green and blue of each pixel as one number."""
         assert self.colours is not None
-        codes: np.ndarray = (self.colours.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(-1)
-        return codes
+        return code_of(self.colours)
+
+    @staticmethod
+    def of_colours(name: str, colours: np.ndarray, said: Said) -> Picture:
+        """Of red, green and blue (h x w x 3 uint8); where none is a colour they hold numbers."""
+        if (np.ptp(colours, axis=-1) == 0).all():
+            said.append(("grey", {"name": name}))
+            return Picture(name, colours[..., 0].astype(np.int64))
+        return Picture(name, None, colours)
+
+
+def code_of(colours: np.ndarray) -> np.ndarray:
+    """Red, green and blue (... x 3 uint8) as one number."""
+    codes: np.ndarray = (colours.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(-1, dtype=np.int64)
+    return codes
 
 
 def opened(path: str | Path, size: tuple[int, int], notes: Iterable[Note] = ()) -> tuple[Picture, Said]:
@@ -53,29 +68,26 @@ def opened(path: str | Path, size: tuple[int, int], notes: Iterable[Note] = ()) 
     turned = int(done.get("rotated", {}).get("orientation", 1))
     said: Said = []
 
-    def page_of(pages: int, shape: tuple[int, int]) -> int:
+    def page(pages: int, shape: tuple[int, int]) -> int:
         """The page to read, from 0, before it is read."""
         if shape[0] * shape[1] > MAX_PIXELS or set(shape) != set(size):
-            raise _other_size(path.name, shape, size)
-        return _page(path.name, pages, done.get("page", {}), said)
+            raise other_size(path.name, shape, size)
+        return page_of(path.name, pages, done.get("page", {}), said)
 
     try:
         if not path.is_file():
             raise ExplorerError("truth_missing", f"there is no file {path} of true labels", name=path.name)
         with open(path, "rb") as file:
             read = _tiff if kind_of(file.read(1024)) == "TIFF" else _pillow
-        stored, own = read(path, page_of)
+        stored, own = read(path, page)
     except (ExplorerError, MemoryError) as error:
-        raise (error if getattr(error, "code", "").startswith("truth_") else _unreadable(path)) from error
+        raise (error if getattr(error, "code", "").startswith("truth_") else unreadable(path)) from error
     except Exception as error:  # on damaged data nearly anything is raised
-        raise _unreadable(path) from error
+        raise unreadable(path) from error
     values = _turned(upright(stored.values, own), path.name, size, turned, own != 1, said)
     if values.ndim == 2:
-        return Picture(path.name, _whole(values, path.name), table=stored.table, bilevel=stored.bilevel), said
-    if (np.ptp(values, axis=-1) == 0).all():
-        said.append(("grey", {"name": path.name}))
-        return Picture(path.name, values[..., 0].astype(np.int64)), said
-    return Picture(path.name, None, values), said
+        return Picture(path.name, numbers_of(values, path.name), table=stored.table, bilevel=stored.bilevel), said
+    return Picture.of_colours(path.name, values, said), said
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,24 +109,40 @@ def _tiff(path: Path, page_of: PageOf) -> tuple[_Stored, int]:
         name = f"GTIFF_DIR:{page + 1}:{path.resolve()}"
         with rasterio.open(name, driver="GTiff", sharing=False) as file:
             page_of(1, file.shape)  # pages may have sizes of their own
-            if max(rows * columns for rows, columns in file.block_shapes) > MAX_PIXELS:
-                raise _no_map(path.name, "its tiles are too large")
-            kinds = file.colorinterp
-            bands = [i for i, kind in enumerate(kinds, 1) if kind != ColorInterp.alpha]
-            if len(bands) not in (1, 3) or (len(bands) == 3 and set(file.dtypes) != {"uint8"}):
-                raise _no_map(path.name, f"it has {len(bands)} channels of {file.dtypes[0]}")
+            bands, table, bilevel = bands_of(file, path.name)
             values = file.read(bands)
-            table = None
-            if kinds[0] == ColorInterp.palette:
-                entries = file.colormap(1)
-                table = np.array([entries.get(i, (0, 0, 0, 0))[:3] for i in range(max(entries) + 1)])
-            bilevel = file.tags(1, ns="IMAGE_STRUCTURE").get("NBITS") == "1"
+    stored = _Stored(values[0] if len(bands) == 1 else np.moveaxis(values, 0, -1), table, bilevel)
+    return stored, orientation_of(path)
+
+
+def bands_of(file: Any, name: str) -> tuple[list[int], np.ndarray | None, bool]:
+    """Of a file that GDAL reads: the bands that hold numbers or colours, the colours of an indexed one's numbers, and
+    whether a pixel is a bit. Raises ExplorerError."""
+    if max(rows * columns for rows, columns in file.block_shapes) > MAX_PIXELS:
+        raise _no_map(name, "its tiles are too large")
+    kinds = file.colorinterp
+    bands = [i for i, kind in enumerate(kinds, 1) if kind != ColorInterp.alpha]
+    if len(bands) not in (1, 3) or (len(bands) == 3 and set(file.dtypes) != {"uint8"}):
+        raise _no_map(name, f"it has {len(bands)} channels of {file.dtypes[0]}")
+    table = None
+    if kinds[0] == ColorInterp.palette:
+        entries = file.colormap(1)
+        table = np.array([entries.get(i, (0, 0, 0, 0))[:3] for i in range(max(entries) + 1)])
+    return bands, table, file.tags(1, ns="IMAGE_STRUCTURE").get("NBITS") == "1"
+
+
+def orientation_of(path: Path) -> int:
+    """The EXIF orientation that a file's header says; no pixel is unpacked for it."""
     try:
-        with Image.open(path) as image:  # its header
-            orientation = int(image.getexif().get(274, 1))
-    except Exception:  # of a layout that Pillow does not know
-        orientation = 1
-    return _Stored(values[0] if len(bands) == 1 else np.moveaxis(values, 0, -1), table, bilevel), orientation
+        with open(path, "rb") as file:
+            kind = kind_of(file.read(1024))
+            file.seek(0)
+            if kind == "TIFF":
+                tiff = Tiff(file, path.stat().st_size)
+                return tiff.directory(tiff.first).value(274, 1)
+            return exif_orientation(READERS[kind](file, "").info.get("exif"))
+    except Exception:  # it says none
+        return 1
 
 
 def _pillow(path: Path, page_of: PageOf) -> tuple[_Stored, int]:
@@ -122,7 +150,8 @@ def _pillow(path: Path, page_of: PageOf) -> tuple[_Stored, int]:
     with Image.open(path, formats=FORMATS) as image:
         if page := page_of(int(getattr(image, "n_frames", 1)), (image.height, image.width)):
             image.seek(page)
-        raw = str(image.tile[0][3]) if image.tile else ""
+        how: Any = image.tile[0][3] if image.tile else ""
+        raw = how if isinstance(how, str) else str(how[0])  # behind it stands how many bytes a row has
         orientation = int(image.getexif().get(274, 1))
         image.load()
         if image.mode in ("RGB", "RGBA") and "16" not in raw:
@@ -136,7 +165,7 @@ def _pillow(path: Path, page_of: PageOf) -> tuple[_Stored, int]:
         return _Stored(values, table, image.mode == "1"), orientation
 
 
-def _page(name: str, pages: int, of_image: dict[str, Any], said: Said) -> int:
+def page_of(name: str, pages: int, of_image: dict[str, Any], said: Said) -> int:
     """The page that the image is of, where both files have as many."""
     if pages == 1:
         return 0
@@ -158,19 +187,27 @@ def upright(values: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _turned(values: np.ndarray, name: str, size: tuple[int, int], turned: int, has_own: bool, said: Said) -> np.ndarray:
-    """Labels as their image lies: as they are, or turned with it if only the size of the unturned one fits."""
-    shape, details = values.shape[:2], {"name": name, "orientation": turned}
-    if shape == tuple(size):
+    """Labels as their image lies."""
+    turn = turn_of((values.shape[0], values.shape[1]), name, size, turned, has_own, said)
+    return upright(values, turn) if turn else values
+
+
+def turn_of(shape: tuple[int, int], name: str, size: tuple[int, int], turned: int, has_own: bool, said: Said) -> int:
+    """The orientation by which labels are turned to lie as their image, which was `turned`: 0 if they do, and that of
+    the image if only the size of the unturned one fits. Raises ExplorerError if neither does."""
+    details = {"name": name, "orientation": turned}
+    if tuple(shape) == tuple(size):
         if turned > 1 and not has_own and (turned < 5 or size[0] == size[1]):  # then either size would fit
             said.append(("maybe_turned", details))
-        return values
-    if turned < 5 or shape[::-1] != tuple(size):
-        raise _other_size(name, (shape[0], shape[1]), size)
+        return 0
+    if turned < 5 or tuple(shape[::-1]) != tuple(size):
+        raise other_size(name, shape, size)
     said.append(("turned", details))
-    return upright(values, turned)
+    return turned
 
 
-def _whole(values: np.ndarray, name: str) -> np.ndarray:
+def numbers_of(values: np.ndarray, name: str) -> np.ndarray:
+    """As int64. Raises ExplorerError for fractions."""
     if values.dtype.kind == "f" and not (np.isfinite(values) & (values == np.rint(values))).all():
         raise _no_map(name, "it holds fractions")
     return values.astype(np.int64)
@@ -180,7 +217,7 @@ def _no_map(name: str, why: str) -> ExplorerError:
     return ExplorerError("truth_mode", f"{name} is no label map: {why}", name=name)
 
 
-def _other_size(name: str, shape: tuple[int, int], size: tuple[int, int]) -> ExplorerError:
+def other_size(name: str, shape: tuple[int, int], size: tuple[int, int]) -> ExplorerError:
     return ExplorerError(
         "truth_size",
         f"{name} has {shape[0]} x {shape[1]} pixels, the image {size[0]} x {size[1]}",
@@ -192,13 +229,16 @@ def _other_size(name: str, shape: tuple[int, int], size: tuple[int, int]) -> Exp
     )
 
 
-def _unreadable(path: Path) -> ExplorerError:
-    """Of what cannot be read as labels: a format that changes numbers, or damage."""
+def unreadable(path: Path, formats: tuple[str, ...] = FORMATS) -> ExplorerError:
+    """Of what cannot be read as labels, or not in parts: a format that changes numbers, or damage."""
     try:
         with open(path, "rb") as file:
             kind = kind_of(file.read(1024))
     except (ExplorerError, OSError):
         kind = ""
+    if kind in FORMATS and kind not in formats:
+        why = f"{path.name} is a {kind} file, which cannot be read in parts: save labels of this size as PNG or TIFF"
+        return ExplorerError("truth_format", why, name=path.name, format=kind)
     if kind and kind not in FORMATS:
         why = f"{path.name} is a {kind} file, which does not keep numbers: save the labels as PNG"
         return ExplorerError("truth_format", why, name=path.name, format=kind)

@@ -18,6 +18,9 @@ REMARKS = {
     "labels were turned with it.",
     "maybe_turned": "The image was turned upright on reading (EXIF orientation {orientation}), {name} is taken as it "
     "lies: if it was drawn on the unturned image, turn it as well.",
+    "reduced": "{name} has the size of the whole image; of the copy that was read each pixel takes the label at its "
+    "middle.",
+    "not_single": "The image is read in parts, so its single objects are not compared; figures are of pixels.",
     "page": "Page {page} of {pages} of {name} is used, as of the image.",
     "other_numbers": "{name} agrees with {there:.1%} of the pixels if its numbers are read as {other}, with {here:.1%} "
     "as {numbers}; --numbers, or a classes.json beside the files, declares them.",

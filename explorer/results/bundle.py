@@ -112,7 +112,8 @@ def described(result: Result) -> str:
 def command(result: Result) -> str:
     """The command that makes this result again."""
     run, plan = result.labelling, result.labelling.plan
-    page = next((note.details["page"] for note in result.notes if note.code == "page"), 1)
+    done = {note.code: note.details for note in result.notes}
+    page = done.get("page", {}).get("page", 1)
     size = max(plan.size) if tuple(plan.size) != tuple(result.pixels.shape[:2]) else "full"
     options = {
         "model": plan.spec.model,
@@ -120,6 +121,7 @@ def command(result: Result) -> str:
         "padding": plan.spec.padding,
         "size": size if size != "full" or result.card.is_too_large(plan.size) else None,
         "page": page if page > 1 else None,
+        "channels": done["channels"]["taken"].replace(" ", "") if "channels" in done else None,
         "precision": run.precision if run.precision != "float32" else None,
         "way": "paper" if plan.alone else None,
     }

@@ -25,7 +25,7 @@ class Judged:
 
     matrix: np.ndarray
     boundary: np.ndarray  # only pixels within 5 of a true boundary
-    errors: np.ndarray
+    errors: Any  # an array, or a file
     matches: objects.Matches | None = None
     numbers: str = ""  # the numbering that the file was taken in
     remarks: tuple[Remark, ...] = ()  # to be said before the figures
@@ -39,9 +39,10 @@ class Judged:
         return {key: json_ready(value) for key, value in found.items()}
 
 
-def judge(truth: np.ndarray, labels: np.ndarray, classes: int) -> Judged:
-    """Compare labels with true ones of the same size; metrics.IGNORE (255) is not judged."""
-    near = metrics.boundary_band(truth)
+def judge(truth: np.ndarray, labels: np.ndarray, classes: int, near: np.ndarray | None = None) -> Judged:
+    """Compare labels with true ones of the same size; metrics.IGNORE (255) is not judged. `near`: the pixels of
+    `metrics.boundary_band`, where they are known."""
+    near = metrics.boundary_band(truth) if near is None else near
     errors = np.where(truth == metrics.IGNORE, UNJUDGED, np.where(truth == labels, RIGHT, WRONG)).astype(np.uint8)
     banded = np.where(near, truth, metrics.IGNORE)
     return Judged(metrics.confusion(truth, labels, classes), metrics.confusion(banded, labels, classes), errors)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from explorer.ui.image_store import ImageStore
 from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
 from explorer.ui.turns import OnProgress
+from explorer.ui.usual import Place, channels_of, following, shows
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +35,12 @@ def run_messages(bench: Workbench, data: Data, cancelled: Stop) -> AsyncIterator
 
     def work(progress: OnProgress, stop: Stop) -> Data:
         turn = bench.turns.turn(progress, stop)
-        with _with_upload(bench.pictures, data, progress, stop, turn) as (question, name):
+        with _with_upload(bench, data, progress, stop, turn) as (question, name):
             selection = bench.networks.check(question.get("selection"))
             run = bench.runs.run(selection, progress, stop)
             done = asdict(replace(selection, size=run.size))  # the page's controls say what was run
-            domain = bench.pictures.domain(selection.image)
-        return {"kind": "done", "trace": run.file, "selection": done, "imageName": name, "domain": domain}
+            shown = shows(bench, selection.image)
+        return {"kind": "done", "trace": run.file, "selection": done, "imageName": name, **shown}
 
     return _messages(lambda *how: [work(*how)], cancelled)
 
@@ -50,7 +52,7 @@ def segment_messages(segmenter: Segmenter, data: Data, cancelled: Stop) -> Async
         turn = segmenter.turns.turn(progress, stop) if data.get("what") in segmenter.RUNS else nullcontext()
         with (
             _truth(segmenter.pictures, data) as truth,
-            _with_upload(segmenter.pictures, data, progress, stop, turn) as (question, name),
+            _with_upload(segmenter, data, progress, stop, turn) as (question, name),
         ):
             return {**segmenter.answer({**question, "path": truth}, progress, stop), "imageName": name}
 
@@ -64,7 +66,7 @@ def lab_messages(bench: Workbench, data: Data, cancelled: Stop) -> AsyncIterator
         turn = nullcontext() if data.get("what") == "geometry" else bench.turns.turn(progress, stop)
         with (
             _truth(bench.pictures, data) as truth,
-            _with_upload(bench.pictures, data, progress, stop, turn) as (question, name),
+            _with_upload(bench, data, progress, stop, turn) as (question, name),
         ):
             found = bench.labs.answer({**question, "path": truth}, progress, stop)
             return {**found, **bench.labs.about(question["selection"]["image"], name)} if name else found
@@ -92,7 +94,7 @@ def image_messages(
 
     def task(progress: OnProgress, stop: Stop) -> Iterator[Data]:
         turn = bench.turns.turn(progress, stop)
-        with _with_upload(bench.pictures, data, progress, stop, turn) as (question, _):
+        with _with_upload(bench, data, progress, stop, turn) as (question, _):
             yield work(question, progress, stop)
 
     return _messages(task, cancelled)
@@ -149,22 +151,27 @@ async def _messages(task: Callable[[OnProgress, Stop], Iterable[Data]], cancelle
 
 @contextmanager
 def _with_upload(
-    pictures: ImageStore, data: Data, progress: OnProgress, stop: Stop, turn: AbstractContextManager[Any]
+    place: Place, data: Data, progress: OnProgress, stop: Stop, turn: AbstractContextManager[Any]
 ) -> Iterator[tuple[Data, str]]:
-    """The question with the image that was uploaded for it in its selection, and the file's name.
+    """The question with the image that was uploaded for it in its selections, and the file's name. What of these the
+    page leaves to the image (`follow`) becomes what is usual for it.
 
     The file is read once it is this question's `turn`, which lasts until it is answered: who waits holds no pixels.
     """
-    selection, upload = data.get("selection"), data.get("upload")
+    upload, pictures = data.get("upload"), place.pictures
     if not isinstance(upload, dict):
         yield dict(data), ""
         return
     name, path = str(upload.get("name", ""))[:200], pictures.uploads.path(upload.get("sent"))
-    page = data.get("page", 0)
+    page, channels = data.get("page", 0), channels_of(data.get("channels"))
     with pictures.uploads.wanted(path), turn:
         progress(0.03, "progress.image", {})
-        image = pictures.add(path, name, page if type(page) is int else 0, progress, stop)
-        yield {**data, "selection": {**selection, "image": image} if isinstance(selection, dict) else None}, name
+        image = pictures.add(path, name, page if type(page) is int else 0, progress, stop, channels)
+        follow = partial(following, follow=data.get("follow"), place=place, image=image)
+        question = {**data, "selection": follow(data.get("selection"))}
+        if isinstance(data.get("selections"), list):
+            question["selections"] = list(map(follow, data["selections"]))
+        yield question, name
 
 
 @contextmanager

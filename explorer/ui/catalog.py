@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +42,7 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
                 "family": card.family,
                 "data": card.recipe.get("data_set", ""),
                 "examples": card.domain,
+                "paddings": _paddings(card),
                 "licence": in_all(card.licence),
                 "note": in_all(card.note),
                 "width": _width(card.spec),
@@ -54,7 +55,7 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
             }
             for card in cards
         ],
-        "examples": examples,
+        "examples": [{**one, "usual": usual(cards, one["family"])} if one["family"] else one for one in examples],
         "sizes": SIZES,
         "devices": ("auto", *inference.devices()),
         "mostBytes": images.MAX_BYTES,
@@ -68,6 +69,11 @@ def catalog(cards: Iterable[Card], examples: list[dict[str, Any]]) -> dict[str, 
         "languages": i18n.languages(),
         "texts": i18n.TEXTS,
     }
+
+
+def _paddings(card: Card) -> dict[str, str]:
+    """By network, the padding that it runs in on these weights unless another is chosen."""
+    return {key: weights.usual_padding(card, key) for key in shown() if MODELS[key].family == card.family}
 
 
 def _width(spec: ModelSpec) -> dict[str, Any] | None:
@@ -91,6 +97,12 @@ def _width(spec: ModelSpec) -> dict[str, Any] | None:
 
 def _parameters(spec: ModelSpec) -> int:
     return sum(tensor.numel() for tensor in without_weights(spec).parameters())
+
+
+def usual(cards: Sequence[Card], likely: str | None) -> dict[str, str]:
+    """By network, the name of the usual weights for an image that most likely shows `likely` (`images.likely`)."""
+    fitting = {model: weights.cards_for(model, cards) for model in shown()}
+    return {m: weights.usual_card(some, likely or MODELS[m].domain).name for m, some in fitting.items() if some}
 
 
 def first(cards: Iterable[Card], examples: list[dict[str, Any]]) -> Selection:

@@ -29,6 +29,7 @@ from explorer.ui.session import Workbench
 from explorer.ui.state import Selection
 from explorer.ui.turns import OnProgress
 from explorer.ui.uploads import TOKEN
+from explorer.ui.usual import following
 from explorer.ui.words import sentence
 
 MOST_SIDE = 2048  # pixels of an input whose geometry is asked for
@@ -56,16 +57,18 @@ class Endpoints:
         padding: str = "",
         longest: int = 0,
         page: int = 1,
+        channels: str = "",
     ) -> dict[str, Any]:
         """Label every pixel of an image with FCN or U-Net: a PNG of class indices, and each class's share.
 
         Args:
             image: a data URL (data:image/png;base64,...), the name of an example such as pagoda.jpg, or of an upload
             model: fcn32s, fcn16s, fcn8s or unet
-            weights: the name of weights on offer; empty for the first that were trained as this model
+            weights: the name of weights on offer; empty for the usual ones for what the image shows
             padding: paper or same for FCN, valid or same for U-Net; empty for one that the weights were trained in
             longest: pixels of the longer side to run at; 0 for what suits the weights. Labels have the image's size
             page: of a TIFF, counted from 1
+            channels: of an image with more than its colours, from 1: one, as grey, or three, as red, green and blue
         """
 
         def work(question: Data, progress: OnProgress, stop: Stop) -> Data:
@@ -74,7 +77,7 @@ class Endpoints:
             return {**bundle.about(result), "classes": classes, "labels": labels}
 
         with _refusing():
-            question = self._question(image, page, self._selection(model, weights, padding))
+            question = self._question(image, page, channels, *self._selection(model, weights, padding))
             question |= {"what": "segment", "options": {"longest": longest or None}}
             return await self._answer(request, question, work)
 
@@ -88,17 +91,19 @@ class Endpoints:
         size: int = 320,
         page: int = 1,
         step: str = "",
+        channels: str = "",
     ) -> dict[str, Any]:
         """Run a network step by step: each step's size, jump, receptive field, cost and statistics; crops and labels.
 
         Args:
             image: a data URL (data:image/png;base64,...), the name of an example such as pagoda.jpg, or of an upload
             model: fcn32s, fcn16s, fcn8s or unet
-            weights: the name of weights on offer; empty for the first that were trained as this model
+            weights: the name of weights on offer; empty for the usual ones for what the image shows
             padding: paper or same for FCN, valid or same for U-Net; empty for one that the weights were trained in
             size: pixels of the resized image's longer side: 192, 256, 320, 388, 500, 640, 800 or 1000
             page: of a TIFF, counted from 1
             step: name of a step whose maps are wanted, too: one PNG with a tile for each channel
+            channels: of an image with more than its colours, from 1: one, as grey, or three, as red, green and blue
         """
 
         def work(question: Data, progress: OnProgress, stop: Stop) -> Data:
@@ -107,7 +112,7 @@ class Endpoints:
 
         with _refusing():
             _known("size", size, SIZES)
-            question = self._question(image, page, self._selection(model, weights, padding, size))
+            question = self._question(image, page, channels, *self._selection(model, weights, padding, size))
             return await self._answer(request, question, work)
 
     async def geometry(
@@ -146,6 +151,7 @@ class Endpoints:
         settings: dict[str, Any] | None = None,
         figures: bool = False,
         page: int = 1,
+        channels: str = "",
     ) -> dict[str, Any]:
         """An experiment: where crops cut, what borders do, what shifts, how far fields reach, why a class was seen.
 
@@ -154,11 +160,12 @@ class Endpoints:
             what: geometry, which lists the settings and what needs no run, or an experiment such as values
             image: a data URL, the name of an example, or of an upload; empty for an example that fits the weights
             model: fcn32s, fcn16s, fcn8s or unet
-            weights: the name of weights on offer; empty for the first that were trained as this model
+            weights: the name of weights on offer; empty for the usual ones for what the image shows
             padding: paper or same for FCN, valid or same for U-Net; empty for one that the weights were trained in
             settings: those to be changed, by the names that geometry lists
             figures: whether the plots are wanted, too, as plotly's JSON
             page: of a TIFF, counted from 1
+            channels: of an image with more than its colours, from 1: one, as grey, or three, as red, green and blue
         """
 
         def work(question: Data, progress: OnProgress, stop: Stop) -> Data:
@@ -168,36 +175,40 @@ class Endpoints:
         with _refusing():
             _known("name", name, LABS)
             _known("what", what, ("geometry", *LABS[name].RUNS))
-            question = self._question(image, page, self._selection(model, weights, padding), or_example=True)
+            wish = self._selection(model, weights, padding)
+            question = self._question(image, page, channels, *wish, or_example=True)
             question |= {"lab": name, "what": what, "settings": settings or {}}
             return await self._answer(request, question, work)
 
     # ---- from arguments to a question
 
-    def _selection(self, model: str, weights: str, padding: str, size: int = SIZES[0]) -> Selection:
+    def _selection(self, model: str, weights: str, padding: str, size: int = SIZES[0]) -> tuple[Selection, list[str]]:
+        """What is wanted, and what of it is left to the image."""
         _known("model", model, shown())
         cards = {card.name: card for card in checkpoints.cards_for(model, self.bench.networks.cards)}
         _known("weights", weights, ("", *cards))
         _known("padding", padding, ("", *MODELS[model].paddings))
         card = cards[weights] if weights else next(iter(cards.values()))
-        usual = next((one for one in MODELS[model].paddings if one in card.geometries), card.spec.padding)
-        return Selection(model, card.name, padding or usual, "", size, "auto")
+        wish = Selection(model, card.name, padding or checkpoints.usual_padding(card, model), "", size, "auto")
+        return wish, [name for name, given in (("checkpoint", weights), ("padding", padding)) if not given]
 
-    def _question(self, image: str, page: int, wish: Selection, or_example: bool = False) -> Data:
+    def _question(
+        self, image: str, page: int, channels: str, wish: Selection, follow: list[str], or_example: bool = False
+    ) -> Data:
         """What the page would send: an example in the selection, or an upload. Nothing is fetched from anywhere."""
-        pictures, question = self.bench.pictures, {"selection": asdict(wish)}
+        pictures = self.bench.pictures
         if or_example and image == "":
             domain = next(card.domain for card in self.bench.networks.cards if card.name == wish.checkpoint)
             image = next((e["file"] for e in pictures.listed if e["family"] == domain), pictures.listed[0]["file"])
         if not isinstance(image, str):
             raise _bad("the argument image is a text: a data URL, the name of an example or of an upload")
         if pictures.is_example(image):
-            question["selection"]["image"] = image
-            return question
+            return {"selection": following(asdict(wish), follow, self.bench, image)}
         if type(page) is not int or page < 1:
             raise _bad(f"the argument page is a whole number from 1 on, not {page!r}")
+        how = {"page": page - 1, "channels": _channels(channels), "follow": follow}
         sent = image if TOKEN.fullmatch(image) else _kept(pictures, image)
-        return {**question, "upload": {"sent": sent, "name": "image"}, "page": page - 1}
+        return {"selection": asdict(wish), "upload": {"sent": sent, "name": "image"}, **how}
 
     async def _answer(self, request: gr.Request, question: Data, work: Work) -> Data:
         """What comes of a question, once it is its turn. Raises ExplorerError."""
@@ -251,6 +262,14 @@ def _known(name: str, value: Any, choices: Any) -> None:
     if type(value) not in (str, int) or value not in choices:
         listed = ", ".join(str(one) for one in choices if one != "")
         raise _bad(f"the argument {name} is one of {listed}, not {str(value)[:100]!r}")
+
+
+def _channels(text: str) -> list[int] | None:
+    """Numbers from 1, commas between, as numbers from 0. Raises ExplorerError."""
+    parts = text.split(",") if isinstance(text, str) and text else []
+    if (text and len(parts) not in (1, 3)) or not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise _bad(f"the argument channels is one number from 1 on, or three with commas between, not {text!r}")
+    return [int(part) - 1 for part in parts] or None
 
 
 def _kept(pictures: ImageStore, image: str) -> str:

@@ -36,9 +36,9 @@ class ImageStore:
         self.uploads = Uploads(files.root / "uploads")
         self.memory = Turns(ROOM, "progress.memory")
         self._held: Bounded[Photograph] = Bounded(IMAGE_BYTES)
-        self._uploads: Bounded[str] = Bounded(1000)  # path and page -> image id, the last thousand
+        self._uploads: Bounded[str] = Bounded(1000)  # path, page and channels -> image id
         self._identities: Bounded[str] = Bounded(5000)  # image id -> what its pixels are known by
-        self._domains: Bounded[str] = Bounded(1000)  # image id -> what it shows, "" where that is not known
+        self._likely: Bounded[tuple[str | None, str | None]] = Bounded(1000)  # image id -> domain, likely one
 
     def examples(self) -> list[dict[str, Any]]:
         """The examples for the page, each with its thumbnail, and behind them the images that are made."""
@@ -67,6 +67,7 @@ class ImageStore:
         page: int = 0,
         progress: OnProgress = lambda *_: None,
         cancelled: Callable[[], bool] = lambda: False,
+        channels: tuple[int, ...] | None = None,
     ) -> str:
         """Read an uploaded file, delete it and return the image's id. Raises ExplorerError with the reason.
 
@@ -74,13 +75,13 @@ class ImageStore:
         that of the pixels under this name: nobody's results are called as another person called the file.
         """
         if not path.is_file():
-            known = self._uploads.get((path, page))
+            known = self._uploads.get((path, page, channels))
             if known is None:
                 raise ExplorerError("upload")
             return self._keep(replace(self.get(known), name=name or path.name))
         try:
             room = partial(self.memory.turn, progress, cancelled)
-            key = self._keep(images.read(path, name, page, room=room))
+            key = self._keep(images.read(path, name, page, channels, room))
         except CancelledError:
             raise
         except BaseException:
@@ -88,7 +89,7 @@ class ImageStore:
             raise
         give_back()  # what decoding a large one took
         self.uploads.forget(path)
-        self._uploads.put((path, page), key, 1)
+        self._uploads.put((path, page, channels), key, 1)
         return key
 
     def _keep(self, photograph: Photograph) -> str:
@@ -120,12 +121,20 @@ class ImageStore:
 
     def domain(self, key: str) -> str | None:
         """What an image shows: "everyday" or "nuclei"; None where its colours do not tell. Raises ExplorerError."""
+        return self._shown(key)[0]
+
+    def likely(self, key: str) -> str | None:
+        """The same to choose weights by (`images.likely`). Raises ExplorerError."""
+        return self._shown(key)[1]
+
+    def _shown(self, key: str) -> tuple[str | None, str | None]:
         if listed := [example["family"] for example in self.listed if example["file"] == key]:
-            return str(listed[0])
+            return str(listed[0]), str(listed[0])
         if key in MADE:
-            return None
-        found = self._domains.get(key)
+            return None, None
+        found = self._likely.get(key)
         if found is None:
-            found = images.domain_of(self.get(key).pixels) or ""
-            self._domains.put(key, found, 1)
-        return found or None
+            pixels = self.get(key).pixels
+            found = images.domain_of(pixels), images.likely(pixels)
+            self._likely.put(key, found, 1)
+        return found

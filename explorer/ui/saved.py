@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -59,7 +59,12 @@ class Saved:
 
 @contextmanager
 def recorded(
-    image: str | Path | np.ndarray, loaded: Loaded, size: int, device: str = "auto", page: int = 0
+    image: str | Path | np.ndarray,
+    loaded: Loaded,
+    size: int,
+    device: str = "auto",
+    page: int = 0,
+    channels: Sequence[int] | None = None,
 ) -> Iterator[Saved]:
     """An image run through a network as the page runs it, its longer side `size` pixels; the files go with the context.
 
@@ -72,7 +77,8 @@ def recorded(
         path = files.folder / "image.png" if isinstance(image, np.ndarray) else Path(image)
         if isinstance(image, np.ndarray):
             path.write_bytes(png(image))
-        key, spec = pictures.add(path, path.name, page), loaded.spec
+        taken = None if channels is None else tuple(channels)
+        key, spec = pictures.add(path, path.name, page, channels=taken), loaded.spec
         selection = Selection(spec.model, loaded.card.name, spec.padding, key, size, device)
         run = runs.run(selection, lambda *_: None, lambda: False)
         yield Saved(

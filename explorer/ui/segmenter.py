@@ -26,6 +26,7 @@ from explorer.ui.speeds import Speeds
 from explorer.ui.state import Bounded, Files, Selection
 from explorer.ui.stretch import Stretch
 from explorer.ui.turns import OnProgress, Turns
+from explorer.ui.usual import shows
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Segmenter:
         too_large = card.is_too_large(size)
         with room(BYTES_A_PIXEL * photograph.pixels[..., 0].size):
             picture = self.files.add(jpeg(images.resize(photograph.pixels, MOST_SHOWN)), ".jpg")
-            domain = self.pictures.domain(selection.image)
+            shown = shows(self, selection.image)
         self.shown.put(selection.image, picture, 1)
         return {
             "kind": "planned",
@@ -108,7 +109,7 @@ class Segmenter:
             "page": photograph.page,
             "pages": photograph.pages,
             "notes": notes,
-            "domain": domain,
+            **shown,
             "offers": made,
             "chosen": offers.chosen(made, too_large),
             "trained": {"side": card.trained_side} if too_large else None,
@@ -198,8 +199,7 @@ class Segmenter:
                 far = compare.apart(one.labels, other.labels)
                 same = compare.agreement(one.labels, other.labels)
                 pairs.append({"a": a, "b": b, "agreement": same, "apart": far and vars(far)})
-        domain = self.pictures.domain(image)
-        return {"kind": "compared", "image": image, "domain": domain, "results": kept, "pairs": pairs}
+        return {"kind": "compared", "image": image, **shows(self, image), "results": kept, "pairs": pairs}
 
     def _rivals(self, question: SegmentQuestion) -> tuple[list[Job], Photograph]:
         """The runs of a comparison, and the image that they are of."""

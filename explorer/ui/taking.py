@@ -78,6 +78,7 @@ class Taker:
         elif selection.image in {example["file"] for example in self.pictures.listed}:
             image = f"from explorer.files import EXAMPLES\n\nimage = EXAMPLES / {selection.image!r}"
         settings = {key: getattr(selection, key) for key in ("model", "checkpoint", "padding", "size")}
+        settings |= self.pictures.get(selection.image).reading
         steps = [step for step in saved.content["steps"] if not step["maps"].get("labels")]
         traced = question.step if question.step in {step["name"] for step in steps} else steps[-1]["name"]
         title = f"{saved.title['en']} · {saved.content['title']}"

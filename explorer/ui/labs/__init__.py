@@ -23,6 +23,7 @@ from explorer.ui.network_cache import NetworkCache
 from explorer.ui.state import Files, Selection
 from explorer.ui.stretch import Stretch
 from explorer.ui.turns import OnProgress, Turns
+from explorer.ui.usual import shows
 
 LABS: dict[str, ModuleType] = {
     "crop": crop,
@@ -83,4 +84,4 @@ class Labs:
         """What the page learns of an image that came with a question."""
         small = images.resize(self.bench.pictures.get(image).pixels, SIDE)
         shown = {"image": image, "imageName": name, "picture": self.bench.picture(small, photograph=True)}
-        return {**shown, "domain": self.bench.pictures.domain(image)}
+        return {**shown, **shows(self.bench, image)}

@@ -28,14 +28,17 @@ export class ImageButton {
     return this.catalog.examples.find((example) => example.file === file);
   }
 
-  /** What is known of an image now; an example is known already. `domain`: what the server found it to show.
-   * @param {string} image @param {{name?: string, picture?: string, domain?: string}} known
+  /** What is known of an image now; an example is known already. `domain`: what the server found it to show; `usual`:
+   * by network, the weights for it.
+   * @param {string} image
+   * @param {{name?: string, picture?: string, domain?: string, usual?: Record<string, string>}} known
    */
-  learn(image, { name, picture, domain }) {
+  learn(image, { name, picture, domain, usual }) {
     if (this.example(image)) return;
     this.own = name || this.own;
     this.picture = picture ?? this.picture;
     if (domain) (this.catalog.domains ??= {})[image] = domain;
+    if (usual) (this.catalog.usual ??= {})[image] = usual;
   }
 
   /** What the browser kept of this tab's own image. */

@@ -1,12 +1,11 @@
 /** The stage: wires controls, runs and the views. Python is called to run a network, for nothing else. */
 
-import { find, on } from './dom.js';
+import { find } from './dom.js';
 import { Bar } from './bar.js';
 import { Colours, roles } from './colour.js';
 import { isThere } from './files.js';
 import { Explore } from './explore/explore.js';
-import { wishOf } from './explore/looked.js';
-import { Given } from './given.js';
+import { Given, USUAL } from './given.js';
 import { ImageButton } from './image.js';
 import { Words, pickLanguage } from './i18n.js';
 import { keysDialog } from './keys.js';
@@ -15,10 +14,11 @@ import { Notice } from './notice.js';
 import { ownImage, stored, themeButton } from './preferences.js';
 import { Lessons } from './lessons/lessons.js';
 import { Runner } from './runner.js';
-import { Address, OWN, complete, fromAddress } from './selection.js';
+import { Address, complete, follows, leaves } from './selection.js';
 import { Share } from './share.js';
 import { Sources } from './sources.js';
 import { Views } from './views.js';
+import { Visits } from './visits.js';
 
 /** @param {any} gradio of its HTML component, and the page's address; a page without a server has files of its own */
 export function mount({ element, ...gradio }) {
@@ -39,6 +39,7 @@ class Stage {
     this.colours = new Colours(start.catalog.colours);
     for (const [role, colour] of Object.entries(roles)) root.style.setProperty(`--fx-${role}`, colour);
     this.selection = start.selection;
+    this.left = follows(this.catalog, start.selection); // to the image
     this.message = new Message(root, this.words);
     this.image = new ImageButton(root, this);
     this.runner = new Runner({ ...gradio, alive: () => isThere(this.gradio.base), mostBytes: this.catalog.mostBytes }, {
@@ -54,7 +55,7 @@ class Stage {
         this.words.use(lang).then(() => this.translate());
       },
     });
-    this.given = new Given((files, page) => this.#read(files, page), () => this.show('segment'));
+    this.given = new Given((files, how) => this.#read(files, how), () => this.show('segment'));
     this.notice = new Notice(root, this, (change) => this.change(change));
     this.sources = new Sources(root, {
       onFiles: (files) => this.given.take(files),
@@ -69,7 +70,8 @@ class Stage {
     this.share = new Share(root, shared);
     themeButton(find(root, '.fx-theme'), this.address);
     keysDialog(root);
-    this.translate().then(() => this.begin(start)).then(() => this.lessons.restore(this.address));
+    this.visits = new Visits(this);
+    this.translate().then(() => this.visits.begin(start)).then(() => this.lessons.restore(this.address));
     gradio.watch('value', () => {
       const message = JSON.parse(gradio.props.value);
       for (const listener of [this.runner, this.explore, this.views, this.share]) listener.hear(message);
@@ -84,22 +86,24 @@ class Stage {
       selection: () => this.selection,
       change: (change) => this.change(change),
       onEdited: (file, against) => // the image was painted on: it is shown as the difference from the one before
-        this.#with(() => this.runner.sendFile(file, { selection: { ...this.selection, against } })),
+        this.doing(() => this.runner.sendFile(file, { selection: { ...this.selection, against } })),
       imageName: (image) => this.image.name(image),
       picture: () => this.image.best(this.selection.image, this.trace),
       /** A step of a lesson keeps the image that is looked at, unless it names one. */
-      visit: (address) => this.visit(address, { ...start, image: this.selection.image }),
-      isStale: () => this.#isStale(), isOwn: () => !this.image.example(this.selection.image),
+      visit: (address) => this.visits.visit(address, { ...start, image: this.selection.image }),
+      isStale: () => this.isStale(), isOwn: () => !this.image.example(this.selection.image),
       explore: () => this.explore, labs: () => this.views.labs,
       settled: () => this.position.now(),
       say: (problem) => this.say(problem),
       onProgress: (...news) => this.#progress(...news),
-      turn: () => this.given.turn,
+      turn: (image) => this.given.turn(image), given: this.given, left: () => this.left,
+      selectionOf: (image) => this.#on(image),
       onSettle: () => this.settle(),
       onOpen: (place) => this.#openAt(place),
-      onImage: (image, name, picture, domain) => {
-        this.image.learn(image, { name, picture, domain });
-        this.#choose({ ...this.selection, image });
+      know: (...known) => this.#know(...known),
+      onImage: (image, known) => {
+        this.#know(image, known);
+        this.#follow(this.#on(image));
         this.settle();
       },
     };
@@ -119,58 +123,6 @@ class Stage {
     this.lessons.write();
   }
 
-  /** Start with the run that came with the page, or the one that the address asks for. */
-  async begin(start) {
-    const wish = this.#wish(this.address, start.selection);
-    const view = this.address.get('view');
-    this.views.restore(this.address);
-    on(window, 'popstate', () => this.#back(start.selection));
-    if (this.views.has(view)) {
-      if (wish) this.#choose(wish);
-      this.root.dataset.state = 'ready';
-      return this.show(view);
-    }
-    if (wish) {
-      this.#choose(wish);
-      this.run();
-    } else if (start.trace) await this.bar.waiting(this.open(start.trace, start.selection), this.words);
-  }
-
-  /** What an address asks for, null if it is what the page opens on; without an image in it, this tab's own. */
-  #wish(address, standard) {
-    const own = this.image.ownFor(address);
-    const isMissing = !own && address.get('image') === OWN; // said once what is shown has begun
-    if (isMissing) setTimeout(() => this.say({ code: 'own_image', details: {} }));
-    const wish = fromAddress(this.catalog, address, standard, own?.image);
-    if (own && wish) this.image.recall(own);
-    this.explore.wished = wishOf(address);
-    return wish;
-  }
-
-  /** The browser's buttons back and forward: the address is another one, and what it asks for is shown. */
-  #back(standard) {
-    this.position.turned();
-    const address = new URLSearchParams(location.search);
-    this.visit(address, standard);
-    this.lessons.restore(address);
-  }
-
-  /** Show what an address asks for, filled up from `standard`. */
-  visit(address, standard) {
-    const view = this.views.has(address.get('view')) ? address.get('view') : 'explore';
-    this.views.restore(address);
-    const { image: before } = this.selection;
-    this.#choose(this.#wish(address, standard) ?? standard);
-    const { image } = this.selection;
-    if (view !== this.views.shown) this.show(view);
-    else if (this.views.panel)
-      this.#with(() => this.views.panel.changed(image === before ? {} : { image }, this.image.name(image)));
-    else if (this.#isStale()) this.#with(() => this.runner.send({ selection: this.selection }, { ownImage: false }));
-    if (view !== 'explore' || this.#isStale()) return;
-    if (this.runner.request) this.runner.cancel(); // of another, asked for meanwhile
-    this.explore.revisit();
-  }
-
   get trace() {
     return this.explore.trace;
   }
@@ -187,7 +139,7 @@ class Stage {
     this.say(null);
     this.views.show(view, { image: this.selection.image, name: this.image.name(this.selection.image) });
     this.#written();
-    if (!this.views.panel && this.#isStale()) this.run();
+    if (!this.views.panel && this.isStale()) this.run();
     this.settle();
   }
 
@@ -195,28 +147,54 @@ class Stage {
   #openAt(place) {
     this.explore.wished = place;
     this.show('explore');
-    if (!this.#isStale()) this.explore.revisit();
+    if (!this.isStale()) this.explore.revisit();
   }
 
   /** Read files, the first of them from a page of it. */
-  #read(files, page = 0) {
-    const { views: { panel }, selection } = this;
-    this.#with(() => (panel ? panel.add(files, page) : this.runner.sendFile(files[0], { selection, page })));
+  #read(files, how = USUAL) {
+    const { views: { panel } } = this;
+    this.doing(() => (panel ? panel.add(files, how) : this.runner.sendFile(files[0], { ...this.#question, ...how })));
+  }
+
+  /** What is asked of the server: a run of the selection. Of a file that comes with it some is left to the image. */
+  get #question() {
+    return { selection: this.selection, follow: this.left };
+  }
+
+  /** The selection on another image. */
+  #on(image) {
+    const { catalog, selection, left } = this;
+    return image === undefined || image === selection.image ? selection : complete(catalog, selection, { image }, left);
+  }
+
+  /** What is known of an image now, and of what file it is: of the latest, if it came with an answer. */
+  #know(image, known, given = known.imageName ? this.given.latest : null) {
+    this.image.learn(image, known);
+    if (!this.image.example(image)) this.given.learn(image, given);
+  }
+
+  /** Weights that nobody chose follow an own image, and that is said. */
+  #follow(selection) {
+    const { checkpoint: before } = this.selection;
+    const isOwn = !this.image.example(selection.image);
+    if (isOwn && before !== selection.checkpoint) this.notice.took(selection, before);
+    this.choose(selection);
   }
 
   /** A control was used: complete the selection so that it fits together, and run it. */
   change(change) {
     this.explore.wished = null;
     if ('image' in change) this.given.forget();
-    this.#choose(complete(this.catalog, this.selection, change));
+    this.choose(complete(this.catalog, this.selection, change, this.left));
+    this.left = leaves(this.catalog, this.left, change, this.selection);
     if (this.views.panel) {
       this.settle();
-      return this.#with(() => this.views.panel.changed(change, this.image.name(this.selection.image)));
+      return this.doing(() => this.views.panel.changed(change, this.image.name(this.selection.image)));
     }
-    this.#with(() => this.runner.send({ selection: this.selection }, { ownImage: !('image' in change) }));
+    this.doing(() => this.runner.send(this.#question, { ownImage: !('image' in change) }));
   }
 
-  #choose(selection) {
+  choose(selection) {
     this.selection = selection;
     this.bar.show(selection, this.words);
     this.#written();
@@ -226,11 +204,11 @@ class Stage {
   #written() {
     this.image.show(this.selection.image);
     this.explore?.probe.write();
-    this.notice.show(this.selection, this.views?.panel || this.#isStale() ? [] : this.trace.notes);
+    this.notice.show(this.selection, this.views?.panel || this.isStale() ? [] : this.trace.notes);
   }
 
   /** Whether no run of what is chosen is shown. */
-  #isStale() {
+  isStale() {
     return !this.trace || JSON.stringify(this.trace.selection) !== JSON.stringify(this.selection);
   }
 
@@ -239,22 +217,21 @@ class Stage {
     this.explore.wished = null;
     if (this.views.panel) return this.views.panel.cancel();
     this.runner.cancel();
-    if (this.trace) this.#choose(this.trace.selection);
+    if (this.trace) this.choose(this.trace.selection);
   }
 
   run() {
-    this.#with(() => (this.views.panel ? this.views.panel.run() : this.runner.send({ selection: this.selection })));
+    this.doing(() => (this.views.panel ? this.views.panel.run() : this.runner.send(this.#question)));
   }
 
-  #with(begin) {
+  doing(begin) {
     this.say(null);
     begin();
   }
 
   async #done(message) {
-    const { selection: { image }, imageName: name, domain } = message;
-    this.image.learn(image, { name, domain });
-    this.#choose(message.selection);
+    this.#know(message.selection.image, { ...message, name: message.imageName });
+    this.#follow(message.selection);
     await this.open(message.trace, message.selection);
   }
 
@@ -264,10 +241,10 @@ class Stage {
     const { trace: shown } = this;
     if (problem.code === 'image_gone') {
       ownImage(null);
-      if (shown && shown.selection.image !== this.selection.image) this.#choose(shown.selection);
+      if (shown && shown.selection.image !== this.selection.image) this.choose(shown.selection);
     }
     if (shown || !trace || problem.code === 'connection') return; // else nothing would be shown at all
-    this.#choose(selection);
+    this.choose(selection);
     await this.open(trace, selection);
   }
 

@@ -20,6 +20,7 @@ export class Notice {
     /** @type {string[]} */ this.at = [];
     this.box = find(root, '.fx-notice');
     this.closed = new Set(); // what was read and put away
+    /** @type {{selection: Page.Selection, before: string} | null} */ this.taken = null; // weights that followed
     on(window, 'resize', () => this.#place());
   }
 
@@ -27,7 +28,7 @@ export class Notice {
    * @param {Page.Selection} selection @param {Page.Note[]} notes
    */
   show(selection, notes) {
-    const said = this.#weights(selection) ?? this.#size(selection, notes);
+    const said = this.#taken(selection) ?? this.#weights(selection) ?? this.#size(selection, notes);
     const sized = find(this.root, '.fx-size-said');
     const note = notes.find(({ code }) => code === 'smaller_for_room');
     sized.textContent = note ? this.words.note(note) : '';
@@ -44,6 +45,26 @@ export class Notice {
     this.box.replaceChildren(...parts);
     this.at = said.at;
     this.#place();
+  }
+
+  /** Weights were taken because they are usual for an image; `before`: those that were chosen until then.
+   * @param {Page.Selection} selection @param {string} before
+   */
+  took(selection, before) {
+    this.taken = { selection, before };
+  }
+
+  #taken(selection) {
+    const { catalog, words, taken } = this;
+    const isOld = !taken || ['image', 'model', 'checkpoint'].some((key) => taken.selection[key] !== selection[key]);
+    const names = catalog.models.find(({ key }) => key === selection.model)?.cards ?? [];
+    if (isOld || !names.includes(taken.before)) return null;
+    const titled = (checkpoint) => words.of(catalog.cards.find(({ name }) => name === checkpoint)?.title ?? { en: '' });
+    const [weights, before] = [selection.checkpoint, taken.before].map(titled);
+    const button = makeButton({ className: 'fx-notice-take' }, words.t('notice.back', { weights: before }));
+    on(button, 'click', () => this.onChange({ checkpoint: taken.before }));
+    const text = words.t('notice.taken', { weights });
+    return { key: `taken ${selection.image} ${selection.checkpoint}`, text, button, at: WEIGHTS };
   }
 
   #weights(selection) {

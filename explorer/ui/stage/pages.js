@@ -1,19 +1,55 @@
-/** The note on which page of a file is read, and the choice of another one where the file is still at hand. */
+/** The note on what of a file is read, page and channels, and the choice of others where the file is still at hand. */
 
-import { make, on } from './dom.js';
+import { make, makeButton, on } from './dom.js';
 
-/** A note on how an image was read; of several pages with a choice. `turn(page)` reads another, null where it cannot.
+const COLOURS = ['red', 'green', 'blue'];
+
+/** A note on how an image was read; of several pages or channels with a choice. `turn(how)` reads it in another way,
+ * null where it cannot.
  * @param {keyof HTMLElementTagNameMap} tag @param {Page.Note} note @param {Page.Words} words
- * @param {((page: number) => void) | null} turn
+ * @param {((how: Partial<Page.How>) => void) | null} turn
  */
 export function readNote(tag, note, words, turn) {
   const line = make(tag, {}, words.note(note));
-  if (note.code !== 'image.page' || !turn) return line;
-  const { page, pages } = note.details;
-  const option = (_, i) => new Option(words.number(i + 1), String(i), false, i + 1 === page);
-  const options = Array.from({ length: pages }, option);
-  const select = make('select', { className: 'fx-turn', 'aria-label': words.t('segment.pages') }, ...options);
-  on(select, 'change', () => turn(Number(select.value)));
-  line.append(' ', select);
+  if (turn && note.code === 'image.page') line.append(' ', pageChoice(note, words, turn));
+  if (turn && note.code === 'image.channels') line.append(' ', channelChoice(note, words, turn));
   return line;
+}
+
+/** @param {Page.Note} note */
+function pageChoice({ details: { page, pages } }, words, turn) {
+  const select = choice(words, words.t('segment.pages'), pages, page - 1);
+  on(select, 'change', () => turn({ page: Number(select.value) }));
+  return select;
+}
+
+/** Which channels stand for red, green and blue, or which one is grey. They are read once all are chosen.
+ * @param {Page.Note} note
+ */
+function channelChoice({ details: { taken, channels } }, words, turn) {
+  const now = taken.split(', ').map((number) => Number(number) - 1);
+  const kinds = ['colour', 'grey'].map((kind) => new Option(words.t(`channels.${kind}`), kind));
+  const kind = make('select', { className: 'fx-turn', 'aria-label': words.t('channels.kind') }, ...kinds);
+  kind.value = now.length > 1 ? 'colour' : 'grey';
+  const named = (name, i) => choice(words, words.t(`channels.${name}`), channels, now[i] ?? Math.min(i, channels - 1));
+  const [grey, ...colours] = [named('one', 0), ...COLOURS.map(named)];
+  const show = () => {
+    grey.hidden = kind.value !== 'grey';
+    for (const select of colours) select.hidden = kind.value === 'grey';
+  };
+  const read = makeButton({ className: 'fx-pill' }, words.t('channels.read'));
+  on(kind, 'change', show);
+  on(read, 'click', () => {
+    turn({ channels: (kind.value === 'grey' ? [grey] : colours).map((select) => Number(select.value)) });
+  });
+  show();
+  const label = { className: 'fx-channels', role: 'group', 'aria-label': words.t('channels.label') };
+  return make('span', label, kind, grey, ...colours, read);
+}
+
+/** A list of numbers from 1; values count from 0. */
+function choice(words, label, count, chosen) {
+  const option = (_, i) => new Option(words.number(i + 1), String(i), false, i === chosen);
+  const options = Array.from({ length: count }, option);
+  return make('select', { className: 'fx-turn', 'aria-label': label, title: label }, ...options);
 }

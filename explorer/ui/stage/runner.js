@@ -12,6 +12,7 @@ export class Runner {
     this.request = null; // token of the run in progress
     this.spoke = 0; // when the server was last heard
     this.pending = null; // an upload {sent, name} whose image no run has answered for yet
+    this.how = {}; // it is to be read
   }
 
   /** Send a file and ask about it. The server reads it, whatever it holds, and says so if it cannot. */
@@ -21,6 +22,7 @@ export class Runner {
     if (file.size > this.server.mostBytes) {
       return this.heard.onError({ code: 'too_large_bytes', details: { limit_mib: this.server.mostBytes / 2 ** 20 } });
     }
+    this.how = { page: question.page, channels: question.channels };
     const token = (this.request = newToken());
     this.heard.onProgress(0.01, 'progress.upload', {});
     try {
@@ -46,7 +48,7 @@ export class Runner {
     const upload = await Promise.resolve(this.pending).catch(() => null);
     if (this.request !== token) return;
     this.#watch(token);
-    this.server.trigger(this.event, { request: token, upload, ...question });
+    this.server.trigger(this.event, { request: token, upload, ...(upload ? this.how : {}), ...question });
   }
 
   cancel() {

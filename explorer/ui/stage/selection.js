@@ -32,28 +32,73 @@ export function better(catalog, { model: key, checkpoint, image }) {
   return null;
 }
 
+/** By network, the weights that are usual for an image: of its example, or as the server told of an own one.
+ * @param {Page.Catalog} catalog @param {string} image
+ */
+function usualFor({ examples, usual }, image) {
+  return examples.find((e) => e.file === image)?.usual ?? usual?.[image];
+}
+
+/** What of a selection nobody has chosen: weights and padding that are usual. They follow the image. Of an image that
+ *  nothing is known of, weights count as such that are usual for an example.
+ * @param {Page.Catalog} catalog @param {Page.Selection} selection
+ * @returns {string[]}
+ */
+export function follows(catalog, { model, checkpoint, padding, image }) {
+  const here = usualFor(catalog, image);
+  const usual = here ? [here] : catalog.examples.map((example) => example.usual ?? {});
+  const isUsual = usual.some((names) => names[model] === checkpoint);
+  const isUsualPadding = paddingOf(catalog, model, checkpoint) === padding;
+  return [...(isUsual ? ['checkpoint'] : []), ...(isUsualPadding ? ['padding'] : [])];
+}
+
+/** What is left to the image after a change: what was, unless the change, or what followed from it, is about it.
+ * @param {Page.Catalog} catalog @param {string[]} left @param {Partial<Page.Selection>} change
+ * @param {Page.Selection} next
+ * @returns {string[]}
+ */
+export function leaves(catalog, left, change, next) {
+  const usual = follows(catalog, next);
+  const isAbout = { checkpoint: 'checkpoint' in change || 'model' in change, padding: 'padding' in change };
+  const kept = (key) => (isAbout[key] ? usual : left).includes(key);
+  return [...(kept('checkpoint') ? ['checkpoint'] : []), ...(kept('padding') ? ['padding'] : [])];
+}
+
+/** The padding that a network runs in on weights unless another is chosen. */
+function paddingOf({ cards }, model, checkpoint) {
+  return cards.find(({ name }) => name === checkpoint)?.paddings?.[model];
+}
+
 /** The selection after one control was used: weights, geometry, size and example follow where they must.
+ * What is `left` to the image becomes what is usual for it.
  * @param {Page.Catalog} catalog @param {Page.Selection} old @param {Partial<Page.Selection>} change
+ * @param {string[]} [left]
  * @returns {Page.Selection}
  */
-export function complete(catalog, old, change) {
+export function complete(catalog, old, change, left = follows(catalog, old)) {
   const { models, cards, examples } = catalog;
   const next = { ...old, ...change };
   const [model, before] = [next, old].map(({ model: key }) => models.find((m) => m.key === key) ?? models[0]);
   const card = (name) => cards.find((c) => c.name === name);
   const example = examples.find((e) => e.file === next.image);
   const domain = domainOf(catalog, next.image);
+  const usual = left.includes('checkpoint') ? usualFor(catalog, next.image)?.[next.model] : null;
   const apt = (name) => !domain || !card(name)?.examples || card(name)?.examples === domain;
   if (!model.cards.includes(next.checkpoint) || ('model' in change && !('checkpoint' in change))) {
     // another network: its own weights, for what the image shows, on the same data if there are such
     const alike = (name) => card(name)?.data === card(old.checkpoint)?.data;
     const fitting = model.cards.filter(apt);
-    next.checkpoint = fitting.find(alike) ?? fitting[0] ?? model.cards.find(alike) ?? model.cards[0] ?? next.checkpoint;
-  } else if ('image' in change && !('checkpoint' in change) && !apt(next.checkpoint)) {
+    const own = fitting.find(alike) ?? fitting[0] ?? model.cards.find(alike) ?? model.cards[0];
+    next.checkpoint = usual ?? own ?? next.checkpoint;
+  } else if ('image' in change && !('checkpoint' in change) && usual) {
+    next.checkpoint = usual;
+  } else if ('image' in change && !('checkpoint' in change) && example && !apt(next.checkpoint)) {
     // an example that these weights know nothing of
     next.checkpoint = model.cards.find((name) => card(name)?.examples === domain) ?? next.checkpoint;
   }
-  if (!model.paddings.includes(next.padding)) next.padding = model.paddings[0];
+  const padding = paddingOf(catalog, next.model, next.checkpoint) ?? model.paddings[0];
+  if (left.includes('padding') && !('padding' in change)) next.padding = padding;
+  if (!model.paddings.includes(next.padding)) next.padding = padding;
   if (next.altered && next.model !== old.model && !('altered' in change)) next.altered = ''; // its steps are others
   const isGone = next.against === 'plain' ? next.altered === '' && old.altered !== ''
     : next.against?.startsWith('@') ? !comparable(catalog, next).includes(next.against.slice(1))

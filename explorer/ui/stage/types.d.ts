@@ -121,6 +121,17 @@ declare namespace Page {
     axes: Axis[];
   }
 
+  /** Which page of a file is read, and which channels, from 0; null: those that are usual. */
+  interface How {
+    page: number;
+    channels: number[] | null;
+  }
+
+  interface Given {
+    file: File;
+    how: How;
+  }
+
   interface Selection {
     model: string;
     checkpoint: string;
@@ -156,6 +167,8 @@ declare namespace Page {
     family: string;
     data: string;
     examples: string;
+    /** By network, the padding that it runs in on them unless another is chosen. */
+    paddings?: Record<string, string>;
     licence: Names;
     note: Names;
     width: { share: number; fc: number | null; fcWhole: number; whole: Record<string, number> } | null;
@@ -176,6 +189,8 @@ declare namespace Page {
     credit: string;
     licence: Names;
     thumbnail: string;
+    /** By network, the weights that it runs on unless others are chosen. */
+    usual?: Record<string, string>;
   }
 
   interface Catalog {
@@ -191,6 +206,8 @@ declare namespace Page {
     files: string;
     /** Of own images, by their ids, what they show: as the server tells with each answer. */
     domains?: Record<string, string>;
+    /** Of own images, by their ids and by network, the weights that are usual for them. */
+    usual?: Record<string, Record<string, string>>;
     colours: {
       sequential: Record<string, number[][]>;
       diverging: number[][];

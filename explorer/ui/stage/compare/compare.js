@@ -4,6 +4,8 @@ import { find, makeButton, on, onButton } from '../dom.js';
 import { radios } from '../bar.js';
 import { Panel } from '../panel.js';
 import { fetchBitmap, fetchPixels, saved } from '../files.js';
+import { USUAL } from '../given.js';
+import { complete } from '../selection.js';
 import { Boards } from './boards.js';
 import { csvOf, figuresOf } from './figures.js';
 import { showTable } from './table.js';
@@ -19,7 +21,7 @@ export class Compare extends Panel {
     this.catalog = catalog;
     this.chosen = this.#alike();
     this.file = null; // given, and not sent yet
-    this.page = 0; // of it
+    this.how = USUAL; // it is read
     this.own = false; // the last comparison was at the image's own size, where another suits a network better
     this.wish = false; // the one that runs is to be so
     this.answer = null;
@@ -83,8 +85,8 @@ export class Compare extends Panel {
   }
 
   /** A file was given: it becomes the image that is compared on. */
-  add([file], page = 0) {
-    Object.assign(this, { file, page, answer: null, own: false, costs: null });
+  add([file], how = USUAL) {
+    Object.assign(this, { file, how, answer: null, own: false, costs: null });
     this.write();
     this.run();
   }
@@ -118,8 +120,8 @@ export class Compare extends Panel {
     const model = this.catalog.models.find((one) => one.key === key);
     const card = (name) => this.catalog.cards.find((one) => one.name === name);
     const alike = model.cards.find((name) => card(name).data === card(old.checkpoint)?.data) ?? model.cards[0];
-    const padding = model.paddings.includes(old.padding) ? old.padding : model.paddings[0];
-    return { ...old, model: key, checkpoint: alike, padding };
+    if (key === old.model) return old;
+    return { ...complete(this.catalog, old, { model: key, checkpoint: alike }), image: old.image };
   }
 
   #question(what, own) {
@@ -132,7 +134,7 @@ export class Compare extends Panel {
     if (this.chosen.length < 2) return this.stage.say({ code: 'two_networks', details: {} });
     this.boards.wipe.sides = null;
     this.wish = own;
-    this.send({ ...this.#question('compare', own), page: this.page }, this.file);
+    this.send({ ...this.#question('compare', own), ...this.how, follow: this.stage.left() }, this.file);
   }
 
   /** Whether what is shown is not of the networks that are chosen. */
@@ -213,7 +215,8 @@ export class Compare extends Panel {
     );
     Object.assign(this, { answer: { ...message, layers }, own: this.wish, file: null, judged: [] });
     this.boards.view.fit();
-    this.stage.onImage(message.image, message.imageName, message.results[0].pictures.image, message.domain);
+    const { image, imageName: name, results: [{ pictures: { image: picture } }] } = message;
+    this.stage.onImage(image, { ...message, name, picture });
   }
 
   /** The boards, and what is said of them. */

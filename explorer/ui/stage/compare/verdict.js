@@ -6,8 +6,8 @@ import { readNote } from '../pages.js';
 const NAMED = 8; // classes in the legend
 
 export class Verdict {
-  /** `title(result)` names a network; `onSize(own)` is told when a run at its own size or as a copy is wanted; `turn()`
-   *  gives what reads another page. */
+  /** `title(result)` names a network; `onSize(own)` is told when a run at its own size or as a copy is wanted; 
+   *  `turn(image)` gives what reads its file in another way. */
   constructor(words, { title, turn, onSize }) {
     this.words = words;
     this.title = title;
@@ -39,10 +39,10 @@ export class Verdict {
   }
 
   /** What a person should know about weights that run in another way than they were trained, and about the size. */
-  #notes({ results }) {
+  #notes({ results, image }) {
     const notes = new Set(results.flatMap(({ networkNotes }) => networkNotes.map((note) => this.words.note(note))));
     return [
-      ...results[0].notes.map((note) => readNote('li', note, this.words, this.turn())),
+      ...results[0].notes.map((note) => readNote('li', note, this.words, this.turn(image))),
       ...[...notes].map((text) => make('li', { className: 'fx-note' }, text)),
       ...this.#copies(results),
       ...this.#larger(results),

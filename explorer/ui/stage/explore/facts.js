@@ -8,7 +8,7 @@ import { readNote } from '../pages.js';
  * @param {Page.Trace} trace
  * @param {Page.Card} card
  * @param {Page.Words} words
- * @param {((page: number) => void) | null} turn reads another page of the file that was given
+ * @param {((how: Partial<Page.How>) => void) | null} turn reads the file that was given in another way
  */
 export function showFacts(root, trace, card, words, turn) {
   const { device, deviceName, macs, parameters, notes, steps } = trace;

@@ -111,7 +111,7 @@ export class Output {
     fill(this.kinds, kinds.map((kind) => [kind, said(kind)]), this.#shown);
     if (this.laid) this.#overlay(); // in these words
     else this.#legend();
-    showFacts(root, trace, this.cardOf(trace), words, this.turn());
+    showFacts(root, trace, this.cardOf(trace), words, this.turn(trace.selection.image));
     this.#sizeOfFrame();
   }
 

@@ -2,6 +2,7 @@
 
 import { find, on, onButton } from '../dom.js';
 import { radios } from '../bar.js';
+import { USUAL } from '../given.js';
 import { Panel } from '../panel.js';
 import { TakeFigures } from './take.js';
 import { Controls } from './controls.js';
@@ -99,9 +100,9 @@ export class Labs extends Panel {
   }
 
   /** A file was given: it becomes the image that experiments are made with. */
-  add([file], page = 0) {
+  add([file], how = USUAL) {
     clearTimeout(this.timer);
-    this.#send('values', { page }, file);
+    this.#send('values', { ...how, follow: this.stage.left() }, file);
   }
 
   run() {
@@ -162,7 +163,7 @@ export class Labs extends Panel {
     }
     for (const kind of KINDS) Object.assign(answer[kind], message[kind]);
     if (message.controls) answer.controls = message.controls;
-    if (message.imageName) this.stage.onImage(message.image, message.imageName, message.picture, message.domain);
+    if (message.imageName) this.stage.onImage(message.image, { ...message, name: message.imageName });
     this.latest = message;
     await this.write();
     if (this.latest === message) this.box.dataset.answered = `${message.lab} ${message.what}`; // and drawn

@@ -1,6 +1,7 @@
 /** What came of a run at full size: time and memory, areas, files to take along, figures against a truth. */
 
 import { find, make, makeButton, on, onButton, swatch } from '../dom.js';
+import { readNote } from '../pages.js';
 import { fetchPixels, saved } from '../files.js';
 
 const AREAS = 8; // classes listed
@@ -31,14 +32,14 @@ export class Outcome {
     }
   }
 
-  /** `old`: the result is of other settings than those chosen now. */
-  show(item, old) {
+  /** `old`: the result is of other settings than those chosen now; `turn` reads its file in another way, or is null. */
+  show(item, old, turn) {
     const { words, box } = this;
     this.item = item;
     const result = item?.result;
     for (const part of [box, this.files, this.truth]) part.hidden = !result;
     const notes = result?.notes ?? item?.planned?.notes ?? [];
-    find(box.parentNode, '.fx-read').replaceChildren(...notes.map((note) => line('', words.note(note))));
+    find(box.parentNode, '.fx-read').replaceChildren(...notes.map((note) => readNote('p', note, words, turn)));
     if (!result) return;
     box.replaceChildren(
       ...(old ? [line('fx-note', words.t('segment.again'))] : []),

@@ -5,21 +5,15 @@ import { fetchBitmap, fetchPixels } from '../files.js';
 
 const CODED = ['labels', 'confidence', 'differs', 'outlines'];
 
-/** The precisions of the device and the pages of the file of an item, where there are several.
+/** The precisions of the device for an item, where there are several.
  * @param {HTMLElement} root @param {Page.Words} words @param {any} item @param {string} precision
  */
-export function showChoices(root, words, item, precision) {
+export function showPrecisions(root, words, item, precision) {
   const planned = item?.planned;
   const names = planned?.precisions ?? [];
   const precisions = find(root, '.fx-precision');
   precisions.hidden = names.length < 2;
   fill(find(precisions, 'select'), names.map((name) => [name, words.t(`precision.${name}`)]), precision);
-  const page = find(root, '.fx-page');
-  page.hidden = !(planned?.pages > 1 && item.file);
-  if (page.hidden) return;
-  const { pages } = planned;
-  const choices = Array.from({ length: pages }, (_, i) => [i, words.t('segment.page', { page: i + 1, pages })]);
-  fill(find(page, 'select'), choices, item.page);
 }
 
 /** The image and the layers of a result, decoded.

@@ -1,10 +1,11 @@
 /** The view "segment": images at their own size, what running them takes, the result, its files and a truth. */
 
 import { find, on } from '../dom.js';
-import { layersOf, showChoices } from './plan.js';
-import { Offers, wayOf } from './offers.js';
+import { layersOf, showPrecisions } from './plan.js';
+import { Offers, timed, wayOf } from './offers.js';
 import { Outcome } from './outcome.js';
 import { Queue } from './queue.js';
+import { USUAL } from '../given.js';
 import { Panel } from '../panel.js';
 import { Sheet } from './sheet.js';
 import { fetchBitmap } from '../files.js';
@@ -74,7 +75,6 @@ export class Segment extends Panel {
       this.stage.onSettle();
       this.plan();
     });
-    on(find(root, '.fx-page select'), 'change', ({ target }) => this.#turn(Number(target.value)));
   }
 
   /** Ask about an item; what comes back is that item's, whatever is looked at then.
@@ -83,18 +83,19 @@ export class Segment extends Panel {
    */
   #ask(question, { item = this.current, file } = {}) {
     this.asking = item;
-    this.key = this.#key();
-    this.send({ selection: { ...this.stage.selection(), image: item.image ?? '' }, ...question }, file);
+    this.key = this.#key(item);
+    const selection = { ...this.stage.selectionOf(item.image), image: item.image ?? '' };
+    this.send({ selection, follow: this.stage.left(), ...question }, file);
   }
 
-  /** What a plan or a result depends on beside the image. */
-  #key() {
-    return JSON.stringify({ ...this.stage.selection(), image: '', size: 0, ...this.options });
+  /** What a plan or a result of an item depends on beside the image. */
+  #key(item = this.current) {
+    return JSON.stringify({ ...this.stage.selectionOf(item?.image), image: '', size: 0, ...this.options });
   }
 
   /** Take files into the list and begin with the first of them. */
-  add(files) {
-    const fresh = files.map((file) => ({ name: file.name, file, page: 0 }));
+  add(files, how = USUAL) {
+    const fresh = files.map((file) => ({ name: file.name, file, how }));
     // an example was only the beginning
     this.items = [...this.items.filter((item) => item.file || item.result), ...fresh];
     if (fresh.length) this.choose(fresh[0]);
@@ -103,7 +104,7 @@ export class Segment extends Panel {
   /** The stage's image, whatever it is: an example or an upload. */
   enter({ image, name }) {
     let item = this.items.find((one) => one.image === image);
-    if (!item) this.items.push((item = { name, image, page: 0 }));
+    if (!item) this.items.push((item = { name, image, ...this.stage.given.known.get(image) }));
     this.choose(item);
   }
 
@@ -121,7 +122,7 @@ export class Segment extends Panel {
     this.current = item;
     this.sheet.view.fit();
     this.stage.say(null); // what is wrong with an image is said over it
-    if (item.image !== undefined) this.stage.onImage(item.image, item.name, item.planned?.picture);
+    if (item.image !== undefined) this.stage.onImage(item.image, { name: item.name, picture: item.planned?.picture });
     this.write();
     if (!this.busy && !this.running) this.#ready(); // a question of its own would end the others' turn
   }
@@ -140,15 +141,20 @@ export class Segment extends Panel {
     super.cancel();
     item.planned = item.failed = null;
     this.#ask(
-      { what: 'plan', options: this.options, page: item.page },
+      { what: 'plan', options: this.options, ...item.how },
       { item, file: item.image === undefined ? item.file : null }
     );
     this.write();
   }
 
-  #turn(page) {
-    Object.assign(this.current, { page, image: undefined, result: null, layers: null, judged: null });
-    this.plan();
+  /** What reads the file of an item in another way, where it is at hand. */
+  #turn(item) {
+    if (!item?.file) return null;
+    return (change) => {
+      const how = { ...item.how, ...change };
+      Object.assign(item, { how, image: undefined, result: null, layers: null, judged: null });
+      this.plan(item);
+    };
   }
 
   /** A plan that nobody waits for is told of at the desk alone: a file is sent and read. */
@@ -179,12 +185,12 @@ export class Segment extends Panel {
   }
 
   #left() {
-    return this.items.filter((item) => this.#isOld(item) && item.failed?.key !== this.#key());
+    return this.items.filter((item) => this.#isOld(item) && item.failed?.key !== this.#key(item));
   }
 
   /** Whether an item has no result of the settings, and of the way to run it, that are chosen now. */
-  #isOld({ result, planned, chosen }) {
-    const key = this.#key();
+  #isOld(item) {
+    const [{ result, planned, chosen }, key] = [item, this.#key(item)];
     return result?.key !== key || (planned?.key === key && wayOf(planned.offers[chosen]) !== result.way);
   }
 
@@ -193,7 +199,7 @@ export class Segment extends Panel {
     const [item] = this.#left();
     if (!item) return (this.running = false);
     if (this.current === this.asking) this.choose(item);
-    if (item.planned?.key === this.#key()) this.run(item);
+    if (item.planned?.key === this.#key(item)) this.run(item);
     else if (item !== this.asking || !this.runner.request) this.plan(item);
   }
 
@@ -214,13 +220,18 @@ export class Segment extends Panel {
 
   async done(message) {
     const { asking: item, way } = this;
-    let { key } = this;
+    const isNow = this.key === this.#key(item);
     if (message.kind === 'planned') {
+      const given = item.file && { file: item.file, how: item.how };
+      item.image = message.image;
+      this.stage.know(item.image, { ...message, name: item.name || message.name }, given);
       if (!message.precisions.includes(this.options.precision)) {
         [this.options.precision] = message.precisions; // what it was planned with instead
-        key = this.#key();
         this.stage.onSettle();
       }
+    }
+    const key = isNow ? this.#key(item) : this.key; // what was left to the image is known now
+    if (message.kind === 'planned') {
       const preview = await fetchBitmap(this.resolve(message.picture));
       const isMade = (offer) => item.result?.key === key && wayOf(offer) === item.result.way;
       const made = message.offers.findIndex(isMade);
@@ -229,13 +240,16 @@ export class Segment extends Panel {
       const chosen = made < 0 ? usual : made; // the way of the result that is there
       this.wished = '';
       Object.assign(item, {
-        planned: { ...message, key, usual: message.chosen }, preview, failed: null, image: message.image,
+        planned: { ...message, key, usual: message.chosen }, preview, failed: null,
         name: item.name || message.name, chosen,
         isTimed: message.offers.every(({ seconds }) => seconds !== null),
       });
-      if (item === this.current) this.stage.onImage(message.image, item.name, message.picture, message.domain);
+      if (item === this.current) this.stage.onImage(item.image, { ...message, name: item.name });
     } else if (message.kind === 'timed') {
-      if (item.planned?.key === key) this.#timed(item, message.costs);
+      if (item.planned?.key !== key) return;
+      item.isTimed = true;
+      timed(item.planned, message.costs);
+      if (item === this.current) this.offers.time(item.planned);
       return; // the offers stay: one of them may have the focus
     } else if (message.kind === 'segmented') {
       const layers = await layersOf(message, this.resolve);
@@ -249,14 +263,6 @@ export class Segment extends Panel {
     if ((this.running || this.eager) && message.kind === 'planned') this.run(item);
     else if (this.running && message.kind === 'segmented') this.#next();
     else this.#ready();
-  }
-
-  /** How long each way of running takes; nothing where the machine was at work, until a run of these is done. */
-  #timed(item, costs) {
-    item.isTimed = true;
-    for (const offer of item.planned.offers)
-      offer.seconds = costs.find((cost) => wayOf(cost) === wayOf(offer))?.seconds ?? offer.seconds;
-    if (item === this.current) this.offers.time(item.planned);
   }
 
   /** A plan that failed concerns its file, and is said beside it; a run that failed concerns all. */
@@ -278,7 +284,7 @@ export class Segment extends Panel {
     find(this.root, '.fx-desk h2').hidden = stuck;
     find(this.root, '.fx-desk').hidden = stuck && !current.result;
     this.offers.show(current?.planned, current?.chosen);
-    showChoices(this.root, this.words, current, this.options.precision);
+    showPrecisions(this.root, this.words, current, this.options.precision);
     this.sheet.show(current);
   }
 
@@ -286,7 +292,7 @@ export class Segment extends Panel {
   #told() {
     const { items, current } = this;
     this.queue.show(items, { current, state: (item) => this.#state(item), left: this.#left().length });
-    this.outcome.show(current, current?.result && this.#isOld(current));
+    this.outcome.show(current, current?.result && this.#isOld(current), this.#turn(current));
   }
 
   #state(item) {
