@@ -24,7 +24,8 @@ from explorer.giant import GiantImage, LabelFile
 from explorer.images import Photograph
 from explorer.inference import DEFAULTS, Canvas, Outputs, Plan, Progress, RunOptions, Speed
 from explorer.models import MODELS, ModelSpec, build, without_weights
-from explorer.results.bundle import save
+from explorer.results.bundle import described, save
+from explorer.results.pictures import words
 from explorer.results.result import Result
 from explorer.trace import Trace
 from explorer.trace import trace as trace_module
@@ -175,10 +176,11 @@ def segment_file(
         read = time.perf_counter()
         canvas, plan = canvas_and_plan(loaded, image, options, image.held)
         labelling = inference.label(loaded.module, canvas, plan, Outputs(labels), progress)
-        labels.finish()
         counts = labels.counts[: loaded.spec.classes]
         seconds = {"reading": read - began, "network": labelling.seconds}
-        yield Result(Path(path).name, loaded, image, tuple(image.notes), labelling, labels, counts, seconds)
+        result = Result(Path(path).name, loaded, image, tuple(image.notes), labelling, labels, counts, seconds)
+        labels.finish(words("mask", described(result)))
+        yield result
 
 
 def trace(

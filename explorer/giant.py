@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -134,12 +134,13 @@ class LabelFile:
         """The whole as a band, for what reads rasters piece by piece."""
         return rasterio.band(self.file, 1)
 
-    def finish(self) -> Path:
-        """Write the PNG: whole, or not at all."""
+    def finish(self, said: Mapping[str, str] | None = None) -> Path:
+        """Write the PNG, with what it says of itself: whole, or not at all."""
         made = Path(self.folder, "labels.png")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            raster_files.copy(self.file, str(made), driver="PNG")
+            self.file.update_tags(**(said or {}))
+            raster_files.copy(self.file, str(made), driver="PNG", WRITE_METADATA_AS_TEXT=True)
         made.replace(self.goal)
         return self.goal
 

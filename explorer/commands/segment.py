@@ -204,11 +204,11 @@ def _judged(path: Path, result: api.Result, stem: str, job: Job, written: list[P
     others, goal = sets.numberings(classes), job.given.out / f"{stem}.errors.png"
     if isinstance(result.labels, np.ndarray):
         judged, classes = truth.judge_result(result, place, numbering, others)
-        goal.write_bytes(bundle.pictures.mask_png(judged.errors, truth.COLOURS))
+        goal.write_bytes(bundle.pictures.mask_png(judged.errors, truth.COLOURS, "errors"))
     else:
         with LabelFile(goal, result.labels.shape, truth.COLOURS) as errors:
             judged, classes = judge_parts(result, place, errors, numbering, others)
-            errors.finish()
+            errors.finish(bundle.pictures.words("errors"))
     written.append(goal)
     said = {"labels": place.name, "numbers": judged.numbers, "remarks": [remark.json() for remark in judged.remarks]}
     return {**said, **judged.figures(classes), "confusion": judged.matrix.tolist()}

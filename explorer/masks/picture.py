@@ -24,6 +24,7 @@ from explorer.images.colours import orientation_of as exif_orientation
 from explorer.images.directories import Tiff
 from explorer.images.formats import READERS, kind_of
 
+SOFTWARE = "FCN U-Net Explorer"  # what its own PNGs say of themselves
 FORMATS = ("PNG", "TIFF", "BMP", "GIF")  # none that loses anything
 Said = list[tuple[str, dict[str, Any]]]  # codes of `remarks.REMARKS`, and what fills them
 
@@ -77,6 +78,7 @@ def opened(path: str | Path, size: tuple[int, int], notes: Iterable[Note] = ()) 
     try:
         if not path.is_file():
             raise ExplorerError("truth_missing", f"there is no file {path} of true labels", name=path.name)
+        own_words(path, said)
         with open(path, "rb") as file:
             read = _tiff if kind_of(file.read(1024)) == "TIFF" else _pillow
         stored, own = read(path, page)
@@ -129,6 +131,22 @@ def bands_of(file: Any, name: str) -> tuple[list[int], np.ndarray | None, bool]:
         entries = file.colormap(1)
         table = np.array([entries.get(i, (0, 0, 0, 0))[:3] for i in range(max(entries) + 1)])
     return bands, table, file.tags(1, ns="IMAGE_STRUCTURE").get("NBITS") == "1"
+
+
+def own_words(path: Path, said: Said) -> None:
+    """Of a file that says that the explorer wrote it, remark what figures are worth, or refuse what are no labels."""
+    try:
+        with open(path, "rb") as file:
+            about = READERS["PNG"](file, "").info
+    except Exception:  # it is no PNG
+        return
+    kind, how = about.get("Title"), about.get("Description", "")
+    if about.get("Software") != SOFTWARE:
+        return
+    if kind not in ("mask", "instances"):
+        why = f"{path.name} is a picture that the explorer made to look at ({kind}), and no labels: take the mask"
+        raise ExplorerError("truth_own", why, name=path.name, kind=str(kind))
+    said.append(("own", {"name": path.name, "how": how}))
 
 
 def orientation_of(path: Path) -> int:

@@ -21,6 +21,8 @@ REMARKS = {
     "reduced": "{name} has the size of the whole image; of the copy that was read each pixel takes the label at its "
     "middle.",
     "not_single": "The image is read in parts, so its single objects are not compared; figures are of pixels.",
+    "own": "{name} says that the explorer wrote it ({how}). Unless it was corrected by hand, figures say how far two "
+    "runs agree, not how right they are.",
     "page": "Page {page} of {pages} of {name} is used, as of the image.",
     "other_numbers": "{name} agrees with {there:.1%} of the pixels if its numbers are read as {other}, with {here:.1%} "
     "as {numbers}; --numbers, or a classes.json beside the files, declares them.",

@@ -25,6 +25,7 @@ from explorer.masks.picture import (
     code_of,
     numbers_of,
     orientation_of,
+    own_words,
     page_of,
     turn_of,
     unreadable,
@@ -74,6 +75,7 @@ class Parts:
         with open(self.path, "rb") as file:
             kind = kind_of(file.read(1024))
             whole = is_whole(file, kind)
+        own_words(self.path, self.said)
         if kind not in DRIVERS or not whole:
             raise unreadable(self.path, tuple(DRIVERS))
         self._open.enter_context(

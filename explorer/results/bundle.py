@@ -20,7 +20,7 @@ OVERVIEW = 4096  # pixels; of an image too large for memory the overlay is a sma
 
 def mask(result: Result) -> bytes:
     """Indexed PNG: pixel = class."""
-    return pictures.mask_png(result.labels[:, :], result.card.colours)
+    return pictures.mask_png(result.labels[:, :], result.card.colours, "mask", described(result))
 
 
 def overlay(result: Result) -> bytes:
@@ -31,11 +31,12 @@ def overlay(result: Result) -> bytes:
         rows = range(0, height - height % step, step) if height >= step else range(0, 1)
         pixels = np.concatenate([result.pixels[y : y + 1, 0:width][:, ::step] for y in rows])
         labels = np.concatenate([result.labels[y : y + 1, 0:width][:, ::step] for y in rows])
-        return pictures.png(pictures.overlay(pixels, labels, result.card.colours, clear=result.card.background))
+        made = pictures.overlay(pixels, labels, result.card.colours, clear=result.card.background)
+        return pictures.png(made, "overlay")
     made = pictures.overlay(result.pixels[:, :], result.labels[:, :], result.card.colours, clear=result.card.background)
     if result.instances is not None:
         made[pictures.outlines(result.instances)] = 255
-    return pictures.png(made)
+    return pictures.png(made, "overlay")
 
 
 def areas(result: Result) -> bytes:
@@ -52,7 +53,7 @@ def objects(result: Result) -> bytes:
 def instances(result: Result) -> bytes:
     """16-bit PNG: pixel = number of the object."""
     assert result.instances is not None
-    return pictures.instances_png(result.instances)
+    return pictures.instances_png(result.instances, described(result))
 
 
 def polygons_geojson(result: Result) -> bytes:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from explorer.masks.picture import SOFTWARE
 from explorer.metrics import edges
 
 Colour = tuple[int, int, int]
@@ -19,18 +21,21 @@ def palette(colours: Sequence[Colour]) -> list[int]:
     return flat + [0] * (768 - len(flat))
 
 
-def mask_png(labels: np.ndarray, colours: Sequence[Colour]) -> bytes:
-    """An indexed PNG: pixel value = class, H x W uint8, with the classes' colours as its palette."""
+def mask_png(labels: np.ndarray, colours: Sequence[Colour], kind: str = "", how: str = "") -> bytes:
+    """An indexed PNG: pixel value = class, H x W uint8, with the classes' colours as its palette.
+
+    kind, how  what it is and how it was made, which the file says itself (`words`)
+    """
     image = Image.fromarray(np.ascontiguousarray(labels, np.uint8))
     image.putpalette(palette(colours))  # makes it an indexed one
-    return _png(image)
+    return _png(image, words(kind, how))
 
 
-def instances_png(instances: np.ndarray) -> bytes:
+def instances_png(instances: np.ndarray, how: str = "") -> bytes:
     """A 16-bit grey PNG: pixel value = number of the object, 0 outside. Raises ValueError beyond 65535 objects."""
     if instances.max(initial=0) > 65535:
         raise ValueError(f"{instances.max()} objects do not fit into 16 bits")
-    return _png(Image.fromarray(instances.astype(np.uint16)))
+    return _png(Image.fromarray(instances.astype(np.uint16)), words("instances", how))
 
 
 def overlay(
@@ -54,12 +59,19 @@ def outlines(instances: np.ndarray) -> np.ndarray:
     return edges(instances) & (instances > 0)
 
 
-def png(pixels: np.ndarray) -> bytes:
+def png(pixels: np.ndarray, kind: str = "") -> bytes:
     """H x W x 3 uint8 as a PNG."""
-    return _png(Image.fromarray(pixels))
+    return _png(Image.fromarray(pixels), words(kind))
 
 
-def _png(image: Image.Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "PNG")
+def words(kind: str, how: str = "") -> dict[str, str]:
+    """What a PNG says of itself, so that a reader of true labels knows it for what it is."""
+    return {"Software": SOFTWARE, "Title": kind, "Description": how} if kind else {}
+
+
+def _png(image: Image.Image, said: dict[str, str]) -> bytes:
+    out, info = io.BytesIO(), PngInfo()
+    for key, text in said.items():
+        info.add_text(key, text)
+    image.save(out, "PNG", pnginfo=info)
     return out.getvalue()

@@ -54,6 +54,7 @@ class Tally:
     groups: list[str] = field(default_factory=list)  # by `group_of`
     kinds: list[str] = field(default_factory=list)  # of images with single objects, as are the next two
     dices: list[float] = field(default_factory=list)
+    wholes: list[float] = field(default_factory=list)  # Dice of objects with their share of the touching border
     objects: list[objects.Matches] = field(default_factory=list)
 
     @property
@@ -72,6 +73,7 @@ class Tally:
             pair = metrics.confusion(sample.instances > 0, labels == OBJECT, 2)
             self.kinds.append(sample.kind)
             self.dices.append(float(metrics.dice(pair)[1]))
+            self.wholes.append(float(metrics.dice(metrics.confusion(sample.instances > 0, found > 0, 2))[1]))
             self.objects.append(objects.match(sample.instances, found))
 
     def figures(self, times: np.ndarray | None = None) -> dict[str, float]:
@@ -92,7 +94,12 @@ class Tally:
         """The figures that are means over images, of all kinds and of each, image by image (NaN: it has none)."""
         if not self.dices:
             return {}
-        single = {"nucleus_dice": np.array(self.dices), "object_f1": np.array([m.f1 for m in self.objects])}
+        whole = np.array(self.wholes)
+        single = {
+            "nucleus_dice": np.array(self.dices),
+            "object_dice": whole,
+            "object_f1": np.array([m.f1 for m in self.objects]),
+        }
         kinds = np.array(self.kinds)
         by_kind = {
             f"{key}_{kind}": np.where(kinds == kind, values, np.nan)

@@ -117,6 +117,40 @@ def test_a_giant_image_goes_from_file_to_file(
         assert (np.abs(pair[0] - pair[1]).max(-1) <= 1).mean() > 0.9999
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_giant_image_is_compared_with_true_labels_as_a_small_one(
+    orientation: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same figures and the same map of errors; of a copy the labels at its pixels' middles."""
+    exif = Image.Exif()
+    exif[274] = orientation
+    with Image.open(photo(tmp_path / "b.png", 300, 410)) as picture:
+        picture.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    path, real = tmp_path / "a.jpg", np.zeros((300, 410), np.uint8)  # drawn on the picture as it is stored
+    real[100:200], real[:, 300:], real[:40, :40] = 3, 7, 255
+    Image.fromarray(real).save(tmp_path / "real.png")
+    arguments = ("segment", path, "--device", "cpu", "--truth", tmp_path / "real.png", "--json", "--save", "mask")
+    found = {}
+    for name in ("plain", "giant"):
+        assert run(*arguments, "--out", tmp_path / name) == 0
+        found[name] = json.loads(capsys.readouterr().out)["truth"]
+        monkeypatch.setattr(images, "MAX_PIXELS", 1000)
+        monkeypatch.setattr("explorer.masks.strips.AT_ONCE", 5000)
+    errors, masks = (
+        [np.asarray(Image.open(tmp_path / name / f"a.{kind}.png")) for name in found] for kind in ("errors", "mask")
+    )
+    if np.array_equal(*masks):
+        assert found["plain"] == found["giant"]
+        assert np.array_equal(*errors)
+    assert (errors[0] == errors[1]).mean() > 0.999
+    assert found["giant"]["pixel_accuracy"] == pytest.approx(found["plain"]["pixel_accuracy"], abs=1e-3)
+    assert found["giant"]["boundary_iou"] == pytest.approx(found["plain"]["boundary_iou"], abs=1e-2)
+    assert run(*arguments, "--out", tmp_path / "copy", "--size", 36) == 0
+    said = json.loads(capsys.readouterr().out)["truth"]
+    assert [one["code"] for one in said["remarks"]][-1] == "reduced"
+    assert sum(map(sum, said["confusion"])) == pytest.approx(26 * 36 * (1 - 1600 / 123000), rel=0.03)
+
+
 def test_interrupting_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

@@ -120,11 +120,9 @@ def channels_in(visit: Visit, place: str, *numbers: int) -> None:
     """Choose channels where the note is, and have them read."""
     box = visit.page.locator(f"{place} .fx-channels")
     box.locator("select").first.select_option("grey" if len(numbers) == 1 else "colour")
-    selects = [box.get_by_label(EN[f"channels.{name}"]) for name in ("red", "green", "blue")]
-    for select, number in zip(
-        selects if len(numbers) == 3 else [box.get_by_label(EN["channels.one"])], numbers, strict=True
-    ):
-        select.select_option(str(number - 1))
+    names = ("red", "green", "blue") if len(numbers) == 3 else ("one",)
+    for name, number in zip(names, numbers, strict=True):
+        box.get_by_label(EN[f"channels.{name}"]).select_option(str(number - 1))
     box.get_by_role("button", name=EN["channels.read"]).click()
 
 
