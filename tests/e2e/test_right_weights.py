@@ -38,10 +38,16 @@ def given(visit: Visit, path: Path) -> Visit:
     return visit.after(before)
 
 
-def test_a_micrograph_on_everyday_weights_is_noticed_and_one_click_takes_others(visit: Visit, micrograph: Path) -> None:
+def test_weights_follow_a_micrograph_and_one_click_takes_others(visit: Visit, micrograph: Path) -> None:
     given(visit, micrograph)
     notice = visit.page.locator(".fx-notice")
     notice.wait_for()
+    assert visit.page.locator(WEIGHTS).input_value() == "fcn8s-nuclei"
+    title = visit.page.inner_text(f"{WEIGHTS} option[value='fcn8s-nuclei']")
+    assert visit.text(".fx-notice p") == EN["notice.taken"].format(weights=title)
+    before = visit.run
+    visit.page.locator(".fx-notice-take").click()  # back to those before: chosen as such, and noticed
+    visit.after(before)
     assert visit.text(".fx-notice p") == EN["notice.nuclei"]
     assert visit.page.locator(WEIGHTS).input_value() == "fcn8s-everyday"
     before, placed = visit.run, boxes(visit)
@@ -78,7 +84,7 @@ def test_choosing_unet_for_a_micrograph_picks_nuclei(visit: Visit, micrograph: P
 
 
 @pytest.mark.parametrize("visit", [{"locale": "ko-KR"}], indirect=True)
-def test_a_photograph_on_nuclei_weights_is_noticed_where_it_is_segmented(visit: Visit, tmp_path: Path) -> None:
+def test_weights_follow_a_photograph_where_it_is_segmented(visit: Visit, tmp_path: Path) -> None:
     with Image.open(ROOT / "assets/examples/flower.jpg") as image:
         image.convert("RGB").resize((300, 200)).save(tmp_path / "mine.png")
     visit.open("?view=segment&model=unet&checkpoint=unet-nuclei&image=nuclei_pink.png")
@@ -86,6 +92,10 @@ def test_a_photograph_on_nuclei_weights_is_noticed_where_it_is_segmented(visit: 
     assert visit.page.locator(".fx-notice").is_hidden()
     visit.page.set_input_files(".fx-many input", str(tmp_path / "mine.png"))
     visit.page.locator(".fx-notice").wait_for()
+    title = visit.page.inner_text(f"{WEIGHTS} option[value='unet-everyday']")
+    assert visit.text(".fx-notice p") == TEXTS["ko"]["notice.taken"].format(weights=title)
+    visit.page.locator(".fx-notice-take").click()
+    visit.until(lambda: visit.page.locator(WEIGHTS).input_value() == "unet-nuclei")
     assert visit.text(".fx-notice p") == TEXTS["ko"]["notice.everyday"]
     visit.page.get_by_role("button", name=TEXTS["ko"]["notice.take.everyday"]).click()
     visit.until(lambda: visit.page.locator(WEIGHTS).input_value() == "unet-everyday")

@@ -78,7 +78,8 @@ def test_in_a_list_each_image_has_its_own_and_one_run_takes_all(visit: Visit, tm
     give(visit, made(tmp_path, "grey"), made(tmp_path, "stained"))
     visit.page.locator(".fx-all").click()
     visit.page.wait_for_function(
-        "() => [...document.querySelectorAll('.fx-queue small')].every((one) => one.textContent === 'done')"
+        "said => [...document.querySelectorAll('.fx-queue small')].every((one) => one.textContent === said)",
+        arg=EN["segment.state.done"],
     )
     for kind, weights in (("grey", "fcn8s-everyday"), ("stained", "fcn8s-nuclei")):
         visit.page.locator(f".fx-queue b:text-is('{kind}.png')").click()
@@ -119,10 +120,10 @@ def bands(tmp_path: Path) -> Path:
 def channels_in(visit: Visit, place: str, *numbers: int) -> None:
     """Choose channels where the note is, and have them read."""
     box = visit.page.locator(f"{place} .fx-channels")
-    box.locator("select").first.select_option("grey" if len(numbers) == 1 else "colour")
+    box.locator("select").first.select_option(value="grey" if len(numbers) == 1 else "colour")
     names = ("red", "green", "blue") if len(numbers) == 3 else ("one",)
     for name, number in zip(names, numbers, strict=True):
-        box.get_by_label(EN[f"channels.{name}"]).select_option(str(number - 1))
+        box.get_by_label(EN[f"channels.{name}"]).select_option(index=number - 1)
     box.get_by_role("button", name=EN["channels.read"]).click()
 
 
@@ -184,7 +185,8 @@ def test_the_choice_of_channels_works_by_keyboard_in_korean(visit: Visit, bands:
     first = visit.after(before).run
     ko = TEXTS["ko"]
     group = visit.page.get_by_role("group", name=ko["channels.label"], exact=True)
-    group.get_by_label(ko["channels.one"]).focus()
+    group.get_by_label(ko["channels.kind"]).focus()
+    visit.press("Tab")
     visit.press("ArrowDown")
     visit.press("Tab")
     assert visit.page.evaluate("() => document.activeElement.textContent") == ko["channels.read"]

@@ -120,6 +120,7 @@ FAMILIES = {
     "derive.*": {"input", "same", "ceil", "floor", "crop"},
     "note.*": WEIGHT_NOTES | {f"image.{code}" for code in images.NOTES} | {"smaller_for_room", "no_precision", *PROBES},
     "sources.*": set(MADE),
+    "channels.letter.*": {"red", "green", "blue"},
     "channels.*": {"colour", "grey", "one", "red", "green", "blue"},
     "notice.*": {images.EVERYDAY, images.NUCLEI},
     "notice.take.*": {images.EVERYDAY, images.NUCLEI},

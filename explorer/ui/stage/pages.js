@@ -33,9 +33,10 @@ function channelChoice({ details: { taken, channels } }, words, turn) {
   kind.value = now.length > 1 ? 'colour' : 'grey';
   const named = (name, i) => choice(words, words.t(`channels.${name}`), channels, now[i] ?? Math.min(i, channels - 1));
   const [grey, ...colours] = [named('one', 0), ...COLOURS.map(named)];
+  const lettered = colours.map((select, i) => make('label', {}, words.t(`channels.letter.${COLOURS[i]}`), ' ', select));
   const show = () => {
     grey.hidden = kind.value !== 'grey';
-    for (const select of colours) select.hidden = kind.value === 'grey';
+    for (const label of lettered) label.hidden = kind.value === 'grey';
   };
   const read = makeButton({ className: 'fx-pill' }, words.t('channels.read'));
   on(kind, 'change', show);
@@ -44,7 +45,7 @@ function channelChoice({ details: { taken, channels } }, words, turn) {
   });
   show();
   const label = { className: 'fx-channels', role: 'group', 'aria-label': words.t('channels.label') };
-  return make('span', label, kind, grey, ...colours, read);
+  return make('span', label, kind, grey, ...lettered, read);
 }
 
 /** A list of numbers from 1; values count from 0. */

@@ -64,9 +64,17 @@ export class Panel {
   }
 
   hear(message) {
-    const judged = message.request === this.runner.request && message.kind === 'judged';
-    for (const one of judged ? message.each ?? [message] : []) if (one) one.labels = this.truthName;
+    if (message.request === this.runner.request) this.#named(message);
     this.runner.hear(message);
+  }
+
+  /** What is said of a file of true labels has the name by which the person knows it. */
+  #named(message) {
+    const judged = message.kind === 'judged' ? (message.each ?? [message]).filter(Boolean) : [];
+    for (const one of judged) one.labels = this.truthName;
+    const said = judged.flatMap(({ remarks }) => remarks.map(({ details }) => details));
+    if (message.kind === 'error' && message.code.startsWith('truth_')) said.push(message.details);
+    for (const details of said) if ('name' in details) details.name = this.truthName;
   }
 
   cancel() {
