@@ -6,6 +6,7 @@ brightness of numbers of 2 and 4 bits; that is undone here.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -140,7 +141,7 @@ def own_words(path: Path, said: Said) -> None:
             about = READERS["PNG"](file, "").info
     except Exception:  # it is no PNG
         return
-    kind, how = about.get("Title"), about.get("Description", "")
+    kind, how = about.get("Title"), re.sub(r"; sha256 \w+", "", about.get("Description", ""))
     if about.get("Software") != SOFTWARE:
         return
     if kind not in ("mask", "instances"):

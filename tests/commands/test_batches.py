@@ -157,8 +157,8 @@ def test_own_masks_are_right_in_all_of_them(tmp_path: Path, capsys: Said, size: 
     assert run(*measure, "--geometry", other) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["geometries"][other]["figures"]["pixel_accuracy"] < 1
-    assert "the explorer wrote it (FCN-8s with the weights fcn8s-everyday-thin; sha256 " in said.err
-    assert f"; {written['padding']} padding; run at " in said.err
+    how = f"FCN-8s with the weights fcn8s-everyday-thin; {written['padding']} padding; run at "
+    assert f"the explorer wrote it ({how}" in said.err
     (sample,) = data.read_all("msrc_v2", folder)
     labels = np.asarray(Image.open(out / "a.mask.png"))
     assert np.array_equal(sample.target, labels)

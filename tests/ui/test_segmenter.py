@@ -141,7 +141,7 @@ def test_true_labels_are_compared(segmenter: Segmenter, tmp_path: Path) -> None:
     assert judged["remarks"] == []
     exported = ask(segmenter, "export", tokens=[found["token"]], file="mask")["file"]
     own = ask(segmenter, "judge", token=found["token"], path=str(segmenter.files.folder / exported))
-    assert (own["pixel_accuracy"], own["remarks"]) == (1, [])
+    assert (own["pixel_accuracy"], [remark["code"] for remark in own["remarks"]]) == (1, ["own"])
     Image.fromarray(np.resize(np.array([0, 255], np.uint8), labels.shape)).save(path)
     (remark,) = ask(segmenter, "judge", token=found["token"], path=str(path))["remarks"]
     assert remark["code"] == "binary"
