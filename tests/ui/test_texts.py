@@ -16,6 +16,9 @@ from explorer.ui.i18n import TEXTS
 from tests.ui.texts import DEVICES, EN, HANGUL, KO, PARSED, SCRIPTS, UI, WEIGHT_NOTES, placeholders, without_comments
 
 WITHOUT_HANGUL = {  # names that are written alike in Korean
+    "channels.letter.red",
+    "channels.letter.green",
+    "channels.letter.blue",
     "bar.pixels",
     "held.summands",
     "lab.evidence.points",

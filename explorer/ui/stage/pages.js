@@ -33,7 +33,8 @@ function channelChoice({ details: { taken, channels } }, words, turn) {
   kind.value = now.length > 1 ? 'colour' : 'grey';
   const named = (name, i) => choice(words, words.t(`channels.${name}`), channels, now[i] ?? Math.min(i, channels - 1));
   const [grey, ...colours] = [named('one', 0), ...COLOURS.map(named)];
-  const lettered = colours.map((select, i) => make('label', {}, words.t(`channels.letter.${COLOURS[i]}`), ' ', select));
+  const letters = COLOURS.map((name) => words.t(`channels.letter.${name}`));
+  const lettered = colours.map((select, i) => make('label', {}, letters[i], ' ', select));
   const show = () => {
     grey.hidden = kind.value !== 'grey';
     for (const label of lettered) label.hidden = kind.value === 'grey';
