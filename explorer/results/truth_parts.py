@@ -43,7 +43,7 @@ def judge_parts(
     if real.labels is None:
         assert card.objects
         classes = card.classes[card.background or 0], card.classes[card.objects[0]]
-    remarks = (*real.remarks, *([Remark("not_single")] if card.objects else []), *sums.better(real, others))
+    remarks = (*real.remarks, *([masks.Remark("not_single")] if card.objects else []), *sums.better(real, others))
     return Judged(sums.matrix, sums.boundary, errors, None, real.numbers, remarks), classes
 
 

@@ -149,12 +149,8 @@ export class Segment extends Panel {
 
   /** What reads the file of an item in another way, where it is at hand. */
   #turn(item) {
-    if (!item?.file) return null;
-    return (change) => {
-      const how = { ...item.how, ...change };
-      Object.assign(item, { how, image: undefined, result: null, layers: null, judged: null });
-      this.plan(item);
-    };
+    const again = (how) => Object.assign(item, { how, image: undefined, result: null, layers: null, judged: null });
+    return item?.file ? (change) => this.plan(again({ ...item.how, ...change })) : null;
   }
 
   /** A plan that nobody waits for is told of at the desk alone: a file is sent and read. */
