@@ -1,7 +1,8 @@
 """What an image shows, as far as its colours tell: an everyday scene, or nuclei under a microscope.
 
 Simple statistics, made to be silent where they are not sure: a wrong word on somebody's photograph is worse than none.
-Fluorescence is grey, and most of it a quiet ground as dark as anything in the image, with bright spots all over.
+Fluorescence is grey or has the one colour of its dye, and most of it is a quiet ground as dark as anything in the image,
+with bright spots all over. Lights at night are warm: of red dyes nothing is said.
 Stained tissue has one family of colours, purple to pink. A photograph has several, and few are purple.
 `benchmarks/domains.py` measures how often that is right.
 """
@@ -27,6 +28,9 @@ def domain_of(pixels: np.ndarray) -> str | None:
         return NUCLEI if _is_fluorescence(rgb.mean(-1)) else None
     shares = _families(rgb)
     coloured = float(shares.sum())
+    dyed = float(shares[GREEN:].max()) >= 0.98 * coloured > 0
+    if dyed and _is_fluorescence(rgb.max(-1)):
+        return NUCLEI
     if coloured >= 0.25 and shares[PURPLE] >= 0.85 * coloured and shares[WARM] + shares[GREEN] < 0.01:
         return NUCLEI
     several = np.count_nonzero(shares[: BLUE + 1] >= 0.02) >= 2

@@ -92,8 +92,9 @@ def test_border(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, m
     assert found["margin"] == list(lab.margin)
     assert [o["rows"] for o in found["outside"]] == [pytest.approx(list(o.rows)) for o in lab.outside]
     assert [r["cols"] for r in found["reached"]] == [r.cols.tolist() for r in (*lab.skips, lab.output)]
-    loaded = api.network(model, None, {"unet": "valid", "fcn8s": "paper"}[model])
-    image = plain_input(loaded, images.read(path).pixels, exact=model != "unet")
+    pixels = images.read(path).pixels
+    loaded = api.network(model, None, {"unet": "valid", "fcn8s": "paper"}[model], api.domain_of(pixels, model))
+    image = plain_input(loaded, pixels, exact=model != "unet")
     module = labs.with_border(loaded.module, model, kind)
     expected = labs.dependence(module, image, kind == "mirrored", 2)
     np.testing.assert_allclose(found["dependence"]["root"], expected.root, rtol=1e-3)

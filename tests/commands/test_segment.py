@@ -147,7 +147,7 @@ def test_a_giant_image_is_compared_with_true_labels_as_a_small_one(
     assert found["giant"]["boundary_iou"] == pytest.approx(found["plain"]["boundary_iou"], abs=1e-2)
     assert run(*arguments, "--out", tmp_path / "copy", "--size", 36) == 0
     said = json.loads(capsys.readouterr().out)["truth"]
-    assert [one["code"] for one in said["remarks"]][-1] == "reduced"
+    assert "reduced" in [one["code"] for one in said["remarks"]]
     assert sum(map(sum, said["confusion"])) == pytest.approx(26 * 36 * (1 - 1600 / 123000), rel=0.03)
 
 

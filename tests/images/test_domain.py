@@ -48,6 +48,20 @@ def test_every_micrograph_is_noticed_whole_turned_smaller_and_larger(file: str, 
     assert {images.domain_of(part) for part in quarters} <= {images.NUCLEI, None}
 
 
+@pytest.mark.parametrize("dye", [(0, 0, 1), (0.13, 0.42, 1), (0.1, 1, 0.1), (0, 0.9, 0.9)])
+@pytest.mark.parametrize("file", NUCLEI)
+def test_fluorescence_in_the_colour_of_its_dye_is_noticed_as_in_grey(file: str, dye: tuple[float, ...]) -> None:
+    shades = grey(PIXELS[file])
+    dyed = (shades * np.array(dye)).astype(np.uint8)
+    assert images.domain_of(dyed) == images.domain_of(shades)
+
+
+@pytest.mark.parametrize("dye", [(0, 0, 1), (0.1, 1, 0.1)])
+@pytest.mark.parametrize("file", PHOTOGRAPHS)
+def test_a_photograph_in_one_colour_is_not_taken_for_nuclei(file: str, dye: tuple[float, ...]) -> None:
+    assert images.domain_of((grey(PIXELS[file]) * np.array(dye)).astype(np.uint8)) != images.NUCLEI
+
+
 @pytest.mark.parametrize("file", PHOTOGRAPHS)
 def test_no_part_of_a_photograph_is_taken_for_nuclei(file: str, tmp_path) -> None:
     pixels = PIXELS[file]
