@@ -1,8 +1,8 @@
 """What an image shows, as far as its colours tell: an everyday scene, or nuclei under a microscope.
 
 Simple statistics, made to be silent where they are not sure: a wrong word on somebody's photograph is worse than none.
-Fluorescence is grey or has the one colour of its dye, and most of it is a quiet ground as dark as anything in the image,
-with bright spots all over. Lights at night are warm: of red dyes nothing is said.
+Fluorescence is grey or has the one colour of its dye, and most of it is a quiet ground as dark as anything in the
+image, with bright spots all over. Lights at night are warm: of red dyes nothing is said.
 Stained tissue has one family of colours, purple to pink. A photograph has several, and few are purple.
 `benchmarks/domains.py` measures how often that is right.
 """
