@@ -141,7 +141,12 @@ def leave(visit: Visit, rng: random.Random) -> None:
         return
     page.click(f".fx-views [data-view={view}]")
     if view == "segment":
-        page.select_option(".fx-precision select", index=rng.randrange(page.locator(".fx-precision option").count()))
+        page.wait_for_selector(".fx-offers [role=radio]")
+        offers = page.locator(".fx-offers [role=radio]")
+        offers.nth(rng.randrange(offers.count())).click()
+        formats = page.locator(".fx-precision select")
+        if formats.is_visible():  # there are several on this processor
+            formats.select_option(index=rng.randrange(formats.locator("option").count()))
     elif view == "compare":
         page.click(f".fx-rivals button:text-is('{rng.choice(NETWORKS)}')")
         page.click(f".fx-modes [data-mode={rng.choice(['beside', 'wipe', 'differ'])}]")
