@@ -145,10 +145,10 @@ def test_a_giant_image_is_compared_with_true_labels_as_a_small_one(
     assert (errors[0] == errors[1]).mean() > 0.999
     assert found["giant"]["pixel_accuracy"] == pytest.approx(found["plain"]["pixel_accuracy"], abs=1e-3)
     assert found["giant"]["boundary_iou"] == pytest.approx(found["plain"]["boundary_iou"], abs=1e-2)
-    assert run(*arguments, "--out", tmp_path / "copy", "--size", 20) == 0
+    assert run(*arguments, "--out", tmp_path / "copy", "--size", 15) == 0
     said = json.loads(capsys.readouterr().out)["truth"]
     assert "reduced" in [one["code"] for one in said["remarks"]]
-    assert sum(map(sum, said["confusion"])) == pytest.approx(15 * 20 * (1 - 1600 / 123000), rel=0.03)
+    assert sum(map(sum, said["confusion"])) == pytest.approx(11 * 15 * (1 - 1600 / 123000), rel=0.03)
 
 
 def test_interrupting_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,8 +172,17 @@ def test_a_measurement_of_the_page_is_cancelled(bench):  # noqa: F811
         asked(bench, "measure", lambda: True, **SETTINGS)
 
 
-@pytest.mark.parametrize("bad", [{"poolings": 7}, {"size": 15}, {"width": 3}, {"dilation": "1"}, {"bottleneck": 1}])
-def test_what_no_control_offers_is_refused(bench, bad):  # noqa: F811
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        ({"poolings": 7}, "lab_range"),
+        ({"size": 15}, "lab_range"),
+        ({"width": 3}, "lab_range"),
+        ({"dilation": "1"}, "bad_selection"),
+        ({"bottleneck": 1}, "bad_selection"),
+    ],
+)
+def test_what_no_control_offers_is_refused(bench, bad, code):  # noqa: F811
     with pytest.raises(ExplorerError) as caught:
         asked(bench, **bad)
-    assert caught.value.code == "bad_selection"
+    assert caught.value.code == code
