@@ -123,7 +123,8 @@ BROKEN_OFF = re.compile("AbortError: signal is aborted|Unexpected error Connecti
 
 # what is said to a newcomer alone was said; `newcomer` has a visit without that
 KNOWN = """try { for (const name of ['welcome', 'hint-unit', 'hint-crop', 'hint-chances'])
-localStorage.setItem(`fcn-unet-explorer.${name}`, 'away') } catch { /* it is refused here */ }"""
+localStorage.setItem(`fcn-unet-explorer.${name}`, 'away') } catch { /* it is refused here */ }
+performance.setResourceTimingBufferSize(10000);"""  # tests ask it what was fetched; 250 are the first few seconds
 
 
 class Visit:

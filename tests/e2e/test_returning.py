@@ -112,10 +112,10 @@ SAID = "t => document.querySelector('.fx-message:not([hidden]) p')?.textContent 
 def test_open_pages_go_on_where_they_were_once_the_server_is_back(
     there: Visit, below: tuple[Server, str], start: Any
 ) -> None:
-    lab = Visit(there.page.context.new_page(), there.url)
-    lab.open("?view=labs&lab=crop&model=unet&lab.mode=corner&lang=ko")
     there.open("?model=fcn16s&step=crop_pool4&crop=cut&unit=0,6,6&pins=pool4:3")
     there.page.wait_for_selector(".fx-held b")
+    lab = Visit(there.page.context.new_page(), there.url)
+    lab.open("?view=labs&lab=crop&model=unet&lab.mode=corner&lang=ko")
     before = [(settled(visit), state(visit)) for visit in (there, lab)]
     server, _ = below
     server.process.kill()

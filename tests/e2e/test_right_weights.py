@@ -93,7 +93,8 @@ def test_weights_follow_a_photograph_where_it_is_segmented(visit: Visit, tmp_pat
     visit.page.set_input_files(".fx-many input", str(tmp_path / "mine.png"))
     visit.page.locator(".fx-notice").wait_for()
     title = visit.page.inner_text(f"{WEIGHTS} option[value='unet-everyday']")
-    assert visit.text(".fx-notice p") == TEXTS["ko"]["notice.taken"].format(weights=title)
+    said = TEXTS["ko"]["notice.taken"].format(weights=title)
+    assert visit.text(".fx-notice p") == said.replace("을(를)", "를")
     visit.page.locator(".fx-notice-take").click()
     visit.until(lambda: visit.page.locator(WEIGHTS).input_value() == "unet-nuclei")
     assert visit.text(".fx-notice p") == TEXTS["ko"]["notice.everyday"]

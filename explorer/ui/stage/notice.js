@@ -62,7 +62,10 @@ export class Notice {
     const titled = (checkpoint) => words.of(catalog.cards.find(({ name }) => name === checkpoint)?.title ?? { en: '' });
     const [weights, before] = [selection.checkpoint, taken.before].map(titled);
     const button = makeButton({ className: 'fx-notice-take' }, words.t('notice.back', { weights: before }));
-    on(button, 'click', () => this.onChange({ checkpoint: taken.before }));
+    on(button, 'click', () => {
+      this.taken = null; // from here on weights are those that were chosen
+      this.onChange({ checkpoint: taken.before });
+    });
     const text = words.t('notice.taken', { weights });
     return { key: `taken ${selection.image} ${selection.checkpoint}`, text, button, at: WEIGHTS };
   }
