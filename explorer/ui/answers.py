@@ -17,12 +17,13 @@ from typing import Any
 from explorer.errors import ExplorerError
 from explorer.trace import CancelledError
 from explorer.ui import ending, sharing
+from explorer.ui.asked import channels_of
 from explorer.ui.catalog import told
 from explorer.ui.image_store import ImageStore
 from explorer.ui.segmenter import Segmenter
 from explorer.ui.session import Workbench
 from explorer.ui.turns import OnProgress
-from explorer.ui.usual import Place, channels_of, following, shows
+from explorer.ui.usual import Place, following, shows
 
 log = logging.getLogger(__name__)
 

@@ -28,6 +28,12 @@ def asked(kind: type[T], raw: Any) -> T:
         raise ExplorerError("bad_selection", str(error)) from error
 
 
+def channels_of(raw: Any) -> tuple[int, ...] | None:
+    """The channels that a page asks for, from 0; None for what is no list of numbers."""
+    is_list = isinstance(raw, list) and all(type(number) is int for number in raw)
+    return tuple(raw[:4]) if is_list and raw else None
+
+
 def _one_of(*choices: str) -> AfterValidator:
     def known(value: str) -> str:
         if value not in choices:

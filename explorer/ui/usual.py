@@ -44,9 +44,3 @@ def following(raw: Any, follow: Any, place: Place, image: str) -> dict[str, Any]
         card = next(card for card in networks.cards if card.name == selection.checkpoint)
         selection = replace(selection, padding=weights.usual_padding(card, selection.model))
     return asdict(selection)
-
-
-def channels_of(raw: Any) -> tuple[int, ...] | None:
-    """The channels that a page asks for, from 0; None for what is no list of numbers."""
-    is_list = isinstance(raw, list) and all(type(number) is int for number in raw)
-    return tuple(raw[:4]) if is_list and raw else None
