@@ -107,7 +107,8 @@ export class Ring {
     const own = target.getBoundingClientRect();
     let [left, top, right, bottom] = [own.left - AROUND, own.top - AROUND, own.right + AROUND, own.bottom + AROUND];
     const frame = target.closest(SCROLLING);
-    const cut = frame && frame !== target ? frame.getBoundingClientRect() : null;
+    const isCut = frame && frame !== target && frame.offsetWidth; // narrow pages leave some frames without a box
+    const cut = isCut ? frame.getBoundingClientRect() : null;
     const edges = cut ?? { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
     [left, top] = [Math.max(left, edges.left, 1), Math.max(top, edges.top, 1)];
     [right, bottom] = [Math.min(right, edges.right, innerWidth - 1), Math.min(bottom, edges.bottom, this.#floor() - 1)];
