@@ -19,7 +19,7 @@ from explorer.labs.field import FieldLab, field_of_view, measure, runner
 from explorer.labs.gradcam import Cam, cam
 from explorer.labs.margins import BorderLab, border, stream_weights
 from explorer.labs.pooling import Pooled, pooled
-from explorer.labs.predicting import Prediction, predict, sweep
+from explorer.labs.predicting import Prediction, predict, sweep, untouched
 from explorer.labs.shared import Layer, layers
 from explorer.labs.shifts import Moved, Shifted, Shifts, shift
 from explorer.labs.split import Split, Streams
@@ -73,5 +73,6 @@ __all__ = [
     "stream_weights",
     "sweep",
     "taps",
+    "untouched",
     "with_border",
 ]

@@ -40,17 +40,29 @@ class Point:
     figures: Figures
 
 
+def untouched(module: nn.Module, image: Tensor, progress: Progress | None = None) -> Replay:
+    """A network in eval mode run on an image (1 x C x H x W), such that its crops and joins may then be changed.
+
+    progress  called before each step with (steps done, steps in all, name); returning False stops with CancelledError
+    """
+    size = (image.shape[2], image.shape[3])
+    rows = walks(module, size)[0]
+    return Replay(module, image, {*rows.cuts, *(join for join, *_ in rows.skips)}, at_any_size(module, size), progress)
+
+
 def predict(
     module: nn.Module,
     image: Tensor,
     where: Placing,
     truth: np.ndarray | None = None,
     progress: Progress | None = None,
+    replay: Replay | None = None,
 ) -> Prediction:
     """What a network in eval mode predicts for an image (1 x C x H x W) with its crops placed otherwise.
 
     truth     true labels on the network's input, H x W, 255 where they are not judged
     progress  called before each step with (steps done, steps in all, name); returning False stops with CancelledError
+    replay    what `untouched` gave for this image, where it has run already
 
     Sizes that the network itself refuses are run all the same if a map is left at every step. Raises what `crop` does.
     """
@@ -58,10 +70,9 @@ def predict(
     check_truth(truth, size)
     before, after = walks(module, size), walks(module, size, where)
     instead = _instead(module, after)
-    replay = Replay(module, image, instead, at_any_size(module, size), progress)
-    untouched = output_of(replay.final, _axes(before))
-    made = output_of(replay.run(instead), _axes(after))
-    return Prediction(made, untouched, judge(made, untouched, replay.final.shape[1], truth))
+    replay = replay or untouched(module, image, progress)
+    made, plain = output_of(replay.run(instead), _axes(after)), output_of(replay.final, _axes(before))
+    return Prediction(made, plain, judge(made, plain, replay.final.shape[1], truth))
 
 
 def sweep(
@@ -83,13 +94,13 @@ def sweep(
     names = crops or tuple(before[0].cuts)
     plan = [(name, shift) for name in names for shift in shifts_of(before[0].cuts[name], before[1].cuts[name])]
     replay = Replay(module, image, names, at_any_size(module, size), lambda *_: _asked(progress, 0, len(plan) + 1, ""))
-    untouched, points = output_of(replay.final, _axes(before)), []
+    plain, points = output_of(replay.final, _axes(before)), []
     for done, (name, shift) in enumerate(plan, 1):
         if _asked(progress, done, len(plan) + 1, name) is False:
             raise CancelledError(name)
         cuts = [w.cuts[name] for w in before]
         made = replay.run({name: _cut(cuts[0].aligned + shift, cuts[1].aligned + shift)})
-        figures = judge(output_of(made, _axes(before)), untouched, made.shape[1], truth)
+        figures = judge(output_of(made, _axes(before)), plain, made.shape[1], truth)
         points.append(Point(name, shift, shift * cuts[0].jump, figures))
     return tuple(points)
 

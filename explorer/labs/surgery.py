@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from explorer.errors import ExplorerError
 from explorer.labs.crops import walks
 from explorer.labs.judging import Figures, Output, check_truth, judge, output_of
-from explorer.labs.predicting import at_any_size
+from explorer.labs.predicting import at_any_size, untouched
 from explorer.replay import Made, Progress, Replay
 
 KINDS = ("zero", "shift", "swap")
@@ -53,13 +53,15 @@ def operate(
     other: Tensor | None = None,
     truth: np.ndarray | None = None,
     progress: Progress | None = None,
+    replay: Replay | None = None,
 ) -> Surgery:
     """Run a network in eval mode on an image (1 x C x H x W) with some of its skips changed.
 
     cuttings  by name of the step that joins the skip with the map from below
     other     the image, of the same size, that "swap" takes skips from
     truth     true labels on the network's input, H x W, 255 where they are not judged
-    progress  called before each step of the untouched run, as in `trace`
+    progress  called before each step of the untouched run and of the other image's, as in `trace`
+    replay    what `untouched` gave for this image, where it has run already
 
     Raises ExplorerError ("lab_surgery") for a skip or a kind that there is not, and where `other` does not fit.
     """
@@ -68,17 +70,18 @@ def operate(
     rows, cols = walks(module, size)
     skips = {join: skip for join, skip, _ in rows.skips}
     _check(cuttings, skips, image, other)
-    always = at_any_size(module, size)
-    replay = Replay(module, image, cuttings, always, progress)
+    replay = replay or untouched(module, image, progress)
     swapped = [join for join, cutting in cuttings.items() if cutting.kind == "swap"]
-    donor = Replay(module, other, swapped, always) if swapped and other is not None else None
+    donor = (
+        Replay(module, other, swapped, at_any_size(module, size), progress) if swapped and other is not None else None
+    )
     instead: dict[str, Made] = {}
     for join, cutting in cuttings.items():
         which = rows.given[join].index(skips[join])
         theirs = donor.operands(join)[which] if donor and cutting.kind == "swap" else None
         instead[join] = _joining(module.get_submodule(join), which, cutting, theirs)
-    untouched, made = (output_of(s, (rows.output, cols.output)) for s in (replay.final, replay.run(instead)))
-    return Surgery(made, untouched, judge(made, untouched, replay.final.shape[1], truth), skips)
+    plain, made = (output_of(s, (rows.output, cols.output)) for s in (replay.final, replay.run(instead)))
+    return Surgery(made, plain, judge(made, plain, replay.final.shape[1], truth), skips)
 
 
 def _check(cuttings: Mapping[str, Cutting], skips: dict[str, str], image: Tensor, other: Tensor | None) -> None:

@@ -66,6 +66,7 @@ def geometry_of(model: str, border: str) -> nn.Module:
     return with_border(without_weights(spec_of(ModelSpec(model), border)), model, border)
 
 
+@lru_cache(maxsize=32)
 def zeros_around(model: str, border: str) -> tuple[str, int]:
     """The first layer that sees more than one pixel, and the zeros that it puts at each side of the image."""
     network = geometry_of(model, border)

@@ -134,8 +134,10 @@ def test_open_pages_go_on_where_they_were_once_the_server_is_back(
     # the texts are those of before; what is drawn of the held unit is as after any way back from another step
     assert set(apart(state(there), before[0][1])) <= set(CANVASES)
     lab.page.wait_for_selector(".fx-labs[data-answered$=' values'] [data-value=centre][aria-checked=true]")
+    assert lab.text(".fx-message p") == TEXTS["ko"]["error.restarted"], "it stays until a person does something"
     assert settled(lab) == {**before[1][0], "lab.mode": "centre"}
     lab.page.locator(".fx-labs [data-value=corner]").click()  # the new server answers
+    lab.page.wait_for_selector(".fx-message", state="hidden")
     lab.page.wait_for_function("() => location.search.includes('lab.mode=corner')")
     assert settled(lab) == before[1][0]
     assert apart(state(lab), before[1][1]) == {}

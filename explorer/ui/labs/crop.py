@@ -174,14 +174,15 @@ def _steps(lab: CropLab) -> list[str]:
 def values(bench: Bench, q: Question, stretch: Stretch) -> dict[str, Any]:
     """The prediction with crops placed so, beside the untouched one; and the one after surgery, if there is any."""
     loaded, given = bench.loaded(q), bench.input(q, _affordable(size_of(q)))
-    made = labs.predict(loaded.module, given.image, labs.placing(**_where(q)), given.truth, bench.progress(stretch))
-    found = _judged(bench, q, "values", made.made, made.untouched, made.figures)
     cuts = _cuttings(q)
+    swaps = any(cut.kind == "swap" for cut in cuts.values())
+    parts = [bench.progress(part) for part in stretch.parts([1.0, 1.0] if swaps else [1.0])]
+    replay = labs.untouched(loaded.module, given.image, parts[0])  # once, for crops and for surgery
+    made = labs.predict(loaded.module, given.image, labs.placing(**_where(q)), given.truth, replay=replay)
+    found = _judged(bench, q, "values", made.made, made.untouched, made.figures)
     if cuts:
-        other = None
-        if any(cut.kind == "swap" for cut in cuts.values()):
-            other = bench.input(q, size_of(q), _other(bench, q)).image
-        after = labs.operate(loaded.module, given.image, cuts, other, given.truth, bench.progress(stretch))
+        other = bench.input(q, size_of(q), _other(bench, q)).image if swaps else None
+        after = labs.operate(loaded.module, given.image, cuts, other, given.truth, parts[-1], replay)
         extra = _judged(bench, q, "surgery", after.made, after.untouched, after.figures)
         found = {slot: {**found[slot], **extra[slot]} for slot in found}
     return found

@@ -10,11 +10,21 @@ export class Message {
     this.words = words;
     /** @type {any} {code, details} that is said, or null */
     this.problem = null;
+    this.stays = false; // what is begun by the page itself does not take it away
+    for (const act of ['pointerdown', 'keydown']) on(window, act, () => (this.stays = false), { capture: true });
     on(find(this.box, 'button'), 'click', () => this.say(null));
+  }
+
+  /** Say what is so as the page opens: it stays until a person does something. */
+  greet(problem) {
+    this.say(problem);
+    this.stays = true;
   }
 
   /** Say an error {code, details}, or nothing. */
   say(problem) {
+    if (!problem && this.stays) return;
+    this.stays = false;
     this.problem = problem;
     this.write();
     this.onSay(problem);

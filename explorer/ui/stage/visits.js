@@ -13,7 +13,7 @@ export class Visits {
   /** Start with the run that came with the page, or the one that the address asks for. */
   async begin(start) {
     const { stage } = this;
-    if (stage.returning.isAnother()) setTimeout(() => stage.say({ code: 'restarted', details: {} }));
+    if (stage.returning.isAnother()) stage.message.greet({ code: 'restarted', details: {} });
     const wish = this.#wish(stage.address, start.selection);
     const view = stage.address.get('view');
     stage.views.restore(stage.address);
@@ -31,8 +31,7 @@ export class Visits {
   #wish(address, standard) {
     const { stage } = this;
     const own = stage.image.ownFor(address);
-    const isMissing = !own && address.get('image') === OWN; // said once what is shown has begun
-    if (isMissing) setTimeout(() => stage.say({ code: 'own_image', details: {} }));
+    if (!own && address.get('image') === OWN) stage.message.greet({ code: 'own_image', details: {} });
     const wish = fromAddress(stage.catalog, address, standard, own?.image);
     if (own && wish) stage.image.recall(own);
     stage.explore.wished = wishOf(address);

@@ -39,6 +39,9 @@ const isSlot = ([kind, name]) => name !== undefined && VEILED.includes(kind);
 /** Whether as much of a place is seen as has room, or most of it. @param {number[] | null} box @param {any} node */
 const isEnough = (box, node) => box !== null && box[3] - box[1] >= Math.min(0.9 * node.offsetHeight, 160);
 
+/** Whether it is there to look at: a figure has its place before it is drawn. @param {HTMLElement | null} place */
+const isDrawn = (place) => !place?.matches('[data-figure]') || place.querySelector('svg') !== null;
+
 export class Ring {
   /** @param {HTMLElement} root @param {HTMLElement} node */
   constructor(root, node) {
@@ -93,7 +96,7 @@ export class Ring {
       left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px`,
     });
     this.node.classList.toggle('fx-veil', this.isVeiled);
-    return true;
+    return isDrawn(place);
   }
 
   /** Where the lesson's own strip begins: nothing below it is seen. */
