@@ -16,9 +16,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from explorer import cards, inference
-from explorer.errors import ExplorerError
+from explorer.errors import DataError, ExplorerError
 from explorer.training import report
-from explorer.training.data import DataError
 
 KEYS = ("pixel_accuracy", "mean_iou", "nucleus_dice", "object_f1")
 

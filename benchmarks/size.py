@@ -25,9 +25,9 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from explorer import api, cards, images, weights
-from explorer.errors import ExplorerError
+from explorer.errors import DataError, ExplorerError
 from explorer.training import data, report
-from explorer.training.data import DataError, Sample
+from explorer.training.data import Sample
 from explorer.training.evaluate import Tally, standard_errors
 
 KEYS = ("pixel_accuracy", "mean_iou")

@@ -31,8 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     from explorer.commands import CommandError
-    from explorer.errors import ExplorerError
-    from explorer.training.data import DataError
+    from explorer.errors import DataError, ExplorerError
 
     try:
         return int(import_module(f"explorer.commands.{given.command}").run(given))

@@ -1,4 +1,4 @@
-"""The one error that a person is told of: what cannot be done, why, and what to do."""
+"""The errors that a person is told of: what cannot be done, why, and what to do."""
 
 from __future__ import annotations
 
@@ -16,3 +16,7 @@ class ExplorerError(Exception):
     def __init__(self, code: str, message: str = "", /, **details: Any) -> None:
         super().__init__(message or code)
         self.code, self.details = code, details
+
+
+class DataError(ValueError):
+    """A file that cannot be trained on, or measured with; the message names it."""

@@ -16,10 +16,9 @@ from pathlib import Path
 import torch
 
 from explorer import masks
-from explorer.errors import ExplorerError
+from explorer.errors import DataError, ExplorerError
 from explorer.inference import pick_device
 from explorer.training import data, recipe
-from explorer.training.data import DataError
 from explorer.training.loop import PRECISIONS, Run, keep_freed_memory
 from explorer.training.sets import numbers_option
 from explorer.training.ship import Split, ship

@@ -16,7 +16,7 @@ import numpy as np
 from torchvision import datasets
 
 from explorer import masks
-from explorer.errors import ExplorerError
+from explorer.errors import DataError, ExplorerError
 from explorer.files import listed
 from explorer.images import Photograph
 from explorer.images import read as read_image
@@ -29,10 +29,6 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
 LEAST = 0.05  # share of micrographs that have to be left out, or else groups are parted
 ONE_SESSION = "these figures say nothing about images of other sessions"
-
-
-class DataError(ValueError):
-    """A file that cannot be trained on; the message names it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,10 +12,11 @@ import torch
 from explorer import masks, metrics, weights
 from explorer.cards import Card, ClassInfo
 from explorer.checked import json_ready
+from explorer.errors import DataError
 from explorer.masks import Remark
 from explorer.objects import Matches
 from explorer.training import data
-from explorer.training.data import DataError, Sample
+from explorer.training.data import Sample
 from explorer.training.evaluate import Tally, measure, standard_errors
 from explorer.training.sets import SETS, numberings
 

@@ -19,6 +19,7 @@ SILENCE = 60.0  # seconds between two lines of the log that say the same
 def prepare(temporary: Path) -> None:
     """To be called before threads begin. `temporary` is what Gradio may write to."""
     os.environ["GRADIO_TEMP_DIR"] = str(temporary)  # else it shares one folder with all copies and users of a machine
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(temporary / "torch")  # made empty where torch's compiler is imported
     if sys.platform == "linux":
         with suppress(AttributeError, OSError):  # another C library
             ctypes.CDLL(None).mallopt(ARENAS, MOST_ARENAS)

@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 
 from explorer import weights
+from explorer.errors import DataError
 from explorer.metrics import IGNORE
 from explorer.training import data, recipe
 from explorer.training.__main__ import main
 from explorer.training.batches import Batches
-from explorer.training.data import DataError, Sample
+from explorer.training.data import Sample
 from explorer.training.sets import SETS
 from tests.training.made import write_nuclei, write_pets, write_photos, write_recipe, write_road_scenes, write_voc
 

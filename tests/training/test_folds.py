@@ -12,9 +12,10 @@ import torch
 
 from explorer import __main__ as command
 from explorer import cards
+from explorer.errors import DataError
 from explorer.training import data, recipe
 from explorer.training.__main__ import main
-from explorer.training.data import DataError, Sample
+from explorer.training.data import Sample
 from explorer.training.loop import Run
 from explorer.training.report import evaluate
 from explorer.training.sets import FOLDS
