@@ -99,10 +99,10 @@ LOCK = "lock"  # held by the process that a folder belongs to, wherever it runs:
 def sweep() -> None:
     """Delete the folders of processes that are gone: a killed one cannot clean up behind itself."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        if not (folder / LOCK).is_file():
-            continue  # none of these, or another person's
-        with suppress(filelock.Timeout, OSError), filelock.FileLock(folder / LOCK, timeout=0):
-            _delete(folder)
+        with suppress(filelock.Timeout, OSError):  # another person's may not even be looked into
+            if (folder / LOCK).is_file():
+                with filelock.FileLock(folder / LOCK, timeout=0):
+                    _delete(folder)
 
 
 def own_folder() -> tuple[Path, filelock.BaseFileLock]:

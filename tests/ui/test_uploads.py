@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -93,3 +95,34 @@ def test_folders_of_processes_that_were_killed_are_swept_and_those_of_living_one
     state.sweep()
     assert not other.exists()
     assert foreign.is_dir()
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """A temporary folder that several people write to, as /tmp is; who is root becomes somebody else meanwhile."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o1777)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no users as on Unix")
+def test_the_folder_of_another_person_is_no_hindrance(shared):
+    theirs = shared / f"{state.PREFIX}theirs"
+    theirs.mkdir()
+    (theirs / state.LOCK).touch()
+    theirs.chmod(0)  # of the same person it may not be looked into either
+    was = os.geteuid()
+    try:
+        if was == 0:
+            os.seteuid(65534)
+        root, lock = state.own_folder()
+        assert [path.name for path in root.iterdir()] == [state.LOCK]
+        lock.release()
+        state.sweep()
+        assert not root.exists()
+    finally:
+        os.seteuid(was)
+        theirs.chmod(0o700)
+    assert (theirs / state.LOCK).exists()
