@@ -31,12 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     from explorer.commands import CommandError
-    from explorer.errors import DataError, ExplorerError
+    from explorer.errors import DataError, ExplorerError, in_words
 
     try:
         return int(import_module(f"explorer.commands.{given.command}").run(given))
     except (CommandError, DataError, ExplorerError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {in_words(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130

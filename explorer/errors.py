@@ -20,3 +20,10 @@ class ExplorerError(Exception):
 
 class DataError(ValueError):
     """A file that cannot be trained on, or measured with; the message names it."""
+
+
+def in_words(error: Exception) -> str:
+    """What a person reads of an error that stops a command; of one of the system's, which file it is about and why."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

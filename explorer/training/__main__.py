@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from explorer import masks
-from explorer.errors import DataError, ExplorerError
+from explorer.errors import DataError, ExplorerError, in_words
 from explorer.inference import pick_device
 from explorer.training import data, recipe
 from explorer.training.loop import PRECISIONS, Run, keep_freed_memory
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _train(given)
     except (DataError, ExplorerError, OSError, ValueError, ArithmeticError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {in_words(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last saved step", file=sys.stderr)

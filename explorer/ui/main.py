@@ -62,15 +62,15 @@ def _started(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Any:
         prepare(files.root / "gradio")
 
         from explorer.ui import desktop, zerogpu  # noqa: F401, I001  # a borrowed card is announced before torch comes
-        from explorer.errors import ExplorerError
+        from explorer.errors import ExplorerError, in_words
         from explorer.ui.app import build_app, launch_settings
         from explorer.ui.questions import MOST_AT_ONCE
         from explorer.ui.session import Workbench
 
         try:
             bench = Workbench(given.checkpoints, files=files, teaching=[given.lessons] if given.lessons else [])
-        except ExplorerError as error:
-            parser.exit(1, f"{error}\n")
+        except (ExplorerError, OSError) as error:  # of the folders that were named
+            parser.exit(1, f"{in_words(error)}\n")
         for mistake in bench.mistakes:
             print(f"lesson left out: {mistake}", file=sys.stderr)
         opens = desktop.has_screen() if given.open is None else given.open

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -44,6 +45,18 @@ def test_without_pywebview_a_window_is_refused_before_anything_is_loaded(monkeyp
     assert stopped.value.code == 1
     assert "requirements-window.txt" in capsys.readouterr().err
     assert (ROOT / "requirements-window.txt").is_file()
+
+
+@pytest.mark.parametrize("option", ["--checkpoints", "--lessons"])
+def test_a_folder_that_the_system_refuses_is_named_with_the_reason(option, capsys, monkeypatch):
+    """As one is that may not be looked into; this name is too long for any user, root too."""
+    for name in ("GRADIO_TEMP_DIR", "TORCHINDUCTOR_CACHE_DIR"):
+        monkeypatch.setenv(name, "")  # set back afterwards, as is what a start asks of the process
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as stopped:
+        main.main(["--no-open", option, "n" * 300])
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err == f"{'n' * 300}: File name too long\n"
 
 
 CLOSING = """
