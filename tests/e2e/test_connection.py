@@ -97,8 +97,12 @@ def test_a_lost_server_is_said_and_fetched_maps_stay(browser: Any, server: Serve
     context.close()
 
 
-def test_a_slow_answer_is_no_complaint(visit: Visit) -> None:
-    """While the server is silent the page looks whether it is still there, and the console stays silent."""
+def test_a_slow_answer_is_no_complaint(newcomer: Visit) -> None:
+    """While the server is silent the page looks whether it is still there, and the console stays silent.
+
+    A made clock is one of the whole browser profile: other visitors must not get it.
+    """
+    visit = newcomer
     visit.page.clock.install()
     visit.open()
     visit.page.route("**/gradio_api/queue/**", lambda route: None)  # the answer never comes
@@ -109,3 +113,4 @@ def test_a_slow_answer_is_no_complaint(visit: Visit) -> None:
     visit.page.clock.run_for(SILENCE)
     visit.until(lambda: seen[:1] == [200])
     assert visit.page.locator(".fx-message").is_hidden()
+    assert visit.complaints == []

@@ -23,6 +23,8 @@ WITHOUT_HANGUL = {  # names that are written alike in Korean
     "held.summands",
     "lab.evidence.points",
     "number.percent",
+    "lab.crop.off",
+    "lab.crop.off.both",
     "lab.tap.px",
     "lab.border.kind.valid",
     "device.cpu",
