@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 
 from explorer.inference import precisions
-from tests.e2e.conftest import KNOWN, Visit
+from tests.e2e.conftest import Visit, visiting
 
 STATES = int(os.environ.get("STATES", "12"))
 NETWORKS = ("FCN-32s", "FCN-16s", "FCN-8s", "U-Net")
@@ -83,22 +83,16 @@ def apart(one: dict[str, str], other: dict[str, str]) -> dict[str, tuple[str | N
 
 
 @pytest.mark.parametrize("seed", range(max(1, STATES // 4)))
-def test_a_state_comes_back_in_a_fresh_browser(visit, browser, server, seed):
+def test_a_state_comes_back_in_a_fresh_browser(visit, contexts, server, seed):
     rng = random.Random(seed)
     visit.open()
     for _ in range(min(4, STATES)):
         wander(visit, rng)
         address, before = settled(visit), state(visit)
-        context = browser.new_context(viewport={"width": 1366, "height": 768}, locale="en-US")
-        other = Visit(context.new_page(), server.url)
-        other.page.add_init_script(KNOWN)
-        try:
+        with visiting(server, contexts, {"timezone_id": "UTC"}) as other:  # a profile of its own, that keeps nothing
             other.open(f"?{urlencode(address)}")
             assert settled(other) == address
             assert apart(state(other), state(visit)) == {}, address
-            assert other.complaints == []
-        finally:
-            context.close()
         assert before["view"] == "explore"
 
 
