@@ -44,6 +44,8 @@ def untouched(module: nn.Module, image: Tensor, progress: Progress | None = None
     """A network in eval mode run on an image (1 x C x H x W), such that its crops and joins may then be changed.
 
     progress  called before each step with (steps done, steps in all, name); returning False stops with CancelledError
+
+    Raises ExplorerError ("lab_size", "lab_crop") for an input too small, or a crop that does not fit, as `crop` does.
     """
     size = (image.shape[2], image.shape[3])
     rows = walks(module, size)[0]

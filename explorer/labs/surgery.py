@@ -72,9 +72,8 @@ def operate(
     _check(cuttings, skips, image, other)
     replay = replay or untouched(module, image, progress)
     swapped = [join for join, cutting in cuttings.items() if cutting.kind == "swap"]
-    donor = (
-        Replay(module, other, swapped, at_any_size(module, size), progress) if swapped and other is not None else None
-    )
+    always = at_any_size(module, size)
+    donor = Replay(module, other, swapped, always, progress) if swapped and other is not None else None
     instead: dict[str, Made] = {}
     for join, cutting in cuttings.items():
         which = rows.given[join].index(skips[join])
